@@ -1,0 +1,98 @@
+"""The PyMC model of a Problem: its prior's and likelihood's nodes, composed on rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayesreg.errors import NotSupported
+
+if TYPE_CHECKING:
+    import pymc
+
+    from bayesreg.model import Problem
+
+
+def compose(problem: Problem) -> pymc.Model:
+    """Build the ``pm.Model``: β₀ at the column means, b per block, β and β₀ as deterministics.
+
+    Raises
+    ------
+    NotSupported
+        If there are no rows, or PyMC is not installed.
+    """
+    try:
+        import pymc as pm
+        import pytensor.tensor as pt
+    except ImportError as error:
+        raise NotSupported("this needs PyMC: python -m pip install 'pymc>=6.3'") from error
+    if problem.design is None:
+        raise NotSupported(
+            "a PyMC model on rows needs rows, and this problem was conditioned on Moments; "
+            "condition on X and y, or sample with an engine that works from Moments"
+        )
+    design = problem.design
+    index = np.arange(len(design.y)) if design.index is None else design.index
+    coords: dict[str, Any] = {"feature": list(problem.features), "obs_id": list(index)}
+    with pm.Model(coords=coords) as model:
+        x = pm.Data("X", design.X, dims=("obs_id", "feature"))
+        sigma = _sigma(problem)
+        parts: list[tuple[Any, Any]] = []
+        scales = []
+        for block in problem.blocks:
+            scale, name = block.scale, _suffix("b", block.label, problem)
+            if block.hyper is not None:
+                scale = block.hyper.node(_suffix("scale", block.label, problem))
+                scales.append(scale)
+            columns = problem.proper[block.columns]
+            model.add_coord(f"{name}_feature", [problem.features[j] for j in columns])
+            effective = problem.effective_scale(block, sigma, scale)
+            effective = effective * np.ones(len(columns))
+            parts.append((columns, block.prior.node(name, effective, f"{name}_feature")))
+        if len(scales) > 1:
+            model.add_coord("block", list(problem.unknown_scales))
+            pm.Deterministic("scale", pt.stack(scales), dims="block")
+        if len(problem.flat):
+            model.add_coord("flat_feature", [problem.features[j] for j in problem.flat])
+            parts.append((problem.flat, pm.Flat("b_flat", dims="flat_feature")))
+        b = pt.zeros(len(problem.features))
+        for columns, node in parts:
+            b = pt.set_subtensor(b[columns], node)
+        beta = pm.Deterministic("beta", b / problem.x_sd, dims="feature")
+        eta = (x - problem.x_mean) @ beta
+        if problem.intercept:
+            centre = pm.Flat("intercept_at_mean", initval=problem.moments.y_mean)
+            pm.Deterministic("intercept", centre - pt.dot(problem.x_mean, beta))
+            eta = eta + centre
+        _observe(problem, eta, sigma)
+    return model
+
+
+def _suffix(name: str, label: str, problem: Problem) -> str:
+    """`name`, or name_label where several blocks would share it."""
+    several = len(problem.blocks) > 1 if name == "b" else len(problem.unknown_scales) > 1
+    return f"{name}_{label}" if several else name
+
+
+def _sigma(problem: Problem) -> Any:
+    """σ: its number, or its prior's node."""
+    if problem.sigma is not None:
+        return problem.sigma
+    assert problem.sigma_prior is not None
+    return problem.sigma_prior.node("sigma")
+
+
+def _observe(problem: Problem, eta: Any, sigma: Any) -> None:
+    """Observe y; a frequency w is sd σ/√w and the factor σ^(1−w) that this leaves out."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    design = problem.design
+    assert design is not None
+    if design.weights is None:
+        pm.Normal("y", eta, sigma, observed=design.y, dims="obs_id")
+        return
+    w = design.weights
+    pm.Normal("y", eta, sigma / np.sqrt(w), observed=design.y, dims="obs_id")
+    pm.Potential("frequency", (len(w) - float(np.sum(w))) * pt.log(sigma))

@@ -1,0 +1,1 @@
+"""Data before any model: designs, moments, formulas and shipped data sets."""

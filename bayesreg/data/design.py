@@ -1,0 +1,289 @@
+"""Design: the data before any model, validated: named float64 columns, y, weights, terms."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayesreg.data.columns import (
+    default_names,
+    read_columns,
+    read_vector,
+    refuse_nonfinite,
+)
+from bayesreg.data.moments import Moments, check_weights
+from bayesreg.errors import BadArgument, BadData, BayesregWarning
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Term:
+    """What the user wrote as one predictor, and the columns that it became.
+
+    Attributes
+    ----------
+    name : str
+        ``"bmi"``, or the text of a formula term such as ``"C(sex)"``.
+    columns : tuple of int
+        Positions in ``Design.X``.
+    coding : str or None
+        ``"indicator"`` (one column per level), ``"treatment"`` (a reference level left out), the
+        contrast's name, or None for numbers.
+    reference : str or None
+        The level left out under treatment coding.
+    """
+
+    name: str
+    columns: tuple[int, ...]
+    coding: str | None = None
+    reference: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Design:
+    """The data before any model: named columns, response and frequency weights, all validated.
+
+    Attributes
+    ----------
+    X : ndarray (n, p)
+        float64, read-only. An array that can be written to is copied; a read-only one (a memory
+        map, say) is used where it lies.
+    y : ndarray (n,)
+    weights : ndarray (n,) or None
+        Frequencies: row i counts w_i times. Rows of weight zero have been removed.
+    names, y_name : tuple of str, str
+    index : ndarray (n,) or None
+        Row labels, where the data came with labels.
+    terms : tuple of Term
+    spec : object or None
+        What re-applies a formula to new data; None without a formula.
+    intercept : bool or None
+        What the formula said of the intercept; None when nothing was said.
+    named : bool
+        Whether the columns came with names of their own.
+    notes : tuple of str
+        The warnings given when the data were read.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bayesreg.data.design import Design
+    >>> design = Design.of([[1.0, 2.0], [3.0, 5.0], [4.0, 4.0]], [1.0, 2.0, 4.0])
+    >>> design.names, design.n, design.p
+    (('x1', 'x2'), 3, 2)
+    >>> design.encode([[0.0, 1.0]])
+    array([[0., 1.]])
+    """
+
+    X: Array
+    y: Array
+    weights: Array | None
+    names: tuple[str, ...]
+    y_name: str = "y"
+    index: NDArray[Any] | None = None
+    terms: tuple[Term, ...] = ()
+    spec: Any = None
+    intercept: bool | None = None
+    named: bool = False
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, X: object, y: object = None, weights: object = None) -> Design:
+        """Read X (n, p), y (n,) and weights (n,) from arrays or data frames.
+
+        Parameters
+        ----------
+        X : array (n, p), pandas, polars or pyarrow frame, or Design
+            Numbers and booleans. Text and categories need a formula or a coding of your own.
+        y : array (n,) or series
+            The response; required unless X is a Design.
+        weights : array (n,) or series, optional
+            Frequencies, at least 0; a row of weight 0 is removed.
+
+        Returns
+        -------
+        Design
+
+        Raises
+        ------
+        BadData
+            Missing or infinite values, text, dates, wrong shapes, different lengths or indexes,
+            bad weights; the message names the column and the first row.
+        BadArgument
+            If y is missing, or given beside a Design.
+        """
+        if isinstance(X, Design):
+            if y is not None or weights is not None:
+                raise BadArgument("a Design has its own y and weights; pass it alone")
+            return X
+        if y is None:
+            raise BadArgument("y is missing: pass X and y")
+        notes: list[str] = []
+        columns = read_columns(X, "X", notes)
+        names = columns.names or default_names(columns.values.shape[1])
+        values = columns.values
+        if values is X or np.may_share_memory(values, X if isinstance(X, np.ndarray) else values):
+            values = _kept(values)
+        response, y_name, y_index = read_vector(y, "y", notes)
+        _refuse_misaligned(columns.index, y_index, len(values), len(response), "y")
+        w, w_index = None, None
+        if weights is not None:
+            w, _, w_index = read_vector(weights, "weights", notes)
+            _refuse_misaligned(columns.index, w_index, len(values), len(w), "weights")
+        if y_name in names and columns.names is not None:
+            notes.append(
+                f"X has a column named {y_name!r}, the name of y: is the response among its own "
+                "predictors? Drop the column if so"
+            )
+        design = cls(
+            X=values,
+            y=response,
+            weights=w,
+            names=names,
+            y_name=y_name or "y",
+            index=_labels(columns.index if columns.index is not None else y_index),
+            terms=tuple(Term(name, (j,)) for j, name in enumerate(names)),
+            named=columns.names is not None,
+        )
+        return finished(design, notes)
+
+    @property
+    def n(self) -> int:
+        """Number of rows kept."""
+        return len(self.y)
+
+    @property
+    def p(self) -> int:
+        """Number of columns."""
+        return self.X.shape[1]
+
+    @cached_property
+    def moments(self) -> Moments:
+        """All that a Gaussian likelihood needs; computed once."""
+        return Moments.of(self.X, self.y, self.weights, self.names, y_name=self.y_name, warn=False)
+
+    def encode(self, new: object) -> Array:
+        """New rows as a float64 array (n_new, p) in the columns of the fit.
+
+        Parameters
+        ----------
+        new : array (n_new, p) or data frame
+            Frames go by name, in any order, and a formula is applied anew with the levels and
+            transformations of the fit; arrays go by position.
+
+        Returns
+        -------
+        ndarray (n_new, p)
+
+        Raises
+        ------
+        BadData
+            Missing or unexpected columns, unseen categories, missing or infinite values.
+        """
+        notes: list[str] = []
+        if self.spec is not None:
+            values = self.spec.encode(new, notes)
+        else:
+            values = self._by_name_or_position(new, notes)
+        refuse_nonfinite(values, self.names, "new X")
+        _warn(notes)
+        return np.asarray(values)
+
+    def _by_name_or_position(self, new: object, notes: list[str]) -> Array:
+        columns = read_columns(new, "new X", notes)
+        width = columns.values.shape[1]
+        by_name = columns.names is not None and (self.named or set(columns.names) == set(self.names))
+        if by_name:
+            assert columns.names is not None
+            return columns.values[:, _positions(self.names, columns.names)]
+        if width != self.p:
+            raise BadData(
+                f"new X has {width} columns and the fit has {self.p}: {_listed(self.names)}"
+            )
+        if self.named and self.p:
+            notes.append(
+                "new X has no column names; its columns were taken in the order of the fit: "
+                f"{_listed(self.names)}"
+            )
+        elif columns.names is not None:
+            notes.append("the fit had no column names; the columns of new X were taken in order")
+        return columns.values
+
+
+def finished(design: Design, notes: list[str]) -> Design:
+    """Check the values, remove rows of weight zero, make the arrays read-only and give warnings."""
+    X, y, w, index = design.X, design.y, design.weights, design.index
+    if len(y) == 0:
+        raise BadData("X has no rows")
+    if w is not None:
+        check_weights(w, notes)
+        if not np.all(w > 0):
+            keep = w > 0
+            X, y, w = X[keep], y[keep], w[keep]
+            index = np.arange(len(keep))[keep] if index is None else index[keep]
+    refuse_nonfinite(X, design.names, "X")
+    refuse_nonfinite(y[:, None], ["y"], "y")
+    _warn(notes)
+    return replace(
+        design,
+        X=_read_only(X),
+        y=_read_only(np.array(y)),
+        weights=None if w is None else _read_only(np.array(w)),
+        index=index,
+        notes=tuple(notes),
+    )
+
+
+def _kept(values: Array) -> Array:
+    return values.copy(order="K") if values.flags.writeable else values
+
+
+def _read_only(values: Array) -> Array:
+    view = values.view()
+    view.flags.writeable = False
+    return view
+
+
+def _warn(notes: Sequence[str]) -> None:
+    for note in notes:
+        warnings.warn(note, BayesregWarning, stacklevel=4)
+
+
+def _labels(index: Any) -> NDArray[Any] | None:
+    """Row labels of a pandas index; None for the default 0, 1, 2, ..."""
+    if index is None or type(index).__name__ == "RangeIndex":
+        return None
+    return np.asarray(index)
+
+
+def _refuse_misaligned(x_index: Any, other: Any, n: int, m: int, what: str) -> None:
+    if n != m:
+        raise BadData(f"X has {n} rows and {what} has {m}; they must have the same length")
+    if x_index is not None and other is not None and not x_index.equals(other):
+        raise BadData(
+            f"X and {what} have different pandas indexes; rows are never aligned silently: reorder "
+            f"one (reindex), or pass {what}.to_numpy() if the rows already correspond"
+        )
+
+
+def _positions(wanted: Sequence[str], given: Sequence[str]) -> list[int]:
+    missing = [name for name in wanted if name not in set(given)]
+    extra = [name for name in given if name not in set(wanted)]
+    if missing or extra:
+        parts = [f"lacks {_listed(missing)}"] if missing else []
+        parts += [f"has {_listed(extra)}, unknown to the fit"] if extra else []
+        raise BadData(f"new X {' and '.join(parts)}; pass the columns {_listed(wanted)}")
+    where = {name: j for j, name in enumerate(given)}
+    return [where[name] for name in wanted]
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(repr(name) for name in names[:10])
+    return shown + (f", ... ({len(names)} in all)" if len(names) > 10 else "")

@@ -1,0 +1,321 @@
+"""Moments: all that a Gaussian likelihood needs of the data; additive over rows."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayesreg.data.blocks import (
+    Accumulator,
+    Block,
+    check_total,
+    check_weights,
+    read_blocks,
+    refuse_extreme,
+    refuse_tiny,
+    triangular_root,
+)
+from bayesreg.data.columns import default_names, refuse_duplicates
+from bayesreg.errors import BadArgument, BadData, BayesregWarning
+
+__all__ = ["Moments", "check_weights"]
+
+Array = NDArray[np.float64]
+EPS = float(np.finfo(float).eps)
+WORST_CONDITION = 1e4  # of the unit-diagonal gram: above it the QR route is taken
+SMALLEST_RESIDUAL = 1e-6  # 1 − R²: below it y is nearly in the span, and RSS would cancel
+
+
+@dataclass(frozen=True, eq=False)
+class Moments:
+    r"""Sample size, means and centred cross-products of the rows of [X y].
+
+    :math:`C = \sum_i w_i (z_i - \bar z)(z_i - \bar z)'` with :math:`z_i = (x_i, y_i)`, merged
+    pairwise (Chan, Golub & LeVeque 1983, doi:10.1080/00031305.1983.10483115). Where forming C would
+    cost digits (condition number of its unit-diagonal form above 1e4, or 1 − R² below 1e-6) a root
+    A with A'A = C is kept besides it, from a QR of the centred rows; where p + 1 ≥ rows the centred
+    rows themselves are the root, and C is not formed.
+
+    Attributes
+    ----------
+    n : float
+        Sum of the weights (frequencies).
+    rows : int
+        Rows of positive weight.
+    x_mean : ndarray (p,)
+    y_mean : float
+    gram : ndarray (p + 1, p + 1) or None
+        C, y last.
+    root : ndarray (m, p + 1) or None
+    names : tuple of str
+    low : ndarray (p + 1,) or None
+        What rounding took from the means: the mean is ``x_mean + low[:p]`` to twice the digits.
+    centred : bool
+        False after `about_zero`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bayesreg.data.moments import Moments
+    >>> X, y = np.array([[1.0], [2.0], [3.0], [6.0]]), np.array([1.0, 3.0, 2.0, 6.0])
+    >>> whole = Moments.of(X, y)
+    >>> parts = Moments.of(X[:3], y[:3]) + Moments.of(X[3:], y[3:])
+    >>> whole.n, whole.x_mean, parts.cross
+    (4.0, array([3.]), array([[14., 13.],
+           [13., 14.]]))
+    """
+
+    n: float
+    rows: int
+    x_mean: Array
+    y_mean: float
+    gram: Array | None
+    root: Array | None
+    names: tuple[str, ...]
+    low: Array | None = None
+    centred: bool = True
+
+    @classmethod
+    def of(
+        cls,
+        X: object,
+        y: object,
+        weights: object = None,
+        names: Sequence[str] | None = None,
+        *,
+        y_name: str = "y",
+        warn: bool = True,
+    ) -> Moments:
+        """Moments of X (n, p), y (n,) and optional frequencies (n,).
+
+        Parameters
+        ----------
+        X, y, weights : array or data frame
+            As for `Design.of`; float32 and integers are converted chunk by chunk, not as a whole.
+        names : sequence of str, optional
+            Column names; those of the frame, or x1, ..., xp, if not given.
+        y_name : str
+            What errors call y.
+        warn : bool
+            False to keep quiet about weights that look normalised.
+
+        Raises
+        ------
+        BadData
+            NaN, infinite or extreme values (named by column and first row), or different lengths.
+        """
+        block = [(X, y, weights)]
+        return _gather(cls, block, names, y_name, copy=False, again=block, warn=warn)
+
+    @classmethod
+    def from_blocks(cls, blocks: Iterable[Any], names: Sequence[str] | None = None) -> Moments:
+        """Moments of rows that come in blocks (X, y) or (X, y, weights), one block in memory.
+
+        Parameters
+        ----------
+        blocks : iterable of tuples
+            A list, or any object that can be iterated over again, allows the second pass that an
+            ill-conditioned X needs; a generator does not, and then a warning says so.
+        names : sequence of str, optional
+
+        Raises
+        ------
+        BadData
+            As for `of`; rows are counted over all blocks.
+        """
+        iterator = iter(blocks)
+        again = None if iterator is blocks else blocks
+        return _gather(cls, iterator, names, "y", copy=True, again=again, warn=True)
+
+    @property
+    def p(self) -> int:
+        """Number of columns of X."""
+        return len(self.x_mean)
+
+    @cached_property
+    def cross(self) -> Array:
+        """The cross-products (p + 1, p + 1), y last; formed from the root if only that is kept."""
+        if self.gram is not None:
+            return self.gram
+        assert self.root is not None
+        return np.asarray(self.root.T @ self.root)
+
+    @cached_property
+    def _squares(self) -> Array:
+        """The diagonal of the cross-products, without forming them."""
+        if self.gram is not None:
+            return np.diagonal(self.gram)
+        assert self.root is not None
+        return np.einsum("ij,ij->j", self.root, self.root)
+
+    @property
+    def x_sd(self) -> Array:
+        """Weighted 1/N standard deviations (p,); root mean squares after `about_zero`."""
+        return np.sqrt(self._squares[:-1] / self.n)
+
+    @property
+    def y_sd(self) -> float:
+        """Weighted 1/N standard deviation of y; its root mean square after `about_zero`."""
+        return float(np.sqrt(self._squares[-1] / self.n))
+
+    @property
+    def constant(self) -> NDArray[np.bool_]:
+        """Columns (p,) that do not vary beyond the rounding of their mean; exactly zero here."""
+        return np.asarray(self._squares[:-1] == 0)
+
+    def about_zero(self) -> Moments:
+        """The same data about 0 instead of the mean, for a model without an intercept."""
+        if not self.centred:
+            return self
+        mean = self._means
+        spread = np.sqrt(self.n) * mean
+        gram = None if self.gram is None else self.gram + np.outer(spread, spread)
+        root = self.root
+        if root is not None:
+            root = np.concatenate([root, spread[None]])
+            root = np.linalg.qr(root, mode="r") if gram is not None else root
+        zero = np.zeros(self.p)
+        return replace(
+            self, x_mean=zero, y_mean=0.0, gram=gram, root=root, low=None, centred=False
+        )
+
+    @property
+    def _means(self) -> Array:
+        return np.append(self.x_mean, self.y_mean)
+
+    @property
+    def _low(self) -> Array:
+        return np.zeros(self.p + 1) if self.low is None else self.low
+
+    def __add__(self, other: Moments) -> Moments:
+        """The moments of both sets of rows; a root on either side is carried along."""
+        _refuse_different(self, other)
+        n, rows = self.n + other.n, self.rows + other.rows
+        delta = (other._means - self._means) + (other._low - self._low)
+        spread = np.sqrt(self.n * other.n / n) * delta
+        mean, low = _two_sum(self._means, self._low + delta * (other.n / n))
+        gram, root = None, None
+        if self.gram is not None or other.gram is not None or rows > self.p + 1:
+            gram = self.cross + other.cross + np.outer(spread, spread)
+        if self.root is not None or other.root is not None:
+            roots = [_root_of(self), _root_of(other)]
+            if all(r is not None for r in roots):
+                root = np.concatenate([*roots, spread[None]])  # type: ignore[list-item]
+                root = np.linalg.qr(root, mode="r") if len(root) > self.p + 1 else root
+        return _cleaned(
+            replace(
+                self, n=n, rows=rows, x_mean=mean[:-1], y_mean=float(mean[-1]), gram=gram,
+                root=root, low=low,
+            )
+        )  # fmt: skip
+
+    def __sub__(self, other: Moments) -> Moments:
+        """The moments without the rows of `other`, which must be among them.
+
+        The difference is taken on cross-products: a root is lost, and with it the digits that it
+        saved; a column that no longer varies beyond rounding counts as constant. Where X is
+        ill-conditioned, form the moments of the remaining rows instead.
+        """
+        _refuse_different(self, other)
+        n, rows = self.n - other.n, self.rows - other.rows
+        if rows < 1 or not n > EPS * self.n:
+            raise BadArgument(
+                f"cannot take {other.rows} rows (weight {other.n:g}) from {self.rows} rows (weight "
+                f"{self.n:g}): nothing would be left"
+            )
+        back = (self._means - other._means) + (self._low - other._low)
+        mean, low = _two_sum(self._means, self._low + back * (other.n / n))
+        spread = np.sqrt(self.n * other.n / n) * back
+        gram = self.cross - other.cross - np.outer(spread, spread)
+        squares, floor = np.diagonal(gram), 32 * EPS * (self._squares + n * mean**2 * EPS)
+        if np.any(squares < -floor):
+            name = (*self.names, "y")[int(np.argmin(squares + floor))]
+            raise BadArgument(
+                f"these rows are not among those of the total: column {name!r} would be left with "
+                "a negative sum of squares"
+            )
+        dead = squares <= floor
+        gram[dead], gram[:, dead] = 0.0, 0.0
+        return _cleaned(
+            replace(
+                self, n=n, rows=rows, x_mean=mean[:-1], y_mean=float(mean[-1]), gram=gram,
+                root=None, low=low,
+            )
+        )  # fmt: skip
+
+
+def _two_sum(a: Array, b: Array) -> tuple[Array, Array]:
+    """a + b and what its rounding lost (Knuth's two-sum)."""
+    total = a + b
+    part = total - a
+    return total, (a - (total - part)) + (b - part)
+
+
+def _root_of(moments: Moments) -> Array | None:
+    """The root that is kept, or the Cholesky factor of a well-conditioned gram, or None."""
+    if moments.root is not None:
+        return moments.root
+    try:
+        return np.asarray(np.linalg.cholesky(moments.cross).T)
+    except np.linalg.LinAlgError:
+        return None
+
+
+def _refuse_different(a: Moments, b: Moments) -> None:
+    if not isinstance(b, Moments):
+        raise BadArgument(f"only Moments can be added to Moments, not {type(b).__name__}")
+    if a.names != b.names:
+        raise BadArgument(f"the columns differ: {a.names[:5]} and {b.names[:5]} (first five)")
+    if a.centred != b.centred:
+        raise BadArgument("one of the moments is about zero and the other about its mean")
+
+
+def _cleaned(moments: Moments) -> Moments:
+    """Columns that vary no more than their mean's rounding made exactly constant."""
+    if not moments.centred:
+        return moments
+    mean = np.abs(moments._means)
+    dead = np.sqrt(moments._squares / moments.n) <= 8 * EPS * mean
+    if not dead.any() or not moments._squares[dead].any():
+        return moments
+    gram, root = moments.gram, moments.root
+    if gram is not None:
+        gram = gram.copy()
+        gram[dead], gram[:, dead] = 0.0, 0.0
+    if root is not None:
+        root = root.copy()
+        root[:, dead] = 0.0
+    return replace(moments, gram=gram, root=root)
+
+
+def _gather(
+    cls: type[Moments],
+    blocks: Iterable[Any],
+    names: Sequence[str] | None,
+    y_name: str,
+    *,
+    copy: bool,
+    again: Iterable[Any] | None,
+    warn: bool,
+) -> Moments:
+    """One pass over the blocks, and a second by QR where conditioning demands it."""
+    notes: list[str] = []
+    accumulator: Accumulator | None = None
+    total, seen = 0.0, 0
+    for block, own in read_blocks(blocks, notes):
+        if accumulator is None:
+            names = _names(names, own, block.X.shape[1])
+            accumulator = Accumulator((*names, y_name), copy)
+        if block.weights is not None:
+            check_weights(block.weights, [], 1 if block.start == 0 else block.start)
+        seen += len(block.X)
+        accumulator.add(block)
+    if accumulator is None or seen == 0:
+        raise BadData("there are no rows")
+    raise NotImplementedError

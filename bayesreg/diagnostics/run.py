@@ -1,0 +1,154 @@
+"""A run as diagnostics see it: the unknowns by name, on the scale where they are judged.
+
+β and β₀ are judged as they are; σ and scale by their logarithms, because their posteriors are
+skewed and an error of a factor is what matters. R̂ and ESS are rank based, so that they are the same
+for σ and log σ; MCSE, sd and mean are not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayesreg.engines.base import Draws
+from bayesreg.errors import BadArgument
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """The unknowns of one run, each of them (chain, draw), and how they came about.
+
+    Attributes
+    ----------
+    values : dict of str to ndarray (chain, draw)
+        By name: ``beta[bmi]``, ``intercept``, ``log sigma``, ``log scale``.
+    fixed : dict of str to float
+        Quantities of the same names that are known, hence not unknown.
+    stats : mapping of str to ndarray (chain, draw)
+        What the sampler reported: ``diverging``, ``energy``, ``reached_max_treedepth``.
+    engine, seed
+        Which engine ran, with which seed; None where a foreign DataTree does not say.
+    independent, complete : bool
+        Whether draws are independent by construction, and whether the run reached its length.
+    """
+
+    values: dict[str, Array]
+    fixed: dict[str, float] = field(default_factory=dict)
+    stats: Mapping[str, Array] = field(default_factory=dict)
+    engine: str | None = None
+    seed: int | None = None
+    independent: bool = False
+    complete: bool = True
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(chains, draws)."""
+        first = next(iter(self.values.values()))
+        return int(first.shape[0]), int(first.shape[1])
+
+
+def run_of_draws(draws: Draws) -> Run:
+    """The unknowns of our own draws."""
+    problem = draws.problem
+    values = {f"beta[{name}]": draws.beta[..., j] for j, name in enumerate(problem.features)}
+    fixed: dict[str, float] = {}
+    if problem.intercept:
+        values["intercept"] = draws.intercept
+    else:
+        fixed["intercept"] = 0.0
+    if problem.sigma is None:
+        values["log sigma"] = _log(draws.sigma)
+    else:
+        fixed["log sigma"] = float(np.log(problem.sigma))
+    for k, label in enumerate(draws.scale_labels):
+        values[scale_name(label, len(draws.scale_labels))] = _log(draws.scale[..., k])
+    return Run(
+        values=values,
+        fixed=fixed,
+        stats=draws.stats,
+        engine=draws.engine,
+        seed=draws.seed,
+        independent=draws.independent,
+        complete=draws.complete,
+    )
+
+
+def run_of_tree(tree: Any) -> Run:
+    """The unknowns of a foreign DataTree with our variable names, such as PyMC's."""
+    try:
+        posterior = tree["posterior"]
+        beta = posterior["beta"]
+    except (KeyError, TypeError) as error:
+        raise BadArgument(
+            "agreement needs draws: a Posterior, Draws, or a DataTree whose group `posterior` has "
+            f"a variable `beta`; this {type(tree).__name__} has none"
+        ) from error
+    values = _by_element(beta, "beta")
+    for name in ("intercept", "sigma", "scale"):
+        if name in posterior:
+            values.update(_by_element(posterior[name], name))
+    settled: dict[str, Array] = {}
+    for name, array in values.items():
+        positive = name.startswith(("sigma", "scale"))
+        settled[f"log {name}" if positive else name] = _log(array) if positive else array
+    stats = {}
+    if "sample_stats" in tree.children:
+        group = tree["sample_stats"]
+        wanted = ("diverging", "energy", "reached_max_treedepth")
+        stats = {k: np.asarray(group[k].transpose("chain", "draw")) for k in wanted if k in group}
+    constant = {k: float(v.flat[0]) for k, v in settled.items() if _constant(v)}
+    moving = {k: v for k, v in settled.items() if k not in constant}
+    return Run(values=moving or settled, fixed=constant if moving else {}, stats=stats)
+
+
+def scale_name(label: str, count: int) -> str:
+    """``log scale``, or ``log scale[label]`` where there are several."""
+    return "log scale" if count == 1 else f"log scale[{label}]"
+
+
+def short_name(name: str) -> str:
+    """What a reader calls the unknown: ``beta[bmi]`` is ``bmi``, ``log sigma`` is ``sigma``."""
+    if name.startswith("beta[") and name.endswith("]"):
+        return name[5:-1]
+    return name.removeprefix("log ")
+
+
+def array_stats() -> Any:
+    """ArviZ's diagnostics on plain arrays.
+
+    ``arviz_stats.base`` is the part of ArviZ that needs neither plots nor converters; importing
+    ``arviz`` itself takes half as long again.
+    """
+    from arviz_stats.base import array_stats as statistics
+
+    return statistics
+
+
+def _by_element(variable: Any, name: str) -> dict[str, Array]:
+    """Every element of a variable as (chain, draw), named after its coordinate."""
+    others = [d for d in variable.dims if d not in ("chain", "draw")]
+    array = np.asarray(variable.transpose("chain", "draw", *others), dtype=float)
+    if not others:
+        return {name: array}
+    if len(others) > 1:
+        raise BadArgument(f"{name!r} has the dims {tuple(variable.dims)}; one besides chain, draw")
+    labels = [str(v) for v in variable.coords[others[0]].to_numpy()]
+    if len(labels) == 1 and name == "scale":
+        return {name: array[..., 0]}
+    return {f"{name}[{label}]": array[..., j] for j, label in enumerate(labels)}
+
+
+def _constant(values: Array) -> bool:
+    return bool(np.all(values == values.flat[0]))
+
+
+def _log(values: Array) -> Array:
+    """Logarithm; what is not positive becomes NaN or −inf and is reported as not finite."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(np.log(values))

@@ -1,0 +1,450 @@
+"""The verbs: closed_form, fit_map, sample, path. Each default choice is one visible function."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path as FilePath
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayesreg.errors import BadArgument, BadData, BayesregWarning, NotConverged, NotSupported
+from bayesreg.joint_mode import joint_mode, residual_sum
+from bayesreg.model import Problem
+from bayesreg.priors import Normal, Penalised
+from bayesreg.results.map_fit import MapFit, Path
+from bayesreg.solvers import closed_form as ridge_solver
+from bayesreg.solvers import coordinate_descent
+from bayesreg.solvers.certificate import certify
+
+if TYPE_CHECKING:
+    from bayesreg.results.closed_form import ClosedForm
+    from bayesreg.results.posterior import Posterior
+
+Array = NDArray[np.float64]
+SOLVERS = ("closed_form", "coordinate_descent", "lbfgsb", "newton")
+ENGINES = ("exact", "direct", "gibbs", "nuts")
+HYPER = ("evidence", "cv", "joint")
+
+
+def default_solver(problem: Problem) -> str:
+    """Closed form where there is no kink, coordinate descent otherwise."""
+    assert problem.l1 is not None
+    return "coordinate_descent" if np.any(problem.l1) else "closed_form"
+
+
+def default_engine(problem: Problem) -> tuple[str, str]:
+    """The fastest exact engine that serves this problem, and why."""
+    for name, why in (
+        ("exact", "the posterior is conjugate: independent draws from its closed form"),
+        ("direct", "normal prior: independent draws by quadrature over the hyperparameters"),
+        ("gibbs", "the prior is a scale mixture of normals: blocked Gibbs"),
+    ):
+        if _engine(name).supports(problem) is None:
+            return name, why
+    return "nuts", "no exact engine serves this model"
+
+
+def default_hyper(problem: Problem) -> str:
+    """Evidence where it has a closed form; else the mode over σ if only σ is unknown; else CV."""
+    normal = all(isinstance(block.prior, Normal) for block in problem.blocks)
+    if normal and len(problem.unknown_scales) <= 1:
+        return "evidence"
+    return "cv" if problem.unknown_scales else "joint"
+
+
+def closed_form(problem: Problem) -> ClosedForm:
+    r"""Return the conjugate posterior: N(A⁻¹X'y, σ²A⁻¹), A = X'X + λI, or its Student-t marginals.
+
+    Parameters
+    ----------
+    problem : Problem
+        Normal (or Flat) priors with given scales; σ known, or unknown with p(σ²) inverse gamma
+        and scales in units of σ.
+
+    Returns
+    -------
+    ClosedForm
+
+    Raises
+    ------
+    NotSupported
+        If there is no closed form; the message names the engine that serves.
+
+    References
+    ----------
+    Gelman et al. (2013), *Bayesian Data Analysis*, 3rd ed., §14.2, §14.8.
+
+    Examples
+    --------
+    >>> import bayesreg as br
+    >>> data = br.load_dataset("diabetes")
+    >>> problem = br.Model(br.Normal.from_lam(10.0)).condition(data.X, data.y, standardize=True)
+    >>> round(float(br.closed_form(problem).mean["bmi"]), 3)
+    5.516
+    """
+    from bayesreg.engines import exact
+    from bayesreg.results.closed_form import ClosedForm
+
+    reason = exact.supports(problem)
+    if reason is not None:
+        engine, _ = default_engine(problem)
+        raise NotSupported(f"no closed form: {reason}; use sample(problem, engine={engine!r})")
+    _refuse_perfect_fit(problem)
+    return ClosedForm(problem, exact.posterior(problem))
+
+
+def fit_map(
+    problem: Problem, *, solver: str | None = None, hyper: Any = None, seed: int = 0
+) -> MapFit:
+    r"""Return the MAP, argmin J = ½‖ỹ − X̃b‖² + λ₁‖b‖₁ + ½λ₂‖b‖², with its certificate.
+
+    Parameters
+    ----------
+    problem : Problem
+        Every prior must be a penalty.
+    solver : {"closed_form", "coordinate_descent", "lbfgsb", "newton"}, optional
+        Unsaid, :func:`default_solver`.
+    hyper : {"evidence", "cv", "joint"} or Posterior, optional
+        How unknown σ or scale are settled. "evidence" maximises p(y | σ, scale); "cv" chooses λ by
+        10-fold cross-validation, then σ̂² = RSS/(N − 1 − df); "joint" is the mode over (β, log σ)
+        for a given scale; a Posterior plugs in its medians. Unsaid, :func:`default_hyper`.
+    seed : int, default 0
+        For the folds.
+
+    Returns
+    -------
+    MapFit
+
+    Raises
+    ------
+    NotSupported
+        If the prior has no MAP (a density unbounded at 0), or `hyper` cannot serve.
+    NotConverged
+        If the optimum could not be certified; ``.result`` holds it.
+
+    References
+    ----------
+    Tibshirani (1996), JRSS B 58(1), §5; MacKay (1992), Neural Computation 4(3); Park & Casella
+    (2008), JASA 103, §4.
+
+    Examples
+    --------
+    >>> import bayesreg as br
+    >>> data = br.load_dataset("diabetes")
+    >>> problem = br.Model(br.Normal.from_lam(10.0)).condition(data.X, data.y, standardize=True)
+    >>> fit = br.fit_map(problem)
+    >>> fit.solver, fit.certificate.ok
+    ('closed_form', True)
+    """
+    _need_problem(problem)
+    for block in problem.blocks:
+        if not isinstance(block.prior, Penalised):
+            raise NotSupported(
+                f"{type(block.prior).__name__} is not Penalised: its density is unbounded at 0, so "
+                "the posterior density is infinite wherever a coefficient is 0 and no MAP exists; "
+                "use sample(problem), or Laplace or ElasticNet for a penalty with exact zeros"
+            )
+    fixed, sigma, how = _settle(problem, hyper, seed)
+    name = solver or default_solver(fixed)
+    b = _solver(name)(fixed)
+    return _finish(fixed, b, sigma, name, how)
+
+
+def sample(
+    problem: Problem,
+    *,
+    draws: int = 1000,
+    chains: int = 4,
+    tune: int | None = None,
+    engine: str | None = None,
+    seed: int | None = None,
+) -> Posterior:
+    r"""Draw β, β₀, σ and scale from p(β, β₀, σ, scale | y).
+
+    Parameters
+    ----------
+    problem : Problem
+        What to sample.
+    draws, chains : int, default 1000, 4
+        Draws per chain after warm-up, and chains.
+    tune : int, optional
+        Warm-up iterations per chain; unsaid, the engine's own default.
+    engine : {"exact", "direct", "gibbs", "nuts"}, optional
+        Unsaid, the fastest exact engine (:func:`default_engine`).
+    seed : int, optional
+        Drawn and recorded when not given.
+
+    Returns
+    -------
+    Posterior
+
+    Raises
+    ------
+    BadArgument
+        If a number is not a positive integer, or the engine is unknown.
+    NotSupported
+        If the engine named cannot serve this problem.
+
+    References
+    ----------
+    Gelman et al. (2013), *Bayesian Data Analysis*, 3rd ed., chs. 11–12.
+
+    Examples
+    --------
+    >>> import bayesreg as br
+    >>> data = br.load_dataset("diabetes")
+    >>> post = br.sample(br.Model().condition(data.X, data.y, standardize=True), draws=500, seed=1)
+    >>> post.engine, post.draws.beta.shape
+    ('direct', (4, 500, 10))
+    """
+    from bayesreg.engines import base
+    from bayesreg.results.posterior import Posterior
+
+    _need_problem(problem)
+    _refuse_perfect_fit(problem)
+    if engine is None:
+        name, why = default_engine(problem)
+    else:
+        name, why = engine, "asked for"
+        reason = _engine(name).supports(problem)
+        if reason is not None:
+            better, _ = default_engine(problem)
+            raise NotSupported(f"engine {name!r} cannot serve: {reason}; use engine={better!r}")
+    result = base.run(
+        _engine(name), problem, draws=draws, chains=chains, tune=tune, seed=seed
+    )
+    return Posterior(result, why, problem.warnings)
+
+
+def path(problem: Problem, lams: Any = None, n: int = 100) -> Path:
+    r"""Return the optimum at each λ: λ₂ for Normal, λ₁ for Laplace and ElasticNet.
+
+    Parameters
+    ----------
+    problem : Problem
+        One penalised prior (and Flat columns); its σ is used, its scale is ignored.
+    lams : sequence of float, optional
+        λ's, in any order; rows come back in that order. Unsaid, `n` values evenly spaced in log λ,
+        from where every coefficient is 0 (or nearly) downwards.
+    n : int, default 100
+        How many, when `lams` is not given.
+
+    Returns
+    -------
+    Path
+        Every point with its certificate.
+
+    Raises
+    ------
+    BadArgument
+        If a λ is not positive and finite, or `n` is not a positive integer.
+    NotSupported
+        If the priors are several, or not penalties.
+
+    References
+    ----------
+    Friedman, Hastie & Tibshirani (2010), JSS 33(1), §2.5, https://doi.org/10.18637/jss.v033.i01.
+
+    Examples
+    --------
+    >>> import bayesreg as br
+    >>> data = br.load_dataset("diabetes")
+    >>> problem = br.Model(br.Normal()).condition(data.X, data.y, standardize=True)
+    >>> br.path(problem, [1.0, 100.0]).df.round(2).tolist()
+    [9.81, 6.99]
+    """
+    from bayesreg.paths import trace
+
+    _need_problem(problem)
+    return trace(problem, lams, n)
+
+
+def load(file: str | FilePath) -> Any:
+    """Read a fit or posterior that was saved, verifying its checksum.
+
+    Parameters
+    ----------
+    file : str or Path
+        Written by ``fit.save`` or ``post.save``.
+
+    Raises
+    ------
+    BadData
+        If the file is truncated, altered, or of a newer format.
+    """
+    from bayesreg.results.archive import load_result
+
+    return load_result(file)
+
+
+def _settle(problem: Problem, hyper: Any, seed: int) -> tuple[Problem, float, str]:
+    """Fix what is unknown: the problem with known λ, σ, and how it was chosen in words."""
+    if problem.sigma is not None and not problem.unknown_scales:
+        return problem, problem.sigma, "σ and scale given"
+    if not problem.blocks:
+        sigma = float(np.sqrt(problem.yy / max(problem.nu, 1.0)))
+        return problem, sigma, "σ̂² = RSS/ν, least squares"
+    if hyper is not None and not isinstance(hyper, str):
+        return _plug_in(problem, hyper)
+    name = default_hyper(problem) if hyper is None else hyper
+    if name not in HYPER:
+        raise BadArgument(f"hyper must be one of {', '.join(HYPER)} or a Posterior, not {hyper!r}")
+    return {"evidence": _by_evidence, "cv": _by_cv, "joint": _by_joint}[name](problem, seed)
+
+
+def _by_evidence(problem: Problem, seed: int) -> tuple[Problem, float, str]:
+    """Maximise p(y | σ, scale), exact for Normal priors."""
+    from bayesreg.criteria import maximise_evidence
+
+    if not all(isinstance(block.prior, Normal) for block in problem.blocks):
+        raise NotSupported(
+            "hyper='evidence' has a closed form for Normal priors only; use hyper='cv', or "
+            "hyper=post with a posterior's medians"
+        )
+    best = maximise_evidence(problem)
+    unknown = [s for s, known in (("σ", problem.sigma), ("scale", None)) if known is None]
+    how = f"{' and '.join(unknown if problem.unknown_scales else unknown[:1])} at maximal evidence"
+    if best.at_zero:
+        # The limit scale → 0: every coefficient is 0; the smallest representable ridge says so.
+        return _at_zero(problem, best.sigma), best.sigma, (
+            f"{how}: the maximum is at scale = 0, so β = 0 (the data prefer no effects at all)"
+        )
+    return problem.at(
+        sigma=best.sigma if problem.sigma is None else None,
+        scale=best.scale if problem.unknown_scales else None,
+    ), best.sigma, how
+
+
+def _at_zero(problem: Problem, sigma: float) -> Problem:
+    """The problem at a scale so small that every coefficient is exactly 0 in floating point."""
+    tiny = 1e-150 * (1.0 if problem.blocks[0].prior.unit == "sigma" else sigma)
+    return problem.at(sigma=sigma if problem.sigma is None else None, scale=tiny)
+
+
+def _by_cv(problem: Problem, seed: int) -> tuple[Problem, float, str]:
+    """Choose λ by 10-fold cross-validation; σ̂² = RSS/(N − 1 − df); the scale follows in its unit."""
+    from bayesreg.paths import default_lams, prior_scale, scale_for, solve_path
+
+    if len(problem.blocks) != 1:
+        raise NotSupported(
+            "hyper='cv' chooses one λ, and here several priors have their own; fix the scales, or "
+            "use hyper=post with a posterior's medians"
+        )
+    if problem.design is None:
+        raise NotSupported(
+            "hyper='cv' needs rows, and this problem was conditioned on Moments; use "
+            "hyper='evidence', or fix scale and σ"
+        )
+    from bayesreg.criteria import cross_validate
+
+    lams = default_lams(problem, 100)
+    curve = cross_validate(problem, lams, seed=seed)
+    b, df = solve_path(problem, np.array([curve.lam]))
+    rest = max(problem.nu - float(df[0]), 1.0)
+    sigma = problem.sigma or float(np.sqrt(residual_sum(problem, b[0]) / rest))
+    if not problem.unknown_scales:
+        prior_scale(problem)
+    fixed = problem.at(
+        sigma=sigma if problem.sigma is None else None,
+        scale=scale_for(problem, float(curve.lam), sigma) if problem.unknown_scales else None,
+    )
+    return fixed, sigma, "λ by 10-fold cross-validation (minimum), σ̂² = RSS/(N − 1 − df)"
+
+
+def _by_joint(problem: Problem, seed: int) -> tuple[Problem, float, str]:
+    """The mode over (β, log σ); a joint mode over the scale is degenerate and refused."""
+    if problem.unknown_scales:
+        raise NotSupported(
+            "hyper='joint' over the scale is degenerate: the joint density is unbounded as "
+            "scale → 0 with β = 0; give the scale, or use hyper='evidence' or 'cv'"
+        )
+    if problem.sigma is not None:
+        return problem, problem.sigma, "σ and scale given"
+
+    def solve(fixed: Problem, start: Array | None) -> Array:
+        if not np.any(fixed.l1):
+            return ridge_solver.solve(fixed).b
+        return coordinate_descent.solve(fixed, start=start).b
+
+    sigma = joint_mode(problem, solve)
+    return problem.at(sigma=sigma), sigma, "σ at the joint mode of (β, log σ)"
+
+
+def _plug_in(problem: Problem, post: Any) -> tuple[Problem, float, str]:
+    """Posterior medians of what is unknown."""
+    from bayesreg.results.posterior import Posterior
+
+    if not isinstance(post, Posterior):
+        raise BadArgument(
+            f"hyper must be one of {', '.join(HYPER)} or a Posterior, not {type(post).__name__}"
+        )
+    if post.problem.unknown_scales != problem.unknown_scales:
+        raise BadArgument("hyper=post: that posterior has other unknown scales than this problem")
+    fixed = problem.at(
+        sigma=post.sigma if problem.sigma is None else None,
+        scale=post.scale if problem.unknown_scales else None,
+    )
+    return fixed, post.sigma, "posterior medians plugged in"
+
+
+def _finish(problem: Problem, b: Array, sigma: float, solver: str, how: str) -> MapFit:
+    """Certify; an uncertified result is raised with what it reached, never returned."""
+    certificate = certify(problem, b)
+    fit = MapFit(problem, b, sigma, solver, how, certificate)
+    if not certificate.ok:
+        raise NotConverged(
+            f"{solver} did not reach the optimum: {certificate.why}. The result so far is in "
+            ".result; try another solver=, or standardize=True",
+            fit,
+        )
+    return fit
+
+
+def _solver(name: str) -> Any:
+    """The solve function of a solver's name, returning b."""
+    if name not in SOLVERS:
+        raise BadArgument(f"solver must be one of {', '.join(SOLVERS)}, not {name!r}")
+    if name == "closed_form":
+        return lambda problem: ridge_solver.solve(problem).b
+    if name == "coordinate_descent":
+        return lambda problem: coordinate_descent.solve(problem).b
+    from bayesreg.solvers import scipy_optimize
+
+    route = {"lbfgsb": scipy_optimize.lbfgsb, "newton": scipy_optimize.newton}[name]
+    return lambda problem: route(problem).b
+
+
+def _engine(name: str) -> Any:
+    """The module of an engine's name."""
+    if name not in ENGINES:
+        raise BadArgument(f"engine must be one of {', '.join(ENGINES)}, not {name!r}")
+    from importlib import import_module
+
+    return import_module(f"bayesreg.engines.{name}")
+
+
+def _need_problem(problem: Any) -> None:
+    if not isinstance(problem, Problem):
+        raise BadArgument(
+            f"expected a Problem, from model.condition(X, y), not {type(problem).__name__}"
+        )
+
+
+def _refuse_perfect_fit(problem: Problem) -> None:
+    """Least squares alone needs no σ; a posterior over an unknown σ does not exist on a perfect fit."""
+    prior = problem.sigma_prior
+    if prior is None or prior.proper or problem.p:
+        return
+    total = problem.moments.cross[-1, -1]
+    if problem.yy <= 1e-26 * total:
+        raise BadData(
+            "zero residual variance: the Flat columns fit y perfectly, so under "
+            f"{prior!r} no posterior exists; fix σ, or give it a proper prior"
+        )
+
+
+def warn(text: str) -> None:
+    """Emit a BayesregWarning at the caller of a verb."""
+    warnings.warn(text, BayesregWarning, stacklevel=3)

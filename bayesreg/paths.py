@@ -1,0 +1,213 @@
+"""Regularisation paths: the optimum at many λ, each certified, and the prior scale each λ means."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayesreg.errors import BadArgument, NotSupported
+from bayesreg.priors import ElasticNet, Normal, Penalised
+from bayesreg.results.map_fit import Path
+from bayesreg.solvers import closed_form, coordinate_descent
+from bayesreg.solvers.certificate import certify
+
+if TYPE_CHECKING:
+    from bayesreg.model import Problem
+    from bayesreg.penalty import Block
+
+Array = NDArray[np.float64]
+
+
+def trace(problem: Problem, lams: Any = None, n: int = 100) -> Path:
+    """The path of :func:`bayesreg.path`.
+
+    Raises
+    ------
+    BadArgument
+        If a λ or `n` is not usable.
+    NotSupported
+        If the problem has several priors or one that is no penalty.
+    """
+    block = one_block(problem)
+    if lams is None:
+        if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
+            raise BadArgument(f"n must be a positive integer, not {n!r}")
+        grid = default_lams(problem, int(n))
+    else:
+        grid = _check_lams(lams)
+    sigma = reference_sigma(problem)
+    b, df = solve_path(problem, grid)
+    fixed = [_at(problem, lam, sigma) for lam in grid]
+    known = problem.sigma is not None or set("σ").isdisjoint("".join(_scale_words(block)))
+    scale = np.array([scale_for(problem, lam, sigma) for lam in grid])
+    return Path(
+        problem=problem,
+        lam=grid,
+        b=b,
+        scale=scale if known else np.full(len(grid), np.nan),
+        df=df,
+        certificates=tuple(certify(one, row) for one, row in zip(fixed, b, strict=True)),
+    )
+
+
+def one_block(problem: Problem) -> Block:
+    """The single penalised block of a problem, or NotSupported."""
+    if len(problem.blocks) != 1:
+        raise NotSupported(
+            f"a path moves one λ, and here {len(problem.blocks)} priors have their own; give all "
+            "penalised columns one prior"
+        )
+    block = problem.blocks[0]
+    if not isinstance(block.prior, Penalised):
+        raise NotSupported(
+            f"{type(block.prior).__name__} is not Penalised: its density is unbounded at 0, so "
+            "there is no MAP and no path; use Laplace or ElasticNet"
+        )
+    return block
+
+
+def default_lams(problem: Problem, n: int) -> Array:
+    """`n` values evenly spaced in log λ, from no effects downwards.
+
+    With a kink, from λ_max = max|x̃_j'ỹ|·r_j, where every coefficient is 0 (Friedman, Hastie &
+    Tibshirani 2010, §2.5), over three decades (two where p ≥ ν); for ridge, where the effective
+    degrees of freedom run from about p/1000 to nearly p.
+    """
+    block = one_block(problem)
+    if isinstance(block.prior, Normal):
+        spread = (problem.projection.norms * block.relative) ** 2
+        top, low = float(spread.max()) * 1e3, float(spread.max()) * 1e-5
+    else:
+        size = np.abs(problem.xy[block.columns]) * block.relative
+        top = float(size.max()) * (1.0 + 1e-12)
+        low = top * (1e-2 if problem.p >= problem.nu else 1e-3)
+    if not top > 0:
+        top, low = 1.0, 1e-3  # X̃'ỹ = 0: every λ gives β = 0
+    return np.geomspace(top, low, n)
+
+
+def scale_for(problem: Problem, lam: float, sigma: float) -> float:
+    """The scale, in the declared unit, whose λ (λ₂ for Normal, else λ₁) is `lam` at this σ."""
+    prior = one_block(problem).prior
+    assert isinstance(prior, Penalised)
+    if isinstance(prior, Normal):
+        return float(np.sqrt(prior.l2(sigma, 1.0) / lam))
+    return float(prior.l1(sigma, 1.0) / lam)
+
+
+def reference_sigma(problem: Problem) -> float:
+    """The known σ; where it is unknown, 1 if λ alone fixes the penalty, else σ at the ridge evidence.
+
+    Only the elastic net's ratio of λ₂ to λ₁² depends on σ.
+    """
+    if problem.sigma is not None:
+        return problem.sigma
+    if not isinstance(one_block(problem).prior, ElasticNet):
+        return 1.0
+    from bayesreg.criteria import maximise_evidence
+    from bayesreg.model import Model
+
+    flat = [problem.features[j] for j in problem.flat]
+    if flat:
+        from bayesreg.priors import Flat
+
+        prior: Any = {**{name: Flat() for name in flat}, ...: Normal()}
+    else:
+        prior = Normal()
+    ridge = Model(prior, problem.model.likelihood).condition(
+        problem.moments, standardize=problem.standardize, intercept=problem.intercept
+    )
+    return float(maximise_evidence(ridge).sigma)
+
+
+def solve_path(problem: Problem, lams: Array) -> tuple[Array, Array]:
+    """Optima b (L, p) and effective degrees of freedom (L,), in the order of `lams`."""
+    block = one_block(problem)
+    if isinstance(block.prior, Normal):
+        return _ridge_path(problem, block, lams)
+    sigma = reference_sigma(problem)
+    order = np.argsort(-lams, kind="stable")
+    fixed = [_at(problem, lams[k], sigma) for k in order]
+    pairs = [(one.l1, one.l2) for one in fixed]
+    b = np.empty((len(lams), problem.p))
+    b[order] = coordinate_descent.path(problem, pairs)  # type: ignore[arg-type]
+    df = np.empty(len(lams))
+    for k, one in zip(order, fixed, strict=True):
+        df[k] = active_df(one, b[k])
+    return b, df
+
+
+def active_df(problem: Problem, b: Array) -> float:
+    """Effective degrees of freedom at an optimum: tr X_A(X_A'X_A + Λ₂)⁻¹X_A' on the active columns.
+
+    For the lasso this is the rank of the active columns (Zou, Hastie & Tibshirani 2007, Annals of
+    Statistics 35(5), https://doi.org/10.1214/009053607000000127).
+    """
+    active = np.flatnonzero(b)
+    if not len(active):
+        return 0.0
+    if problem.root is not None:
+        x = problem.root[:, active]
+        gram = x.T @ x
+    else:
+        gram = problem.gram[np.ix_(active, active)]
+    l2 = problem.l2
+    assert l2 is not None
+    if not np.any(l2[active]):
+        size = np.sqrt(np.diagonal(gram))
+        return float(np.linalg.matrix_rank(gram / np.outer(size, size), hermitian=True))
+    return float(np.trace(np.linalg.solve(gram + np.diag(l2[active]), gram)))
+
+
+def _ridge_path(problem: Problem, block: Block, lams: Array) -> tuple[Array, Array]:
+    """All λ from one eigendecomposition; points it leaves uncertified are solved one by one."""
+    r = block.relative
+    if problem.wide or problem.root is not None:
+        assert problem.root is not None
+        left, d, right = np.linalg.svd(problem.root[:, :-1] * r, full_matrices=False)
+        values, basis, z = d * d, right.T, d * (left.T @ problem.root[:, -1])
+    else:
+        values, basis = np.linalg.eigh(problem.gram * np.outer(r, r))
+        values = np.maximum(values, 0.0)
+        z = basis.T @ (problem.xy * r)
+    b = (z / (values + lams[:, None])) @ basis.T * r
+    df = np.sum(values / (values + lams[:, None]), axis=1)
+    for k, lam in enumerate(lams):
+        one = _at(problem, float(lam), 1.0)
+        if not certify(one, b[k]).ok:
+            b[k] = closed_form.solve(one).b
+    return b, df
+
+
+def _at(problem: Problem, lam: float, sigma: float) -> Problem:
+    """The problem at the scale that means λ, known hyperparameters included."""
+    scale = scale_for(problem, float(lam), sigma)
+    block = one_block(problem)
+    import dataclasses
+
+    fixed = dataclasses.replace(block, scale=scale, hyper=None)
+    return dataclasses.replace(problem, blocks=(fixed,), sigma=sigma, sigma_prior=None)
+
+
+def _scale_words(block: Block) -> list[str]:
+    assert isinstance(block.prior, Penalised)
+    return list(block.prior.formulae.values())
+
+
+def _check_lams(lams: Any) -> Array:
+    """λ's as a vector of positive finite numbers, in the order given."""
+    try:
+        grid = np.atleast_1d(np.asarray(lams, dtype=float))
+    except (TypeError, ValueError) as error:
+        raise BadArgument(f"lams must be positive numbers, not {lams!r}") from error
+    if grid.ndim != 1 or not len(grid):
+        raise BadArgument(f"lams must be a non-empty list of λ's, not of shape {grid.shape}")
+    bad = np.flatnonzero(~(np.isfinite(grid) & (grid > 0)))
+    if len(bad):
+        raise BadArgument(
+            f"lams[{bad[0]}] = {grid[bad[0]]!r}: every λ must be positive and finite "
+            "(λ = 0 is Flat())"
+        )
+    return grid

@@ -1,0 +1,129 @@
+"""ClosedForm: the posterior that needs no draws."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayesreg.engines.exact import ExactPosterior
+from bayesreg.model import Problem
+from bayesreg.results.levels import check_level, interval_names
+from bayesreg.results.map_fit import encode
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class ClosedForm:
+    r"""The conjugate posterior: β | y is normal (σ known) or Student-t (normal–inverse-gamma).
+
+    Attributes
+    ----------
+    problem : Problem
+        What was solved.
+    exact : ExactPosterior
+        Means, sds, degrees of freedom and evidence as arrays.
+
+    References
+    ----------
+    Gelman et al. (2013), *Bayesian Data Analysis*, 3rd ed., §14.2 and §14.8; O'Hagan & Forster
+    (2004), *Kendall's Advanced Theory of Statistics* 2B, §11.
+
+    Examples
+    --------
+    >>> import bayesreg as br
+    >>> data = br.load_dataset("diabetes")
+    >>> model = br.Model(br.Normal(25.0), br.Gaussian(sigma=54.0))
+    >>> closed = br.closed_form(model.condition(data.X, data.y, standardize=True))
+    >>> closed.interval(0.95).columns.tolist()
+    ['eti95_lb', 'eti95_ub']
+    """
+
+    problem: Problem
+    exact: ExactPosterior
+
+    @cached_property
+    def mean(self) -> pd.Series:
+        """Posterior means by column, per unit of the original column."""
+        return self._series(self.exact.mean, "mean")
+
+    @cached_property
+    def sd(self) -> pd.Series:
+        """Posterior sds by column (the sd, not the t scale; infinite for df ≤ 2)."""
+        return self._series(self.exact.sd, "sd")
+
+    @property
+    def intercept(self) -> float:
+        """Posterior mean of β₀ at x = 0."""
+        return float(self.exact.intercept)
+
+    @property
+    def sigma(self) -> float:
+        """The known σ, or its posterior mean."""
+        return float(self.exact.sigma)
+
+    @property
+    def df(self) -> float:
+        """Degrees of freedom of the t marginals; infinite when σ is known."""
+        return float(self.exact.df)
+
+    @property
+    def log_evidence(self) -> float:
+        """log p(y): comparable between models with the same Flat columns, σ prior and rows."""
+        return float(self.exact.log_evidence)
+
+    def interval(self, level: float = 0.95) -> pd.DataFrame:
+        """Equal-tailed intervals of every coefficient.
+
+        Parameters
+        ----------
+        level : float, default 0.95
+            Probability inside, strictly between 0 and 1.
+
+        Raises
+        ------
+        BadArgument
+            If `level` is not such a number.
+        """
+        import pandas as pd
+
+        low, high = self.exact.interval(check_level(level))
+        return pd.DataFrame(
+            np.column_stack([low, high]),
+            index=list(self.problem.features),
+            columns=list(interval_names(level)),
+        )
+
+    def predict(self, X: Any, return_std: bool = False) -> Any:
+        """Predictive mean for new rows, and the predictive sd (noise included) on request."""
+        return self.exact.predict(encode(self.problem, X), return_std=return_std)
+
+    def summary(self, level: float = 0.95) -> pd.DataFrame:
+        """Mean, sd and interval by column."""
+        import pandas as pd
+
+        return pd.concat([self.mean, self.sd, self.interval(level)], axis=1)
+
+    def _series(self, values: Array, name: str) -> pd.Series:
+        import pandas as pd
+
+        return pd.Series(values, index=list(self.problem.features), name=name)
+
+    def __repr__(self) -> str:
+        """Kind, evidence, table."""
+        kind = "normal" if np.isinf(self.df) else f"Student-t with {self.df:g} df"
+        return (
+            f"closed form ({kind}): log evidence {self.log_evidence:.6g}, σ {self.sigma:.6g}\n"
+            f"{self.summary().to_string(max_rows=30)}"
+        )
+
+    def _repr_html_(self) -> str:
+        """The table, escaped."""
+        return self.summary().to_html(max_rows=40)

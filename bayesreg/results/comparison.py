@@ -1,0 +1,246 @@
+"""Comparison: several priors, one data set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayesreg.data.design import Design
+from bayesreg.errors import BadArgument
+from bayesreg.model import Model, Problem
+from bayesreg.results.closed_form import ClosedForm
+from bayesreg.results.levels import interval_names
+from bayesreg.results.map_fit import MapFit, Path
+from bayesreg.results.posterior import Posterior
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bayesreg.diagnostics import Agreement
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """Everything computed under one prior.
+
+    Attributes
+    ----------
+    name : str
+        The name given to the prior.
+    problem : Problem
+        The model conditioned on the data.
+    fit : MapFit or None
+        The penalised optimum; None where there is none, and `why_no_map` says why.
+    closed : ClosedForm or None
+        The closed form given the MAP's hyperparameters, where there is one.
+    post : Posterior
+        The fastest exact engine's draws.
+    loo : object or None
+        Leave-one-out predictive density; None without rows.
+    nuts, agreement : Posterior or None, Agreement or None
+        PyMC's draws of the same posterior and the verdict, when verified.
+    """
+
+    name: str
+    problem: Problem
+    fit: MapFit | None
+    why_no_map: str | None
+    closed: ClosedForm | None
+    post: Posterior
+    loo: Any = None
+    nuts: Posterior | None = None
+    agreement: Agreement | None = None
+
+    @property
+    def model(self) -> Model:
+        """Prior and likelihood."""
+        return self.problem.model
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    r"""Several priors on one data set: fits, posteriors, predictive comparison, verdict.
+
+    Attributes
+    ----------
+    entries : dict of str to Entry
+        By name, in the order given.
+    table : DataFrame
+        One row per prior, best first: elpd, its difference to the best with standard error,
+        p_worse, effective parameters, stacking weight and the largest Pareto k.
+    data : Design or None
+        The rows.
+    dataset : str
+        Name of the data.
+    verdict, warnings : tuple of str
+        Plain sentences, and what the reader must know.
+    path : Path or None
+        A regularisation path for the report.
+    provenance, timing : dict
+        Versions, seed, data hash, rows; and wall times, kept apart.
+
+    References
+    ----------
+    Vehtari, Gelman & Gabry (2017), "Practical Bayesian model evaluation using leave-one-out
+    cross-validation and WAIC", Statistics and Computing 27, https://doi.org/10.1007/s11222-016-9696-4.
+
+    Examples
+    --------
+    >>> import bayesreg as br
+    >>> data = br.load_dataset("diabetes")
+    >>> priors = {"ridge": br.Normal(), "lasso": br.Laplace()}
+    >>> fits = br.compare(priors, data.X, data.y, standardize=True, seed=1)
+    >>> sorted(fits.table.index), fits["lasso"].fit.certificate.ok
+    (['lasso', 'ridge'], True)
+    """
+
+    entries: dict[str, Entry]
+    table: pd.DataFrame
+    data: Design | None
+    dataset: str
+    verdict: tuple[str, ...]
+    warnings: tuple[str, ...]
+    path: Path | None
+    provenance: Mapping[str, Any]
+    timing: Mapping[str, float]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the priors, in the order given."""
+        return tuple(self.entries)
+
+    @property
+    def ok(self) -> bool:
+        """Whether every certificate, check and agreement holds."""
+        return all(
+            (e.fit is None or e.fit.certificate.ok)
+            and e.post.checks.ok
+            and (e.agreement is None or e.agreement.ok is True)
+            for e in self.entries.values()
+        )
+
+    def __getitem__(self, name: str) -> Entry:
+        """The entry of one prior."""
+        if name not in self.entries:
+            raise BadArgument(f"no prior named {name!r} here; there are {', '.join(self.names)}")
+        return self.entries[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """Names of the priors."""
+        return iter(self.entries)
+
+    def __len__(self) -> int:
+        """How many priors."""
+        return len(self.entries)
+
+    def coefficients(self, level: float = 0.95) -> pd.DataFrame:
+        """One row per prior and feature: MAP, zero or not, mean, sd, interval, P(> 0), κ.
+
+        Parameters
+        ----------
+        level : float, default 0.95
+            Probability inside the equal-tailed interval.
+
+        Raises
+        ------
+        BadArgument
+            If `level` is not strictly between 0 and 1.
+        """
+        import pandas as pd
+
+        low, high = interval_names(level)
+        parts = {}
+        for name, entry in self.entries.items():
+            beta = entry.post.draws.beta
+            flat = beta.reshape(-1, beta.shape[-1])
+            tails = np.quantile(flat, [(1 - level) / 2, (1 + level) / 2], axis=0)
+            optimum = None if entry.fit is None else entry.fit.beta.to_numpy()
+            missing = np.full(flat.shape[1], np.nan)
+            parts[name] = pd.DataFrame(
+                {
+                    "map": missing if optimum is None else optimum,
+                    "zero": [None] * flat.shape[1] if optimum is None else optimum == 0,
+                    "mean": flat.mean(axis=0),
+                    "sd": flat.std(axis=0, ddof=1),
+                    low: tails[0],
+                    high: tails[1],
+                    "p_positive": (flat > 0).mean(axis=0),
+                    "kappa": entry.post.shrinkage.to_numpy(),
+                },
+                index=list(entry.problem.features),
+            )
+        return pd.concat(parts, names=["prior", "feature"])
+
+    def plot(self, kind: str = "forest", ax: Any = None) -> Any:
+        """Draw the comparison: "forest", "densities", "shrinkage", "priors", "path", "agreement"."""
+        from bayesreg import plots
+
+        kinds = {
+            "forest": plots.plot_forest,
+            "densities": plots.plot_densities,
+            "shrinkage": plots.plot_shrinkage,
+            "priors": plots.plot_priors,
+            "agreement": plots.plot_agreement,
+        }
+        if kind == "path" and self.path is not None:
+            return plots.plot_path(self.path, ax)
+        if kind not in kinds:
+            raise BadArgument(f"plot kind must be one of {', '.join(kinds)}, path, not {kind!r}")
+        return kinds[kind](self, ax)
+
+    def report(
+        self,
+        path: Any,
+        *,
+        title: str | None = None,
+        author: str | None = None,
+        level: float = 0.95,
+        sections: Any = None,
+        overwrite: bool = False,
+    ) -> Any:
+        """Write one self-contained report; the ending chooses .html, .md or .json.
+
+        Parameters
+        ----------
+        path : str or Path
+            Where to write. A report that bayesreg wrote is replaced; anything else needs
+            `overwrite`.
+        title, author : str, optional
+            Shown at the top.
+        level : float, default 0.95
+            Probability of the intervals.
+        sections : sequence of str, optional
+            Which sections, in order; all unless given.
+        overwrite : bool, default False
+            Replace a file that bayesreg did not write.
+
+        Raises
+        ------
+        BadArgument
+            If the path cannot be written or would replace a foreign file.
+        """
+        from bayesreg.report import write
+
+        return write(
+            self,
+            path,
+            title=title,
+            author=author,
+            level=level,
+            sections=sections,
+            overwrite=overwrite,
+        )
+
+    def __repr__(self) -> str:
+        """The verdict and the table."""
+        return "\n".join([*self.verdict, "", self.table.round(3).to_string()])
+
+    def _repr_html_(self) -> str:
+        """The same, as escaped HTML for notebooks."""
+        from html import escape
+
+        sentences = "".join(f"<p>{escape(s)}</p>" for s in self.verdict)
+        return f"{sentences}{self.table.to_html(float_format='%.4g')}"

@@ -1,0 +1,140 @@
+"""Questions put to draws: probabilities of events, and contrasts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayesreg.errors import BadArgument
+from bayesreg.results.levels import interval_names
+
+Array = NDArray[np.float64]
+_COMPARE = {"<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal}
+
+
+@dataclass(frozen=True, eq=False)
+class Contrast:
+    """Posterior of a linear combination of coefficients.
+
+    Attributes
+    ----------
+    name : str
+        The combination in symbols.
+    mean, sd : float
+        Posterior mean and sd.
+    lower, upper, level : float
+        Equal-tailed interval and its probability.
+    p_positive : float
+        P(contrast > 0).
+    draws : ndarray (chain, draw)
+        The draws themselves.
+    """
+
+    name: str
+    mean: float
+    sd: float
+    lower: float
+    upper: float
+    level: float
+    p_positive: float
+    draws: Array
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """(lower, upper)."""
+        return self.lower, self.upper
+
+    def __repr__(self) -> str:
+        """One line, with the kind and level of the interval."""
+        kind = interval_names(self.level)[0].removesuffix("_lb")
+        return (
+            f"{self.name}: mean {self.mean:.4g}, sd {self.sd:.4g}, {kind} "
+            f"[{self.lower:.4g}, {self.upper:.4g}], P(> 0) = {self.p_positive:.4g}"
+        )
+
+
+def event_draws(event: str, unknowns: Mapping[str, Array]) -> NDArray[np.bool_]:
+    """Whether each draw satisfies ``left op right``.
+
+    Raises
+    ------
+    BadArgument
+        If the event does not parse.
+    """
+    if not isinstance(event, str):
+        raise BadArgument(f"an event is text such as 'bmi > 0', not {event!r}")
+    for match in re.finditer(r"<=|>=|<|>", event):
+        left = _side(event[: match.start()].strip(), unknowns)
+        right = _side(event[match.end() :].strip(), unknowns)
+        if left is not None and right is not None:
+            return np.asarray(_COMPARE[match.group()](left, right))
+    raise BadArgument(_advice(event, unknowns))
+
+
+def contrast_draws(
+    weights: Mapping[str, float], unknowns: Mapping[str, Array], level: float
+) -> Contrast:
+    """Posterior of Σ w·β over named unknowns.
+
+    Raises
+    ------
+    BadArgument
+        If a name is unknown, a weight is not finite, or there is none.
+    """
+    if not isinstance(weights, Mapping) or not weights:
+        raise BadArgument("contrast takes a mapping of names to weights, as {'a': 1, 'b': -1}")
+    total: Any = 0.0
+    for name, weight in weights.items():
+        if name not in unknowns:
+            raise BadArgument(f"contrast: {_unknown(str(name), unknowns)}")
+        if isinstance(weight, bool) or not np.isfinite(weight):
+            raise BadArgument(f"contrast: the weight of {name!r} must be finite, not {weight!r}")
+        total = total + float(weight) * unknowns[name]
+    tails = np.quantile(total, [(1 - level) / 2, (1 + level) / 2])
+    symbols = " ".join(f"{float(w):+g}·{k}" for k, w in weights.items())
+    return Contrast(
+        name=symbols,
+        mean=float(total.mean()),
+        sd=float(total.std(ddof=1)),
+        lower=float(tails[0]),
+        upper=float(tails[1]),
+        level=level,
+        p_positive=float(np.mean(total > 0)),
+        draws=np.asarray(total),
+    )
+
+
+def _side(text: str, unknowns: Mapping[str, Array]) -> Array | float | None:
+    """A name, |name| or number; None where it is neither."""
+    if text in unknowns:
+        return unknowns[text]
+    for inner in (
+        re.fullmatch(r"\|(.+)\|", text),
+        re.fullmatch(r"abs\((.+)\)", text),
+    ):
+        if inner and (value := _side(inner.group(1).strip(), unknowns)) is not None:
+            return np.abs(value)
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _advice(event: str, unknowns: Mapping[str, Array]) -> str:
+    parts = [s.strip() for s in re.split(r"<=|>=|<|>", event)]
+    if len(parts) != 2:
+        return f"an event has the form 'name > number' or 'name < name', not {event!r}"
+    wrong = next((s for s in parts if _side(s, unknowns) is None), event)
+    return f"in {event!r}: {_unknown(wrong, unknowns)}"
+
+
+def _unknown(name: str, unknowns: Mapping[str, Array]) -> str:
+    near = get_close_matches(name, list(unknowns), n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(list(unknowns)[:12])}"
+    return f"{name!r} is not an unknown of this posterior{hint}"

@@ -1,0 +1,260 @@
+"""MapFit and Path: penalised optima with their certificates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayesreg.errors import BadArgument
+from bayesreg.model import Problem
+from bayesreg.solvers.certificate import Certificate
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bayesreg.solvers.correspondence import Correspondence
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class MapFit:
+    r"""The penalised optimum, argmin J, which is the mode of β's posterior given σ and scale.
+
+    Attributes
+    ----------
+    problem : Problem
+        With every hyperparameter that λ needs at the value used.
+    b : ndarray (p,)
+        The optimum in the penalised coordinates b_j = x_sd_j·β_j − loc_j.
+    sigma : float
+        Noise sd: the known one, or the estimate that `hyper` names.
+    solver : str
+        Which solver ran.
+    hyper : str
+        How unknown hyperparameters were chosen, in words.
+    certificate : Certificate
+        Duality gap and KKT residual, recomputed by code that does not know the solver.
+
+    References
+    ----------
+    Tibshirani (1996), JRSS B 58(1); Hoerl & Kennard (1970), Technometrics 12(1).
+
+    Examples
+    --------
+    >>> import bayesreg as br
+    >>> data = br.load_dataset("diabetes")
+    >>> model = br.Model(br.Laplace(scale=25.0), br.Gaussian(sigma=54.0))
+    >>> fit = br.fit_map(model.condition(data.X, data.y, standardize=True))
+    >>> fit.certificate.ok, int((fit.beta == 0).sum())
+    (True, 2)
+    """
+
+    problem: Problem
+    b: Array
+    sigma: float
+    solver: str
+    hyper: str
+    certificate: Certificate
+
+    @cached_property
+    def beta(self) -> pd.Series:
+        """Coefficients per unit of the original column, by column name; exact zeros are zero."""
+        import pandas as pd
+
+        return pd.Series(self._restored[0], index=list(self.problem.features), name="beta")
+
+    @property
+    def intercept(self) -> float:
+        """β₀ at x = 0 of the original columns; 0.0 without an intercept."""
+        return float(self._restored[1])
+
+    @property
+    def standardized(self) -> pd.Series:
+        """sd(x_j)·β_j: the effect of one standard deviation, in the unit of y."""
+        out = self.beta * self.problem.column_sd
+        out.name = "standardized"
+        return out
+
+    @property
+    def scale(self) -> Any:
+        """The prior's scale in its declared unit: a number, a Series by block, or None if all flat."""
+        blocks = self.problem.blocks
+        if not blocks:
+            return None
+        if len(blocks) == 1:
+            values = (blocks[0].scale or np.nan) * blocks[0].relative
+            return float(values[0]) if np.ptp(values) == 0 else values
+        import pandas as pd
+
+        return pd.Series({b.label: b.scale for b in blocks}, name="scale")
+
+    @property
+    def penalty(self) -> Any:
+        """The penalty that was minimised."""
+        return self.problem.penalty
+
+    @cached_property
+    def correspondence(self) -> Correspondence:
+        """Every other route to the same optimum, and how far each is from this one."""
+        from bayesreg.solvers.correspondence import correspond
+
+        return correspond(self.problem, self.b, self.solver)
+
+    @cached_property
+    def _restored(self) -> tuple[Array, Array]:
+        return self.problem.restore(self.b)
+
+    def predict(self, X: Any) -> Array:
+        """β₀ + x'β for new rows.
+
+        Parameters
+        ----------
+        X : array (m, P) or data frame
+            Columns by position, or by name where the fit knew names.
+
+        Returns
+        -------
+        ndarray (m,)
+
+        Raises
+        ------
+        BadData
+            If a column is missing, unknown or not finite.
+        """
+        rows = encode(self.problem, X)
+        return np.asarray(self.intercept + rows @ self.beta.to_numpy())
+
+    def summary(self) -> pd.DataFrame:
+        """One row per coefficient: beta, standardized, and whether it is exactly zero."""
+        import pandas as pd
+
+        table = pd.DataFrame({"beta": self.beta, "standardized": self.standardized})
+        table["zero"] = table["beta"] == 0
+        return table
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the standardised coefficients; returns the Axes."""
+        from bayesreg.plots import plot_map
+
+        return plot_map(self, ax)
+
+    def save(self, path: Any, *, overwrite: bool = False) -> None:
+        """Write the fit, with model and data, to one checksummed file; see :func:`bayesreg.load`."""
+        from bayesreg.results.archive import save_fit
+
+        save_fit(self, path, overwrite=overwrite)
+
+    def __repr__(self) -> str:
+        """Penalty, hyperparameters, certificate, coefficients."""
+        zero = int(np.sum(self.b == 0.0))
+        return (
+            f"MAP by {self.solver}: {self.penalty!r}\n"
+            f"σ = {self.sigma:.6g} ({self.hyper}); {zero} of {len(self.beta)} coefficients are 0\n"
+            f"certificate: {self.certificate.why}\n"
+            f"intercept {self.intercept:.6g}\n{self.beta.to_string(max_rows=30)}"
+        )
+
+    def _repr_html_(self) -> str:
+        """The same, as escaped HTML for notebooks."""
+        from html import escape
+
+        head = escape(repr(self).split("\nintercept")[0])
+        return f"<pre>{head}</pre>{self.summary().to_html(max_rows=40)}"
+
+
+@dataclass(frozen=True, eq=False)
+class Path:
+    r"""The regularisation path: the optimum of J at each λ, every point certified.
+
+    Attributes
+    ----------
+    problem : Problem
+        Its σ is used, its scale is ignored.
+    lam : ndarray (L,)
+        The λ's in the order given: λ₂ for Normal, λ₁ for Laplace and ElasticNet.
+    b : ndarray (L, p)
+        Optima in penalised coordinates.
+    scale : ndarray (L,)
+        The prior scale that each λ means for this σ; NaN where that needs an unknown σ.
+    df : ndarray (L,)
+        Effective degrees of freedom, without intercept and Flat columns.
+    certificates : tuple of Certificate
+        One per λ.
+
+    References
+    ----------
+    Friedman, Hastie & Tibshirani (2010), "Regularization paths for generalized linear models via
+    coordinate descent", JSS 33(1), https://doi.org/10.18637/jss.v033.i01.
+
+    Examples
+    --------
+    >>> import bayesreg as br
+    >>> data = br.load_dataset("diabetes")
+    >>> model = br.Model(br.Laplace(1.0), br.Gaussian(sigma=54.0))
+    >>> path = br.path(model.condition(data.X, data.y, standardize=True), n=20)
+    >>> path.beta.shape, all(c.ok for c in path.certificates)
+    ((20, 10), True)
+    """
+
+    problem: Problem
+    lam: Array
+    b: Array
+    scale: Array
+    df: Array
+    certificates: tuple[Certificate, ...]
+
+    @cached_property
+    def beta(self) -> pd.DataFrame:
+        """Coefficients per unit of the original columns: one row per λ, in the order given."""
+        import pandas as pd
+
+        index = pd.Index(self.lam, name="lam")
+        beta, _ = self.problem.restore(self.b)
+        return pd.DataFrame(beta, index=index, columns=list(self.problem.features))
+
+    @cached_property
+    def intercept(self) -> pd.Series:
+        """β₀ at each λ."""
+        import pandas as pd
+
+        return pd.Series(
+            self.problem.restore(self.b)[1], index=pd.Index(self.lam, name="lam"), name="intercept"
+        )
+
+    @property
+    def standardized(self) -> pd.DataFrame:
+        """sd(x_j)·β_j at each λ."""
+        return self.beta * self.problem.column_sd
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the coefficients against λ, prior scale above; returns the Axes."""
+        from bayesreg.plots import plot_path
+
+        return plot_path(self, ax)
+
+    def __repr__(self) -> str:
+        """Range of λ and the worst certificate."""
+        worst = max(self.certificates, key=lambda c: c.gap)
+        ok = sum(c.ok for c in self.certificates)
+        return (
+            f"path of {len(self.lam)} λ's from {self.lam.max():.4g} to {self.lam.min():.4g}: "
+            f"{ok} certified, worst gap {worst.gap:.2g}"
+        )
+
+
+def encode(problem: Problem, X: Any) -> Array:
+    """Rows for prediction, checked against the columns of the fit."""
+    if problem.design is not None:
+        return problem.design.encode(X)
+    rows = np.asarray(X, dtype=float)
+    if rows.ndim != 2 or rows.shape[1] != len(problem.features) or not np.isfinite(rows).all():
+        raise BadArgument(
+            f"X must be a finite array of shape (rows, {len(problem.features)}), "
+            f"not {np.shape(X)}"
+        )
+    return rows

@@ -1,0 +1,301 @@
+"""Posterior: draws, what can be asked of them, and their checks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayesreg.diagnostics import Checks, check, loo, to_tree
+from bayesreg.engines.base import Draws
+from bayesreg.errors import BadArgument
+from bayesreg.model import Problem
+from bayesreg.results import predictive
+from bayesreg.results.events import Contrast, contrast_draws, event_draws
+from bayesreg.results.levels import check_level, interval_names
+from bayesreg.results.map_fit import encode
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Posterior:
+    r"""Draws of β, β₀, σ and scale from the posterior, with their checks.
+
+    Attributes
+    ----------
+    draws : Draws
+        Arrays of shape (chain, draw, …) with engine, seed and wall time.
+    why_engine : str
+        Why this engine ran.
+    warnings : tuple of str
+        What the reader must know, those of the problem included.
+
+    References
+    ----------
+    Vehtari et al. (2021), "Rank-normalization, folding, and localization: an improved R-hat",
+    Bayesian Analysis 16(2), https://doi.org/10.1214/20-BA1221.
+
+    Examples
+    --------
+    >>> import bayesreg as br
+    >>> data = br.load_dataset("diabetes")
+    >>> post = br.sample(br.Model().condition(data.X, data.y, standardize=True), seed=1)
+    >>> post.engine, post.checks.ok
+    ('direct', True)
+    >>> post.probability("bmi > 0") > 0.99
+    True
+    """
+
+    draws: Draws
+    why_engine: str
+    warnings: tuple[str, ...] = field(default=())
+
+    @property
+    def problem(self) -> Problem:
+        """What was sampled."""
+        return self.draws.problem
+
+    @property
+    def engine(self) -> str:
+        """Name of the engine that ran."""
+        return self.draws.engine
+
+    @property
+    def complete(self) -> bool:
+        """Whether the run reached its length (False after an interruption)."""
+        return self.draws.complete
+
+    @cached_property
+    def tree(self) -> Any:
+        """The draws as an ArviZ DataTree."""
+        return to_tree(self.draws)
+
+    @cached_property
+    def checks(self) -> Checks:
+        """R-hat, effective sizes, MCSE and our own tests of the draws."""
+        return check(self.draws)
+
+    @property
+    def beta(self) -> pd.Series:
+        """Posterior means per unit of the original column."""
+        return self._means(self.draws.beta)
+
+    @property
+    def intercept(self) -> float:
+        """Posterior mean of β₀ at x = 0."""
+        return float(self.draws.intercept.mean())
+
+    @property
+    def sigma(self) -> float:
+        """Posterior median of σ, or its known value."""
+        return float(np.median(self.draws.sigma))
+
+    @property
+    def scale(self) -> Any:
+        """Posterior median of the unknown scale(s): a number, an array by block, or None."""
+        medians = np.median(self.draws.scale, axis=(0, 1))
+        return None if not medians.size else float(medians[0]) if medians.size == 1 else medians
+
+    @property
+    def shrinkage(self) -> pd.Series:
+        """Mean κ_j = 1/(1 + G_jj v_j/σ²): 1 is all prior, 0 all data; NaN where not recorded."""
+        kappa = np.full(len(self.problem.features), np.nan)
+        if self.draws.kappa is not None:
+            kappa[self.problem.proper] = self.draws.kappa.mean(axis=(0, 1))
+        out = self._means(kappa[None, None])
+        out.name = "kappa"
+        return out
+
+    def summary(self, level: float = 0.95, standardized: bool = False) -> pd.DataFrame:
+        """Mean, sd, equal-tailed interval and P(> 0) of every unknown, with ESS and R-hat.
+
+        Parameters
+        ----------
+        level : float, default 0.95
+            Probability inside the interval; the columns are named after kind and level.
+        standardized : bool, default False
+            Report sd(x_j)·β_j instead of β_j.
+
+        Raises
+        ------
+        BadArgument
+            If `level` is not strictly between 0 and 1.
+        """
+        import pandas as pd
+
+        tails = [(1 - check_level(level)) / 2, (1 + level) / 2]
+        values = self._unknowns(standardized=standardized)
+        flat = {name: v.reshape(-1) for name, v in values.items()}
+        table = pd.DataFrame(
+            {
+                "mean": {k: v.mean() for k, v in flat.items()},
+                "sd": {k: v.std(ddof=1) for k, v in flat.items()},
+            }
+        )
+        bounds = np.array([np.quantile(v, tails) for v in flat.values()])
+        table[list(interval_names(level))] = bounds
+        table["p_positive"] = [np.mean(v > 0) for v in flat.values()]
+        return table.join(self.checks.by_unknown())
+
+    def probability(self, event: str) -> float:
+        """Posterior probability of an event such as ``"bmi > 0"``, ``"|s1| < 2"`` or ``"s1 > s2"``.
+
+        Parameters
+        ----------
+        event : str
+            left op right with op one of <, <=, >, >=; a side is a number, a column, ``sigma``,
+            ``intercept`` or ``scale``, and ``|…|`` its size.
+
+        Raises
+        ------
+        BadArgument
+            If the event does not parse or names an unknown quantity.
+        """
+        return float(np.mean(event_draws(event, self._unknowns())))
+
+    def contrast(self, weights: Mapping[str, float], level: float = 0.95) -> Contrast:
+        """Posterior of Σ w_k·β_k.
+
+        Parameters
+        ----------
+        weights : mapping
+            Column name to weight, as in ``{"a": 1, "b": -1}``.
+        level : float, default 0.95
+            Probability inside the interval.
+
+        Raises
+        ------
+        BadArgument
+            If a name is unknown or a weight is not finite.
+        """
+        return contrast_draws(weights, self._unknowns(), check_level(level))
+
+    def predict(self, X: Any, return_std: bool = False) -> Any:
+        """Posterior predictive mean for new rows; with `return_std`, also its sd, noise included.
+
+        Parameters
+        ----------
+        X : array (m, P) or data frame
+            New rows.
+        return_std : bool, default False
+            Also return √(E σ² + Var(β₀ + x'β)), in the unit of y.
+
+        Raises
+        ------
+        BadData
+            If a column is missing, unknown or not finite.
+        """
+        rows = encode(self.problem, X)
+        return predictive.mean_and_sd(self.draws, rows, return_std=return_std)
+
+    def posterior_predictive(self, X: Any = None, seed: int | None = None) -> Array:
+        """Replicated y (chain, draw, rows), noise included; for the rows of the fit unless given."""
+        return predictive.replicate(self.draws, None if X is None else encode(self.problem, X), seed)
+
+    def loo(self) -> Any:
+        """Leave-one-out predictive density, streamed over rows; ``az.compare`` accepts it."""
+        return loo(self.draws)
+
+    def to_arviz(
+        self,
+        log_likelihood: bool = True,
+        posterior_predictive: bool = False,
+        prior: bool = False,
+        seed: int | None = None,
+        memory: float = 4e9,
+    ) -> Any:
+        """`tree` with further groups, after a check of memory.
+
+        Parameters
+        ----------
+        log_likelihood, posterior_predictive, prior : bool
+            Groups to add: draws × rows of log density; replicated y; prior draws and the prior
+            predictive (conditional, and labelled so, where a part of the prior is improper).
+        seed : int, optional
+            For what is simulated.
+        memory : float, default 4e9
+            Bytes that the added groups may take.
+
+        Raises
+        ------
+        BadArgument
+            If more memory would be needed; ``post.loo()`` streams instead.
+        NotSupported
+            If the problem has no rows.
+        """
+        return predictive.extend_tree(
+            self.draws,
+            log_likelihood=log_likelihood,
+            posterior_predictive=posterior_predictive,
+            prior=prior,
+            seed=seed,
+            memory=memory,
+        )
+
+    def plot(self, kind: str = "forest", ax: Any = None) -> Any:
+        """Draw the posterior: "forest", "trace", "ppc" or "residuals"; returns the Axes."""
+        from bayesreg import plots
+
+        kinds = {
+            "forest": plots.plot_posterior,
+            "trace": plots.plot_trace,
+            "ppc": plots.plot_ppc,
+            "residuals": plots.plot_residuals,
+        }
+        if kind not in kinds:
+            raise BadArgument(f"plot kind must be one of {', '.join(kinds)}, not {kind!r}")
+        return kinds[kind](self, ax)
+
+    def plot_ppc(self, ax: Any = None) -> Any:
+        """Draw replicated against observed y; returns the Axes."""
+        return self.plot("ppc", ax)
+
+    def save(self, path: Any, *, overwrite: bool = False) -> None:
+        """Write draws, model and data to one checksummed file; see :func:`bayesreg.load`."""
+        from bayesreg.results.archive import save_posterior
+
+        save_posterior(self, path, overwrite=overwrite)
+
+    def _unknowns(self, *, standardized: bool = False) -> dict[str, Array]:
+        """Draws (chain, draw) of every unknown by name, in the order of the summary."""
+        d, out = self.draws, {}
+        if self.problem.intercept:
+            out["intercept"] = d.intercept
+        factor = self.problem.column_sd if standardized else np.ones(d.beta.shape[-1])
+        for j, name in enumerate(self.problem.features):
+            out[name] = d.beta[..., j] * factor[j]
+        if self.problem.unknown_sigma:
+            out["sigma"] = d.sigma
+        for k, label in enumerate(d.scale_labels):
+            out["scale" if len(d.scale_labels) == 1 else f"scale[{label}]"] = d.scale[..., k]
+        return out
+
+    def _means(self, values: Array) -> pd.Series:
+        import pandas as pd
+
+        return pd.Series(values.mean(axis=(0, 1)), index=list(self.problem.features), name="beta")
+
+    def __repr__(self) -> str:
+        """Engine, checks, table."""
+        chains, draws = self.draws.sigma.shape
+        note = "" if self.complete else "  INTERRUPTED: fewer draws than asked for\n"
+        return (
+            f"posterior by {self.engine} ({self.why_engine}): {chains} chains × {draws} draws, "
+            f"seed {self.draws.seed}\n{note}  checks: {self.checks.why}\n"
+            f"{self.summary().round(4).to_string(max_rows=30)}"
+        )
+
+    def _repr_html_(self) -> str:
+        """The same, as escaped HTML for notebooks."""
+        from html import escape
+
+        head = escape("\n".join(repr(self).split("\n")[:2]))
+        return f"<pre>{head}</pre>{self.summary().to_html(max_rows=40, float_format='%.4g')}"

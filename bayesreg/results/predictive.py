@@ -1,0 +1,163 @@
+"""Prediction from draws: means and sds in two passes over columns, replicates, prior predictive."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayesreg.diagnostics import log_likelihood_blocks, to_tree
+from bayesreg.engines.base import Draws
+from bayesreg.errors import BadArgument, NotSupported
+from bayesreg.model import Problem
+
+Array = NDArray[np.float64]
+# Rows are taken in blocks of this many, so that no second copy of X is ever made.
+ROWS = 16384
+
+
+def mean_and_sd(draws: Draws, rows: Array, *, return_std: bool) -> Any:
+    """Mean of β₀ + x'β and, on request, √(E σ² + Var(β₀ + x'β)): the sd of a new y."""
+    beta = draws.beta.reshape(-1, draws.beta.shape[-1])
+    intercept = draws.intercept.reshape(-1)
+    centre = beta.mean(axis=0)
+    mean = rows @ centre + intercept.mean()
+    if not return_std:
+        return mean
+    # Var(β₀ + x'β) = ‖F'(1, x)‖² with F a root of the draws' covariance.
+    joint = np.column_stack([intercept, beta])
+    joint -= joint.mean(axis=0)
+    noise = float(np.mean(draws.sigma**2))
+    # About the column means, where intercept and slopes are nearly uncorrelated, nothing cancels.
+    x_mean = draws.problem.x_mean
+    joint[:, 0] += joint[:, 1:] @ x_mean
+    factor = np.linalg.qr(joint, mode="r").T / np.sqrt(len(joint) - 1)
+    variance = np.empty(len(rows))
+    for start in range(0, len(rows), ROWS):
+        block = rows[start : start + ROWS] - x_mean
+        spread = block @ factor[1:] + factor[0]
+        variance[start : start + ROWS] = np.einsum("ij,ij->i", spread, spread)
+    return mean, np.sqrt(noise + variance)
+
+
+def replicate(draws: Draws, rows: Array | None, seed: int | None) -> Array:
+    """Replicated y (chain, draw, rows): β₀ + x'β + σε for every draw."""
+    rows = _rows(draws.problem) if rows is None else rows
+    rng = np.random.default_rng(seed)
+    eta = draws.beta @ rows.T + draws.intercept[..., None]
+    return np.asarray(eta + draws.sigma[..., None] * rng.standard_normal(eta.shape))
+
+
+def prior_draws(problem: Problem, size: int, seed: int | None) -> tuple[dict[str, Array], str]:
+    """Draws of σ, scale, β, β₀ and y from the prior, and the label that says what was conditioned.
+
+    Improper parts are held at stated values: σ at the sd of the projected y, β₀ and Flat
+    coefficients at their least-squares values given the rest.
+    """
+    rng = np.random.default_rng(seed)
+    held = []
+    if problem.sigma is not None:
+        sigma = np.full(size, problem.sigma)
+    elif problem.sigma_prior is not None and problem.sigma_prior.proper:
+        sigma = problem.sigma_prior.sample(rng, size)
+    else:
+        value = float(np.sqrt(problem.yy / max(problem.nu, 1.0)))
+        sigma = np.full(size, value)
+        held.append(f"σ = {value:.4g} (sd of y)")
+    b = np.zeros((size, problem.p))
+    scales = []
+    for block in problem.blocks:
+        scale = np.full(size, block.scale) if block.hyper is None else block.hyper.sample(rng, size)
+        if block.hyper is not None:
+            scales.append(scale)
+        effective = scale[:, None] * block.relative
+        if block.prior.unit == "sigma":
+            effective = effective * sigma[:, None]
+        draw = block.prior.sample(rng, effective.shape, effective)
+        b[:, block.columns] = draw - block.prior.loc
+    if problem.intercept:
+        held.append("β₀ so that the mean prediction is ȳ")
+    if len(problem.flat):
+        held.append("Flat coefficients at least squares given the rest")
+    beta, intercept = problem.restore(b)
+    out = {"beta": beta, "intercept": intercept, "sigma": sigma}
+    if scales:
+        out["scale"] = np.column_stack(scales)
+    label = "prior predictive" if not held else "conditional prior predictive"
+    return out, label + (f": {'; '.join(held)}" if held else "")
+
+
+def extend_tree(
+    draws: Draws,
+    *,
+    log_likelihood: bool,
+    posterior_predictive: bool,
+    prior: bool,
+    seed: int | None,
+    memory: float,
+) -> Any:
+    """The DataTree with the groups asked for, after a check of memory."""
+    problem = draws.problem
+    rows = _rows(problem)
+    chains, length = draws.sigma.shape
+    groups = int(log_likelihood) + int(posterior_predictive) + int(prior)
+    need = 8.0 * chains * length * len(rows) * groups
+    if need > memory:
+        raise BadArgument(
+            f"draws × rows × {groups} group(s) need {need / 1e9:.1f} GB, above memory="
+            f"{memory / 1e9:.1f} GB; use post.loo(), which streams, or fewer draws"
+        )
+    import xarray as xr
+
+    tree = to_tree(draws)
+    coords = {"chain": np.arange(chains), "draw": np.arange(length)}
+    coords["obs_id"] = tree["observed_data"]["y"].coords["obs_id"].to_numpy()
+    dims = ("chain", "draw", "obs_id")
+    if log_likelihood:
+        values = np.concatenate(list(log_likelihood_blocks(draws)), axis=-1)
+        tree["log_likelihood"] = xr.DataTree(xr.Dataset({"y": (dims, values)}, coords))
+    if posterior_predictive:
+        values = replicate(draws, None, seed)
+        tree["posterior_predictive"] = xr.DataTree(xr.Dataset({"y": (dims, values)}, coords))
+    if prior:
+        _add_prior(tree, draws, rows, coords, seed)
+    return tree
+
+
+def _add_prior(
+    tree: Any, draws: Draws, rows: Array, coords: dict[str, Any], seed: int | None
+) -> None:
+    """Groups `prior` and `prior_predictive`, the latter labelled with what it was conditioned on."""
+    import xarray as xr
+
+    shape = draws.sigma.shape
+    values, label = prior_draws(draws.problem, shape[0] * shape[1], seed)
+    rng = np.random.default_rng(None if seed is None else [seed, 1])
+    eta = values["beta"] @ rows.T + values["intercept"][:, None]
+    y = eta + values["sigma"][:, None] * rng.standard_normal(eta.shape)
+    dims = ("chain", "draw")
+    keep: dict[str, Any] = {
+        "beta": ((*dims, "feature"), values["beta"].reshape(*shape, -1)),
+        "intercept": (dims, values["intercept"].reshape(shape)),
+        "sigma": (dims, values["sigma"].reshape(shape)),
+    }
+    scale = values.get("scale")
+    if scale is not None and scale.shape[1] == 1:
+        keep["scale"] = (dims, scale.reshape(shape))
+    elif scale is not None:
+        keep["scale"] = ((*dims, "block"), scale.reshape(*shape, -1))
+    names = {**{k: coords[k] for k in dims}, "feature": list(draws.problem.features)}
+    if "scale" in keep and keep["scale"][0][-1] == "block":
+        names["block"] = list(draws.scale_labels)
+    tree["prior"] = xr.DataTree(xr.Dataset(keep, names, attrs={"label": label}))
+    data = xr.Dataset({"y": ((*dims, "obs_id"), y.reshape(*shape, -1))}, coords)
+    tree["prior_predictive"] = xr.DataTree(data.assign_attrs(label=label))
+
+
+def _rows(problem: Problem) -> Array:
+    if problem.design is None:
+        raise NotSupported(
+            "this needs rows, and the problem was conditioned on Moments; condition on X and y"
+        )
+    return problem.design.X

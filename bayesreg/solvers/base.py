@@ -1,0 +1,193 @@
+"""What every solver is given and gives back: the problem on columns of norm one, and a Solution.
+
+A solver works on u_j = ‖x_j‖·b_j/‖y‖, where columns and y have norm one. J/‖y‖² keeps its form with
+λ₁ⱼ/(‖x_j‖‖y‖) and λ₂ⱼ/‖x_j‖² in place of λ₁ⱼ and λ₂ⱼ, so that no unit of measurement of a column or
+of y, however extreme, reaches the arithmetic.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayesreg.errors import NotSupported
+
+if TYPE_CHECKING:
+    from bayesreg.model import Problem
+
+Array = NDArray[np.float64]
+Index = NDArray[np.intp]
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """What a solver reached; whether that is the optimum, only a certificate can say.
+
+    Attributes
+    ----------
+    b : ndarray (p,)
+        Coefficients of the proper columns, in the coordinates of the penalty.
+    solver : str
+        Name of the solver.
+    iterations : int
+        Steps taken, in the unit that `message` names.
+    message : str
+        How it was reached, in words.
+    """
+
+    b: Array
+    solver: str
+    iterations: int
+    message: str
+
+
+@dataclass(frozen=True, eq=False)
+class UnitData:
+    """The data of a problem with columns and y of norm one; columns that cannot move left out.
+
+    Attributes
+    ----------
+    size : int
+        Number of proper columns p, those left out included.
+    kept : ndarray of int (q,)
+        Proper columns that are not zero and whose penalty is finite.
+    norms : ndarray (q,)
+        Their Euclidean norms, after projection.
+    y_norm : float
+        Norm of the projected y; 1 where y is zero.
+    X : ndarray (m, q) or None
+        Unit-norm columns, where the problem keeps a root.
+    y : ndarray (m,) or None
+        Unit-norm y beside `X`.
+    products : ndarray (q, q) or None
+        Cross-products of unit-norm columns, where the problem keeps no root.
+    xy : ndarray (q,)
+        X'y, correlations with y.
+    """
+
+    size: int
+    kept: Index
+    norms: Array
+    y_norm: float
+    X: Array | None
+    y: Array | None
+    products: Array | None
+    xy: Array
+
+    @property
+    def wide(self) -> bool:
+        """Whether there are more columns than rows, so that the p × p Gram is not to be formed."""
+        return self.X is not None and self.X.shape[1] > self.X.shape[0]
+
+    @cached_property
+    def gram(self) -> Array:
+        """X'X of the unit-norm columns, (q, q); formed from `X` when first asked for."""
+        if self.products is not None:
+            return self.products
+        assert self.X is not None
+        return self.X.T @ self.X
+
+    def block(self, index: Index) -> Array:
+        """X'X of some columns; from `X` where the whole Gram is not to be formed."""
+        if len(index) == len(self.kept):
+            return self.gram
+        if self.wide:
+            assert self.X is not None
+            part = self.X[:, index]
+            return part.T @ part
+        return self.gram[np.ix_(index, index)]
+
+    def gradient(self, u: Array, l2: Array) -> Array:
+        """X'(y − Xu) − λ₂u, minus the gradient of the smooth part of J/‖y‖²."""
+        if self.X is not None and self.y is not None and self.wide:
+            return self.X.T @ (self.y - self.X @ u) - l2 * u
+        return self.xy - self.gram @ u - l2 * u
+
+    def fine_gradient(self, u: Array, l2: Array) -> Array:
+        """`gradient` in extended precision, rounded at the end.
+
+        Where rows are kept the residual is formed on them; accumulation in `np.longdouble` leaves
+        the rounding of u itself as the largest error, so that refinement with this gradient reaches
+        the solution of the stored problem (Wilkinson 1963, "Rounding Errors in Algebraic
+        Processes", ch. 3). Where long double is double (some ARM systems) it is an ordinary one.
+        """
+        fine = u.astype(np.longdouble)
+        if self.X is not None and self.y is not None:
+            residual = self.y - _product(self.X, fine)
+            smooth = _product(self.X.T, residual)
+        else:
+            smooth = self.xy - _product(self.gram, fine)
+        return np.asarray(smooth - l2 * fine, dtype=np.float64)
+
+    def penalty(self, l1: Array | float | None, l2: Array | float | None) -> tuple[Array, Array]:
+        """λ₁ and λ₂ of the kept columns in the coordinates of u."""
+        if l1 is None or l2 is None:
+            raise NotSupported(
+                "λ depends on an unknown here: fix it with problem.at(sigma=, scale=), or let "
+                "fit_map(problem, hyper='evidence') or hyper='cv' choose it"
+            )
+        first = np.broadcast_to(np.asarray(l1, dtype=float), self.size)[self.kept]
+        second = np.broadcast_to(np.asarray(l2, dtype=float), self.size)[self.kept]
+        return first / self.norms / self.y_norm, second / self.norms / self.norms
+
+    def restore(self, u: Array) -> Array:
+        """The coefficients b (p,) of u (q,); columns left out get 0."""
+        b = np.zeros(self.size)
+        b[self.kept] = u * (self.y_norm / self.norms)
+        return b
+
+    def reduce(self, b: Array) -> Array:
+        """u (q,) of coefficients b (p,): the inverse of `restore` on the kept columns."""
+        return np.asarray(b, dtype=float)[self.kept] * (self.norms / self.y_norm)
+
+
+def unit_data(problem: Problem) -> UnitData:
+    """Scale a problem to unit norms; zero columns and infinite penalties are left out: b_j = 0.
+
+    Parameters
+    ----------
+    problem : Problem
+        A model conditioned on data.
+
+    Returns
+    -------
+    UnitData
+    """
+    root = problem.root
+    squares = (
+        np.einsum("ij,ij->j", root[:, :-1], root[:, :-1])
+        if root is not None
+        else np.diagonal(problem.gram)
+    )
+    norms = np.sqrt(np.maximum(squares, 0.0))
+    size = len(norms)
+    held = norms == 0.0
+    for weight in (problem.l1, problem.l2):
+        if weight is not None:
+            held = held | np.isinf(np.broadcast_to(weight, size))
+    kept = np.flatnonzero(~held)
+    norms = norms[kept]
+    whole = len(kept) == size
+    y_norm = float(np.sqrt(max(problem.yy, 0.0))) or 1.0
+    if root is not None:
+        X = (root[:, :-1] if whole else root[:, kept]) / norms
+        y = root[:, -1] / y_norm
+        return UnitData(size, kept, norms, y_norm, X, y, None, X.T @ y)
+    gram = problem.gram if whole else problem.gram[np.ix_(kept, kept)]
+    products = gram / norms / norms[:, None]
+    return UnitData(
+        size, kept, norms, y_norm, None, None, products, problem.xy[kept] / norms / y_norm
+    )
+
+
+def _product(A: Array, x: NDArray[np.longdouble]) -> NDArray[np.longdouble]:
+    """A @ x in extended precision, by blocks of rows so that no wide copy of A is made."""
+    rows = max(1, (1 << 18) // max(1, A.shape[1]))
+    out = np.empty(A.shape[0], dtype=np.longdouble)
+    for i in range(0, A.shape[0], rows):
+        out[i : i + rows] = A[i : i + rows] @ x
+    return out

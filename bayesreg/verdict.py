@@ -1,0 +1,122 @@
+"""The verdict of a comparison, in plain sentences: which predicts better, what shrank, what held."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bayesreg.results.comparison import Entry
+
+# Below four nats of elpd the normal approximation of its error is unreliable and the difference of
+# no practical weight (Sivula, Magnusson, Matamoros & Vehtari 2020, https://arxiv.org/abs/2008.10296).
+SMALL = 4.0
+
+
+def sentences(entries: Mapping[str, Entry], table: pd.DataFrame, where: str) -> tuple[str, ...]:
+    """Verdict on `entries`, the predictive comparison first.
+
+    Parameters
+    ----------
+    entries : mapping of str to Entry
+        By prior name.
+    table : DataFrame
+        As of ``compare_elpd``; empty without rows.
+    where : str
+        The data in words.
+    """
+    out = [_prediction(table, where)]
+    out += [_shrinkage(entry) for entry in entries.values()]
+    out.append(_held(entries))
+    out += _agreement(entries)
+    return tuple(out)
+
+
+def _prediction(table: pd.DataFrame, where: str) -> str:
+    if not len(table):
+        return f"On {where}: conditioned on moments, so there are no rows to predict one by one."
+    best = str(table.index[0])
+    lead = f"On {where}, judged by leave-one-out prediction (elpd; higher is better)"
+    if len(table) == 1:
+        return f"{lead}, the {best} prior scores {table['elpd'].iloc[0]:.1f}."
+    parts = [_behind(str(name), row) for name, row in table.iloc[1:].iterrows()]
+    clear = [p for p in parts if "clearly" in p]
+    head = (
+        f"{best} predicts best"
+        if len(clear) == len(parts)
+        else f"{best} scores highest, but the priors are not all distinguishable"
+        if clear
+        else f"the priors predict equally well for practical purposes ({best} is nominally first)"
+    )
+    return f"{lead}, {head}: " + "; ".join(parts) + "."
+
+
+def _behind(name: str, row: Any) -> str:
+    diff, se, worse = abs(row["elpd_diff"]), row["dse"], row["p_worse"]
+    text = f"{name} is {diff:.1f} behind (standard error {se:.1f}, P(worse) {worse:.2f}"
+    if diff < SMALL:
+        return f"{text}: too small to matter)"
+    return f"{text}: clearly worse)" if diff > 2 * se else f"{text}: not clear)"
+
+
+def _shrinkage(entry: Entry) -> str:
+    kappa = entry.post.shrinkage.to_numpy()
+    known = kappa[np.isfinite(kappa)]
+    said = ""
+    if len(known):
+        said = f"keeps {np.sum(1 - known):.1f} of {len(known)} coefficients' worth of signal"
+        worst = int(np.nanargmax(kappa))
+        least = int(np.nanargmin(kappa))
+        names = entry.problem.features
+        if len(known) > 1:
+            said += f" (most shrunk: {_short(names[worst])}; least: {_short(names[least])})"
+    if entry.fit is None:
+        return f"{entry.name} {said}; it has no MAP, because its density is unbounded at 0."
+    zero = [_short(f) for f, v in entry.fit.beta.items() if v == 0]
+    optimum = (
+        f"its MAP sets {len(zero)} of {len(entry.fit.beta)} coefficients exactly to zero"
+        + (f" ({', '.join(zero[:6])}{'…' if len(zero) > 6 else ''})" if zero else "")
+        if zero
+        else "its MAP has no exact zeros"
+    )
+    return f"{entry.name} {said}; {optimum} ({entry.fit.hyper})."
+
+
+def _held(entries: Mapping[str, Entry]) -> str:
+    bad = [
+        f"{e.name}: certificate: {e.fit.certificate.why}"
+        for e in entries.values()
+        if e.fit is not None and not e.fit.certificate.ok
+    ]
+    bad += [f"{e.name}: {e.post.checks.why}" for e in entries.values() if not e.post.checks.ok]
+    if bad:
+        return "NOT all checks held. " + "; ".join(bad) + "."
+    gaps = [e.fit.certificate.nats for e in entries.values() if e.fit is not None]
+    largest = max((g for g in gaps if g is not None), default=None)
+    certified = (
+        f"every MAP is certified (no β has a log posterior higher by more than {largest:.1g} nats)"
+        if largest is not None
+        else "there was no MAP to certify"
+    )
+    return f"All checks held: {certified}, and every posterior passed its convergence checks."
+
+
+def _agreement(entries: Mapping[str, Entry]) -> list[str]:
+    checked = [e for e in entries.values() if e.agreement is not None]
+    if not checked:
+        return []
+    words = {True: "agrees", False: "DISAGREES", None: "gives no verdict"}
+    parts = [
+        f"{e.name} ({e.post.engine}) {words[e.agreement.ok]}: {e.agreement.why}"
+        for e in checked
+        if e.agreement is not None
+    ]
+    return ["Against PyMC's NUTS on the same posterior: " + "; ".join(parts) + "."]
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 40 else name[:39] + "…"
