@@ -140,8 +140,7 @@ def refuse_improper(problem: Problem) -> None:
             )
     _refuse_few_rows(problem)
     prior = problem.sigma_prior
-    if prior is None or prior.proper or problem.p + len(problem.flat) == 0:
-        _refuse_no_variation(problem)
+    if prior is None or prior.proper:
         return
     _refuse_no_variation(problem)
     if problem.p == 0:
@@ -184,16 +183,21 @@ def _refuse_few_rows(problem: Problem) -> None:
 
 
 def _refuse_no_variation(problem: Problem) -> None:
-    """A projected y that is zero leaves an improper σ with nothing to be estimated from."""
-    prior = problem.sigma_prior
-    if prior is None or prior.proper:
-        return
-    total = problem.moments.cross[-1, -1] + problem.n * problem.moments.y_mean**2
-    if problem.yy <= (1e-15) ** 2 * total or problem.yy == 0.0:
+    """A projected y that is zero leaves an improper σ with nothing to be estimated from.
+
+    Where all columns are flat, their least-squares fit needs no σ, so a perfect one is refused only
+    by the verbs that return a posterior.
+    """
+    moments = problem.moments
+    centred = float(moments.cross[-1, -1])
+    total = centred + problem.n * moments.y_mean**2
+    about = centred if problem.intercept else total
+    left = about if problem.p == 0 else problem.yy
+    if left <= ROUNDING**2 * (about if problem.p else total) or left == 0.0:
         raise BadData(
             "zero residual variance: y does not vary about its intercept and Flat columns, so "
-            f"under {prior!r} no posterior exists; fix σ or give it a proper prior such as "
-            "Gaussian(HalfNormal(s))"
+            f"under {problem.sigma_prior!r} no posterior exists; fix σ or give it a proper prior "
+            "such as Gaussian(HalfNormal(s))"
         )
 
 

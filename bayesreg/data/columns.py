@@ -1,12 +1,10 @@
 """Arrays and data frames read into named float64 columns, or refused with advice.
 
-Nothing is dropped, imputed or parsed silently: text, dates, complex numbers and missing cells are
-errors that name the column and the first row; a lossy cast is a note that becomes a warning.
+Nothing is dropped, imputed, aligned or parsed silently. `notes` collects what must be warned of.
 """
 
 from __future__ import annotations
 
-import numbers
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,15 +12,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bayesreg.data.casts import cast_block, cast_column, text_advice
 from bayesreg.errors import BadData
 
 Array = NDArray[np.float64]
-EXACT = 2**53  # the largest integer below which float64 represents every integer
 
 
 @dataclass(frozen=True, eq=False)
 class Columns:
-    """Validated columns: values (n, p), their names if they had any, and the pandas index if any."""
+    """Validated columns: values (n, p), their names and pandas index where they had any."""
 
     values: Array
     names: tuple[str, ...] | None
@@ -30,10 +28,10 @@ class Columns:
 
 
 def read_columns(data: object, what: str, notes: list[str]) -> Columns:
-    """Read a two-dimensional array or an eager data frame; `notes` collects what must be warned of."""
+    """Read a two-dimensional array or an eager data frame."""
     if isinstance(data, np.ndarray | list | tuple):
         return Columns(_read_array(data, what, notes), None)
-    native = _as_narwhals(data)
+    native = as_narwhals(data)
     if native is None:
         return Columns(_read_array(data, what, notes), None)
     kind = type(native).__name__
@@ -45,8 +43,8 @@ def read_columns(data: object, what: str, notes: list[str]) -> Columns:
 
 
 def read_vector(data: object, what: str, notes: list[str]) -> tuple[Array, str | None, Any]:
-    """Read a response or weights of shape (n,): values, name and pandas index, where it has them."""
-    native = None if isinstance(data, np.ndarray | list | tuple) else _as_narwhals(data)
+    """Read a response or weights (n,): values, name and pandas index, where it has them."""
+    native = None if isinstance(data, np.ndarray | list | tuple) else as_narwhals(data)
     if native is None:
         values = plain_array(data, what)
         return _one_column(values, what, what, notes), None, None
@@ -109,7 +107,7 @@ def _read_array(data: object, what: str, notes: list[str]) -> Array:
     if values.ndim != 2:
         raise BadData(f"{what} has {values.ndim} dimensions; it must be (rows, columns)")
     names = default_names(values.shape[1])
-    if values.dtype.kind not in "Oc" and values.dtype.kind in "fiub":
+    if values.dtype.kind in "fiub":
         return cast_block(values, names, what, notes)
     out = np.empty(values.shape)
     for j, name in enumerate(names):
@@ -117,7 +115,7 @@ def _read_array(data: object, what: str, notes: list[str]) -> Array:
     return out
 
 
-def _as_narwhals(data: object) -> Any:
+def as_narwhals(data: object) -> Any:
     """The narwhals view of a data frame or series, or None for anything else."""
     import narwhals.stable.v2 as nw
     from narwhals.exceptions import DuplicateError
@@ -139,7 +137,7 @@ def _read_frame(frame: Any, what: str, notes: list[str]) -> Columns:
     rows, width = frame.shape
     try:
         series = list(frame.iter_columns())
-    except Exception as error:  # each backend has its own exception for duplicated names
+    except Exception as error:  # noqa: BLE001 - each backend has its own for duplicates
         raise BadData(f"the columns of {what} cannot be read: {_one_line(error)}") from None
     names = tuple(text_name(s.name) for s in series)
     refuse_duplicates(names, what)
@@ -152,7 +150,7 @@ def _read_frame(frame: Any, what: str, notes: list[str]) -> Columns:
 def _read_series(series: Any, name: str, what: str, notes: list[str]) -> Array:
     kind = str(series.dtype)
     if kind.startswith(("Categorical", "Enum", "String")):
-        raise BadData(_text_advice(name, what, _first_text(series)))
+        raise BadData(text_advice(name, what, _first_text(series)))
     if str(series.to_native().dtype).startswith("Sparse"):
         raise BadData(f"column {name!r} of {what} is sparse; pass it as .sparse.to_dense()")
     return cast_column(series.to_numpy(), name, what, notes)
@@ -186,91 +184,6 @@ def refuse_duplicates(names: Sequence[str], what: str) -> None:
         seen.add(name)
 
 
-def cast_block(values: NDArray[Any], names: Sequence[str], what: str, notes: list[str]) -> Array:
-    """Numeric or boolean values (n, p) as float64, with a note where the cast loses digits."""
-    if values.dtype == np.float64:
-        return np.asarray(values)
-    out = np.asarray(values, dtype=np.float64)
-    kind, size = values.dtype.kind, values.dtype.itemsize
-    if kind in "iu" and size == 8 and values.size:
-        lossy = np.flatnonzero((values.max(axis=0) > EXACT) | (values.min(axis=0) < -EXACT))
-        if len(lossy):
-            notes.append(
-                f"column {names[lossy[0]]!r} of {what} has integers above 2^53, which float64 "
-                "rounds; is it an identifier? If not, divide or shift it"
-            )
-    if kind == "f" and size > 8 and values.size:
-        same = (out.astype(values.dtype) == values) | np.isnan(values)
-        lossy = np.flatnonzero(~same.all(axis=0))
-        if len(lossy):
-            notes.append(
-                f"column {names[lossy[0]]!r} of {what} is {values.dtype}; the cast to float64 "
-                "rounded it"
-            )
-    return out
-
-
-def cast_column(values: NDArray[Any], name: str, what: str, notes: list[str]) -> Array:
-    """One column (n,) as float64, or an error that names it."""
-    label = f"column {name!r} of {what}" if name != what else what
-    kind = values.dtype.kind
-    if kind in "fiub":
-        return cast_block(values[:, None], [name], what, notes)[:, 0]
-    if kind == "c":
-        raise BadData(f"{label} is complex; pass its real part or its modulus")
-    if kind in "mM":
-        raise BadData(_date_advice(label))
-    if kind in "UST":
-        raise BadData(_text_advice(name, what, values[0] if len(values) else ""))
-    if kind == "O":
-        return _cast_objects(values, name, label, what)
-    raise BadData(f"{label} has dtype {values.dtype}; only numbers and booleans are accepted")
-
-
-def _cast_objects(values: NDArray[Any], name: str, label: str, what: str) -> Array:
-    """Python objects: numbers pass, missing cells become NaN (refused later), the rest is refused."""
-    from decimal import Decimal
-
-    out = np.empty(len(values))
-    for i, value in enumerate(values):
-        if value is None or type(value).__name__ in {"NAType", "NaTType"}:
-            out[i] = np.nan
-        elif isinstance(value, numbers.Real | Decimal | np.bool):
-            out[i] = float(value)
-        elif isinstance(value, numbers.Complex):
-            raise BadData(f"{label} is complex; pass its real part or its modulus")
-        elif isinstance(value, str | bytes):
-            raise BadData(_text_advice(name, what, value))
-        elif type(value).__module__.split(".")[0] in {"datetime", "pandas"}:
-            raise BadData(_date_advice(label))
-        else:
-            raise BadData(
-                f"{label} holds a {type(value).__name__} in row {i} (from 0); "
-                "only numbers and booleans are accepted"
-            )
-    return out
-
-
-def _date_advice(label: str) -> str:
-    return f"{label} holds dates or durations; pass a number, such as days since a stated date"
-
-
-def _text_advice(name: str, what: str, example: object) -> str:
-    label = f"column {name!r} of {what}" if name != what else what
-    text = example.decode(errors="replace") if isinstance(example, bytes) else str(example)
-    try:
-        float(text)
-    except ValueError:
-        return (
-            f"{label} holds text or categories, for example {text[:40]!r}; code it yourself or use "
-            f"a formula, model.condition_formula('y ~ C({name[:40]}) + ...', frame)"
-        )
-    return (
-        f"{label} holds numbers as text or categories, for example {text[:40]!r}; nothing is "
-        "parsed silently: convert the column (pandas.to_numeric) or use C(...) in a formula"
-    )
-
-
 def refuse_nonfinite(values: Array, names: Sequence[str], what: str, start: int = 0) -> None:
     """Raise naming each column with NaN or infinite values; rows are counted from `start`."""
     with np.errstate(all="ignore"):  # sums are finite unless a value is not, or they overflow
@@ -289,3 +202,21 @@ def refuse_nonfinite(values: Array, names: Sequence[str], what: str, start: int 
                 f"{what} has {word} values ({'; '.join(found[:5])}{more}); drop or impute these "
                 "rows: nothing is dropped silently"
             )
+
+
+def row_labels(index: Any) -> NDArray[Any] | None:
+    """Row labels of a pandas index; None for the default 0, 1, 2, ..."""
+    if index is None or type(index).__name__ == "RangeIndex":
+        return None
+    return np.asarray(index)
+
+
+def refuse_misaligned(x_index: Any, other: Any, n: int, m: int, what: str) -> None:
+    """Raise if X (n rows) and `what` (m rows) differ in length or in their pandas index."""
+    if n != m:
+        raise BadData(f"X has {n} rows and {what} has {m}; they must have the same length")
+    if x_index is not None and other is not None and not x_index.equals(other):
+        raise BadData(
+            f"X and {what} have different pandas indexes; rows are never aligned silently: reorder "
+            f"one (reindex), or pass {what}.to_numpy() if the rows already correspond"
+        )

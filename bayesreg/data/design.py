@@ -11,13 +11,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bayesreg.data.blocks import check_total, check_weights
 from bayesreg.data.columns import (
     default_names,
     read_columns,
     read_vector,
+    refuse_misaligned,
     refuse_nonfinite,
+    row_labels,
 )
-from bayesreg.data.moments import Moments, check_weights
+from bayesreg.data.moments import Moments
 from bayesreg.errors import BadArgument, BadData, BayesregWarning
 
 Array = NDArray[np.float64]
@@ -132,11 +135,11 @@ class Design:
         if values is X or np.may_share_memory(values, X if isinstance(X, np.ndarray) else values):
             values = _kept(values)
         response, y_name, y_index = read_vector(y, "y", notes)
-        _refuse_misaligned(columns.index, y_index, len(values), len(response), "y")
+        refuse_misaligned(columns.index, y_index, len(values), len(response), "y")
         w, w_index = None, None
         if weights is not None:
             w, _, w_index = read_vector(weights, "weights", notes)
-            _refuse_misaligned(columns.index, w_index, len(values), len(w), "weights")
+            refuse_misaligned(columns.index, w_index, len(values), len(w), "weights")
         if y_name in names and columns.names is not None:
             notes.append(
                 f"X has a column named {y_name!r}, the name of y: is the response among its own "
@@ -148,7 +151,7 @@ class Design:
             weights=w,
             names=names,
             y_name=y_name or "y",
-            index=_labels(columns.index if columns.index is not None else y_index),
+            index=row_labels(columns.index if columns.index is not None else y_index),
             terms=tuple(Term(name, (j,)) for j, name in enumerate(names)),
             named=columns.names is not None,
         )
@@ -162,7 +165,7 @@ class Design:
     @property
     def p(self) -> int:
         """Number of columns."""
-        return self.X.shape[1]
+        return int(self.X.shape[1])
 
     @cached_property
     def moments(self) -> Moments:
@@ -199,7 +202,9 @@ class Design:
     def _by_name_or_position(self, new: object, notes: list[str]) -> Array:
         columns = read_columns(new, "new X", notes)
         width = columns.values.shape[1]
-        by_name = columns.names is not None and (self.named or set(columns.names) == set(self.names))
+        by_name = columns.names is not None and (
+            self.named or set(columns.names) == set(self.names)
+        )
         if by_name:
             assert columns.names is not None
             return columns.values[:, _positions(self.names, columns.names)]
@@ -223,7 +228,8 @@ def finished(design: Design, notes: list[str]) -> Design:
     if len(y) == 0:
         raise BadData("X has no rows")
     if w is not None:
-        check_weights(w, notes)
+        check_weights(w)
+        check_total(float(w.sum()), len(w), notes)
         if not np.all(w > 0):
             keep = w > 0
             X, y, w = X[keep], y[keep], w[keep]
@@ -256,26 +262,10 @@ def _warn(notes: Sequence[str]) -> None:
         warnings.warn(note, BayesregWarning, stacklevel=4)
 
 
-def _labels(index: Any) -> NDArray[Any] | None:
-    """Row labels of a pandas index; None for the default 0, 1, 2, ..."""
-    if index is None or type(index).__name__ == "RangeIndex":
-        return None
-    return np.asarray(index)
-
-
-def _refuse_misaligned(x_index: Any, other: Any, n: int, m: int, what: str) -> None:
-    if n != m:
-        raise BadData(f"X has {n} rows and {what} has {m}; they must have the same length")
-    if x_index is not None and other is not None and not x_index.equals(other):
-        raise BadData(
-            f"X and {what} have different pandas indexes; rows are never aligned silently: reorder "
-            f"one (reindex), or pass {what}.to_numpy() if the rows already correspond"
-        )
-
-
 def _positions(wanted: Sequence[str], given: Sequence[str]) -> list[int]:
-    missing = [name for name in wanted if name not in set(given)]
-    extra = [name for name in given if name not in set(wanted)]
+    have, want = set(given), set(wanted)
+    missing = [name for name in wanted if name not in have]
+    extra = [name for name in given if name not in want]
     if missing or extra:
         parts = [f"lacks {_listed(missing)}"] if missing else []
         parts += [f"has {_listed(extra)}, unknown to the fit"] if extra else []

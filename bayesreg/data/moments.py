@@ -11,25 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesreg.data.blocks import (
-    Accumulator,
-    Block,
-    check_total,
-    check_weights,
-    read_blocks,
-    refuse_extreme,
-    refuse_tiny,
-    triangular_root,
-)
-from bayesreg.data.columns import default_names, refuse_duplicates
-from bayesreg.errors import BadArgument, BadData, BayesregWarning
-
-__all__ = ["Moments", "check_weights"]
+from bayesreg.data.passes import gather
+from bayesreg.data.sums import two_sum
+from bayesreg.errors import BadArgument, BayesregWarning
 
 Array = NDArray[np.float64]
 EPS = float(np.finfo(float).eps)
-WORST_CONDITION = 1e4  # of the unit-diagonal gram: above it the QR route is taken
-SMALLEST_RESIDUAL = 1e-6  # 1 − R²: below it y is nearly in the span, and RSS would cancel
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,8 +97,7 @@ class Moments:
         BadData
             NaN, infinite or extreme values (named by column and first row), or different lengths.
         """
-        block = [(X, y, weights)]
-        return _gather(cls, block, names, y_name, copy=False, again=block, warn=warn)
+        return _moments([(X, y, weights)], names, y_name, copy=False, warn=warn)
 
     @classmethod
     def from_blocks(cls, blocks: Iterable[Any], names: Sequence[str] | None = None) -> Moments:
@@ -129,9 +115,7 @@ class Moments:
         BadData
             As for `of`; rows are counted over all blocks.
         """
-        iterator = iter(blocks)
-        again = None if iterator is blocks else blocks
-        return _gather(cls, iterator, names, "y", copy=True, again=again, warn=True)
+        return _moments(blocks, names, "y", copy=True, warn=True)
 
     @property
     def p(self) -> int:
@@ -150,9 +134,9 @@ class Moments:
     def _squares(self) -> Array:
         """The diagonal of the cross-products, without forming them."""
         if self.gram is not None:
-            return np.diagonal(self.gram)
+            return np.maximum(np.diagonal(self.gram), 0.0)
         assert self.root is not None
-        return np.einsum("ij,ij->j", self.root, self.root)
+        return np.asarray(np.einsum("ij,ij->j", self.root, self.root))
 
     @property
     def x_sd(self) -> Array:
@@ -181,9 +165,7 @@ class Moments:
             root = np.concatenate([root, spread[None]])
             root = np.linalg.qr(root, mode="r") if gram is not None else root
         zero = np.zeros(self.p)
-        return replace(
-            self, x_mean=zero, y_mean=0.0, gram=gram, root=root, low=None, centred=False
-        )
+        return replace(self, x_mean=zero, y_mean=0.0, gram=gram, root=root, low=None, centred=False)
 
     @property
     def _means(self) -> Array:
@@ -199,14 +181,14 @@ class Moments:
         n, rows = self.n + other.n, self.rows + other.rows
         delta = (other._means - self._means) + (other._low - self._low)
         spread = np.sqrt(self.n * other.n / n) * delta
-        mean, low = _two_sum(self._means, self._low + delta * (other.n / n))
+        mean, low = two_sum(self._means, self._low + delta * (other.n / n))
         gram, root = None, None
         if self.gram is not None or other.gram is not None or rows > self.p + 1:
             gram = self.cross + other.cross + np.outer(spread, spread)
         if self.root is not None or other.root is not None:
-            roots = [_root_of(self), _root_of(other)]
-            if all(r is not None for r in roots):
-                root = np.concatenate([*roots, spread[None]])  # type: ignore[list-item]
+            one, two = _root_of(self), _root_of(other)
+            if one is not None and two is not None:
+                root = np.concatenate([one, two, spread[None]])
                 root = np.linalg.qr(root, mode="r") if len(root) > self.p + 1 else root
         return _cleaned(
             replace(
@@ -230,10 +212,13 @@ class Moments:
                 f"{self.n:g}): nothing would be left"
             )
         back = (self._means - other._means) + (self._low - other._low)
-        mean, low = _two_sum(self._means, self._low + back * (other.n / n))
+        mean, low = two_sum(self._means, self._low + back * (other.n / n))
         spread = np.sqrt(self.n * other.n / n) * back
         gram = self.cross - other.cross - np.outer(spread, spread)
-        squares, floor = np.diagonal(gram), 32 * EPS * (self._squares + n * mean**2 * EPS)
+        squares, floor = (
+            np.diagonal(gram),
+            32 * EPS * (self._squares + n * mean**2 * EPS),
+        )
         if np.any(squares < -floor):
             name = (*self.names, "y")[int(np.argmin(squares + floor))]
             raise BadArgument(
@@ -248,13 +233,6 @@ class Moments:
                 root=None, low=low,
             )
         )  # fmt: skip
-
-
-def _two_sum(a: Array, b: Array) -> tuple[Array, Array]:
-    """a + b and what its rounding lost (Knuth's two-sum)."""
-    total = a + b
-    part = total - a
-    return total, (a - (total - part)) + (b - part)
 
 
 def _root_of(moments: Moments) -> Array | None:
@@ -294,28 +272,30 @@ def _cleaned(moments: Moments) -> Moments:
     return replace(moments, gram=gram, root=root)
 
 
-def _gather(
-    cls: type[Moments],
+def _moments(
     blocks: Iterable[Any],
     names: Sequence[str] | None,
     y_name: str,
     *,
     copy: bool,
-    again: Iterable[Any] | None,
     warn: bool,
 ) -> Moments:
-    """One pass over the blocks, and a second by QR where conditioning demands it."""
+    """Gather the blocks into Moments and give the warnings."""
     notes: list[str] = []
-    accumulator: Accumulator | None = None
-    total, seen = 0.0, 0
-    for block, own in read_blocks(blocks, notes):
-        if accumulator is None:
-            names = _names(names, own, block.X.shape[1])
-            accumulator = Accumulator((*names, y_name), copy)
-        if block.weights is not None:
-            check_weights(block.weights, [], 1 if block.start == 0 else block.start)
-        seen += len(block.X)
-        accumulator.add(block)
-    if accumulator is None or seen == 0:
-        raise BadData("there are no rows")
-    raise NotImplementedError
+    first = iter(blocks)
+    again = None if first is blocks else blocks
+    found = gather(first, names, y_name, copy=copy, again=again, notes=notes)
+    for note in notes if warn else []:
+        warnings.warn(note, BayesregWarning, stacklevel=3)
+    return _cleaned(
+        Moments(
+            n=found.n,
+            rows=found.rows,
+            x_mean=found.mean[:-1],
+            y_mean=float(found.mean[-1]),
+            gram=found.gram,
+            root=found.root,
+            names=found.names,
+            low=found.low,
+        )
+    )

@@ -2,8 +2,8 @@
 
 from bayesreg.diagnostics.agreement import Agreement, agreement
 from bayesreg.diagnostics.checks import Checks, check
-from bayesreg.diagnostics.elpd import compare_elpd
 from bayesreg.diagnostics.loo import log_likelihood_blocks, loo
+from bayesreg.diagnostics.ranking import compare_elpd
 from bayesreg.diagnostics.tree import to_tree
 
 __all__ = [

@@ -1,7 +1,7 @@
 """Checks of draws: ArviZ's convergence diagnostics, and what they let pass.
 
-R̂, ESS and MCSE are ArviZ's (rank-normalised, split, folded). They accept infinite draws, chains that
-are copies of one another and a chain that never moved, so those are looked for first.
+R̂, ESS and MCSE are ArviZ's (rank-normalised, split, folded). They accept infinite draws, chains
+that are copies of one another and a chain that never moved, so those are looked for first.
 """
 
 from __future__ import annotations

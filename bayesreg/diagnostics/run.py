@@ -125,9 +125,10 @@ def array_stats() -> Any:
     ``arviz_stats.base`` is the part of ArviZ that needs neither plots nor converters; importing
     ``arviz`` itself takes half as long again.
     """
-    from arviz_stats.base import array_stats as statistics
+    from arviz_stats import base
 
-    return statistics
+    statistics: Any = base
+    return statistics.array_stats
 
 
 def _by_element(variable: Any, name: str) -> dict[str, Array]:

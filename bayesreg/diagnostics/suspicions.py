@@ -1,4 +1,4 @@
-"""What ArviZ's diagnostics let pass: non-finite draws, constants, stuck chains, copies of chains."""
+"""What ArviZ's diagnostics let pass: non-finite draws, constants, stuck and copied chains."""
 
 from __future__ import annotations
 
@@ -37,10 +37,11 @@ def _not_finite(run: Run) -> list[str]:
     name, values = next(iter(found.items()))
     chain, draw = np.argwhere(~np.isfinite(values))[0]
     count = sum(int(np.sum(~np.isfinite(v))) for v in found.values())
-    return [
+    text = (
         f"{count} draws are not finite, in {_some(list(found))} (first: {name}, chain {chain}, "
         f"draw {draw}): numerical failure; rescale the data or use another engine"
-    ]
+    )
+    return [text]
 
 
 def _stuck(run: Run) -> list[str]:

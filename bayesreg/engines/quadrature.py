@@ -22,7 +22,6 @@ Array = NDArray[np.float64]
 LogDensity = Callable[[Array], Array]  # (R, k) points -> (R, k) values
 
 DROP = 40.0
-_SCAN = 257
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(8)
 
 
@@ -71,8 +70,12 @@ class Density:
         return lambda u: np.asarray(curve(np.clip(u, low, high)))
 
 
-def integrate(log_density: LogDensity, low: Array, high: Array, rtol: float = 1e-11) -> Density:
+def integrate(
+    log_density: LogDensity, low: Array, high: Array, *, scan: int = 257, rtol: float = 1e-11
+) -> Density:
     """Integrate R log-densities whose mass is looked for first in [low, high], per row.
+
+    A row without mass has log_total −∞. `scan` is the number of points of the search.
 
     Raises
     ------
@@ -80,20 +83,27 @@ def integrate(log_density: LogDensity, low: Array, high: Array, rtol: float = 1e
         If a density does not fall by 40 nats on either side within |x| ≤ 700, so that its integral
         cannot be relied on.
     """
-    low, high = _bracket(log_density, low, high)
-    cells, last = 24, None
+    low, high = _bracket(log_density, low, high, scan)
+    cells, last = 16, None
     while True:
         edges = _edges(log_density, low, high, cells)
         nodes, logw = _rule(edges)
         values = _finite(log_density(nodes)) + logw
         top = values.max(axis=1, keepdims=True)
-        mass = np.exp(values - top)
-        total = top[:, 0] + np.log(mass.sum(axis=1))
-        if last is not None and (np.max(np.abs(total - last)) < rtol or cells >= 3000):
+        mass = np.exp(values - np.where(np.isfinite(top), top, 0.0))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            total = np.where(np.isfinite(top[:, 0]), top[:, 0] + np.log(mass.sum(axis=1)), -np.inf)
+            # A total of size |t| is itself known to about 1e-14·|t| only.
+            still = last is not None and not np.any(
+                np.abs(total - last) > rtol + 1e-14 * np.abs(total)
+            )
+        if still or cells >= 3000:
             break
         last, cells = total, 2 * cells
-    slope = np.exp(_finite(log_density(edges)) - total[:, None])
-    return Density(nodes, mass / mass.sum(axis=1, keepdims=True), total, edges, slope)
+    with np.errstate(invalid="ignore"):
+        slope = np.exp(_finite(_finite(log_density(edges)) - total[:, None]))
+        weights = np.nan_to_num(mass / mass.sum(axis=1, keepdims=True))
+    return Density(nodes, weights, total, edges, slope)
 
 
 def _rule(edges: Array) -> tuple[Array, Array]:
@@ -118,37 +128,36 @@ def _edges(log_density: LogDensity, low: Array, high: Array, cells: int) -> Arra
     return np.asarray(low[:, None] + (high - low)[:, None] * part)
 
 
-def _bracket(log_density: LogDensity, low: Array, high: Array) -> tuple[Array, Array]:
+def _bracket(
+    log_density: LogDensity, low: Array, high: Array, scan: int
+) -> tuple[Array, Array]:
     """Per row, the interval where the log-density is within 40 nats of its maximum."""
     low, high = low.astype(float), high.astype(float)
-    part = np.linspace(0.0, 1.0, _SCAN)
+    part = np.linspace(0.0, 1.0, scan)
     for _ in range(60):
         grid = low[:, None] + (high - low)[:, None] * part
         values = _finite(log_density(grid))
-        top = values.max(axis=1, keepdims=True)
-        inside = values > top - DROP
+        top = values.max(axis=1)
+        void = np.isneginf(top)
+        inside = (values > top[:, None] - DROP) | (void[:, None] & (np.abs(grid) < 700))
         first = inside.argmax(axis=1)
-        last = _SCAN - 1 - inside[:, ::-1].argmax(axis=1)
-        step = (high - low) / (_SCAN - 1)
-        open_low, open_high = (first == 0) & (low > -700), (last == _SCAN - 1) & (high < 700)
-        if not np.any(open_low | open_high) and np.all(last - first >= _SCAN // 4):
+        last = scan - 1 - inside[:, ::-1].argmax(axis=1)
+        open_low, open_high = (first == 0) & (low > -700), (last == scan - 1) & (high < 700)
+        if not np.any(open_low | open_high) and np.all(last - first >= scan // 4):
             break
-        width = high - low
+        width, step = high - low, (high - low) / (scan - 1)
         new_low = np.where(open_low, low - width, low + step * np.maximum(first - 1, 0))
-        new_high = np.where(
-            open_high, high + width, low + step * np.minimum(last + 1, _SCAN - 1)
-        )
+        new_high = np.where(open_high, high + width, low + step * np.minimum(last + 1, scan - 1))
         low, high = np.maximum(new_low, -701.0), np.minimum(new_high, 701.0)
-    if not np.all(np.isfinite(top)) or np.any(inside[:, 0] & (low <= -700) | inside[:, -1] & (high >= 700)):
+    stuck = ((first == 0) & (low <= -700)) | ((last == scan - 1) & (high >= 700))
+    if np.any((stuck & ~void) | np.isposinf(top)) or np.all(void):
         raise NotSupported(
             "the marginal density of a scale or of σ does not fall off within e^±700, so quadrature "
             "cannot be trusted; use engine='gibbs', or a hyperprior with lighter tails"
         )
-    bound = top[:, 0] - DROP
-    outer, inner = _ends(grid, first - 1), _ends(grid, first)
-    left = _bisect(log_density, np.minimum(outer, inner), inner, bound)
-    outer, inner = _ends(grid, last + 1), _ends(grid, last)
-    return left, _bisect(log_density, np.maximum(outer, inner), inner, bound)
+    bound = np.where(void, np.inf, top - DROP)
+    left = _bisect(log_density, _ends(grid, first - 1), _ends(grid, first), bound)
+    return left, _bisect(log_density, _ends(grid, last + 1), _ends(grid, last), bound)
 
 
 def _ends(grid: Array, index: NDArray[np.intp]) -> Array:
@@ -157,11 +166,18 @@ def _ends(grid: Array, index: NDArray[np.intp]) -> Array:
 
 
 def _bisect(log_density: LogDensity, outer: Array, inner: Array, bound: Array) -> Array:
-    """Where the log-density crosses `bound`, or jumps across it, between two points per row."""
-    for _ in range(48):
+    """Where the log-density crosses `bound`, or jumps across it, between two points per row.
+
+    A crossing need not be exact, since nothing depends on where 40 nats are reached; a jump is the
+    end of the support, and is found to rounding.
+    """
+    for step in range(50):
         middle = 0.5 * (outer + inner)
-        above = _finite(log_density(middle[:, None]))[:, 0] > bound
+        value = _finite(log_density(middle[:, None]))[:, 0]
+        above = value > bound
         inner, outer = np.where(above, middle, inner), np.where(above, outer, middle)
+        if step == 3 and not np.any(np.isneginf(value) & np.isfinite(bound)):
+            break
     return inner
 
 

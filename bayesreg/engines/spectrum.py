@@ -62,7 +62,7 @@ def layout(problem: Problem) -> Layout | str:
             return f"{type(block.prior).__name__} on {block.label!r} is not a Normal prior"
     unknown = [block for block in problem.blocks if block.scale is None]
     if len(unknown) > 1:
-        return f"{len(unknown)} unknown scales, and the eigenbasis serves one"
+        return f"{len(unknown)} scales are unknown"
     sd = np.empty(problem.p)
     free = np.zeros(problem.p, dtype=bool)
     for block in problem.blocks:
@@ -70,8 +70,8 @@ def layout(problem: Problem) -> Layout | str:
         loose = block.scale is None or (absolute and problem.unknown_sigma)
         if loose and unknown and block is not unknown[0]:
             return (
-                f"the scale of {unknown[0].label!r} is unknown and that of {block.label!r} is in "
-                "the unit of y while σ is unknown: two factors, and the eigenbasis serves one"
+                f"the scale of {unknown[0].label!r} is unknown, and that of {block.label!r} is in "
+                "the unit of y while σ is unknown"
             )
         scale = 1.0 if block.scale is None else block.scale
         if not loose and absolute:
@@ -149,6 +149,14 @@ class Spectrum:
         """Number of free directions on which the data are silent because p exceeds the rows."""
         return self.v.shape[0] - self.v.shape[1]
 
+    def ratios(self, lam: Array) -> Array:
+        """Prior variances ÷ σ² of all columns, (len(lam), p)."""
+        columns = self.layout
+        out = np.empty((len(lam), len(columns.free) + len(columns.pinned)))
+        out[:, columns.free] = np.square(columns.free_sd) / lam[:, None]
+        out[:, columns.pinned] = np.square(columns.pinned_sd)
+        return out
+
     def theta(self, lam: Array) -> Array:
         """Conditional means of θ, (len(lam), r)."""
         return np.sqrt(self.d) * self.g / (self.d + lam[:, None])
@@ -207,3 +215,22 @@ def _jacobi(a: Array) -> tuple[Array, Array, Array]:
         return _ordinary(a)
     s = sva * (work[0] / work[1])
     return (u[:, : len(s)], s, v) if tall else (v, s, u[:, : len(s)])
+
+
+def profile(data: PseudoData, sigma: float | None) -> tuple[float, float]:
+    """Rough type-II estimates of log(scale ÷ σ) and log σ under one Normal prior, for a start.
+
+    Maximises −½Σ log(1 + d_i s²) − (ν/2) log S(s), or −S/2σ², over a grid of log s with a
+    half-Cauchy(1) penalty that keeps s finite (MacKay 1992, Neural Computation 4(3)).
+    """
+    d, g, _, outside = _rotate(data.x, data.y)
+    log_s = np.linspace(-14.0, 6.0, 161)
+    share = 1.0 / (1.0 + d * np.exp(2.0 * log_s)[:, None])
+    s = data.rss + outside + share @ np.square(g)
+    if not np.all(s > 0) or data.nu <= 0:
+        return 0.0, 0.0 if sigma is None else float(np.log(sigma))
+    fit = 0.5 * data.nu * np.log(s) if sigma is None else 0.5 * s / sigma**2
+    target = 0.5 * np.sum(np.log(share), axis=1) - fit + log_s - np.log1p(np.exp(2.0 * log_s))
+    best = int(np.argmax(target))
+    size = 0.5 * np.log(s[best] / data.nu) if sigma is None else np.log(sigma)
+    return float(log_s[best]), float(size)

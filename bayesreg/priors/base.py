@@ -15,7 +15,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -110,6 +110,14 @@ class ScaleMixture(Prior):
     @abstractmethod
     def sample_local(self, rng: np.random.Generator, size: int | tuple[int, ...]) -> Array:
         """Draw t from its prior p(t)."""
+
+    @abstractmethod
+    def collapsed(self, distance: Array) -> Callable[[float], float]:
+        """log ∏ p(b_j | s) as a function of log s, given |b_j − loc|; up to a constant."""
+
+    @abstractmethod
+    def local_node(self, name: str, size: int) -> Any:
+        """The PyMC variable t, `size` of them, inside an open model."""
 
 
 def settle(prior: Prior) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -160,6 +161,25 @@ class ElasticNet(Penalised, ScaleMixture):
     def sample_local(self, rng: np.random.Generator, size: int | tuple[int, ...]) -> Array:
         """Draw t from its prior, as the local variance of a prior draw of u."""
         return self.draw_local(self.sample(rng, size, 1.0) ** 2, rng)
+
+    def collapsed(self, distance: Array) -> Callable[[float], float]:
+        """−p log s − ρΣ|b_j − loc|/s − ½(1 − ρ)Σ(b_j − loc)²/s²."""
+        count, linear = len(distance), self.mix * float(np.sum(distance))
+        half = 0.5 * self._rest * float(distance @ distance)
+
+        def log_density(log_s: float) -> float:
+            inverse = math.exp(-log_s)
+            return -count * log_s - (linear + half * inverse) * inverse
+
+        return log_density
+
+    def local_node(self, name: str, size: int) -> Any:
+        """t = t₁/(1 + (1 − ρ)t₁), t₁ of density ∝ e^(−ρ²t₁/2)(1 + (1 − ρ)t₁)^(−½)."""
+        import pymc as pm
+
+        t = pm.Exponential(f"{name}_laplace", lam=0.5 * self.mix**2, size=size)
+        pm.Potential(f"{name}_normal", -0.5 * pm.math.log1p(self._rest * t).sum())
+        return t / (1.0 + self._rest * t)
 
     def node(self, name: str, scale: Any, dims: str | None) -> Any:
         """``pm.CustomDist`` with this density."""

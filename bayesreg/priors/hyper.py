@@ -37,6 +37,10 @@ class HyperPrior(ABC):
         """Log density at x; −inf outside the support."""
 
     @abstractmethod
+    def log_density_of_log(self, log_x: float) -> float:
+        """Log density of log x, log p(x) + log x, in plain floats for inner loops."""
+
+    @abstractmethod
     def sample(self, rng: np.random.Generator, size: int | tuple[int, ...]) -> Array:
         """Independent draws; NotSupported for an improper member."""
 
@@ -91,6 +95,14 @@ class HalfStudentT(HyperPrior):
         body = -0.5 * (self.df + 1) * _log1p_square(x / self.scale / math.sqrt(self.df))
         return np.where(x >= 0, constant + body, -np.inf)
 
+    def log_density_of_log(self, log_x: float) -> float:
+        """Log density of log x."""
+        df = self.df
+        constant = math.lgamma((df + 1) / 2) - math.lgamma(df / 2) - 0.5 * math.log(df * math.pi)
+        u = log_x - math.log(self.scale)
+        body = 0.5 * (df + 1) * _softplus(2.0 * u - math.log(df))
+        return math.log(2.0) + constant + u - body
+
     def sample(self, rng: np.random.Generator, size: int | tuple[int, ...]) -> Array:
         """Independent draws."""
         return np.abs(self.scale * rng.standard_t(self.df, size))
@@ -138,6 +150,11 @@ class HalfCauchy(HyperPrior):
         body = math.log(2 / math.pi / self.scale) - _log1p_square(x / self.scale)
         return np.where(x >= 0, body, -np.inf)
 
+    def log_density_of_log(self, log_x: float) -> float:
+        """Log density of log x."""
+        u = log_x - math.log(self.scale)
+        return math.log(2.0 / math.pi) + u - _softplus(2.0 * u)
+
     def sample(self, rng: np.random.Generator, size: int | tuple[int, ...]) -> Array:
         """Independent draws, by the inverse distribution function."""
         return np.asarray(self.scale * np.tan(0.5 * math.pi * rng.random(size)))
@@ -184,6 +201,11 @@ class HalfNormal(HyperPrior):
         body = 0.5 * math.log(2 / math.pi) - math.log(self.scale) - 0.5 * (x / self.scale) ** 2
         return np.where(x >= 0, body, -np.inf)
 
+    def log_density_of_log(self, log_x: float) -> float:
+        """Log density of log x."""
+        u = log_x - math.log(self.scale)
+        return 0.5 * math.log(2.0 / math.pi) + u - 0.5 * _exp(2.0 * u)
+
     def sample(self, rng: np.random.Generator, size: int | tuple[int, ...]) -> Array:
         """Independent draws."""
         return np.abs(self.scale * rng.standard_normal(size))
@@ -229,6 +251,11 @@ class Exponential(HyperPrior):
         """Log density at x."""
         x = np.asarray(x, dtype=float)
         return np.where(x >= 0, math.log(self.rate) - self.rate * x, -np.inf)
+
+    def log_density_of_log(self, log_x: float) -> float:
+        """Log density of log x."""
+        u = log_x + math.log(self.rate)
+        return u - _exp(u)
 
     def sample(self, rng: np.random.Generator, size: int | tuple[int, ...]) -> Array:
         """Independent draws."""
@@ -280,6 +307,12 @@ class Uniform(HyperPrior):
         x = np.asarray(x, dtype=float)
         inside = (x >= self.lower) & (x <= self.upper)
         return np.where(inside, -math.log(self.upper - self.lower), -np.inf)
+
+    def log_density_of_log(self, log_x: float) -> float:
+        """Log density of log x."""
+        if not self.lower <= _exp(log_x) <= self.upper:
+            return -math.inf
+        return log_x - math.log(self.upper - self.lower)
 
     def sample(self, rng: np.random.Generator, size: int | tuple[int, ...]) -> Array:
         """Independent draws."""
@@ -336,6 +369,11 @@ class InverseGammaSquared(HyperPrior):
             math.log(2.0) + self.shape * math.log(self.rate) - math.lgamma(self.shape)
         )
         return np.where(x > 0, constant + body, -np.inf)
+
+    def log_density_of_log(self, log_x: float) -> float:
+        """Log density of log x."""
+        u = math.log(self.rate) - 2.0 * log_x
+        return math.log(2.0) + self.shape * u - _exp(u) - math.lgamma(self.shape)
 
     def sample(self, rng: np.random.Generator, size: int | tuple[int, ...]) -> Array:
         """Independent draws."""
@@ -395,6 +433,10 @@ class Power(HyperPrior):
         with np.errstate(divide="ignore"):
             return np.where(x > 0, constant - self.exponent * np.log(x), -np.inf)
 
+    def log_density_of_log(self, log_x: float) -> float:
+        """Log density of log x."""
+        return math.log(2.0) if self.exponent == 1.0 else (1.0 - self.exponent) * log_x
+
     def sample(self, rng: np.random.Generator, size: int | tuple[int, ...]) -> Array:
         """Refused: nothing can be drawn from an improper distribution."""
         raise NotSupported(
@@ -422,6 +464,16 @@ def _log1p_square(x: Array) -> Array:
     safe = np.where(big, 1.0, x)
     with np.errstate(divide="ignore"):
         return np.where(big, 2.0 * np.log(np.abs(x)), np.log1p(safe * safe))
+
+
+def _exp(x: float) -> float:
+    """e^x, infinite where it overflows."""
+    return math.exp(x) if x < 709.0 else math.inf
+
+
+def _softplus(x: float) -> float:
+    """log(1 + e^x) without overflow."""
+    return x + math.log1p(math.exp(-x)) if x > 0 else math.log1p(_exp(x))
 
 
 def _finite(prior: HyperPrior, field: str) -> float:

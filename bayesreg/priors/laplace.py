@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -119,6 +120,17 @@ class Laplace(Penalised, ScaleMixture):
     def sample_local(self, rng: np.random.Generator, size: int | tuple[int, ...]) -> Array:
         """Draw t ~ exponential with mean 2 (Andrews & Mallows 1974)."""
         return np.asarray(rng.exponential(2.0, size))
+
+    def collapsed(self, distance: Array) -> Callable[[float], float]:
+        """−p log s − Σ|b_j − loc|/s."""
+        count, total = len(distance), float(np.sum(distance))
+        return lambda log_s: -count * log_s - total * math.exp(-log_s)
+
+    def local_node(self, name: str, size: int) -> Any:
+        """``pm.Exponential`` with mean 2."""
+        import pymc as pm
+
+        return pm.Exponential(name, scale=2.0, size=size)
 
     def node(self, name: str, scale: Any, dims: str | None) -> Any:
         """``pm.Laplace``, whose b is the scale."""

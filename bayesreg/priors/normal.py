@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -111,6 +112,15 @@ class Normal(Penalised, ScaleMixture):
 
     def sample_local(self, rng: np.random.Generator, size: int | tuple[int, ...]) -> Array:
         """One."""
+        return np.ones(size)
+
+    def collapsed(self, distance: Array) -> Callable[[float], float]:
+        """−p log s − Σ(b_j − loc)²/(2s²)."""
+        count, half = len(distance), 0.5 * float(distance @ distance)
+        return lambda log_s: -count * log_s - half * math.exp(-2.0 * log_s)
+
+    def local_node(self, name: str, size: int) -> Any:
+        """Ones, and no variable."""
         return np.ones(size)
 
     def node(self, name: str, scale: Any, dims: str | None) -> Any:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Array = NDArray[np.float64]
+ROWS = 16384  # rows at a time, so that no second copy of X is made
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,16 +95,32 @@ class ClosedForm:
         """
         import pandas as pd
 
-        low, high = self.exact.interval(check_level(level))
         return pd.DataFrame(
-            np.column_stack([low, high]),
+            self.exact.interval(check_level(level)),
             index=list(self.problem.features),
             columns=list(interval_names(level)),
         )
 
     def predict(self, X: Any, return_std: bool = False) -> Any:
-        """Predictive mean for new rows, and the predictive sd (noise included) on request."""
-        return self.exact.predict(encode(self.problem, X), return_std=return_std)
+        """Predictive mean for new rows, and the predictive sd (noise included) on request.
+
+        Parameters
+        ----------
+        X : array (m, P) or data frame
+            New rows.
+        return_std : bool, default False
+            Also return the sd of a new y: that of a t (or normal) with scale² = s² + Var(β₀ + x'β).
+        """
+        rows, exact = encode(self.problem, X), self.exact
+        mean = rows @ exact.mean + exact.intercept
+        if not return_std:
+            return mean
+        std = np.empty(len(rows))
+        for start in range(0, len(rows), ROWS):
+            block = rows[start : start + ROWS]
+            _, scale = exact.linear(block, 1.0 if self.problem.intercept else 0.0)
+            std[start : start + ROWS] = np.hypot(np.sqrt(exact.s2), scale)
+        return mean, std * exact.inflation
 
     def summary(self, level: float = 0.95) -> pd.DataFrame:
         """Mean, sd and interval by column."""

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve, qr, solve_triangular
+from scipy.linalg import qr, solve_triangular
+from scipy.linalg.lapack import dpotrf, dpotrs
 
 from bayesreg.errors import NotSupported
 from bayesreg.solvers.base import Array, Index, Solution, UnitData, unit_data
@@ -142,13 +143,12 @@ def _cholesky(A: Array) -> Inverse:
     """
     scale = 1.0 / np.sqrt(np.diagonal(A))
     scaled = A * scale * scale[:, None]
-    ridge = 0.0
-    while True:
-        try:
-            factor = cho_factor(scaled + ridge * np.eye(len(A)), lower=True, check_finite=False)
-            return lambda g: scale * cho_solve(factor, scale * g, check_finite=False)
-        except np.linalg.LinAlgError:
-            ridge = 10.0 * ridge or 4.0 * EPS * len(A)
+    factor, info = dpotrf(scaled, lower=1)
+    ridge = 4.0 * EPS * len(A)
+    while info:
+        factor, info = dpotrf(scaled + ridge * np.eye(len(A)), lower=1)
+        ridge *= 10.0
+    return lambda g: scale * dpotrs(factor, scale * g, lower=1)[0]
 
 
 def _augmented(unit: UnitData, face: Index, shift: Array, l2: Array) -> tuple[Array, Inverse]:

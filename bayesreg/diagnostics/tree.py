@@ -1,0 +1,149 @@
+"""Draws as an ArviZ DataTree: unknowns in `posterior`, what is known in `constant_data`."""
+
+from __future__ import annotations
+
+import json
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import xarray
+
+    from bayesreg.engines.base import Draws
+    from bayesreg.model import Problem
+
+STACK = ("bayesreg", "numpy", "scipy", "arviz-base", "pymc")
+
+
+def to_tree(draws: Draws) -> xarray.DataTree:
+    r"""The draws as a DataTree in ArviZ's schema.
+
+    Groups: ``posterior`` (``beta`` by ``feature``, ``intercept``, and ``sigma`` and ``scale`` where
+    they are unknown; ``scale`` by ``block`` when several are), ``sample_stats``, and, when there
+    are rows, ``observed_data`` (``y`` by ``obs_id``). ``constant_data`` holds what is known: X,
+    weights, a given σ, given scales (as ``given_scale``).
+
+    Parameters
+    ----------
+    draws : Draws
+        Arrays of shape (chain, draw, …).
+
+    Returns
+    -------
+    xarray.DataTree
+        Engine, seed, versions, the declared unit of `scale` and whether columns were standardised
+        are attributes of the root and of ``posterior``.
+
+    References
+    ----------
+    ArviZ schema, https://python.arviz.org/en/latest/schema/schema.html.
+
+    Examples
+    --------
+    >>> import bayesreg as br
+    >>> data = br.load_dataset("diabetes")
+    >>> post = br.sample(br.Model().condition(data.X, data.y, standardize=True), seed=1)
+    >>> sorted(to_tree(post.draws)["posterior"].data_vars)
+    ['beta', 'intercept', 'scale', 'sigma']
+    """
+    from arviz_base import from_dict
+
+    problem = draws.problem
+    groups: dict[str, dict[str, Any]] = {"posterior": _posterior(draws)}
+    if draws.stats:
+        groups["sample_stats"] = dict(draws.stats)
+    coords: dict[str, Any] = {"feature": list(problem.features)}
+    if len(draws.scale_labels) > 1:
+        coords["block"] = list(draws.scale_labels)
+    constant, fixed_labels = _constant(problem)
+    if fixed_labels:
+        coords["fixed_block"] = fixed_labels
+    if problem.design is not None:
+        groups["observed_data"] = {"y": problem.design.y}
+        coords["obs_id"] = row_labels(problem)
+    if constant:
+        groups["constant_data"] = constant
+    dims = {
+        "beta": ["feature"],
+        "y": ["obs_id"],
+        "X": ["obs_id", "feature"],
+        "weights": ["obs_id"],
+        "scale": ["block"],
+        "given_scale": ["fixed_block"] if fixed_labels else [],
+    }
+    if len(draws.scale_labels) <= 1:
+        del dims["scale"]
+    attrs = _attrs(draws)
+    tree: xarray.DataTree = from_dict(
+        groups, coords=coords, dims=dims, attrs={"/": attrs, "posterior": attrs}
+    )
+    return tree
+
+
+def row_labels(problem: Problem) -> Any:
+    """Labels of the rows: those of the data frame, or 0 to n − 1."""
+    assert problem.design is not None
+    index = problem.design.index
+    return np.arange(len(problem.design.y)) if index is None else np.asarray(index)
+
+
+def _posterior(draws: Draws) -> dict[str, Any]:
+    """The unknowns."""
+    out: dict[str, Any] = {"beta": draws.beta}
+    if draws.problem.intercept:
+        out["intercept"] = draws.intercept
+    if draws.problem.sigma is None:
+        out["sigma"] = draws.sigma
+    if len(draws.scale_labels) == 1:
+        out["scale"] = draws.scale[..., 0]
+    elif draws.scale_labels:
+        out["scale"] = draws.scale
+    return out
+
+
+def _constant(problem: Problem) -> tuple[dict[str, Any], list[str]]:
+    """What is known, and the labels of the given scales where there are several."""
+    out: dict[str, Any] = {}
+    if problem.design is not None:
+        out["X"] = problem.design.X
+        if problem.design.weights is not None:
+            out["weights"] = problem.design.weights
+    if problem.sigma is not None:
+        out["sigma"] = np.asarray(problem.sigma)
+    given = [(block.label, block.scale) for block in problem.blocks if block.scale is not None]
+    if len(given) == 1:
+        out["given_scale"] = np.asarray(given[0][1])
+    elif given:
+        out["given_scale"] = np.array([scale for _, scale in given])
+        return out, [label for label, _ in given]
+    return out, []
+
+
+def _attrs(draws: Draws) -> dict[str, Any]:
+    """Provenance; plain strings and numbers, so that every file format can hold them."""
+    units = {block.label: str(block.prior.unit) for block in draws.problem.blocks}
+    return {
+        "inference_library": "bayesreg",
+        "inference_library_version": _version("bayesreg"),
+        "versions": json.dumps({name: _version(name) for name in STACK}),
+        "engine": draws.engine,
+        "seed": int(draws.seed),
+        "warmup": int(draws.warmup),
+        "independent": int(draws.independent),
+        "complete": int(draws.complete),
+        "wall_seconds": float(draws.wall),
+        "scale_unit": next(iter(units.values())) if len(set(units.values())) == 1 else "by block",
+        "scale_units": json.dumps(units),
+        "standardize": int(draws.problem.standardize),
+        "model": repr(draws.problem.model),
+    }
+
+
+def _version(name: str) -> str:
+    """Version of an installed package; empty when it is not installed."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return ""

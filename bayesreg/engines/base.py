@@ -1,0 +1,263 @@
+"""How an engine is run: arguments, seeds, warm-up, chains and Draws, written once for all."""
+
+from __future__ import annotations
+
+import threading
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayesreg.engines.chains import Collected, Output, Plan, collect, one_blas_thread
+from bayesreg.engines.kernel import External, Independent, Markov, Request
+from bayesreg.errors import BadArgument, BayesregWarning, NotConverged, NotSupported
+
+if TYPE_CHECKING:
+    from bayesreg.model import Problem
+
+Array = NDArray[np.float64]
+
+# PyTensor's compiler and the BLAS thread limit are process-wide, so runs take turns.
+_LOCK = threading.Lock()
+_IID_BLOCK = 100_000
+_MARKOV_BLOCK = 50
+
+
+@dataclass(frozen=True, eq=False)
+class Draws:
+    """Posterior draws per unit of the original columns.
+
+    Attributes
+    ----------
+    beta : ndarray (chain, draw, P)
+        Coefficients of all P columns.
+    intercept : ndarray (chain, draw)
+        β₀ at x = 0 of the original columns; zeros without an intercept.
+    sigma : ndarray (chain, draw)
+        Noise sd; constant where known.
+    scale : ndarray (chain, draw, B)
+        The B unknown scales, each in its declared unit.
+    scale_labels : tuple of str
+        Their blocks.
+    kappa : ndarray (chain, draw, p) or None
+        Shrinkage factors 1/(1 + G_jj v_j/σ²) of the proper columns, v_j the prior variance of b_j
+        given the local scales.
+    stats : dict of ndarray (chain, draw)
+        Sampler statistics, under ArviZ's names.
+    engine : str
+        Which engine drew.
+    seed : int
+        What to pass to have the same draws again.
+    warmup : int
+        Iterations discarded from each chain.
+    independent : bool
+        Whether the draws are independent rather than a Markov chain.
+    complete : bool
+        False where the run was interrupted.
+    wall : float
+        Seconds taken.
+    problem : Problem
+        What was sampled.
+    thin : int
+        Every thin-th iteration was kept.
+    """
+
+    beta: Array
+    intercept: Array
+    sigma: Array
+    scale: Array
+    scale_labels: tuple[str, ...]
+    kappa: Array | None
+    stats: dict[str, Array]
+    engine: str
+    seed: int
+    warmup: int
+    independent: bool
+    complete: bool
+    wall: float
+    problem: Problem
+    thin: int = 1
+
+
+def run(
+    engine: Any,
+    problem: Problem,
+    *,
+    draws: int = 1000,
+    chains: int = 4,
+    tune: int | None = None,
+    seed: int | None = None,
+    progress: bool = True,
+    workers: int | None = None,
+    thin: int = 1,
+) -> Draws:
+    """Run an engine on a problem.
+
+    Parameters
+    ----------
+    engine : module
+        One of ``bayesreg.engines``: exact, direct, gibbs, nuts.
+    problem : Problem
+        What to sample.
+    draws, chains : int
+        Draws kept per chain, and chains.
+    tune : int, optional
+        Warm-up iterations per chain; by default what the engine needs (none where draws are
+        independent).
+    seed : int, optional
+        Root of one ``SeedSequence.spawn`` per chain; drawn and recorded if not given.
+    progress : bool, default True
+        Whether to show progress on stderr, if that is a terminal.
+    workers : int, optional
+        Processes to share the chains among; by default decided from the work. The draws do not
+        depend on it.
+    thin : int, default 1
+        Keep every thin-th iteration.
+
+    Returns
+    -------
+    Draws
+
+    Raises
+    ------
+    BadArgument
+        If a number is not a positive integer (`seed`: not negative).
+    NotSupported
+        If the engine does not serve the problem.
+    NotConverged
+        If a worker process died; ``.result`` holds the draws of the other chains.
+    KeyboardInterrupt
+        If interrupted before every chain had kept a draw. Later, what was drawn is returned with
+        ``complete=False`` and a warning.
+    """
+    draws, chains, thin = (
+        _count(draws, "draws"),
+        _count(chains, "chains"),
+        _count(thin, "thin"),
+    )
+    tune = None if tune is None else _count(tune, "tune")
+    workers = None if workers is None else _count(workers, "workers")
+    root = _seed(seed)
+    reason = engine.supports(problem)
+    if reason is not None:
+        raise NotSupported(f"engine {engine.NAME!r} cannot serve: {reason}")
+    kernel = engine.KERNEL
+    independent = isinstance(kernel, Independent)
+    warmup = 0 if independent else (kernel.tune if tune is None else tune)
+    begin = time.perf_counter()
+    # Each chain has a stream for sampling and one for what is put back afterwards.
+    streams = [s.spawn(2) for s in np.random.SeedSequence(root).spawn(chains)]
+    with _LOCK:
+        if isinstance(kernel, External):
+            seeds = tuple(int(s[0].generate_state(1)[0]) for s in streams)
+            request = Request(draws, chains, warmup, seeds, workers, progress)
+            found = kernel.sample(problem, request)
+            found = found.every(thin) if thin > 1 else found
+        else:
+            plan = Plan(draws, warmup, thin, _IID_BLOCK if independent else _MARKOV_BLOCK)
+            with one_blas_thread():
+                found = _own(kernel, problem, plan, [s[0] for s in streams], workers, progress)
+        if found.shortest == 0:
+            raise NotConverged(found.why_dead) if found.dead else KeyboardInterrupt
+        with one_blas_thread():
+            arrays = _assemble(problem, found, [s[1] for s in streams])
+    result = Draws(
+        **arrays,
+        scale_labels=problem.unknown_scales,
+        engine=engine.NAME,
+        seed=root,
+        warmup=warmup,
+        independent=independent,
+        complete=found.complete,
+        wall=time.perf_counter() - begin,
+        problem=problem,
+        thin=thin,
+    )
+    if found.dead:
+        raise NotConverged(found.why_dead, result)
+    if not found.complete:
+        warnings.warn(
+            f"interrupted: {found.shortest} of {draws} draws kept in each of "
+            f"{len(found.kept)} chains",
+            BayesregWarning,
+            stacklevel=2,
+        )
+    return result
+
+
+def _own(
+    kernel: Independent | Markov,
+    problem: Problem,
+    plan: Plan,
+    streams: list[np.random.SeedSequence],
+    workers: int | None,
+    progress: bool,
+) -> Collected:
+    """Run a kernel of ours: as a chain whose state is nothing, where draws are independent."""
+    setup = kernel.prepare(problem)
+    start: Callable[[np.random.Generator], Any]
+    if isinstance(kernel, Independent):
+        iid = kernel
+        work = 0.0
+        start = _nothing
+
+        def advance(state: Any, rng: np.random.Generator, count: int) -> tuple[Any, Output]:
+            return state, iid.draw(setup, rng, count)
+
+    else:
+        chain = kernel
+        work = chain.seconds(setup) * (plan.draws * plan.thin + plan.tune) * len(streams)
+
+        def start(rng: np.random.Generator) -> Any:
+            return chain.start(setup, rng)
+
+        def advance(state: Any, rng: np.random.Generator, count: int) -> tuple[Any, Output]:
+            return chain.advance(setup, state, rng, count)
+
+    return collect(start, advance, streams, plan, workers=workers, work=work, progress=progress)
+
+
+def _nothing(rng: np.random.Generator) -> None:
+    """The state of a kernel without memory."""
+
+
+def _assemble(
+    problem: Problem, found: Collected, streams: list[np.random.SeedSequence]
+) -> dict[str, Any]:
+    """Stack chains of equal length, with coefficients and intercept in original units."""
+    stacked = found.stacked()
+    if "beta" not in stacked:
+        restored = [
+            problem.restore_draws(stacked["b"][k], stacked["sigma"][k], np.random.default_rng(s))
+            for k, s in enumerate(streams[i] for i in sorted(found.kept))
+        ]
+        stacked["beta"] = np.stack([beta for beta, _ in restored])
+        stacked["intercept"] = np.stack([intercept for _, intercept in restored])
+    named = ("beta", "intercept", "sigma", "scale")
+    arrays: dict[str, Any] = {name: stacked[name] for name in named}
+    arrays["kappa"] = stacked.get("kappa")
+    used = {*named, "kappa", "b"}
+    arrays["stats"] = {name: value for name, value in stacked.items() if name not in used}
+    return arrays
+
+
+def _count(value: Any, name: str) -> int:
+    """A positive integer, or BadArgument."""
+    integer = isinstance(value, int | np.integer) and not isinstance(value, bool | np.bool_)
+    if not integer or value < 1:
+        raise BadArgument(f"{name} must be a positive integer, not {value!r}")
+    return int(value)
+
+
+def _seed(value: Any) -> int:
+    """A given seed, or a fresh one from the operating system."""
+    if value is None:
+        return int(np.random.SeedSequence().generate_state(1, np.uint64)[0] >> np.uint64(1))
+    integer = isinstance(value, int | np.integer) and not isinstance(value, bool | np.bool_)
+    if not integer or value < 0:
+        raise BadArgument(f"seed must be a non-negative integer or None, not {value!r}")
+    return int(value)

@@ -1,0 +1,93 @@
+"""What an engine's kernel knows: one thing, in one of three forms.
+
+An engine is a module with ``NAME``, ``supports(problem)`` and ``KERNEL``. A kernel knows how to draw
+independently (:class:`Independent`), how to advance a Markov chain (:class:`Markov`), or how to hand
+the problem to another sampler (:class:`External`).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from bayesreg.engines.chains import Collected, Output
+
+if TYPE_CHECKING:
+    from bayesreg.model import Problem
+
+
+class Independent(ABC):
+    """A kernel whose draws are independent."""
+
+    @abstractmethod
+    def prepare(self, problem: Problem) -> Any:
+        """Compute once what every draw needs."""
+
+    @abstractmethod
+    def draw(self, setup: Any, rng: np.random.Generator, size: int) -> Output:
+        """``b`` (size, p), ``sigma`` (size,), ``scale`` (size, B) and optionally ``kappa``."""
+
+
+class Markov(ABC):
+    """A kernel that advances a Markov chain."""
+
+    @property
+    @abstractmethod
+    def tune(self) -> int:
+        """Iterations of warm-up that suffice by default."""
+
+    @abstractmethod
+    def prepare(self, problem: Problem) -> Any:
+        """Compute once what every iteration needs."""
+
+    @abstractmethod
+    def seconds(self, setup: Any) -> float:
+        """Rough time of one iteration, to judge whether worker processes pay."""
+
+    @abstractmethod
+    def start(self, setup: Any, rng: np.random.Generator) -> Any:
+        """A state over-dispersed about where the posterior may be."""
+
+    @abstractmethod
+    def advance(
+        self, setup: Any, state: Any, rng: np.random.Generator, count: int
+    ) -> tuple[Any, Output]:
+        """The state after `count` iterations, and what was visited, as for Independent."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What an :class:`External` kernel is asked for; `seeds` holds one integer per chain."""
+
+    draws: int
+    chains: int
+    tune: int
+    seeds: tuple[int, ...]
+    workers: int | None
+    progress: bool
+
+
+class External(ABC):
+    """A kernel that hands the problem to a sampler with chains of its own."""
+
+    @property
+    @abstractmethod
+    def tune(self) -> int:
+        """Iterations of warm-up that suffice by default."""
+
+    @abstractmethod
+    def sample(self, problem: Problem, request: Request) -> Collected:
+        """Per chain: ``b``, ``sigma``, ``scale``, or ``beta`` and ``intercept`` for ``b``."""
+
+
+class Engine(Protocol):
+    """The module of an engine."""
+
+    NAME: str
+    KERNEL: Any
+
+    def supports(self, problem: Problem, /) -> str | None:
+        """None where the engine applies, else the reason in words."""

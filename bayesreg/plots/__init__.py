@@ -1,0 +1,33 @@
+"""Figures: ``plot_*(result, ax=None) -> Axes``. They draw only: nothing is fitted, saved or shown.
+
+Results are known by their fields. Without `ax` a figure is made outside pyplot, so that backend,
+rcParams and open windows stay as they are; a notebook shows the returned axes.
+"""
+
+from __future__ import annotations
+
+from bayesreg.plots.checks import (
+    plot_agreement,
+    plot_ppc,
+    plot_rank,
+    plot_residuals,
+    plot_trace,
+)
+from bayesreg.plots.coefficients import plot_forest, plot_map, plot_posterior, plot_shrinkage
+from bayesreg.plots.densities import plot_densities, plot_priors
+from bayesreg.plots.paths import plot_path
+
+__all__ = [
+    "plot_agreement",
+    "plot_densities",
+    "plot_forest",
+    "plot_map",
+    "plot_path",
+    "plot_posterior",
+    "plot_ppc",
+    "plot_priors",
+    "plot_rank",
+    "plot_residuals",
+    "plot_shrinkage",
+    "plot_trace",
+]

@@ -1,0 +1,211 @@
+"""Figures without pyplot: axes, one mark per prior, and the files that a figure becomes.
+
+Nothing here touches matplotlib's backend, and its rcParams are restored after each file.
+"""
+
+from __future__ import annotations
+
+import io
+import threading
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayesreg.errors import BadArgument
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+INK, MUTED, RULE, BAND, PAPER = "#20242a", "#6a717c", "#d9dde3", "#f4f5f7", "#fefefe"
+
+# Okabe & Ito (2008), "Color universal design": told apart under every common colour blindness.
+# Each colour has its own marker and dash as well, so that a grey print is still readable.
+_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a7a7a")
+_MARKERS = ("o", "s", "D", "^", "v", "P", "X")
+_DASHES: tuple[Any, ...] = (
+    "-", (0, (6, 1.5)), (0, (3, 1.2)), (0, (6, 1.5, 1.5, 1.5)), (0, (1.5, 1)), (0, (9, 2)), "-."
+)  # fmt: skip
+
+# The families of rcParams that decide what a file looks like; the rest are none of our business.
+_LOOKS = (
+    "agg.", "axes.", "figure.", "font.", "grid.", "hatch.", "image.", "legend.", "lines.",
+    "markers.", "mathtext.", "patch.", "path.", "savefig.", "svg.", "text.", "xtick.", "ytick.",
+)  # fmt: skip
+_OURS = {
+    "font.family": ["DejaVu Sans"],
+    "font.size": 9.0,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "bayesreg",
+    "text.parse_math": False,
+    "axes.unicode_minus": True,
+}
+_LOCK = threading.RLock()  # rcParams are global: two reports in two threads must not interleave
+
+
+@dataclass(frozen=True)
+class Mark:
+    """How one prior is drawn, in every figure: colour, marker and dash."""
+
+    colour: str
+    marker: str
+    dash: Any
+    rank: int
+
+
+def marks(names: Iterable[str]) -> dict[str, Mark]:
+    """One mark per prior, by the order of the names.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Names of the priors in the order of the comparison.
+
+    Returns
+    -------
+    dict of str to Mark
+        Colour, marker and dash; after seven priors the markers shift, so that pairs stay unique.
+
+    Examples
+    --------
+    >>> marks(["ridge", "lasso"])["lasso"].colour
+    '#d55e00'
+    """
+    size = len(_COLOURS)
+    return {
+        name: Mark(
+            _COLOURS[i % size], _MARKERS[(i + i // size) % size], _DASHES[(i + i // size) % size], i
+        )
+        for i, name in enumerate(names)
+    }
+
+
+def axes(ax: Axes | None, width: float, height: float) -> Axes:
+    """The given axes, or those of a new figure of this size in inches."""
+    if ax is not None:
+        return ax
+    return _notebook(new_figure(width, height).add_subplot())
+
+
+def axes_grid(ax: Any, count: int, columns: int, panel: tuple[float, float]) -> NDArray[np.object_]:
+    """At least `count` given axes, or those of a new figure with panels of this size in inches."""
+    if ax is not None:
+        given = np.atleast_1d(np.asarray(ax, dtype=object)).ravel()
+        if len(given) < count:
+            raise BadArgument(
+                f"ax holds {len(given)} axes, and {count} are needed; leave ax out for new ones"
+            )
+        return given[:count]
+    columns = max(1, min(columns, count))
+    rows = max(1, -(-count // columns))
+    figure = new_figure(panel[0] * columns, panel[1] * rows)
+    grid = np.asarray(figure.subplots(rows, columns, squeeze=False), dtype=object).ravel()
+    for spare in grid[count:]:
+        spare.remove()
+    return np.array([_notebook(one) for one in grid[:count]], dtype=object)
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """A figure with an Agg canvas that no window and no pyplot knows of."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained", facecolor=PAPER)
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _notebook(ax: Axes) -> Axes:
+    """Let a notebook show the axes: without pyplot, nobody else would."""
+    vars(ax)["_repr_png_"] = partial(png, ax.figure, 144)
+    return ax
+
+
+def dress(ax: Axes, *, x: str = "", y: str = "", title: str = "", rules: str = "") -> None:
+    """Quiet axes: two spines at most, small labels as plain text, rules behind along one axis."""
+    plain: dict[str, Any] = {"parse_math": False, "usetex": False}
+    ax.set_facecolor("none")
+    for side, spine in ax.spines.items():
+        spine.set_visible(side == "bottom")
+        spine.set(color=RULE, linewidth=0.8)
+    ax.tick_params(length=0, labelsize=8, labelcolor=MUTED, pad=5)
+    ax.set_axisbelow(True)
+    if rules:
+        ax.grid(True, axis=rules, color=RULE, linewidth=0.6)  # type: ignore[arg-type]
+    ax.set_xlabel(x, fontsize=8.5, color=MUTED, labelpad=7, **plain)
+    ax.set_ylabel(y, fontsize=8.5, color=MUTED, labelpad=7, **plain)
+    if title:
+        ax.set_title(title, fontsize=9, color=INK, loc="left", pad=8, **plain)
+
+
+def legend(ax: Axes, handles: Sequence[Any], texts: Sequence[str], **place: Any) -> None:
+    """A frameless legend above the axes whose texts are never read as mathematics."""
+    chosen = {"loc": "lower left", "bbox_to_anchor": (0.0, 1.01), "ncols": min(len(texts), 5)}
+    made = ax.legend(
+        handles, texts, frameon=False, fontsize=8.5, handlelength=2.0, columnspacing=1.8,
+        borderaxespad=0.0, labelcolor=INK, **{**chosen, **place},
+    )  # fmt: skip
+    for text in made.get_texts():
+        text.set_parse_math(False)
+        text.set_usetex(False)
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Matplotlib's own defaults and ours, whatever the user has set; restored on leaving."""
+    import matplotlib as mpl
+
+    looks: Any = {k: v for k, v in mpl.rcParamsDefault.items() if k.startswith(_LOOKS)} | _OURS
+    with _LOCK, warnings.catch_warnings(), mpl.rc_context(looks):
+        # A glyph that DejaVu lacks becomes a box in a PNG and is right in an SVG: no news.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
+        yield
+
+
+def png(figure: Any, dpi: int = 200) -> bytes:
+    """The figure as a PNG file.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+        Any figure.
+    dpi : int, default 200
+        Dots per inch.
+
+    Returns
+    -------
+    bytes
+        The file: the same for the same figure.
+    """
+    return _file(figure, "png", dpi=dpi, metadata={"Software": None})
+
+
+def svg(figure: Any) -> str:
+    """The figure as an SVG file, its texts as text.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+        Any figure.
+
+    Returns
+    -------
+    str
+        The file: the same for the same figure, without a date.
+    """
+    nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+    return _file(figure, "svg", metadata=nothing).decode("utf-8")
+
+
+def _file(figure: Any, kind: str, **options: Any) -> bytes:
+    """One file of the figure, under our style."""
+    buffer = io.BytesIO()
+    with style():
+        figure.savefig(buffer, format=kind, **options)
+    return buffer.getvalue()

@@ -1,0 +1,217 @@
+"""Figures that question a result: agreement of engines, replicated data, residuals, chains."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayesreg.errors import BadArgument, NotSupported
+from bayesreg.plots.canvas import INK, MUTED, axes, axes_grid, dress, legend, marks
+from bayesreg.plots.densities import curve_of
+from bayesreg.plots.text import labels, shortened
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from bayesreg.results import Comparison, Posterior
+
+REPLICATES = 40
+POINTS = 2000  # more dots than this are a blot
+
+
+def plot_agreement(comparison: Comparison, ax: Any = None) -> NDArray[np.object_]:
+    """Differences of two engines in units of their Monte Carlo error, against N(0, 1).
+
+    Parameters
+    ----------
+    comparison : Comparison
+        Result of ``br.compare(…, verify=True)``.
+    ax : array of matplotlib.axes.Axes, optional
+        One per verified prior; by default those of a new figure outside pyplot.
+
+    Returns
+    -------
+    ndarray of matplotlib.axes.Axes
+        One histogram of z per prior; dashed: the limit that a correct engine keeps to.
+
+    Raises
+    ------
+    BadArgument
+        If no posterior was verified.
+    """
+    found = {k: e.agreement for k, e in comparison.entries.items() if e.agreement is not None}
+    if not found:
+        raise BadArgument("no engine was checked against PyMC here: use compare(…, verify=True)")
+    panels = axes_grid(ax, len(found), 3, (2.6, 2.1))
+    styles = marks(comparison.entries)
+    grid = np.linspace(-5.0, 5.0, 201)
+    for one, (name, agreement) in zip(panels, found.items(), strict=True):
+        z = agreement.table["z"].to_numpy(float)
+        z = z[np.isfinite(z)]
+        reach = max(4.5, 1.1 * float(np.max(np.abs(z), initial=0.0)))
+        bins = np.linspace(-reach, reach, 37)
+        one.hist(z, bins=bins, density=True, color=styles[name].colour, alpha=0.45, linewidth=0)
+        one.plot(grid, np.exp(-0.5 * grid**2) / np.sqrt(2 * np.pi), color=INK, linewidth=1.0)
+        for side in (-agreement.limit, agreement.limit):
+            one.axvline(side, color=MUTED, linewidth=0.9, linestyle=(0, (4, 3)))
+        one.set_yticks([])
+        dress(one, title=f"{shortened(name, 24)}: {len(z)} statistics", x="z")
+    return panels
+
+
+def plot_ppc(post: Posterior, ax: Axes | None = None, *, seed: int = 0) -> Axes:
+    """Density of the observed y over those of 40 replicated data sets, noise included.
+
+    Parameters
+    ----------
+    post : Posterior
+        Result of ``br.sample`` on rows.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; by default a new figure outside pyplot.
+    seed : int, default 0
+        Of the replicates' noise.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        At most 2 000 rows, evenly spaced, of 40 draws, evenly spaced.
+
+    Raises
+    ------
+    NotSupported
+        If the posterior has no rows.
+    """
+    X, y = _rows(post)
+    ax = axes(ax, 6.4, 3.4)
+    draws = post.draws
+    beta = draws.beta.reshape(-1, draws.beta.shape[-1])
+    pick = np.linspace(0, len(beta) - 1, min(REPLICATES, len(beta))).astype(int)
+    rng = np.random.default_rng(seed)
+    colour = marks([""])[""].colour
+    handle: Any = None
+    for s in pick:
+        noise = draws.sigma.ravel()[s] * rng.standard_normal(len(y))
+        x, density = curve_of(X @ beta[s] + draws.intercept.ravel()[s] + noise)
+        (handle,) = ax.plot(x, density, color=colour, linewidth=0.7, alpha=0.35)
+    (observed,) = ax.plot(*curve_of(y), color=INK, linewidth=1.8)
+    ax.set_yticks([])
+    ax.set_ylim(bottom=0.0)
+    dress(ax, x=f"{shortened(post.problem.design.y_name)}{_thinned(post, len(y))}")
+    legend(ax, [observed, handle], ["observed", f"replicated ({len(pick)})"])
+    return ax
+
+
+def plot_residuals(post: Posterior, ax: Axes | None = None) -> Axes:
+    """Residuals against fitted values, both at the posterior mean.
+
+    Parameters
+    ----------
+    post : Posterior
+        Result of ``br.sample`` on rows.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; by default a new figure outside pyplot.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        At most 2 000 rows, evenly spaced; the axis says so.
+
+    Raises
+    ------
+    NotSupported
+        If the posterior has no rows.
+    """
+    X, y = _rows(post)
+    ax = axes(ax, 6.4, 3.4)
+    fitted = X @ np.mean(post.draws.beta, axis=(0, 1)) + float(np.mean(post.draws.intercept))
+    colour = marks([""])[""].colour
+    ax.plot(fitted, y - fitted, "o", color=colour, ms=3.2, alpha=0.5, mew=0)
+    ax.axhline(0.0, color=MUTED, linewidth=0.8, zorder=0)
+    dress(ax, x=f"fitted value{_thinned(post, len(y))}", y="residual", rules="y")
+    return ax
+
+
+def plot_trace(post: Posterior, ax: Any = None) -> NDArray[np.object_]:
+    """Draws in order, one line per chain: σ, scales and the three largest coefficients.
+
+    Parameters
+    ----------
+    post : Posterior
+        Result of ``br.sample``.
+    ax : array of matplotlib.axes.Axes, optional
+        One per unknown; by default those of a new figure outside pyplot.
+
+    Returns
+    -------
+    ndarray of matplotlib.axes.Axes
+    """
+    unknowns = dict(_unknowns(post))
+    panels = axes_grid(ax, len(unknowns), 1, (7.2, 1.2))
+    for one, (name, values) in zip(panels, unknowns.items(), strict=True):
+        for chain, mark in zip(values, marks(map(str, range(len(values)))).values(), strict=True):
+            one.plot(chain, color=mark.colour, linewidth=0.5, alpha=0.7)
+        dress(one, title=shortened(name))
+    return panels
+
+
+def plot_rank(post: Posterior, ax: Any = None) -> NDArray[np.object_]:
+    """Histogram of the ranks of each chain's draws among all: flat where the chains mix.
+
+    Parameters
+    ----------
+    post : Posterior
+        Result of ``br.sample``.
+    ax : array of matplotlib.axes.Axes, optional
+        One per unknown; by default those of a new figure outside pyplot.
+
+    Returns
+    -------
+    ndarray of matplotlib.axes.Axes
+        Vehtari et al. (2021), *Bayesian Analysis* 16(2), figure 4.
+    """
+    unknowns = dict(_unknowns(post))
+    panels = axes_grid(ax, len(unknowns), 3, (2.5, 1.5))
+    for one, (name, values) in zip(panels, unknowns.items(), strict=True):
+        rank = np.argsort(np.argsort(values.ravel(), kind="stable"), kind="stable")
+        edges = np.linspace(0, values.size, 21)
+        for chain, mark in zip(
+            rank.reshape(values.shape), marks(map(str, range(len(values)))).values(), strict=True
+        ):
+            one.stairs(np.histogram(chain, edges)[0], edges, color=mark.colour, linewidth=1.0)
+        one.axhline(values.shape[1] / 20, color=MUTED, linewidth=0.8, linestyle=(0, (4, 3)))
+        one.set_ylim(bottom=0.0)
+        one.set_yticks([])
+        dress(one, title=shortened(name, 24))
+    return panels
+
+
+def _unknowns(post: Posterior) -> Iterator[tuple[str, NDArray[np.float64]]]:
+    """σ and the scales where unknown, then the three largest coefficients."""
+    draws, problem = post.draws, post.problem
+    if np.ptp(draws.sigma) > 0:
+        yield "sigma", draws.sigma
+    names = labels(draws.scale_labels)
+    for k, label in enumerate(names):
+        yield ("scale" if len(names) == 1 else f"scale of {label}"), draws.scale[..., k]
+    size = np.abs(np.mean(draws.beta, axis=(0, 1))) * np.asarray(problem.column_sd)
+    for j in np.argsort(-size, kind="stable")[:3]:
+        yield str(problem.features[j]), draws.beta[..., j]
+
+
+def _rows(post: Posterior) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """X and y of at most `POINTS` rows, evenly spaced."""
+    design = post.problem.design
+    if design is None:
+        raise NotSupported("this figure needs rows, and the problem was conditioned on Moments")
+    pick = np.linspace(0, len(design.y) - 1, min(POINTS, len(design.y))).astype(int)
+    return np.asarray(design.X[pick], dtype=float), np.asarray(design.y[pick], dtype=float)
+
+
+def _thinned(post: Posterior, rows: int) -> str:
+    """How many rows are drawn, where these are not all."""
+    design = post.problem.design
+    total = rows if design is None else len(design.y)
+    return "" if total == rows else f" ({rows} of {total} rows, evenly spaced)"

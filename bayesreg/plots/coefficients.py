@@ -1,0 +1,254 @@
+"""Figures of coefficients: forest, posterior of one prior, optimum, shrinkage."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayesreg.plots.canvas import BAND, INK, MUTED, PAPER, RULE, Mark, axes, dress, legend, marks
+from bayesreg.plots.text import labels
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from pandas import DataFrame
+
+    from bayesreg.results import Comparison, MapFit, Posterior
+
+MOST = 30  # rows that one page holds and one reader reads
+PER_SD = "change in y per standard deviation of the column"
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """One prior's column of numbers, all in the same order of features."""
+
+    map: NDArray[np.float64]
+    mean: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    kappa: NDArray[np.float64]
+
+
+def plot_forest(comparison: Comparison, ax: Axes | None = None, *, level: float = 0.95) -> Axes:
+    """Posterior mean, interval and MAP of every coefficient, one mark per prior.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        Result of ``br.compare``.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; by default a new figure outside pyplot.
+    level : float, default 0.95
+        Level of the equal-tailed intervals.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        Effects per standard deviation of the column, the largest 30 by posterior mean.
+    """
+    features, sd = _columns(comparison)
+    rows = standardised(comparison.coefficients(level), features, sd)
+    return _forest(rows, features, kind(comparison.coefficients(level)), ax)
+
+
+def plot_posterior(post: Posterior, ax: Axes | None = None, *, level: float = 0.95) -> Axes:
+    """Posterior mean and interval of every coefficient of one posterior.
+
+    Parameters
+    ----------
+    post : Posterior
+        Result of ``br.sample``.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; by default a new figure outside pyplot.
+    level : float, default 0.95
+        Level of the equal-tailed intervals.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        Effects per standard deviation of the column, the largest 30 by posterior mean.
+    """
+    features = list(post.problem.features)
+    table = post.summary(level=level).reindex(features)
+    sd = np.asarray(post.problem.column_sd, dtype=float)
+    name = repr(post.problem.model.prior)
+    return _forest({name: _row(table, sd)}, features, kind(table), ax)
+
+
+def plot_map(fit: MapFit, ax: Axes | None = None) -> Axes:
+    """Coefficients of the penalised optimum; hollow where the optimum is exactly zero.
+
+    Parameters
+    ----------
+    fit : MapFit
+        Result of ``br.fit_map``.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; by default a new figure outside pyplot.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        Effects per standard deviation of the column, the largest 30.
+    """
+    features = list(fit.problem.features)
+    values = fit.beta.reindex(features).to_numpy(float) * np.asarray(fit.problem.column_sd)
+    order, note = _largest(np.abs(values))
+    ax = axes(ax, 7.2, 1.1 + 0.28 * len(order))
+    mark = marks([""])[""]
+    where = np.arange(len(order))[::-1]
+    shown, zero = values[order], values[order] == 0
+    ax.hlines(where, 0.0, shown, color=mark.colour, linewidth=1.4)
+    for hollow in (False, True):
+        face = PAPER if hollow else mark.colour
+        ax.plot(
+            shown[zero == hollow], where[zero == hollow], "o", color=mark.colour, mfc=face, ms=5.5
+        )
+    _names(ax, [features[j] for j in order], where)
+    ax.axvline(0.0, color=MUTED, linewidth=0.8, zorder=0)
+    zeros = f"{int(np.sum(values == 0))} of {len(values)} coefficients are exactly zero (hollow)"
+    dress(ax, x=_lines(PER_SD, zeros, note), rules="x")
+    return ax
+
+
+def plot_shrinkage(comparison: Comparison, ax: Axes | None = None) -> Axes:
+    """Shrinkage factor κ of every coefficient, one mark per prior.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        Result of ``br.compare``.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; by default a new figure outside pyplot.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        0: left as least squares has it; 1: the prior decides. The order is that of the forest.
+    """
+    features, sd = _columns(comparison)
+    rows = standardised(comparison.coefficients(), features, sd)
+    order, note = _largest(size(rows))
+    ax = axes(ax, 7.6, 1.2 + 0.27 * len(order))
+    where = np.arange(len(order))[::-1]
+    kappa = np.array([row.kappa[order] for row in rows.values()])
+    known = ~np.all(np.isnan(kappa), axis=0)
+    ax.hlines(
+        where[known], np.nanmin(kappa[:, known], axis=0), np.nanmax(kappa[:, known], axis=0),
+        color=RULE, linewidth=2.5, zorder=1,
+    )  # fmt: skip
+    handles = []
+    for (name, mark), row in zip(marks(rows).items(), kappa, strict=True):
+        (handle,) = ax.plot(
+            row, where, linestyle="", marker=mark.marker, color=mark.colour, ms=5.5, mec=PAPER,
+            mew=0.6, label=name, zorder=3,
+        )  # fmt: skip
+        handles.append(handle)
+    _names(ax, [features[j] for j in order], where)
+    ax.set_xlim(-0.03, 1.03)
+    ax.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0\nleft alone", "¼", "½", "¾", "1\nshrunk to zero"])
+    dress(ax, x=_lines("posterior mean of the shrinkage factor κ", note), rules="x")
+    legend(ax, handles, labels(rows))
+    return ax
+
+
+def standardised(
+    table: DataFrame, features: Sequence[str], sd: NDArray[np.float64]
+) -> dict[str, Row]:
+    """The coefficient table as one `Row` per prior, per standard deviation of the column."""
+    names = list(dict.fromkeys(table.index.get_level_values(0)))
+    return {name: _row(table.loc[name].reindex(features), sd) for name in names}
+
+
+def size(rows: dict[str, Row]) -> NDArray[np.float64]:
+    """Size of each effect: its largest |posterior mean| under any prior."""
+    return np.asarray(np.max([np.abs(row.mean) for row in rows.values()], axis=0))
+
+
+def kind(table: DataFrame) -> str:
+    """Kind and level of the table's intervals, read from its column names: ``eti95``."""
+    return next(str(c) for c in table.columns if str(c).endswith("_lb")).removesuffix("_lb")
+
+
+def _row(table: DataFrame, sd: NDArray[np.float64]) -> Row:
+    """One prior's part of the table; a column that it lacks is NaN."""
+    interval = kind(table)
+
+    def column(name: str) -> NDArray[np.float64]:
+        if name not in table.columns:
+            return np.full(len(table), np.nan)
+        return np.asarray(table[name].to_numpy(dtype=float, na_value=np.nan))
+
+    return Row(
+        map=column("map") * sd,
+        mean=column("mean") * sd,
+        low=column(f"{interval}_lb") * sd,
+        high=column(f"{interval}_ub") * sd,
+        kappa=column("kappa"),
+    )
+
+
+def _columns(comparison: Comparison) -> tuple[list[str], NDArray[np.float64]]:
+    """Names and standard deviations of the columns: the same for every prior."""
+    problem = next(iter(comparison.entries.values())).problem
+    return list(problem.features), np.asarray(problem.column_sd, dtype=float)
+
+
+def _largest(values: NDArray[np.float64]) -> tuple[NDArray[np.intp], str]:
+    """Order of the rows, largest first, at most `MOST`, and a note on those left out."""
+    order = np.argsort(-np.nan_to_num(values), kind="stable")
+    left = len(order) - MOST
+    if left <= 0:
+        return order, ""
+    return order[:MOST], f"the {MOST} largest of {len(order)} coefficients; {left} smaller left out"
+
+
+def _forest(rows: dict[str, Row], features: Sequence[str], interval: str, ax: Axes | None) -> Axes:
+    """Draw the forest of any number of priors."""
+    order, note = _largest(size(rows))
+    step = max(0.34, 0.12 + 0.1 * len(rows))
+    ax = axes(ax, 7.6, 1.2 + step * len(order))
+    where = np.arange(len(order))[::-1].astype(float)
+    for y in where[1::2]:
+        ax.axhspan(y - 0.5, y + 0.5, color=BAND, linewidth=0, zorder=0)
+    ax.axvline(0.0, color=MUTED, linewidth=0.8, zorder=1)
+    offsets = (np.arange(len(rows)) - 0.5 * (len(rows) - 1)) * min(0.22, 0.7 / len(rows))
+    handles = [
+        _intervals(ax, row, order, where - offset, mark)
+        for (row, mark, offset) in zip(rows.values(), marks(rows).values(), offsets, strict=True)
+    ]
+    _names(ax, [features[j] for j in order], where)
+    ax.set_ylim(-0.6, len(order) - 0.4)
+    has_map = any(np.any(np.isfinite(row.map)) for row in rows.values())
+    reading = f"line: {interval}; filled: posterior mean" + ("; hollow: MAP" if has_map else "")
+    dress(ax, x=_lines(PER_SD, reading, note), rules="x")
+    legend(ax, handles, labels(rows))
+    return ax
+
+
+def _intervals(
+    ax: Axes, row: Row, order: NDArray[np.intp], where: NDArray[np.float64], mark: Mark
+) -> Any:
+    """Interval, mean and MAP of one prior; returns the handle for the legend."""
+    ax.hlines(where, row.low[order], row.high[order], color=mark.colour, linewidth=1.5, zorder=2)
+    style: dict[str, Any] = {"linestyle": "", "marker": mark.marker, "color": mark.colour}
+    (handle,) = ax.plot(row.mean[order], where, ms=4.8, mec=mark.colour, zorder=4, **style)
+    ax.plot(row.map[order], where, ms=4.8, mfc=PAPER, mew=1.1, zorder=3, **style)
+    return handle
+
+
+def _names(ax: Axes, names: Sequence[str], where: NDArray[Any]) -> None:
+    """Feature names along the y axis, as plain text."""
+    ax.set_yticks(where, labels=labels(names, 28), parse_math=False, usetex=False)
+    for text in ax.get_yticklabels():
+        text.set_color(INK)
+    if len(where):
+        ax.set_ylim(-0.7, len(where) - 0.3)
+
+
+def _lines(*parts: str) -> str:
+    """The parts that say something, one per line."""
+    return "\n".join(part for part in parts if part)

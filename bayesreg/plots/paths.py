@@ -1,0 +1,140 @@
+"""Figure of the regularisation path: coefficients against λ, the prior scale above."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayesreg.plots.canvas import INK, MUTED, Mark, axes, dress, marks
+from bayesreg.plots.coefficients import MOST, PER_SD
+from bayesreg.plots.text import labels
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from bayesreg.results import Path
+
+NAMED = 12  # more direct labels than this overlap
+
+
+def plot_path(path: Path, ax: Axes | None = None, *, mark: Mark | None = None) -> Axes:
+    """Coefficients along λ: coloured if the λ of the problem keeps them, grey if it drops them.
+
+    Parameters
+    ----------
+    path : Path
+        Result of ``br.path``; its problem's own λ, where it has one, is marked.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; by default a new figure outside pyplot.
+    mark : Mark, optional
+        Colour of the prior.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        λ on a logarithmic axis; λ = 0 has no place there and is left out.
+    """
+    ax = axes(ax, 7.6, 4.4)
+    mark = mark or marks([""])[""]
+    lam = np.asarray(path.lam, dtype=float)
+    rank = np.argsort(lam)[np.count_nonzero(lam <= 0) :]
+    lam, scale = lam[rank], np.asarray(path.scale, dtype=float)[rank]
+    effects = path.standardized.to_numpy(float)[rank]
+    features = list(path.standardized.columns)
+    order = np.argsort(-np.max(np.abs(effects), axis=0), kind="stable")[:MOST]
+    chosen = chosen_lam(path)
+    kept = _kept(lam, effects, chosen)
+    ax.set_xscale("log")
+    for j in order[::-1]:
+        colour, width = (mark.colour, 1.5) if kept[j] else (MUTED, 0.9)
+        ax.plot(lam, effects[:, j], color=colour, linewidth=width, alpha=0.85, zorder=2 + kept[j])
+    ax.axhline(0.0, color=MUTED, linewidth=0.8, zorder=1)
+    ax.set_xlim(lam[0], lam[-1])
+    _mark_lam(ax, chosen)
+    _name_lines(ax, effects[0], [features[j] for j in order[:NAMED]], order[:NAMED])
+    dress(ax, x=_below(features, order, chosen), y=PER_SD, rules="y")
+    _scale_axis(ax, lam, scale)
+    return ax
+
+
+def chosen_lam(path: Path) -> float | None:
+    """The λ of the path's own problem, λ₁ before λ₂; None if it is unknown or not one number."""
+    penalty = path.problem.penalty
+    if not penalty.known:
+        return None
+    value = penalty.l1 if np.any(penalty.l1) else penalty.l2
+    return float(value) if np.ndim(value) == 0 and value > 0 else None
+
+
+def _kept(
+    lam: NDArray[np.float64], effects: NDArray[np.float64], chosen: float | None
+) -> NDArray[np.bool_]:
+    """Which coefficients are not zero at the path's point nearest to the chosen λ."""
+    if chosen is None:
+        return np.ones(effects.shape[1], dtype=bool)
+    return np.asarray(effects[np.argmin(np.abs(np.log(lam / chosen)))] != 0)
+
+
+def _mark_lam(ax: Axes, chosen: float | None) -> None:
+    """A vertical line at the chosen λ."""
+    low, high = ax.get_xlim()
+    if chosen is not None and low <= chosen <= high:
+        ax.axvline(chosen, color=INK, linewidth=1.0, linestyle=(0, (4, 3)), zorder=5)
+
+
+def _name_lines(
+    ax: Axes, ends: NDArray[np.float64], names: list[str], order: NDArray[np.intp]
+) -> None:
+    """Names of the largest coefficients at the left ends of their lines, moved apart."""
+    heights = ends[order]
+    low, high = ax.get_ylim()
+    gap = 0.042 * (high - low)
+    rank = np.argsort(heights)
+    placed = heights[rank].astype(float)
+    for i in range(1, len(placed)):
+        placed[i] = max(placed[i], placed[i - 1] + gap)
+    if len(placed):  # the column of names stays centred on the lines
+        placed -= 0.5 * ((placed[-1] - heights[rank[-1]]) + (placed[0] - heights[rank[0]]))
+    texts = labels(names, 18)
+    for i, y in zip(rank, placed, strict=True):
+        style: dict[str, Any] = {"parse_math": False, "usetex": False, "annotation_clip": False}
+        ax.annotate(
+            texts[i], (0.0, y), xytext=(-6, 0), xycoords=("axes fraction", "data"),
+            textcoords="offset points", ha="right", va="center", fontsize=8, color=INK, **style,
+        )  # fmt: skip
+    ax.set_yticks(ax.get_yticks(), labels=[])
+    ax.set_ylim(low, high)
+    ax.yaxis.tick_right()
+    ax.tick_params(labelright=True, labelleft=False)
+
+
+def _scale_axis(ax: Axes, lam: NDArray[np.float64], scale: NDArray[np.float64]) -> None:
+    """The prior scale above: λ is a power of it, so two points fix the axis."""
+    if len(lam) < 2 or not np.all(np.isfinite(scale[[0, -1]])) or not np.all(scale[[0, -1]] > 0):
+        return
+    slope = float(np.log(scale[-1] / scale[0]) / np.log(lam[-1] / lam[0]))
+    start = float(np.log(scale[0]) - slope * np.log(lam[0]))
+
+    def to_scale(value: Any) -> Any:
+        return np.exp(start + slope * np.log(np.maximum(value, 1e-300)))
+
+    def to_lam(value: Any) -> Any:
+        return np.exp((np.log(np.maximum(value, 1e-300)) - start) / slope)
+
+    top = ax.secondary_xaxis("top", functions=(to_scale, to_lam))
+    top.set_xlabel("scale of the prior", fontsize=8.5, color=MUTED, labelpad=6)
+    top.tick_params(length=0, labelsize=8, labelcolor=MUTED)
+    top.spines["top"].set_visible(False)
+
+
+def _below(features: list[Any], order: NDArray[np.intp], chosen: float | None) -> str:
+    """What the axis and its marks are, in words."""
+    left = len(features) - len(order)
+    parts = ["λ (logarithmic)"]
+    if chosen is not None:
+        parts.append(f"dashed: λ = {chosen:.4g}; grey: zero there")
+    if left:
+        parts.append(f"the {len(order)} largest of {len(features)} coefficients")
+    return "\n".join(["; ".join(parts[:1]), "; ".join(parts[1:])]).strip()

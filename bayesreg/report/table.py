@@ -1,0 +1,186 @@
+"""Table: columns of a kind, rows of raw values, and how a value is said in words."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from bayesreg.plots.text import shown
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+MINUS = "−"
+KINDS = (
+    "name", "prior", "text", "code", "number", "estimate", "small", "decimal", "probability",
+    "integer", "flag", "zero", "sign",
+)  # fmt: skip
+TEXTS = ("name", "prior", "text", "code")
+
+
+@dataclass(frozen=True)
+class Column:
+    """What a column of a table holds.
+
+    Attributes
+    ----------
+    key : str
+        Its name in CSV and JSON.
+    title : str
+        Its heading.
+    kind : str
+        One of `KINDS`: decides how its values are written, never what they are.
+    """
+
+    key: str
+    title: str
+    kind: str = "number"
+
+    @property
+    def textual(self) -> bool:
+        """Whether the column holds words rather than numbers."""
+        return self.kind in TEXTS
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """One table of a report, with the values as they were computed.
+
+    Attributes
+    ----------
+    key : str
+        Its name: of the file on export, and in JSON.
+    title : str
+        What it shows.
+    columns : tuple of Column
+        Left to right.
+    rows : tuple of tuple
+        Raw values: text, float, int, bool or None.
+    note : str
+        How to read it.
+    decimals : tuple of int
+        For each row, the decimals of its estimates; empty for four significant digits.
+    group : int
+        So many consecutive rows share the first cell.
+    first : int
+        So many rows are shown at once, the others folded; 0 shows all.
+    folded : bool
+        Whether the whole table is folded.
+    layout : {"table", "cards"}
+        As a table, or as one card per row.
+    """
+
+    key: str
+    title: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Any, ...], ...]
+    note: str = ""
+    decimals: tuple[int, ...] = ()
+    group: int = 1
+    first: int = 0
+    folded: bool = False
+    layout: str = "table"
+
+    def text(self, row: int, column: int) -> str:
+        """The value of a cell in words, shortened nowhere and escaped nowhere."""
+        digits = self.decimals[row] if self.decimals else None
+        return spoken(self.rows[row][column], self.columns[column].kind, digits)
+
+    def records(self) -> list[dict[str, Any]]:
+        """The rows as dictionaries by column key."""
+        keys = [column.key for column in self.columns]
+        return [dict(zip(keys, row, strict=True)) for row in self.rows]
+
+
+def from_frame(
+    frame: DataFrame, key: str, title: str, known: Sequence[Column], **options: Any
+) -> Table:
+    """A table from a data frame: known columns in this order, then the others as numbers or text.
+
+    A known column that the frame lacks is left out.
+    """
+    chosen = [column for column in known if column.key in frame.columns]
+    taken = {column.key for column in chosen}
+    rest = [
+        Column(str(c), str(c).replace("_", " "), "number" if frame[c].dtype.kind in "fiu" else "text")
+        for c in frame.columns
+        if c not in taken
+    ]
+    columns = tuple(chosen + rest)
+    data = [frame[column.key].tolist() for column in columns]
+    return Table(key, title, columns, tuple(zip(*data, strict=True)), **options)
+
+
+def decimals_for(spreads: Iterable[float]) -> int:
+    """Decimals that show the smallest of these sds to two significant digits."""
+    known = [s for s in spreads if math.isfinite(s) and s > 0]
+    return max(0, 1 - math.floor(math.log10(min(known)))) if known else 3
+
+
+def spoken(value: Any, kind: str, decimals: int | None = None) -> str:
+    """A value in words: text with nothing hidden, numbers with the digits that mean something.
+
+    Parameters
+    ----------
+    value : object
+        Text, number, truth value or None.
+    kind : str
+        One of `KINDS`.
+    decimals : int, optional
+        For estimates.
+
+    Returns
+    -------
+    str
+        ``–`` for what does not exist.
+
+    Examples
+    --------
+    >>> spoken(-1234.5678, "estimate", 1), spoken(0.99984, "probability"), spoken(None, "flag")
+    ('−1234.6', '> 0.999', 'not run')
+    """
+    if kind == "flag":
+        return {True: "held", False: "FAILED"}.get(value, "not run")
+    if kind == "zero":
+        return {True: "0", False: "≠ 0"}.get(value, "–")
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if kind in TEXTS or not isinstance(value, numbers.Real):
+        return shown(str(value))
+    return _number(float(value), kind, decimals).replace("-", MINUS)
+
+
+def _number(x: float, kind: str, decimals: int | None) -> str:
+    """A number by kind, with a plain hyphen."""
+    if math.isinf(x):
+        return "∞" if x > 0 else "-∞"
+    if kind == "integer":
+        return f"{x:.0f}"
+    if kind == "probability":
+        return _probability(x)
+    if kind == "sign":
+        return f"{'> 0' if x >= 0.5 else '< 0'}: {_probability(max(x, 1 - x))}"
+    if kind == "decimal":
+        return _zero_signless(f"{x:.1f}")
+    if kind == "small":
+        return f"{x:.1e}" if x else "0"
+    if kind == "estimate" and decimals is not None and decimals <= 6 and abs(x) < 1e7:
+        return "0" if x == 0 else _zero_signless(f"{x:.{decimals}f}")
+    return f"{x:.4g}"
+
+
+def _probability(x: float) -> str:
+    """Three decimals, and never 0 or 1 unless it is."""
+    if 0 < x < 0.001:
+        return "< 0.001"
+    return "> 0.999" if 0.999 < x < 1 else f"{x:.3f}"
+
+
+def _zero_signless(text: str) -> str:
+    """No minus before zeros."""
+    return text.lstrip("-") if not text.strip("-0.") else text

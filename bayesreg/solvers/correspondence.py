@@ -1,0 +1,108 @@
+"""Every route to one optimum, side by side: closed form, scipy.optimize twice, coordinate descent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bayesreg.solvers import closed_form, coordinate_descent, scipy_optimize
+from bayesreg.solvers.base import Array, Solution
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bayesreg.model import Problem
+
+# ‖Δb‖∞/‖b‖∞ on unit-sd columns that each kind of route must reach.
+OWN, SCIPY = 1e-10, 1e-8
+
+
+@dataclass(frozen=True, eq=False)
+class Correspondence:
+    """How far each route to the optimum is from the one reported.
+
+    Attributes
+    ----------
+    table : DataFrame
+        One row per route: formulation, difference ‖Δb‖∞/‖b‖∞ on unit-sd columns, limit, ok.
+    ok : bool
+        Whether every route is within its limit.
+    why : str
+        The verdict in words.
+    """
+
+    table: pd.DataFrame
+    ok: bool
+    why: str
+
+    @property
+    def max_difference(self) -> float:
+        """The largest difference of all routes."""
+        return float(self.table["difference"].max())
+
+    def __repr__(self) -> str:
+        """The verdict and the table."""
+        return f"{self.why}\n{self.table.to_string(float_format=lambda v: f'{v:.2g}')}"
+
+    def _repr_html_(self) -> str:
+        """The table, escaped."""
+        return self.table.to_html(float_format=lambda v: f"{v:.2g}")
+
+
+def correspond(problem: Problem, b: Array, solver: str) -> Correspondence:
+    """Solve by every other route and compare with `b`.
+
+    Parameters
+    ----------
+    problem : Problem
+        With λ known.
+    b : ndarray (p,)
+        The optimum reported, in penalised coordinates.
+    solver : str
+        Which solver found it.
+
+    Returns
+    -------
+    Correspondence
+
+    Notes
+    -----
+    For ridge "our iterative solver" is coordinate descent without its Newton step, so that the closed
+    form is not compared with itself. Where a lasso optimum is not unique (dependent columns) routes may
+    differ in b and agree in J; the certificate speaks for each of them.
+    """
+    import pandas as pd
+
+    assert problem.l1 is not None
+    routes: list[tuple[str, str, Callable[..., Solution], float]] = [
+        ("coordinate_descent", "our iterative solver", coordinate_descent.solve, OWN),
+        ("lbfgsb", "scipy.optimize, first order", scipy_optimize.lbfgsb, SCIPY),
+        ("newton", "scipy.optimize, second order", scipy_optimize.newton, SCIPY),
+    ]
+    if not np.any(problem.l1):
+        routes.insert(0, ("closed_form", "closed form", closed_form.solve, OWN))
+    size = problem.projection.norms
+    largest = float(np.max(np.abs(b) * size, initial=0.0))
+    rows = {}
+    for name, what, solve, limit in routes:
+        other = b if name == solver else solve(problem).b
+        gap = float(np.max(np.abs(other - b) * size, initial=0.0))
+        difference = gap / largest if largest > 0 else gap
+        rows[name] = {
+            "formulation": what,
+            "difference": difference,
+            "limit": limit,
+            "ok": bool(difference <= limit),
+            "reported": name == solver,
+        }
+    table = pd.DataFrame.from_dict(rows, orient="index")
+    bad = table.index[~table["ok"]].tolist()
+    why = (
+        f"{len(table)} routes agree: largest difference {table['difference'].max():.1g}"
+        if not bad
+        else "routes that differ by more than their limit: " + ", ".join(map(str, bad))
+    )
+    return Correspondence(table, not bad, why)

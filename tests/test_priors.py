@@ -1,0 +1,250 @@
+"""Laws of the priors: density, penalty, prox, mixture and PyMC node say the same thing."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+from scipy.integrate import quad
+
+import bayesreg as br
+from bayesreg.errors import BadArgument, NotSupported
+from bayesreg.priors import HyperPrior, Penalised, Power, Prior, ScaleMixture
+from bayesreg.priors.horseshoe import log_scaled_exp1
+from bayesreg.priors.mixing import half_cauchy_local, reciprocal_inverse_gaussian
+
+# Asymmetric on purpose: no unit scale, no zero location, both units.
+PRIORS = [
+    br.Normal(1.7, 0.4),
+    br.Normal(0.3, -0.2, unit="sigma"),
+    br.Laplace(2.3, 0.4),
+    br.Laplace(0.6, unit="sigma"),
+    br.ElasticNet(1.3, 0.3, 0.2),
+    br.ElasticNet(0.7, 0.9, unit="sigma"),
+    br.ElasticNet.from_scales(laplace=0.8, normal=1.9),
+    br.Horseshoe(0.9, 0.1),
+    br.Horseshoe(1.4, unit="sigma"),
+]
+HYPERS = [
+    (br.HalfCauchy(1.7), stats.halfcauchy(scale=1.7)),
+    (br.HalfNormal(0.6), stats.halfnorm(scale=0.6)),
+    (br.HalfStudentT(3.5, 1.2), stats.t(3.5, scale=1.2)),
+    (br.Exponential(2.5), stats.expon(scale=1 / 2.5)),
+    (br.Uniform(0.5, 2.5), stats.uniform(0.5, 2.0)),
+    (br.InverseGammaSquared(2.2, 1.3), None),
+]
+ids = [repr(p) for p in PRIORS]
+
+
+def total(prior: Prior, scale: float) -> float:
+    """∫ density, split at the kink or pole."""
+    pieces = [-np.inf, prior.loc, np.inf]
+    density = lambda b: float(np.exp(prior.log_density(b, scale)))  # noqa: E731
+    return sum(
+        quad(density, a, b, epsabs=1e-12, limit=400)[0]
+        for a, b in zip(pieces, pieces[1:], strict=False)
+    )
+
+
+@pytest.mark.parametrize("prior", PRIORS, ids=ids)
+def test_density_integrates_to_one(prior):
+    """At a scale other than its own, so that nothing hard-coded passes."""
+    assert abs(total(prior, 1.9) - 1.0) < 1e-8
+
+
+def test_a_density_without_its_constant_is_caught():
+    """Negative control: a forgotten log 2 is far outside the tolerance."""
+    prior = br.Laplace(2.3, 0.4)
+    assert abs(2 * total(prior, 1.9) - 1.0) > 0.5
+
+
+@pytest.mark.parametrize("prior", [p for p in PRIORS if isinstance(p, Penalised)], ids=repr)
+@pytest.mark.parametrize("sigma", [0.7, 3.1])
+def test_penalty_is_minus_log_density(prior, sigma):
+    """σ²·(log p(loc) − log p(b)) = λ₁|b − loc| + ½λ₂(b − loc)²."""
+    b = np.array([-2.3, -0.1, 0.0, 0.9, 4.2])
+    effective = prior.scale * (sigma if prior.unit == "sigma" else 1.0)
+    drop = prior.log_density(prior.loc, effective) - prior.log_density(b, effective)
+    u = b - prior.loc
+    penalty = prior.l1(sigma) * np.abs(u) + 0.5 * prior.l2(sigma) * u * u
+    np.testing.assert_allclose(sigma**2 * drop, penalty, rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("prior", [p for p in PRIORS if isinstance(p, Penalised)], ids=repr)
+def test_prox_is_the_brute_force_minimiser(prior):
+    """Against a fine grid around the answer."""
+    sigma, step = 1.3, 0.6
+    for u in (-2.0, -0.3, 0.25, 1.7):
+        grid = np.linspace(-3, 3, 600_001)
+        v = grid - prior.loc
+        value = 0.5 * (grid - u) ** 2 + step * (
+            prior.l1(sigma) * np.abs(v) + 0.5 * prior.l2(sigma) * v * v
+        )
+        assert abs(float(prior.prox(u, step, sigma)) - grid[np.argmin(value)]) < 2e-5
+
+
+@pytest.mark.parametrize("prior", [p for p in PRIORS if isinstance(p, ScaleMixture)], ids=repr)
+def test_mixture_has_the_density_as_marginal(prior):
+    """√t·z, z ~ N(0, 1), has the prior's distribution function (Kolmogorov–Smirnov)."""
+    rng = np.random.default_rng(3)
+    scale = 1.9
+    t = prior.sample_local(rng, 20_000)
+    mixed = prior.loc + scale * np.sqrt(t) * rng.standard_normal(20_000)
+    direct = prior.sample(rng, 20_000, scale)
+    assert stats.ks_2samp(mixed, direct).pvalue > 1e-4
+    probe = np.array([-3.0, -0.7, 0.3, 1.1, 3.5])
+    exact = [_cdf(prior, x, scale) for x in probe]
+    empirical = np.mean(direct[:, None] <= probe, axis=0)
+    np.testing.assert_allclose(empirical, exact, atol=5 * 0.5 / math.sqrt(20_000))
+
+
+@pytest.mark.parametrize("prior", [p for p in PRIORS if isinstance(p, ScaleMixture)], ids=repr)
+def test_local_update_leaves_the_prior_invariant(prior):
+    """u from the prior, then t | u, has the prior of t as marginal: one Gibbs half-step."""
+    rng = np.random.default_rng(5)
+    u = (prior.sample(rng, 20_000, 1.0) - prior.loc) / 1.0
+    refreshed = prior.draw_local(u * u, rng)
+    fresh = prior.sample_local(rng, 20_000)
+    if np.ptp(fresh) > 0:
+        assert stats.ks_2samp(refreshed, fresh).pvalue > 1e-4
+    else:
+        assert np.all(refreshed == fresh)
+
+
+def test_a_wrong_local_update_is_caught():
+    """Negative control: the variance factor of |u| instead of u²."""
+    rng = np.random.default_rng(5)
+    prior = br.Laplace(1.0)
+    u = prior.sample(rng, 20_000, 1.0)
+    assert stats.ks_2samp(prior.draw_local(np.abs(u), rng), prior.sample_local(rng, 20_000)).pvalue < 1e-6
+
+
+def _cdf(prior: Prior, x: float, scale: float) -> float:
+    density = lambda b: float(np.exp(prior.log_density(b, scale)))  # noqa: E731
+    edges = sorted({-np.inf, x} | ({prior.loc} if prior.loc < x else set()))
+    return sum(
+        quad(density, a, b, limit=400)[0] for a, b in zip(edges, edges[1:], strict=False)
+    )
+
+
+@pytest.mark.parametrize("x", [0.0, 1e-8, 0.3, 1.0, 5.0, 800.0])
+def test_half_cauchy_local_moments(x):
+    """P(η < q) of density ∝ e^(−xη)/(1 + η), at its quartiles, whatever the envelope piece."""
+    if x == 0.0:
+        draws = half_cauchy_local(np.zeros(100), np.random.default_rng(1))
+        assert np.all(np.isfinite(draws) & (draws > 0))
+        return
+    rng = np.random.default_rng(7)
+    eta = 1.0 / half_cauchy_local(np.full(40_000, x), rng)
+    # In log η the density is e^(−xη)·η/(1 + η): smooth, and short-tailed on both sides.
+    grid = np.linspace(-40.0, math.log(60.0 / x), 400_001)
+    density = np.exp(-x * np.exp(grid)) / (1.0 + np.exp(-grid))
+    cumulative = np.cumsum(density)
+    for q in (0.1, 0.5, 0.9):
+        edge = math.exp(grid[np.searchsorted(cumulative, q * cumulative[-1])])
+        assert abs(np.mean(eta <= edge) - q) < 5 * math.sqrt(q * (1 - q) / 40_000)
+
+
+def test_inverse_gaussian_has_its_moments_and_survives_zero():
+    """Mean μ and variance μ³/shape of 1/t; t finite as the mean becomes infinite."""
+    rng = np.random.default_rng(11)
+    mean, shape = 1.8, 2.6
+    w = 1.0 / reciprocal_inverse_gaussian(np.full(200_000, math.sqrt(shape) / mean), shape, rng)
+    variance = mean**3 / shape
+    assert abs(w.mean() - mean) < 5 * math.sqrt(variance / len(w))
+    assert abs(w.var() / variance - 1.0) < 0.05
+    t = reciprocal_inverse_gaussian(np.array([0.0, 1e-300, 1e150]), 1.0, rng)
+    assert np.all(np.isfinite(t) & (t > 0))
+
+
+def test_scaled_exponential_integral():
+    """Against quadrature of ∫ e^(−xη)/(1 + η) dη, across the switch at 50."""
+    for x in (1e-6, 0.1, 1.0, 20.0, 49.9, 50.1, 700.0):
+        value = quad(lambda v, x=x: math.exp(-v) / (x + v), 0, 60, epsrel=1e-12, limit=500)[0]
+        tail = 0.0 if x > 1 else quad(lambda v, x=x: math.exp(-v) / (x + v), 60, 90)[0]
+        assert abs(float(log_scaled_exp1(x)) - math.log(value + tail)) < 1e-9
+
+
+@pytest.mark.parametrize(("hyper", "reference"), HYPERS, ids=lambda h: repr(h)[:40])
+def test_hyperprior_density_and_draws(hyper: HyperPrior, reference):
+    """The density integrates to 1 and is that of the draws, and scipy's where it has one."""
+    top = 2.5 if isinstance(hyper, br.Uniform) else np.inf
+    low = 0.5 if isinstance(hyper, br.Uniform) else 0.0
+    area = quad(lambda x: float(np.exp(hyper.log_density(x))), low, top, limit=300)[0]
+    assert abs(area - 1.0) < 1e-7
+    draws = hyper.sample(np.random.default_rng(2), 20_000)
+    median = float(np.median(draws))
+    below = quad(lambda x: float(np.exp(hyper.log_density(x))), low, median, limit=300)[0]
+    assert abs(below - 0.5) < 5 * 0.5 / math.sqrt(20_000)
+    if reference is not None:
+        fold = math.log(2.0) if isinstance(hyper, br.HalfStudentT) else 0.0
+        np.testing.assert_allclose(
+            hyper.log_density(1.3), reference.logpdf(1.3) + fold, rtol=1e-12
+        )
+
+
+@pytest.mark.parametrize("hyper", [br.InverseGammaSquared(2.2, 1.3), Power(1.0), Power(0.0)])
+def test_inverse_gamma_form_is_the_density(hyper):
+    """(a, b) of x² with the Jacobian 2x gives the density of x, up to a constant."""
+    a, b = hyper.inverse_gamma
+    x = np.array([0.3, 1.1, 2.7])
+    form = -(a + 1) * np.log(x**2) - b / x**2 + np.log(2 * x)
+    assert np.ptp(hyper.log_density(x) - form) < 1e-12
+
+
+def test_elastic_net_scales_round_trip():
+    """λ₁ = σ²/b and λ₂ = σ²/τ² come back to 1e-14 over forty decades of b/τ."""
+    for ratio in 10.0 ** np.arange(-20, 21, 5):
+        b, tau, sigma = 1.3 * ratio, 0.7, 2.1
+        prior = br.ElasticNet.from_scales(laplace=b, normal=tau)
+        assert abs(prior.l1(sigma) * b / sigma**2 - 1) < 1e-14
+        assert abs(prior.l2(sigma) * tau**2 / sigma**2 - 1) < 1e-14
+
+
+@pytest.mark.parametrize(
+    ("build", "words"),
+    [
+        (lambda: br.Normal(-1.0), "positive"),
+        (lambda: br.Normal(0.0), "positive"),
+        (lambda: br.Laplace(float("nan")), "finite"),
+        (lambda: br.Laplace(float("inf")), "finite"),
+        (lambda: br.Laplace("2"), "number"),
+        (lambda: br.Laplace(True), "number"),
+        (lambda: br.Laplace([1.0, -2.0]), r"scale\[1\]"),
+        (lambda: br.Laplace(1.0, unit="Y"), "unit"),
+        (lambda: br.Normal(1.0, loc=float("nan")), "loc"),
+        (lambda: br.ElasticNet(1.0, 1.0), "mix"),
+        (lambda: br.ElasticNet(1.0, -0.2), "mix"),
+        (lambda: br.HalfCauchy(0.0), "scale"),
+        (lambda: br.HalfStudentT(-1.0), "df"),
+        (lambda: br.Uniform(2.0, 1.0), "lower < upper"),
+        (lambda: br.Gaussian(0.0), "sigma"),
+        (lambda: br.Gaussian([1.0, 2.0]), "one number"),
+        (lambda: br.Normal(Power(1.0)), "proper"),
+        (lambda: br.Model("laplce"), "Laplace"),
+        (lambda: br.Model({"a": "flat"}), "Flat"),
+        (lambda: br.Model(br.Normal(), likelihood="gauss"), "likelihood"),
+    ],
+)
+def test_bad_arguments_are_named(build, words):
+    """FAULTS 55–57: the message names the argument and what is allowed."""
+    with pytest.raises(BadArgument, match=words):
+        build()
+
+
+def test_improper_priors_draw_nothing():
+    """Flat and Power refuse, and say what to do."""
+    with pytest.raises(NotSupported, match="improper"):
+        br.Flat().sample(np.random.default_rng(0), 3)
+    with pytest.raises(NotSupported, match="improper"):
+        Power().sample(np.random.default_rng(0), 3)
+
+
+def test_unit_is_settled_and_printed():
+    """A number is in "y", a hyperprior in "sigma", and every repr says so."""
+    assert br.Laplace(2.0).unit == "y"
+    assert br.Laplace().unit == "sigma"
+    assert "unit='y'" in repr(br.Laplace(2.0))
+    assert "unit='sigma'" in repr(br.Horseshoe())
