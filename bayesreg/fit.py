@@ -325,7 +325,7 @@ def _at_zero(problem: Problem, sigma: float) -> Problem:
 
 def _by_cv(problem: Problem, seed: int) -> tuple[Problem, float, str]:
     """Choose λ by 10-fold cross-validation; σ̂² = RSS/(N − 1 − df); the scale follows in its unit."""
-    from bayesreg.paths import default_lams, prior_scale, scale_for, solve_path
+    from bayesreg.paths import default_lams, scale_for, solve_path
 
     if len(problem.blocks) != 1:
         raise NotSupported(
@@ -344,8 +344,6 @@ def _by_cv(problem: Problem, seed: int) -> tuple[Problem, float, str]:
     b, df = solve_path(problem, np.array([curve.lam]))
     rest = max(problem.nu - float(df[0]), 1.0)
     sigma = problem.sigma or float(np.sqrt(residual_sum(problem, b[0]) / rest))
-    if not problem.unknown_scales:
-        prior_scale(problem)
     fixed = problem.at(
         sigma=sigma if problem.sigma is None else None,
         scale=scale_for(problem, float(curve.lam), sigma) if problem.unknown_scales else None,

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from bayesreg.data.design import Design
 from bayesreg.data.moments import Moments
 from bayesreg.data.projection import Projection
-from bayesreg.errors import BadArgument, BayesregWarning
+from bayesreg.errors import BadArgument, BadData, BayesregWarning
 from bayesreg.likelihoods import Gaussian
 from bayesreg.penalty import Block, Penalty, fix_scales
 from bayesreg.priors import Flat, HyperPrior, Normal, Prior
@@ -403,6 +403,8 @@ def _condition(
     design = source if isinstance(source, Design) else None
     moments = source.moments if isinstance(source, Design) else source
     terms = design.terms if design is not None else ()
+    if moments.p == 0 and not intercept:
+        raise BadData("there is no column and no intercept, so there is nothing to estimate")
     sd = np.where(moments.constant, 0.0, moments.x_sd)
     x_sd = np.where(sd > 0, sd, 1.0) if standardize else np.ones(moments.p)
     flat, blocks = assign(model.prior, moments.names, terms, moments.n)

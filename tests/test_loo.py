@@ -83,8 +83,11 @@ def test_exact_loo_is_refitting(case, model):
     result = loo(run_exact(about, draws=2))
     per_copy = result.elpd_i.to_numpy() / result.elpd_i.coords["weight"].to_numpy()
 
+    # Shifting the prior's loc out of y loses digits where columns are large.
+    rounding = np.finfo(float).eps * np.abs(about.design.X / about.x_sd).max() * 0.3
     for row in (0, 3, about.design.n - 1):
-        assert per_copy[row] == pytest.approx(refit_density(about, 0, row, 1.0), rel=1e-7, abs=1e-7)
+        expected = refit_density(about, 0, row, 1.0)
+        assert per_copy[row] == pytest.approx(expected, rel=1e-7, abs=1e-7 + rounding)
     assert result.elpd_i.attrs["note"] == "exact"
     assert result.n_samples == 0
     assert not result.pareto_k.to_numpy().any()
@@ -183,12 +186,13 @@ def test_streaming_equals_arviz_on_the_full_matrix(monkeypatch):
     import xarray as xr
 
     draws = as_markov(run_exact(condition(CASES[0], MODELS["1/sigma^2"])))
+    draws = dataclasses.replace(draws, independent=False)
     tree = to_tree(draws)
     matrix = np.concatenate(list(log_likelihood_blocks(draws, rows=7)), axis=-1)
     dims = ("chain", "draw", "obs_id")
     tree["log_likelihood"] = xr.DataTree(xr.Dataset({"y": (dims, matrix)}))
     theirs = azs.loo(tree, pointwise=True)
-    monkeypatch.setattr("bayesreg.diagnostics.loo.BLOCK", 5 * draws.sigma.size)
+    monkeypatch.setattr("bayesreg.diagnostics.leave_one_out.BLOCK", 5 * draws.sigma.size)
     ours = loo(draws)
 
     assert matrix.shape == (4, 1000, 60)
@@ -221,28 +225,35 @@ def test_an_outlier_is_reported():
     assert "K-fold" in result.elpd_i.attrs["note"]
 
 
-def tall(n=12_000, shift=0.0):
+@pytest.fixture
+def few_rows(monkeypatch):
+    """A sample of 400 rows above 1000, so that the tests are fast."""
+    monkeypatch.setattr("bayesreg.diagnostics.leave_one_out.ALL_ROWS", 1000)
+    monkeypatch.setattr("bayesreg.diagnostics.leave_one_out.SAMPLED_ROWS", 400)
+
+
+def tall(n=3_000):
     rng = np.random.default_rng(3)
     X = rng.normal(size=(n, 3))
-    y = X @ [1.0, 0.2, 0.0] + rng.normal(size=n) + shift
+    y = X @ [1.0, 0.2, 0.0] + rng.normal(size=n)
     return br.Model(br.Normal(1.0, unit="sigma")).condition(X, y)
 
 
-def test_many_rows_are_estimated_from_a_sample():
+def test_many_rows_are_estimated_from_a_sample(few_rows):
     draws = run_exact(tall())
     a, b = loo(draws), loo(as_markov(draws))
 
-    assert "PSIS on 4000 of 12000 rows" in b.elpd_i.attrs["note"]
-    assert b.subsample_size == 4000
-    assert np.isfinite(b.elpd_i.to_numpy()).sum() == 4000
+    assert "PSIS on 400 of 3000 rows" in b.elpd_i.attrs["note"]
+    assert b.subsample_size == 400
+    assert np.isfinite(b.elpd_i.to_numpy()).sum() == 400
     assert b.elpd == pytest.approx(a.elpd, abs=4 * b.subsampling_se + 0.2)
     assert b.se == pytest.approx(a.se, rel=0.02)
-    assert b.p == pytest.approx(a.p, rel=0.15)
-    assert b.subsampling_se < 0.5
+    assert b.p == pytest.approx(a.p, rel=0.3)
+    assert b.subsampling_se < 1.0
 
 
 def test_draws_are_thinned_when_there_is_too_much_to_do(monkeypatch):
-    monkeypatch.setattr("bayesreg.diagnostics.loo.EVALUATIONS", 60 * 2000)
+    monkeypatch.setattr("bayesreg.diagnostics.leave_one_out.EVALUATIONS", 60 * 2000)
     draws = as_markov(run_exact(condition(CASES[0], MODELS["1/sigma^2"])))
     result = loo(draws)
 
@@ -250,16 +261,16 @@ def test_draws_are_thinned_when_there_is_too_much_to_do(monkeypatch):
     assert "from 2000 of 4000 draws" in result.elpd_i.attrs["note"]
 
 
-def test_memory_is_bounded_whatever_the_number_of_rows():
-    """400 000 rows × 4000 draws would be 12.8 GB; LOO takes a tenth of one."""
-    about = tall(400_000)
+def test_memory_is_bounded_whatever_the_number_of_rows(few_rows):
+    """100 000 rows × 1000 draws are 800 MB; LOO takes a few blocks of 2 MiB and some vectors."""
+    about = tall(100_000)
     draws = as_markov(run_exact(about, draws=250))
     tracemalloc.start()
     loo(draws)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
 
-    assert peak < 200e6
+    assert peak < 40e6
 
 
 REFUSED = {
@@ -352,7 +363,7 @@ def test_fractional_weights_are_compared():
     assert np.isfinite(table["dse"]).all()
 
 
-def test_comparison_of_samples_of_rows_equals_az_compare():
+def test_comparison_of_samples_of_rows_equals_az_compare(few_rows):
     import arviz_stats as azs
 
     about = tall()

@@ -132,7 +132,7 @@ class Design:
         columns = read_columns(X, "X", notes)
         names = columns.names or default_names(columns.values.shape[1])
         values = columns.values
-        if values is X or np.may_share_memory(values, X if isinstance(X, np.ndarray) else values):
+        if columns.names is None and (values is X or values.base is not None):
             values = _kept(values)
         response, y_name, y_index = read_vector(y, "y", notes)
         refuse_misaligned(columns.index, y_index, len(values), len(response), "y")

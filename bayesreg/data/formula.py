@@ -20,6 +20,7 @@ from bayesreg.data.columns import read_vector, refuse_misaligned, refuse_nonfini
 from bayesreg.data.design import Design, Term, finished
 from bayesreg.data.frames import (
     column_names,
+    is_text,
     read_variables,
     refuse_number_text,
     refuse_unseen,
@@ -232,17 +233,19 @@ def _coded(
     for term in terms:
         k = int(term in reduced)
         where = learnt[k][0].term_slices[term]
-        columns = range(len(names), len(names) + where.stop - where.start)
+        here = range(len(names), len(names) + where.stop - where.start)
         places[k][0].extend(range(where.start, where.stop))
-        places[k][1].extend(columns)
+        places[k][1].extend(here)
         names.extend(learnt[k][0].column_names[where])
-        records.append(_record(term, learnt[k][0], tuple(columns)))
+        records.append(_record(term, learnt[k][0], tuple(here)))
     parts = tuple((spec, *place) for (spec, _), place in zip(learnt, places, strict=True))
     columns = list(data.columns)
     used = {factor.expr: variables([factor], columns) for t in right for factor in t.factors}
     levels = _levels(everything, used, data)
     read = frozenset(name for found in used.values() for name in found)
-    numbers = frozenset(name for name in read if not is_text(data[name]) and data[name].dtype.name != 'category')
+    numbers = frozenset(
+        name for name in read if not is_text(data[name]) and data[name].dtype.name != "category"
+    )
     return FormulaSpec(formula, parts, tuple(names), read, numbers, levels), tuple(records)
 
 

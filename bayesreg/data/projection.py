@@ -156,13 +156,17 @@ class Projection:
             return 0, self.yy
         from scipy.linalg import qr
 
-        scale = np.where(self.norms > 0, self.norms, 1.0)
+        live = np.flatnonzero(self.norms > 0)
+        if not len(live) or self.yy == 0.0:
+            return len(live), self.yy
         if self.root is None:
             assert self.cross is not None
-            full = np.append(scale, np.sqrt(self.yy) if self.yy > 0 else 1.0)
-            factor = np.linalg.cholesky(self.cross / np.outer(full, full))
-            return self.p, float((factor[-1, -1] * full[-1]) ** 2)
-        x, y = self.root[:, :-1] / scale, self.root[:, -1]
+            keep = np.append(live, self.p)
+            size = np.append(self.norms[live], np.sqrt(self.yy))
+            unit = self.cross[np.ix_(keep, keep)] / np.outer(size, size)
+            factor = np.linalg.cholesky(unit)
+            return len(live), float(factor[-1, -1] ** 2 * self.yy)
+        x, y = self.root[:, live] / self.norms[live], self.root[:, -1]
         q, r, _ = qr(x, mode="economic", pivoting=True)
         pivots = np.abs(np.diagonal(r))
         rank = int(np.sum(pivots > max(x.shape) * EPS * 8)) if pivots[0] > 0 else 0

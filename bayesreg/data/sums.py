@@ -109,7 +109,7 @@ class Accumulator:
         n = float(ones.sum())
         if self.shift is None:
             first = np.append(ones @ z, ones @ v) / n
-            self.shift = np.where(np.isfinite(first), first, 0.0)
+            self.shift = np.where(np.abs(first) < LARGEST, first, 0.0)
         z -= self.shift[:p]
         v -= self.shift[p]
         mean = np.append(ones @ z, ones @ v) / n

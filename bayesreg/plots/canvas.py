@@ -27,7 +27,7 @@ INK, MUTED, RULE, BAND, PAPER = "#20242a", "#6a717c", "#d9dde3", "#f4f5f7", "#fe
 
 # Okabe & Ito (2008), "Color universal design": told apart under every common colour blindness.
 # Each colour has its own marker and dash as well, so that a grey print is still readable.
-_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a7a7a")
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a7a7a")
 _MARKERS = ("o", "s", "D", "^", "v", "P", "X")
 _DASHES: tuple[Any, ...] = (
     "-", (0, (6, 1.5)), (0, (3, 1.2)), (0, (6, 1.5, 1.5, 1.5)), (0, (1.5, 1)), (0, (9, 2)), "-."
@@ -77,10 +77,10 @@ def marks(names: Iterable[str]) -> dict[str, Mark]:
     >>> marks(["ridge", "lasso"])["lasso"].colour
     '#d55e00'
     """
-    size = len(_COLOURS)
+    size = len(COLOURS)
     return {
         name: Mark(
-            _COLOURS[i % size], _MARKERS[(i + i // size) % size], _DASHES[(i + i // size) % size], i
+            COLOURS[i % size], _MARKERS[(i + i // size) % size], _DASHES[(i + i // size) % size], i
         )
         for i, name in enumerate(names)
     }

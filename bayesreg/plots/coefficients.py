@@ -50,7 +50,7 @@ def plot_forest(comparison: Comparison, ax: Axes | None = None, *, level: float 
     matplotlib.axes.Axes
         Effects per standard deviation of the column, the largest 30 by posterior mean.
     """
-    features, sd = _columns(comparison)
+    features, sd = columns_of(comparison)
     rows = standardised(comparison.coefficients(level), features, sd)
     return _forest(rows, features, kind(comparison.coefficients(level)), ax)
 
@@ -129,7 +129,7 @@ def plot_shrinkage(comparison: Comparison, ax: Axes | None = None) -> Axes:
     matplotlib.axes.Axes
         0: left as least squares has it; 1: the prior decides. The order is that of the forest.
     """
-    features, sd = _columns(comparison)
+    features, sd = columns_of(comparison)
     rows = standardised(comparison.coefficients(), features, sd)
     order, note = _largest(size(rows))
     ax = axes(ax, 7.6, 1.2 + 0.27 * len(order))
@@ -191,7 +191,7 @@ def _row(table: DataFrame, sd: NDArray[np.float64]) -> Row:
     )
 
 
-def _columns(comparison: Comparison) -> tuple[list[str], NDArray[np.float64]]:
+def columns_of(comparison: Comparison) -> tuple[list[str], NDArray[np.float64]]:
     """Names and standard deviations of the columns: the same for every prior."""
     problem = next(iter(comparison.entries.values())).problem
     return list(problem.features), np.asarray(problem.column_sd, dtype=float)

@@ -117,11 +117,12 @@ def _scale_axis(ax: Axes, lam: NDArray[np.float64], scale: NDArray[np.float64]) 
     slope = float(np.log(scale[-1] / scale[0]) / np.log(lam[-1] / lam[0]))
     start = float(np.log(scale[0]) - slope * np.log(lam[0]))
 
+    # matplotlib also asks for the ends of an unset axis: what exp cannot hold is held at its limit.
     def to_scale(value: Any) -> Any:
-        return np.exp(start + slope * np.log(np.maximum(value, 1e-300)))
+        return np.exp(np.clip(start + slope * np.log(np.maximum(value, 1e-300)), -700, 700))
 
     def to_lam(value: Any) -> Any:
-        return np.exp((np.log(np.maximum(value, 1e-300)) - start) / slope)
+        return np.exp(np.clip((np.log(np.maximum(value, 1e-300)) - start) / slope, -700, 700))
 
     top = ax.secondary_xaxis("top", functions=(to_scale, to_lam))
     top.set_xlabel("scale of the prior", fontsize=8.5, color=MUTED, labelpad=6)

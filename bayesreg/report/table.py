@@ -105,7 +105,9 @@ def from_frame(
     chosen = [column for column in known if column.key in frame.columns]
     taken = {column.key for column in chosen}
     rest = [
-        Column(str(c), str(c).replace("_", " "), "number" if frame[c].dtype.kind in "fiu" else "text")
+        Column(
+            str(c), str(c).replace("_", " "), "number" if frame[c].dtype.kind in "fiu" else "text"
+        )
         for c in frame.columns
         if c not in taken
     ]

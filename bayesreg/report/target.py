@@ -10,8 +10,11 @@ from typing import Any
 
 from bayesreg.errors import BadArgument
 
-MARKER = "generator: bayesreg"  # in every file that bayesreg writes, near its beginning
-_HEAD = 4096
+# How every report of bayesreg begins: it may be replaced unasked, and nothing else may.
+HTML_HEAD = "<!DOCTYPE html>\n<!-- generator: bayesreg "
+MARKDOWN_HEAD = "<!-- generator: bayesreg "
+JSON_HEAD = '{\n  "generator": "bayesreg '
+_HEADS = tuple(head.encode() for head in (HTML_HEAD, MARKDOWN_HEAD, JSON_HEAD))
 ENDINGS = (".html", ".htm", ".md", ".json")
 
 
@@ -109,11 +112,11 @@ def write_file(target: Path, content: bytes) -> None:
 
 
 def wrote(path: Path) -> bool:
-    """Whether bayesreg wrote this file: its marker stands near the beginning."""
+    """Whether bayesreg wrote this file: it begins as our reports do."""
     if not path.is_file():
         return False
     with path.open("rb") as file:
-        return MARKER.encode() in file.read(_HEAD)
+        return file.read(100).startswith(_HEADS)
 
 
 def _path(path: Any) -> Path:

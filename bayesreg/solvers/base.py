@@ -59,6 +59,8 @@ class UnitData:
         Their Euclidean norms, after projection.
     y_norm : float
         Norm of the projected y; 1 where y is zero.
+    y_square : float
+        ‖y‖² after scaling: 1, or 0 where y is zero.
     X : ndarray (m, q) or None
         Unit-norm columns, where the problem keeps a root.
     y : ndarray (m,) or None
@@ -73,6 +75,7 @@ class UnitData:
     kept: Index
     norms: Array
     y_norm: float
+    y_square: float
     X: Array | None
     y: Array | None
     products: Array | None
@@ -172,16 +175,16 @@ def unit_data(problem: Problem) -> UnitData:
     kept = np.flatnonzero(~held)
     norms = norms[kept]
     whole = len(kept) == size
-    y_norm = float(np.sqrt(max(problem.yy, 0.0))) or 1.0
+    y_norm = float(np.sqrt(max(problem.yy, 0.0)))
+    y_norm, y_square = (y_norm, 1.0) if y_norm > 0.0 else (1.0, 0.0)
     if root is not None:
         X = (root[:, :-1] if whole else root[:, kept]) / norms
         y = root[:, -1] / y_norm
-        return UnitData(size, kept, norms, y_norm, X, y, None, X.T @ y)
+        return UnitData(size, kept, norms, y_norm, y_square, X, y, None, X.T @ y)
     gram = problem.gram if whole else problem.gram[np.ix_(kept, kept)]
     products = gram / norms / norms[:, None]
-    return UnitData(
-        size, kept, norms, y_norm, None, None, products, problem.xy[kept] / norms / y_norm
-    )
+    xy = problem.xy[kept] / norms / y_norm
+    return UnitData(size, kept, norms, y_norm, y_square, None, None, products, xy)
 
 
 def _product(A: Array, x: NDArray[np.longdouble]) -> NDArray[np.longdouble]:

@@ -122,8 +122,7 @@ def certify(problem: Problem, b: Array) -> Certificate:
     # From units of the arithmetic to those reported: J by ‖y‖², X̃'ỹ on unit-sd columns by √N‖y‖.
     value, slope = unit.y_norm**2, unit.y_norm * math.sqrt(problem.n)
     silent = not np.any(unit.xy)
-    total = 0.0 if silent and problem.yy == 0 else 0.5 * value
-    limits = GAP_TOLERANCE * total, KKT_TOLERANCE * float(np.max(np.abs(unit.xy), initial=0.0)) * slope
+    limits = 0.5 * GAP_TOLERANCE * unit.y_square * value, KKT_TOLERANCE * float(np.max(np.abs(unit.xy), initial=0.0)) * slope
     b = np.asarray(b, dtype=float)
     fault = _fault(problem, unit, b)
     if fault:
@@ -203,7 +202,7 @@ def _residual_square(unit: UnitData, u: Array, l2: Array) -> float:
         r = unit.y - unit.X @ u
         fit = float(r @ r)
     else:
-        fit = max(1.0 - 2.0 * float(unit.xy @ u) + float(u @ unit.gram @ u), 0.0)
+        fit = max(unit.y_square - 2.0 * float(unit.xy @ u) + float(u @ unit.gram @ u), 0.0)
     return fit + float(np.sum(l2 * u * u))
 
 

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
-# Numbers in one block of rows × draws: 16 MiB, and a handful of such buffers at a time.
-BLOCK = 2**21
+# Numbers in one block of rows × draws: 2 MiB, so that a block stays in the cache.
+BLOCK = 2**18
 # Draws are thinned, not below LEAST_DRAWS, until rows × draws is at most this.
 EVALUATIONS = 1e9
 LEAST_DRAWS = 1000
@@ -108,9 +108,7 @@ def loo(draws: Draws) -> Any:
         raise BadData("LOO needs finite draws, and some are not; see post.checks.why")
     thinned, kept = _thin(draws, len(design.y))
     rows = _rows(len(design.y))
-    with np.errstate(over="ignore"):
-        values = _psis(design, thinned, rows)
-    _refuse_nonfinite(values)
+    values = _psis(design, thinned, rows)
     total = draws.sigma.size
     notes = []
     if kept < total:
@@ -128,7 +126,7 @@ def log_likelihood_blocks(draws: Draws, rows: int | None = None) -> Iterator[Arr
     draws : Draws
         Conditioned on rows.
     rows : int, optional
-        Rows per block; as many as 16 MiB hold unless given.
+        Rows per block; as many as 2 MiB hold unless given.
 
     Raises
     ------
@@ -200,17 +198,19 @@ def _blocks(
     """Positions and log p(y_i | draw), (rows, draws), for successive blocks of the rows."""
     n = len(design.y) if rows is None else len(rows)
     size = size or max(1, BLOCK // max(1, len(sample.sigma)))
+    # One product gives (x'β + β₀ − y)/(σ√2), whose square is the exponent.
+    spread = 1.0 / (sample.sigma * math.sqrt(2.0))
+    terms = np.vstack([sample.beta.T, sample.intercept, np.full_like(spread, -1.0)]) * spread
     constant = np.log(sample.sigma) + 0.5 * math.log(2.0 * math.pi)
     for start in range(0, n, size):
         part = slice(start, min(start + size, n))
         where = part if rows is None else rows[part]
-        out = design.X[where] @ sample.beta.T
-        out += sample.intercept
-        np.subtract(design.y[where][:, None], out, out=out)
-        out /= sample.sigma
-        out *= out
-        out *= -0.5
-        out -= constant
+        y = design.y[where]
+        with np.errstate(over="ignore", invalid="ignore"):
+            out = np.column_stack([design.X[where], np.ones(len(y)), y]) @ terms
+            np.multiply(out, out, out=out)
+            out += constant
+            np.negative(out, out=out)
         yield part, out
 
 
@@ -226,6 +226,7 @@ def _psis(design: Design, sample: _Sample, rows: NDArray[np.intp] | None) -> Poi
     log_size = math.log(len(sample.sigma))
     stats = array_stats()
     for part, block in _blocks(design, sample, rows):
+        _refuse_zero_density(block, part, rows)
         log_ratios, khat[part] = stats.psislw(block * copies[part, None], r_eff=sample.r_eff)
         elpd[part] = logsumexp(log_ratios + block, axis=1)
         lppd[part] = logsumexp(block, axis=1) - log_size
@@ -239,12 +240,13 @@ def _psis(design: Design, sample: _Sample, rows: NDArray[np.intp] | None) -> Poi
     return Pointwise(elpd, lppd, khat, weights, rows, approximate)
 
 
-def _refuse_nonfinite(values: Pointwise) -> None:
-    """A density of zero or NaN at a row makes the sum meaningless."""
-    bad = np.flatnonzero(~np.isfinite(values.elpd))
-    if len(bad):
-        row = int(bad[0] if values.rows is None else values.rows[bad[0]])
-        raise BadData(
-            f"the predictive density of row {row} is zero or undefined under the draws (an extreme "
-            "outlier, or σ near 0); see post.checks and the residuals"
-        )
+def _refuse_zero_density(block: Array, part: slice, rows: NDArray[np.intp] | None) -> None:
+    """A log-likelihood of −∞ or NaN at a row makes the sum meaningless."""
+    if np.isfinite(block.sum()):
+        return
+    bad = np.flatnonzero(~np.isfinite(block).all(axis=1))
+    row = part.start + int(bad[0])
+    raise BadData(
+        f"the density of row {row if rows is None else int(rows[row])} is zero or undefined under "
+        "some draws (an extreme outlier, or σ near 0); see post.checks and the residuals"
+    )

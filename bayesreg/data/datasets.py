@@ -1,0 +1,256 @@
+"""Data sets that come with the package, and simulated ones whose truth is known."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from difflib import get_close_matches
+from importlib.resources import files
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bayesreg.errors import BadArgument
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_EFRON = (
+    "Efron, Hastie, Johnstone & Tibshirani 2004, Least angle regression, Annals of Statistics "
+    "32(2), 407-499, doi:10.1214/009053604000000067"
+)
+_DESCRIPTIONS = {
+    "diabetes": (
+        "442 patients: age (years), sex (coded 1 and 2), body mass index (kg/m²), mean blood "
+        "pressure (mm Hg) and six blood serum measurements s1 to s6, all in original units; the "
+        "response is a measure of disease progression one year after baseline."
+    ),
+    "diabetes64": (
+        "The 10 columns of diabetes in original units, 9 squares (of all but sex, which has two "
+        "values) and 45 interactions; squares and interactions are products of columns brought to "
+        "mean 0 and sd 1 (1/N) first, as by Efron et al. (2004)."
+    ),
+}
+INTERCEPT = 3.0  # of simulated data: not zero, so that a lost intercept shows
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """A data set: columns, response and where they come from.
+
+    Attributes
+    ----------
+    X : DataFrame (n, p)
+    y : Series (n,)
+    source : str
+        The publication to cite.
+    name, description : str
+    """
+
+    X: pd.DataFrame
+    y: pd.Series
+    source: str
+    name: str
+    description: str
+
+    def __repr__(self) -> str:
+        n, p = self.X.shape
+        return f"Dataset({self.name!r}: {n} rows, {p} columns, response {self.y.name!r})"
+
+
+@dataclass(frozen=True, eq=False)
+class Simulated:
+    """Simulated data with the truth attached.
+
+    Attributes
+    ----------
+    X : DataFrame (n, p)
+    y : Series (n,)
+    beta : Series (p,)
+        The true coefficients.
+    intercept, sigma : float
+        The true intercept and noise sd.
+    rho, snr : float
+    seed : int
+        Gives the same data again.
+    name, source : str
+    """
+
+    X: pd.DataFrame
+    y: pd.Series
+    beta: pd.Series
+    intercept: float
+    sigma: float
+    rho: float
+    snr: float
+    seed: int
+    name: str = "simulated"
+    source: str = "simulated by bayesreg.simulate"
+
+
+def dataset_names() -> tuple[str, ...]:
+    """Names that `load_dataset` knows.
+
+    Examples
+    --------
+    >>> from bayesreg.data.datasets import dataset_names
+    >>> dataset_names()
+    ('diabetes', 'diabetes64')
+    """
+    return tuple(_DESCRIPTIONS)
+
+
+def load_dataset(name: str) -> Dataset:
+    """Load a data set that comes with the package.
+
+    Parameters
+    ----------
+    name : str
+        ``"diabetes"`` (442 × 10, original units) or ``"diabetes64"`` (442 × 64).
+
+    Returns
+    -------
+    Dataset
+
+    Raises
+    ------
+    BadArgument
+        If there is none of that name; the message has the nearest.
+
+    References
+    ----------
+    Efron, Hastie, Johnstone & Tibshirani 2004, Annals of Statistics 32(2),
+    doi:10.1214/009053604000000067.
+
+    Examples
+    --------
+    >>> from bayesreg.data.datasets import load_dataset
+    >>> load_dataset("diabetes")
+    Dataset('diabetes': 442 rows, 10 columns, response 'progression')
+    """
+    if name not in _DESCRIPTIONS:
+        near = get_close_matches(str(name), _DESCRIPTIONS, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise BadArgument(f"no data set {name!r}{hint} (there are {', '.join(_DESCRIPTIONS)})")
+    import pandas as pd
+
+    with (files("bayesreg.data") / "diabetes.csv").open(encoding="utf-8") as file:
+        names = file.readline().strip().split(",")
+        frame = pd.DataFrame(np.loadtxt(file, delimiter=","), columns=names)
+    X, y = frame.drop(columns="progression"), frame["progression"]
+    if name == "diabetes64":
+        X = _with_products(X)
+    return Dataset(X, y, _EFRON, name, _DESCRIPTIONS[name])
+
+
+def _with_products(X: pd.DataFrame) -> pd.DataFrame:
+    """X beside the squares (where a column has more than two values) and pairwise products."""
+    import pandas as pd
+
+    z = (X - X.mean()) / X.std(ddof=0)
+    squares = {f"{a}^2": z[a] ** 2 for a in X if X[a].nunique() > 2}
+    pairs = {f"{a}:{b}": z[a] * z[b] for a, b in combinations(X, 2)}
+    return pd.concat([X, pd.DataFrame(squares | pairs)], axis=1)
+
+
+def simulate(
+    n: int = 100,
+    p: int = 10,
+    n_nonzero: int = 3,
+    rho: float = 0.5,
+    snr: float = 3.0,
+    seed: int | None = None,
+) -> Simulated:
+    r"""Simulate a sparse linear regression with correlated columns.
+
+    :math:`y = 3 + X\beta + \sigma\varepsilon`; rows of X are standard normal with the
+    autoregressive correlation :math:`\Sigma_{jk} = \rho^{|j-k|}`; `n_nonzero` coefficients at
+    random places have sizes uniform on (0.5, 1.5) and random signs; and
+    :math:`\sigma^2 = \beta'\Sigma\beta / \mathrm{snr}` (σ = 1 if β = 0).
+
+    Parameters
+    ----------
+    n, p : int
+        Rows and columns, at least 1.
+    n_nonzero : int
+        Between 0 and p.
+    rho : float
+        Correlation of neighbouring columns, between -1 and 1.
+    snr : float
+        Variance of Xβ over that of the noise, positive.
+    seed : int, optional
+        Drawn, and recorded, if not given.
+
+    Returns
+    -------
+    Simulated
+        ``.X``, ``.y`` and the truth: ``.beta``, ``.intercept``, ``.sigma``.
+
+    Raises
+    ------
+    BadArgument
+        If an argument is out of its range.
+
+    References
+    ----------
+    The design of Hastie, Tibshirani & Tibshirani 2020, Statistical Science 35(4),
+    doi:10.1214/19-STS733, with places and sizes of the coefficients drawn at random.
+
+    Examples
+    --------
+    >>> from bayesreg.data.datasets import simulate
+    >>> data = simulate(n=50, p=20, n_nonzero=4, seed=1)
+    >>> data.X.shape, int((data.beta != 0).sum()), data.intercept
+    ((50, 20), 4, 3.0)
+    """
+    n, p = _count("n", n, 1), _count("p", p, 1)
+    n_nonzero = _count("n_nonzero", n_nonzero, 0)
+    if n_nonzero > p:
+        raise BadArgument(f"n_nonzero = {n_nonzero} must not exceed p = {p}")
+    rho, snr = _real("rho", rho), _real("snr", snr)
+    if not -1 < rho < 1:
+        raise BadArgument(f"rho = {rho} must lie between -1 and 1, both excluded")
+    if not snr > 0:
+        raise BadArgument(f"snr = {snr} must be positive")
+    if seed is None:
+        seed = int(np.random.SeedSequence().generate_state(1)[0])
+    seed = _count("seed", seed, 0)
+    import pandas as pd
+
+    rng = np.random.default_rng(seed)
+    beta = np.zeros(p)
+    places = np.sort(rng.choice(p, n_nonzero, replace=False))
+    beta[places] = rng.uniform(0.5, 1.5, n_nonzero) * rng.choice([-1.0, 1.0], n_nonzero)
+    X = rng.standard_normal((n, p))
+    for j in range(1, p):
+        X[:, j] = rho * X[:, j - 1] + math.sqrt(1 - rho**2) * X[:, j]
+    correlation = rho ** np.abs(places[:, None] - places)
+    signal = float(beta[places] @ correlation @ beta[places])
+    sigma = math.sqrt(signal / snr) if n_nonzero else 1.0
+    y = INTERCEPT + X @ beta + sigma * rng.standard_normal(n)
+    names = [f"x{j + 1}" for j in range(p)]
+    return Simulated(
+        X=pd.DataFrame(X, columns=names),
+        y=pd.Series(y, name="y"),
+        beta=pd.Series(beta, index=names, name="beta"),
+        intercept=INTERCEPT,
+        sigma=sigma,
+        rho=rho,
+        snr=snr,
+        seed=seed,
+    )
+
+
+def _count(name: str, value: object, least: int) -> int:
+    """An integer argument, booleans and fractions refused."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise BadArgument(f"{name} must be an integer of at least {least}, not {value!r}")
+    return int(value)
+
+
+def _real(name: str, value: object) -> float:
+    """A finite number."""
+    if not isinstance(value, int | float | np.number) or not math.isfinite(value):
+        raise BadArgument(f"{name} must be a finite number, not {value!r}")
+    return float(value)

@@ -1,0 +1,295 @@
+r"""The PyMC models behind engine 'nuts', built so that NUTS sees unit scales.
+
+* :func:`coefficients`: penalised priors. θ = (β₀ at the mean, Flat columns, b) is sampled directly,
+  as θ = m + Kz with KK' the posterior covariance at type-II hyperparameters, so that z is about
+  standard normal. On rows, where nothing is shared with what it checks; on pseudo-rows for large N.
+* :func:`local_scales`: priors with a pole. (scale, t) is sampled with b, and σ² where conjugate,
+  integrated out; what is integrated out is drawn afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import solve_triangular
+
+from bayesreg.engines.pseudodata import PseudoData
+from bayesreg.engines.spectrum import profile
+from bayesreg.priors import ScaleMixture
+
+if TYPE_CHECKING:
+    from bayesreg.model import Problem
+
+Array = NDArray[np.float64]
+Trace = dict[str, Array]
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """A model, what to record of it, where to start, and how to read its draws.
+
+    Attributes
+    ----------
+    model : pymc.Model
+        Unsampled.
+    names : tuple of str
+        Variables to record.
+    start : dict
+        Initial values of some free variables.
+    target_accept : float
+        Of NUTS' step-size adaptation.
+    read : callable
+        From one chain's recorded arrays (draw, …) and a generator to the arrays of an engine.
+    """
+
+    model: Any
+    names: tuple[str, ...]
+    start: dict[str, Any]
+    target_accept: float
+    read: Callable[[Trace, np.random.Generator], Trace]
+
+
+@dataclass(frozen=True, eq=False)
+class Unknowns:
+    """σ and the scales as graph variables, with the names under which they are recorded."""
+
+    sigma: Any
+    scales: list[Any]  # one per block, known ones as numbers
+    names: tuple[str, ...]
+
+    @staticmethod
+    def declare(problem: Problem, *, with_sigma: bool = True) -> Unknowns:
+        """Declare what is unknown in the open model."""
+        sigma, names = problem.sigma, []
+        if sigma is None and with_sigma:
+            assert problem.sigma_prior is not None
+            sigma = problem.sigma_prior.node("sigma")
+            names.append("sigma")
+        scales: list[Any] = []
+        for k, block in enumerate(problem.blocks):
+            if block.hyper is None:
+                scales.append(block.scale)
+                continue
+            scales.append(block.hyper.node(f"scale_{k}"))
+            names.append(f"scale_{k}")
+        return Unknowns(sigma, scales, tuple(names))
+
+
+def coefficients(problem: Problem, *, on_rows: bool) -> Graph:
+    """β sampled directly, on rows or on pseudo-rows."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    rows = _Rows.of(problem) if on_rows else _Rows.compressed(problem)
+    guess = _guess(problem)
+    centre, factor = rows.whiten(_prior_precision(problem, *guess))
+    first = len(centre) - problem.p
+    with pm.Model() as model:
+        z = pm.Flat("z", shape=len(centre))
+        unknown = Unknowns.declare(problem)
+        b = centre[first:] + pt.dot(factor[first:], z)
+        mean = rows.x @ centre + pt.dot(rows.x @ factor, z)
+        if on_rows:
+            weights = 1.0 if rows.weights is None else rows.weights
+            pm.Normal("y", mean, unknown.sigma / np.sqrt(weights), observed=rows.y)
+        else:
+            distance = rows.rss + pt.sum(pt.sqr(rows.y - mean))
+            pm.Potential("moments", -0.5 * distance / unknown.sigma**2)
+        # What the density above lacks of σ^(−N), or of σ^(−ν).
+        counted = float(len(rows.y)) if on_rows else 0.0
+        pm.Potential("rows", (counted - rows.count) * pt.log(unknown.sigma))
+    parts = [_log_prior(problem, k, unknown, b) for k in range(len(problem.blocks))]
+    with model:
+        pm.Potential("prior", pt.sum(parts) if parts else pt.zeros(()))
+    read = _reader(problem, centre, factor, on_rows)
+    names = ("z", *unknown.names)
+    return Graph(model, names, _start(problem, model, guess), 0.9, read)
+
+
+def local_scales(problem: Problem) -> Graph:
+    """(scale, t) sampled with b integrated out, and σ² where it is conjugate."""
+    import pymc as pm
+    import pytensor.tensor as pt
+    from pytensor.tensor.linalg import cholesky, solve_triangular as solve
+
+    data = PseudoData.of(problem)
+    absolute = any(block.prior.unit == "y" for block in problem.blocks)
+    prior = problem.sigma_prior
+    gamma = None if prior is None or absolute else prior.inverse_gamma
+    names = []
+    with pm.Model() as model:
+        unknown = Unknowns.declare(problem, with_sigma=gamma is None)
+        sd = pt.zeros(problem.p)
+        for k, block in enumerate(problem.blocks):
+            assert isinstance(block.prior, ScaleMixture)
+            t = block.prior.local_node(f"local_{k}", len(block.columns))
+            unit = 1.0 / unknown.sigma if block.prior.unit == "y" else 1.0
+            part = unknown.scales[k] * block.relative * pt.sqrt(t) * unit
+            sd = pt.set_subtensor(sd[block.columns], part)
+        pm.Deterministic("sd", sd)
+        rows = data.x * sd
+        lower = cholesky(pt.eye(len(data.y)) + pt.dot(rows, rows.T))
+        w = solve(lower, pt.as_tensor(data.y), lower=True)
+        s = data.rss + pt.sum(pt.sqr(w))
+        half_log_det = pt.sum(pt.log(pt.diagonal(lower)))
+        if gamma is None:
+            fit = -data.nu * pt.log(unknown.sigma) - 0.5 * s / unknown.sigma**2
+        else:
+            fit = -(gamma[0] + 0.5 * data.nu) * pt.log(gamma[1] + 0.5 * s)
+        pm.Potential("marginal_likelihood", fit - half_log_det)
+    names = ["sd", *unknown.names]
+    start = _start(problem, model, _guess(problem))
+    return Graph(model, tuple(names), start, 0.95, _local_reader(problem, data, gamma))
+
+
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """Rows of a regression on θ; `rss` and `count` are what compression took out of them."""
+
+    x: Array
+    y: Array
+    weights: Array | None
+    rss: float
+    count: float
+
+    @classmethod
+    def of(cls, problem: Problem) -> _Rows:
+        """The rows as given: a column of ones, the Flat columns and the proper ones, centred."""
+        design = problem.design
+        assert design is not None
+        z = (design.X - problem.x_mean) / problem.x_sd
+        ones = np.ones((len(z), 1 if problem.intercept else 0))
+        x = np.hstack([ones, z[:, problem.flat], z[:, problem.proper]])
+        return cls(x, design.y, design.weights, 0.0, problem.n)
+
+    @classmethod
+    def compressed(cls, problem: Problem) -> _Rows:
+        """Pseudo-rows of the proper columns, put back where `loc` is not shifted out."""
+        data = PseudoData.of(problem)
+        y = data.y + data.x @ problem.projection.loc
+        return cls(data.x, y, None, data.rss, data.nu)
+
+    def whiten(self, precision: tuple[Array, Array, float]) -> tuple[Array, Array]:
+        """Mean and a square root of the covariance of θ, b under a normal prior."""
+        centre, inverse, sigma = precision
+        k, p = self.x.shape[1], len(centre)
+        weighted = self.x if self.weights is None else self.x * self.weights[:, None]
+        a = weighted.T @ self.x / sigma**2
+        right = weighted.T @ self.y / sigma**2
+        place = np.arange(k - p, k)
+        a[place, place] += inverse
+        right[place] += inverse * centre
+        scale = 1.0 / np.sqrt(np.diagonal(a))
+        unit = a * np.outer(scale, scale) + 1e-12 * np.eye(k)
+        lower = np.linalg.cholesky(unit)
+        factor = scale[:, None] * solve_triangular(lower, np.eye(k), lower=True).T
+        return factor @ (factor.T @ right), factor
+
+
+def _guess(problem: Problem) -> tuple[float, float]:
+    """Type-II log(scale ÷ σ) and log σ."""
+    return profile(PseudoData.of(problem), problem.sigma)
+
+
+def _prior_precision(
+    problem: Problem, log_ratio: float, log_sigma: float
+) -> tuple[Array, Array, float]:
+    """loc and 1/s² of each proper column at the type-II estimates, and σ there."""
+    sigma, scale = float(np.exp(log_sigma)), np.empty(problem.p)
+    for block in problem.blocks:
+        known = problem.effective_scale(block, sigma, block.scale or 1.0)
+        unknown = float(np.exp(log_ratio + log_sigma)) * block.relative
+        scale[block.columns] = known if block.scale is not None else unknown
+    return problem.projection.loc, scale**-2.0, sigma
+
+
+def _start(problem: Problem, model: Any, guess: tuple[float, float]) -> dict[str, Any]:
+    """Type-II values for the free variables behind σ and the scales."""
+    log_ratio, log_sigma = guess
+    targets = {"sigma": (problem.sigma_prior, log_sigma)}
+    for k, block in enumerate(problem.blocks):
+        shift = log_sigma if block.prior.unit == "y" else 0.0
+        targets[f"scale_{k}"] = (block.hyper, log_ratio + shift)
+    free = {variable.name for variable in model.free_RVs}
+    start: dict[str, Any] = {}
+    for name, (prior, value) in targets.items():
+        if prior is None or not np.isfinite(prior.log_density_of_log(value)):
+            continue
+        forms = {name: np.exp(value), f"log_{name}": value, f"{name}_squared": np.exp(2 * value)}
+        start |= {form: at for form, at in forms.items() if form in free}
+    return start
+
+
+def _log_prior(problem: Problem, k: int, unknown: Unknowns, b: Any) -> Any:
+    """Log density of a block's b, from its prior's own PyMC node in a model that is thrown away."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    block = problem.blocks[k]
+    effective = problem.effective_scale(block, unknown.sigma, unknown.scales[k])
+    with pm.Model():
+        node = block.prior.node("b", effective * np.ones(len(block.columns)), None)
+    return pt.sum(pm.logp(node, b[block.columns]))
+
+
+def _read_unknowns(problem: Problem, trace: Trace) -> tuple[Array, Array]:
+    """σ (S,) and the unknown scales (S, B) of one chain."""
+    unknown = [k for k, block in enumerate(problem.blocks) if block.hyper is not None]
+    size = len(next(iter(trace.values())))
+    scale = np.empty((size, len(unknown)))
+    for column, k in enumerate(unknown):
+        scale[:, column] = trace[f"scale_{k}"]
+    sigma = trace["sigma"] if "sigma" in trace else np.full(size, problem.sigma or np.nan)
+    return sigma, scale
+
+
+def _reader(
+    problem: Problem, centre: Array, factor: Array, on_rows: bool
+) -> Callable[[Trace, np.random.Generator], Trace]:
+    """Turn z into β and β₀ (rows), or into b (pseudo-rows)."""
+
+    def read(trace: Trace, rng: np.random.Generator) -> Trace:
+        theta = centre + trace["z"] @ factor.T
+        sigma, scale = _read_unknowns(problem, trace)
+        out = {"sigma": sigma, "scale": scale}
+        first = theta.shape[1] - problem.p
+        if not on_rows:
+            return out | {"b": theta[:, first:] - problem.projection.loc}
+        beta = np.empty((len(theta), len(problem.features)))
+        beta[:, problem.proper] = theta[:, first:]
+        beta[:, problem.flat] = theta[:, first - len(problem.flat) : first]
+        beta /= problem.x_sd
+        intercept = np.zeros(len(theta))
+        if problem.intercept:
+            intercept = theta[:, 0] - beta @ problem.x_mean
+        return out | {"beta": beta, "intercept": intercept}
+
+    return read
+
+
+def _local_reader(
+    problem: Problem, data: PseudoData, gamma: tuple[float, float] | None
+) -> Callable[[Trace, np.random.Generator], Trace]:
+    """Draw σ² and b from their exact conditionals given (scale, t)."""
+    from bayesreg.engines.conditional import Data
+
+    products = Data.of(data)
+    information = np.square(data.norms)
+
+    def read(trace: Trace, rng: np.random.Generator) -> Trace:
+        sigma, scale = _read_unknowns(problem, trace)
+        b = np.empty(trace["sd"].shape)
+        for i, sd in enumerate(trace["sd"]):
+            given = products.given(sd)
+            if gamma is not None:
+                shape, rate = gamma[0] + 0.5 * data.nu, gamma[1] + 0.5 * given.s
+                sigma[i] = np.sqrt(rate / rng.standard_gamma(shape))
+            b[i] = given.draw(float(sigma[i]), rng)
+        kappa = 1.0 / (1.0 + information * np.square(trace["sd"]))
+        return {"b": b, "sigma": sigma, "scale": scale, "kappa": kappa}
+
+    return read

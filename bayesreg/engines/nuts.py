@@ -1,0 +1,143 @@
+"""PyMC's NUTS: the reference with which every other engine must agree.
+
+The sampler is named explicitly, so that an installed nutpie does not change the draws. See
+:mod:`bayesreg.engines.graphs` for the models. Reference: Hoffman & Gelman (2014), "The No-U-Turn
+sampler", JMLR 15.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import multiprocessing
+import os
+import sys
+import threading
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayesreg.engines.chains import Collected, Output
+from bayesreg.engines.graphs import Graph, coefficients, local_scales
+from bayesreg.engines.kernel import External, Request
+from bayesreg.priors import Penalised, ScaleMixture
+
+if TYPE_CHECKING:
+    from bayesreg.model import Problem
+
+NAME = "nuts"
+ROWS = 5000  # up to here on rows, so that it shares no arithmetic with what it checks
+
+# PyMC's statistics that are kept, under ArviZ's names.
+_STATS = {
+    "diverging": "diverging",
+    "energy": "energy",
+    "tree_depth": "tree_depth",
+    "n_steps": "n_steps",
+    "mean_tree_accept": "acceptance_rate",
+    "step_size": "step_size",
+    "model_logp": "lp",
+    "reached_max_treedepth": "reached_max_treedepth",
+}
+
+
+def supports(problem: Problem) -> str | None:
+    """None where the engine applies, else the reason in words.
+
+    Parameters
+    ----------
+    problem : Problem
+        Any whose priors are penalties, or scale mixtures of normals.
+    """
+    if importlib.util.find_spec("pymc") is None:
+        return "it needs PyMC: python -m pip install 'pymc>=6.3'"
+    priors = [block.prior for block in problem.blocks]
+    if all(isinstance(prior, Penalised) for prior in priors):
+        return None
+    odd = [prior for prior in priors if not isinstance(prior, ScaleMixture)]
+    if odd:
+        return f"{type(odd[0]).__name__} beside a prior with a pole has no local scales to sample"
+    return None
+
+
+def graph(problem: Problem) -> Graph:
+    """The model that NUTS samples for this problem."""
+    if all(isinstance(block.prior, Penalised) for block in problem.blocks):
+        on_rows = problem.design is not None and len(problem.design.y) <= ROWS
+        return coefficients(problem, on_rows=on_rows or problem.p == 0)
+    return local_scales(problem)
+
+
+class Nuts(External):
+    """PyMC's own NUTS in PyMC's own processes."""
+
+    @property
+    def tune(self) -> int:
+        """1000, PyMC's default."""
+        return 1000
+
+    def sample(self, problem: Problem, request: Request) -> Collected:
+        """Build, sample, and read the draws back."""
+        built = graph(problem)
+        trace = _run(built, request)
+        kept: dict[int, Output] = {}
+        for chain in trace.posterior.chain.values:
+            one = {name: _values(trace.posterior, name, chain) for name in built.names}
+            rng = np.random.default_rng([request.seeds[int(chain)], 1])
+            out = built.read(one, rng)
+            for name, known in _STATS.items():
+                if name in trace.sample_stats:
+                    out[known] = _values(trace.sample_stats, name, chain)
+            kept[int(chain)] = out
+        shortest = min(len(out["sigma"]) for out in kept.values())
+        return Collected(kept, len(kept) == request.chains and shortest == request.draws)
+
+
+KERNEL = Nuts()
+
+
+def _values(dataset: Any, name: str, chain: int) -> Any:
+    return np.asarray(dataset[name].sel(chain=chain).values)
+
+
+def _run(built: Graph, request: Request) -> Any:
+    """Call ``pm.sample`` and leave warning filters and random state as they were."""
+    import pymc as pm
+
+    show = request.progress and sys.stderr is not None and sys.stderr.isatty()
+    with warnings.catch_warnings(), built.model:
+        # Forking beside BLAS's idle threads; and PyMC's remarks on runs too short to diagnose.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.simplefilter("ignore", FutureWarning)
+        try:
+            return pm.sample(
+                request.draws,
+                tune=request.tune,
+                chains=request.chains,
+                cores=_cores(request),
+                random_seed=np.random.default_rng(list(request.seeds)),
+                nuts_sampler="pymc",
+                nuts={"target_accept": built.target_accept},
+                initvals=built.start,
+                var_names=list(built.names),
+                progressbar=show,
+                quiet=not show,
+                compute_convergence_checks=False,
+            )
+        except ValueError as error:
+            # What PyMC says of an interruption during tuning.
+            if "Not enough samples" in str(error):
+                raise KeyboardInterrupt from error
+            raise
+
+
+def _cores(request: Request) -> int:
+    """Two processes where forking is safe, or as many as asked for."""
+    safe = (
+        threading.current_thread() is threading.main_thread()
+        and threading.active_count() == 1
+        and not multiprocessing.current_process().daemon
+    )
+    cores = os.process_cpu_count() if sys.version_info >= (3, 13) else os.cpu_count()
+    wanted = request.workers if request.workers is not None else min(2, cores or 1)
+    return min(wanted, request.chains) if safe or not sys.platform.startswith("linux") else 1

@@ -1,0 +1,224 @@
+"""Document: what a report says, before it is HTML, Markdown or JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from bayesreg.errors import BadArgument
+from bayesreg.plots.text import shortened
+from bayesreg.report import evidence, tables
+from bayesreg.report.figures import Figure, draw
+from bayesreg.report.methods import methods, objective
+from bayesreg.report.table import Column, Table
+
+if TYPE_CHECKING:
+    from bayesreg.results import Comparison
+
+TITLES = {
+    "verdict": "Verdict",
+    "priors": "Priors and penalties",
+    "coefficients": "Coefficients",
+    "forest": "Effects under each prior",
+    "densities": "Posterior densities",
+    "shrinkage": "Shrinkage",
+    "path": "Regularisation path",
+    "correspondence": "Prior and penalty agree",
+    "agreement": "Engines and PyMC agree",
+    "diagnostics": "Convergence",
+    "methods": "Methods",
+    "provenance": "Provenance",
+}
+SECTIONS = tuple(TITLES)
+
+
+@dataclass(frozen=True, eq=False)
+class Section:
+    """Paragraphs, then figures and tables."""
+
+    key: str
+    title: str
+    paragraphs: tuple[str, ...]
+    blocks: tuple[Table | Figure, ...]
+
+    @property
+    def tables(self) -> list[Table]:
+        """The blocks that are tables."""
+        return [block for block in self.blocks if isinstance(block, Table)]
+
+    @property
+    def figures(self) -> list[Figure]:
+        """The blocks that are figures."""
+        return [block for block in self.blocks if isinstance(block, Figure)]
+
+
+@dataclass(frozen=True, eq=False)
+class Document:
+    """A whole report; only `timing` differs between two reports of the same inputs."""
+
+    title: str
+    author: str | None
+    facts: tuple[tuple[str, str], ...]
+    warnings: tuple[str, ...]
+    sections: tuple[Section, ...]
+    timing: Table
+    generator: str
+    priors: tuple[str, ...]
+
+    @property
+    def tables(self) -> list[Table]:
+        """Every table, in order."""
+        return [table for section in self.sections for table in section.tables]
+
+    @property
+    def figures(self) -> list[Figure]:
+        """Every figure, in order."""
+        return [figure for section in self.sections for figure in section.figures]
+
+
+def check_sections(sections: Sequence[str] | None) -> tuple[str, ...]:
+    """The sections asked for, in that order; all unless given.
+
+    Raises
+    ------
+    BadArgument
+        If one is unknown, named twice, or none is given.
+    """
+    if sections is None:
+        return SECTIONS
+    chosen = (sections,) if isinstance(sections, str) else tuple(sections)
+    for key in chosen:
+        if key not in TITLES:
+            near = get_close_matches(str(key), SECTIONS, n=1)
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            raise BadArgument(
+                f"no section is called {shortened(repr(key), 60)}: {hint}There are "
+                f"{', '.join(SECTIONS)}"
+            )
+    if not chosen or len(set(chosen)) < len(chosen):
+        raise BadArgument("sections must name at least one section, and each at most once")
+    return chosen
+
+
+def compose(
+    comparison: Comparison,
+    *,
+    title: str | None,
+    author: str | None,
+    level: float,
+    sections: tuple[str, ...],
+    written: str,
+) -> Document:
+    """The document of a comparison.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        Anything with its fields.
+    title, author : str or None
+        Shown at the top; a title is made up unless given.
+    level : float
+        Probability of the intervals.
+    sections : tuple of str
+        Keys of `SECTIONS`.
+    written : str
+        When, for the timing block.
+
+    Returns
+    -------
+    Document
+    """
+    names = tuple(comparison.entries)
+    version = dict(comparison.provenance.get("versions", {})).get("bayesreg", "")
+    made_up = f"{shortened(comparison.dataset, 60)} under {len(names)} prior" + "s" * (
+        len(names) > 1
+    )
+    return Document(
+        title=made_up if title is None else str(title),
+        author=None if author is None else str(author),
+        facts=tuple(_facts(comparison)),
+        warnings=tuple(comparison.warnings),
+        sections=tuple(
+            s for s in _sections(comparison, level, sections) if s.paragraphs or s.blocks
+        ),
+        timing=_timing(comparison, written),
+        generator=f"bayesreg {version}".strip(),
+        priors=names,
+    )
+
+
+def _sections(comparison: Comparison, level: float, chosen: tuple[str, ...]) -> Iterator[Section]:
+    """The sections asked for; one that has nothing to say is empty."""
+    for key in chosen:
+        paragraphs, makers = _contents(comparison, key, level)
+        made = [make(comparison) for make in makers]
+        blocks = tuple(
+            b for b in made if b is not None and not (isinstance(b, Table) and not b.rows)
+        )
+        yield Section(key, TITLES[key], tuple(paragraphs), blocks)
+
+
+def _contents(
+    comparison: Comparison, key: str, level: float
+) -> tuple[list[str], list[Callable[[Comparison], Table | Figure | None]]]:
+    """Paragraphs and makers of blocks of one section."""
+    figure = partial(draw, key=key, level=level)
+    if key == "verdict":
+        rows = [tables.prediction] if len(comparison.table) else []
+        return list(comparison.verdict), [*rows, tables.held]
+    if key == "methods":
+        return [methods(comparison, level)], []
+    plans: dict[str, tuple[list[str], list[Any]]] = {
+        "priors": ([objective(comparison)], [tables.priors, figure]),
+        "coefficients": (
+            [],
+            [partial(tables.coefficients, level=level), partial(tables.unknowns, level=level)],
+        ),
+        "path": ([], [figure, tables.path] if comparison.path is not None else []),
+        "correspondence": ([], [evidence.certificates, evidence.correspondence]),
+        "agreement": ([], [evidence.agreement, figure, evidence.differences]),
+        "diagnostics": ([], [evidence.runs, evidence.chains]),
+        "provenance": ([], [_provenance, tables.columns_table]),
+    }
+    return plans.get(key, ([], [figure]))
+
+
+def _facts(comparison: Comparison) -> Iterator[tuple[str, str]]:
+    """What was compared, in a line."""
+    problem = next(iter(comparison.entries.values())).problem
+    yield "data", shortened(comparison.dataset, 60)
+    yield "rows", f"{problem.moments.rows}"
+    yield "columns", f"{len(problem.features)}"
+    if comparison.data is not None:
+        yield "response", shortened(comparison.data.y_name, 40)
+    yield "columns are", "standardised" if problem.standardize else "in original units"
+    yield "seed", f"{comparison.provenance.get('seed')}"
+
+
+def _provenance(comparison: Comparison) -> Table:
+    """Everything needed to run it again."""
+    rows = tuple(_flat(comparison.provenance))
+    columns = (Column("what", "what", "text"), Column("value", "value", "code"))
+    return Table("provenance", "To run it again", columns, rows)
+
+
+def _flat(mapping: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, str]]:
+    """Nested mappings as rows."""
+    for key, value in mapping.items():
+        name = f"{before}{key}".replace("_", " ")
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{name}: ")
+        elif isinstance(value, list | tuple):
+            yield name, ", ".join(map(str, value))
+        else:
+            yield name, str(value)
+
+
+def _timing(comparison: Comparison, written: str) -> Table:
+    """Wall times and the date: the one part that differs from run to run."""
+    rows = [(name, f"{seconds:.2f} s") for name, seconds in comparison.timing.items()]
+    columns = (Column("what", "what", "name"), Column("value", "value", "code"))
+    return Table("timing", "Timing", columns, (*rows, ("report written", written)))

@@ -1,0 +1,182 @@
+"""The tables that say why the numbers can be believed: certificates, routes, engines, chains."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayesreg.report.table import Column, Table
+
+if TYPE_CHECKING:
+    from bayesreg.results import Comparison
+
+PRIOR = Column("prior", "prior", "prior")
+SHOWN = 40
+
+
+def certificates(comparison: Comparison) -> Table:
+    """The certificate of each optimum."""
+    rows = []
+    for name, entry in comparison.entries.items():
+        if entry.fit is None:
+            continue
+        c = entry.fit.certificate
+        cells = (c.gap, c.gap_limit, c.kkt, c.kkt_limit, c.nats, bool(c.ok), c.why)
+        rows.append((name, entry.fit.solver, *cells))
+    columns = (
+        PRIOR,
+        Column("solver", "solver", "text"),
+        Column("gap", "duality gap", "small"),
+        Column("gap_limit", "limit", "small"),
+        Column("kkt", "KKT residual", "small"),
+        Column("kkt_limit", "limit", "small"),
+        Column("nats", "gap ÷ σ², nats", "small"),
+        Column("ok", "certificate", "flag"),
+        Column("why", "in words", "text"),
+    )
+    note = "No β has a log posterior, given σ and scale, that is higher by more than gap ÷ σ² nats."
+    return Table("certificates", "Certificates", columns, tuple(rows), note)
+
+
+def correspondence(comparison: Comparison) -> Table:
+    """Every route to each optimum, and how far it ends from the one reported."""
+    rows: list[tuple[Any, ...]] = []
+    for name, entry in comparison.entries.items():
+        if entry.fit is None:
+            continue
+        for route, row in entry.fit.correspondence.table.iterrows():
+            cells = (row["difference"], row["limit"], bool(row["ok"]), bool(row["reported"]))
+            rows.append((name, row["formulation"], str(route), *cells))
+    columns = (
+        PRIOR,
+        Column("formulation", "route", "text"),
+        Column("solver", "solver", "code"),
+        Column("difference", "largest relative difference", "small"),
+        Column("limit", "limit", "small"),
+        Column("ok", "within limit", "flag"),
+        Column("reported", "reported", "text"),
+    )
+    note = "‖Δβ‖∞ / ‖β‖∞ on columns of unit sd, against the optimum reported."
+    return Table("correspondence", "Routes to the optimum", columns, tuple(rows), note)
+
+
+def agreement(comparison: Comparison) -> Table:
+    """The verdict of each engine against PyMC."""
+    rows = []
+    for name, entry in comparison.entries.items():
+        found = entry.agreement
+        if found is not None:
+            cells = (len(found.table), found.max_z, found.limit, found.mean_z2, found.ok, found.why)
+            rows.append((name, entry.post.engine, *cells))
+    columns = (
+        PRIOR,
+        Column("engine", "engine", "code"),
+        Column("statistics", "statistics", "integer"),
+        Column("max_z", "largest |z|", "number"),
+        Column("limit", "limit", "number"),
+        Column("mean_z2", "mean z²", "number"),
+        Column("ok", "agreement", "flag"),
+        Column("why", "in words", "text"),
+    )
+    note = (
+        "z: difference of the two engines' means, sds and 5, 50, 95 % quantiles in units of their "
+        "Monte Carlo error; mean z² is about 1 when both sample the same posterior."
+    )
+    return Table("agreement", "Each engine against PyMC's NUTS", columns, tuple(rows), note)
+
+
+def differences(comparison: Comparison) -> Table:
+    """Every compared statistic, the largest |z| of each prior first."""
+    rows: list[tuple[Any, ...]] = []
+    for name, entry in comparison.entries.items():
+        if entry.agreement is None:
+            continue
+        table = entry.agreement.table
+        order = np.argsort(-np.abs(table["z"].to_numpy(float)), kind="stable")
+        cells = table.iloc[order][["unknown", "statistic", "a", "b", "mcse", "z"]]
+        rows += [(name, *row) for row in cells.itertuples(index=False)]
+    columns = (
+        PRIOR,
+        Column("unknown", "unknown", "name"),
+        Column("statistic", "statistic", "text"),
+        Column("a", "engine"),
+        Column("b", "PyMC"),
+        Column("mcse", "Monte Carlo error"),
+        Column("z", "z", "number"),
+    )
+    title = "All compared statistics"
+    return Table("differences", title, columns, tuple(rows), first=SHOWN, folded=True)
+
+
+def runs(comparison: Comparison) -> Table:
+    """One row per run: engine, length, worst diagnostics, verdict."""
+    columns = (
+        PRIOR,
+        Column("engine", "engine", "code"),
+        Column("chains", "chains", "integer"),
+        Column("draws", "draws each", "integer"),
+        Column("warmup", "warm-up", "integer"),
+        Column("rhat", "largest R̂", "number"),
+        Column("ess_bulk", "least bulk ESS", "integer"),
+        Column("ess_tail", "least tail ESS", "integer"),
+        Column("divergences", "divergences", "integer"),
+        Column("ok", "checks", "flag"),
+        Column("why", "in words", "text"),
+    )
+    rows = tuple(_run_row(name, post) for name, post in _runs(comparison))
+    note = "R̂ – : the draws are independent, so that there are no chains to compare."
+    return Table("diagnostics", "Convergence", columns, rows, note)
+
+
+def chains(comparison: Comparison) -> Table:
+    """Diagnostics of every unknown of every run."""
+    rows: list[tuple[Any, ...]] = []
+    wanted = ["mean", "sd", "mcse_mean", "ess_bulk", "ess_tail", "rhat"]
+    for name, post in _runs(comparison):
+        table = post.checks.table[wanted]
+        rows += [
+            (name, post.draws.engine, str(unknown), *values)
+            for unknown, *values in table.itertuples(name=None)
+        ]
+    columns = (
+        PRIOR,
+        Column("engine", "engine", "code"),
+        Column("unknown", "unknown", "name"),
+        Column("mean", "mean"),
+        Column("sd", "sd"),
+        Column("mcse_mean", "MCSE of the mean", "number"),
+        Column("ess_bulk", "bulk ESS", "integer"),
+        Column("ess_tail", "tail ESS", "integer"),
+        Column("rhat", "R̂", "number"),
+    )
+    title = "Every unknown"
+    return Table("unknown_diagnostics", title, columns, tuple(rows), first=SHOWN, folded=True)
+
+
+def _runs(comparison: Comparison) -> Iterator[tuple[str, Any]]:
+    """The posteriors: of each prior, then PyMC's where there is one."""
+    for name, entry in comparison.entries.items():
+        yield name, entry.post
+        if entry.nuts is not None:
+            yield name, entry.nuts
+
+
+def _run_row(name: str, post: Any) -> tuple[Any, ...]:
+    """Worst numbers of one run; NaN where all are."""
+    draws, checks = post.draws, post.checks
+    count, length = draws.sigma.shape
+    table = checks.table
+    worst = (
+        _or_none(table["rhat"].max()),
+        _or_none(table["ess_bulk"].min()),
+        _or_none(table["ess_tail"].min()),
+    )
+    verdict = (checks.divergences, bool(checks.ok), checks.why)
+    return (name, draws.engine, count, length, draws.warmup, *worst, *verdict)
+
+
+def _or_none(value: Any) -> float | None:
+    """The number, or None for NaN."""
+    return None if np.isnan(value) else float(value)

@@ -1,0 +1,146 @@
+"""The methods paragraph: what was done, in sentences ready to paste."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bayesreg.plots.text import shortened
+
+if TYPE_CHECKING:
+    from bayesreg.results import Comparison, Entry
+
+OBJECTIVE = (
+    "Every prior that is a penalty is stated in one convention: J = ½ Σ w(y − β₀ − x'β)² + λ₁‖b‖₁ + "
+    "½λ₂‖b‖², summed over rows, the intercept unpenalised; J/σ² is the negative log posterior of β "
+    "up to a constant. "
+)
+ENGINES = {
+    "exact": "exact sampling from the conjugate posterior",
+    "direct": "independent draws by quadrature over the scale in the eigenbasis of X'X",
+    "gibbs": "Gibbs sampling of the scale-mixture form",
+    "tilted": "independence sampling from a tilted normal",
+    "nuts": "the No-U-Turn sampler of PyMC",
+}
+
+
+def objective(comparison: Comparison) -> str:
+    """The convention that every λ refers to."""
+    problem = _first(comparison).problem
+    b = "b = sd(x)·β, the coefficients of standardised columns" if problem.standardize else "b = β"
+    return f"{OBJECTIVE}Here {b}."
+
+
+def methods(comparison: Comparison, level: float) -> str:
+    """One paragraph for the methods section of a paper, with versions."""
+    parts = [
+        _model(comparison),
+        _priors(comparison),
+        _optimum(comparison),
+        _posterior(comparison),
+        _verification(comparison),
+        _prediction(comparison, level),
+        _software(comparison),
+    ]
+    return " ".join(part for part in parts if part)
+
+
+def _first(comparison: Comparison) -> Entry:
+    return next(iter(comparison.entries.values()))
+
+
+def _model(comparison: Comparison) -> str:
+    """Response, rows, columns, weights, intercept."""
+    problem = _first(comparison).problem
+    y = "the response" if comparison.data is None else shortened(comparison.data.y_name, 60)
+    weighted = comparison.data is not None and comparison.data.weights is not None
+    columns = len(problem.features)
+    scaled = "standardised by their 1/N standard deviation" if problem.standardize else "as given"
+    intercept = "an intercept with a flat prior" if problem.intercept else "no intercept"
+    flat = f"; {len(problem.flat)} of them with a flat prior" if len(problem.flat) else ""
+    rows = f"{problem.moments.rows} rows" + (
+        f" with frequency weights (sum {problem.n:g})" if weighted else ""
+    )
+    return (
+        f"We fitted Bayesian linear regressions of {y} on {columns} column"
+        f"{'s' if columns != 1 else ''} ({rows} of {shortened(comparison.dataset, 60)}), columns "
+        f"{scaled}{flat}, with {intercept} and normal noise ({_noise(comparison)})."
+    )
+
+
+def _noise(comparison: Comparison) -> str:
+    """How σ was treated, by prior where that differs."""
+    said = list(dict.fromkeys(repr(e.model.likelihood) for e in comparison.entries.values()))
+    words = ["σ unknown, p(σ²) ∝ 1/σ²" if text == "Gaussian()" else text for text in said]
+    return "; ".join(words)
+
+
+def _priors(comparison: Comparison) -> str:
+    """The prior of each fit, with its unit."""
+    named = [f"{shortened(n, 40)}: {e.model.prior!r}" for n, e in comparison.entries.items()]
+    return f"The coefficients had these priors, scales in the unit named: {'; '.join(named)}."
+
+
+def _optimum(comparison: Comparison) -> str:
+    """How optima were found and certified."""
+    fits = [e.fit for e in comparison.entries.values() if e.fit is not None]
+    if not fits:
+        return ""
+    chosen = "; ".join(dict.fromkeys(fit.hyper for fit in fits))
+    solvers = ", ".join(dict.fromkeys(str(fit.solver).replace("_", " ") for fit in fits))
+    return (
+        f"Penalised optima (MAP) were computed by {solvers}, with hyperparameters set as follows: "
+        f"{chosen}. Each was certified by its duality gap and KKT residual and compared with "
+        "scipy.optimize in two formulations."
+    )
+
+
+def _posterior(comparison: Comparison) -> str:
+    """Engines, lengths, seed, and the criteria of convergence."""
+    runs: dict[str, Any] = {}
+    for entry in comparison.entries.values():
+        runs.setdefault(entry.post.engine, entry.post.draws)
+    words = []
+    for engine, draws in runs.items():
+        chains, length = draws.sigma.shape
+        warm = f" after {draws.warmup} warm-up iterations" if draws.warmup else ""
+        words.append(f"{ENGINES.get(engine, engine)} ({chains} × {length} draws{warm})")
+    seed = comparison.provenance.get("seed")
+    dependent = any(not draws.independent for draws in runs.values())
+    criteria = (
+        " Convergence of Markov chains was judged by rank-normalised R-hat (at most 1.01) and "
+        "effective sample size (at least 100 per chain; Vehtari et al., 2021)."
+        if dependent
+        else ""
+    )
+    return f"Posteriors were computed by {'; '.join(words)}; seed {seed}.{criteria}"
+
+
+def _verification(comparison: Comparison) -> str:
+    """The check against PyMC, if it was run."""
+    checked = [e for e in comparison.entries.values() if e.agreement is not None]
+    if not checked:
+        return ""
+    agreed = sum(e.agreement is not None and e.agreement.ok is True for e in checked)
+    return (
+        f"Each of {len(checked)} posteriors was sampled again with the No-U-Turn sampler of PyMC; "
+        f"means, standard deviations and 5, 50 and 95 % quantiles agreed within Monte Carlo error "
+        f"for {agreed} of {len(checked)}."
+    )
+
+
+def _prediction(comparison: Comparison, level: float) -> str:
+    """LOO and the kind of the intervals."""
+    intervals = f"Intervals are equal-tailed {100 * level:.6g} % credible intervals."
+    if not len(comparison.table):
+        return intervals
+    return (
+        "Priors were compared by leave-one-out expected log predictive density (Vehtari, Gelman and "
+        f"Gabry, 2017), and combined by stacking (Yao et al., 2018). {intervals}"
+    )
+
+
+def _software(comparison: Comparison) -> str:
+    """Versions."""
+    versions = dict(comparison.provenance.get("versions", {}))
+    said = ", ".join(f"{k} {v}" for k, v in versions.items() if v != "not installed")
+    return f"Software: {said}." if said else ""

@@ -1,0 +1,257 @@
+"""The tables of a report: from a comparison's fields to rows of values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayesreg.errors import NotSupported
+from bayesreg.plots.coefficients import columns_of, kind, size, standardised
+from bayesreg.report.table import Column, Table, decimals_for, from_frame
+
+if TYPE_CHECKING:
+    from bayesreg.results import Comparison, Entry
+
+FEATURES = 30  # shown before the rest is folded
+PRIOR = Column("prior", "prior", "prior")
+_PREDICTION = (
+    PRIOR,
+    Column("elpd", "elpd", "decimal"),
+    Column("elpd_diff", "behind the best", "decimal"),
+    Column("dse", "standard error", "decimal"),
+    Column("p_worse", "P(worse)", "probability"),
+    Column("p_eff", "effective parameters", "decimal"),
+    Column("weight", "stacking weight", "probability"),
+    Column("max_khat", "largest k̂", "number"),
+)
+_TARGETS = {"ridge": "sklearn.Ridge", "lasso": "sklearn.Lasso", "elastic net": "sklearn.ElasticNet"}
+
+
+def prediction(comparison: Comparison) -> Table:
+    """How well each prior predicts rows that it has not seen."""
+    frame = comparison.table.rename_axis("prior").reset_index()
+    frame = frame.drop(columns=["rank"], errors="ignore")
+    return from_frame(
+        frame,
+        "prediction",
+        "Predictive comparison",
+        _PREDICTION,
+        note="elpd: expected log predictive density by leave-one-out cross-validation, in nats, "
+        "higher is better. P(worse): normal approximation; differences below 4 nats are too small "
+        "to matter. Largest k̂ below 0.7: the estimate is reliable; – where it is exact.",
+    )
+
+
+def held(comparison: Comparison) -> Table:
+    """Which checks held, one row per prior."""
+    rows = []
+    for name, entry in comparison.entries.items():
+        fit, agreement = entry.fit, entry.agreement
+        rows.append(
+            (
+                name,
+                None if fit is None else bool(fit.certificate.ok),
+                None if fit is None else bool(fit.correspondence.ok),
+                bool(entry.post.checks.ok),
+                None if agreement is None or agreement.ok is None else bool(agreement.ok),
+            )
+        )
+    columns = (
+        PRIOR,
+        Column("certificate", "optimum certified", "flag"),
+        Column("routes", "routes agree", "flag"),
+        Column("draws", "draws converged", "flag"),
+        Column("pymc", "PyMC agrees", "flag"),
+    )
+    note = "not run: there is no MAP, or PyMC was not asked or gave no verdict."
+    return Table("checks", "Checks", columns, tuple(rows), note)
+
+
+def priors(comparison: Comparison) -> Table:
+    """Each prior, the penalty that it is, and how unknowns were settled."""
+    columns = (
+        PRIOR,
+        Column("distribution", "on each coefficient", "code"),
+        Column("noise", "noise", "code"),
+        Column("kind", "as a penalty", "text"),
+        Column("objective", "the MAP minimises", "code"),
+        Column("sigma", "σ", "number"),
+        Column("scale", "scale", "text"),
+        Column("hyper", "how they were chosen", "text"),
+        Column("elsewhere", "in scikit-learn", "code"),
+    )
+    rows = tuple(_prior_row(name, entry) for name, entry in comparison.entries.items())
+    return Table("priors", "Priors and the penalties they are", columns, rows, layout="cards")
+
+
+def coefficients(comparison: Comparison, level: float) -> Table:
+    """Every coefficient under every prior, the largest effects first."""
+    frame = comparison.coefficients(level)
+    features, sd = columns_of(comparison)
+    interval = kind(frame)
+    order = np.argsort(-size(standardised(frame, features, sd)), kind="stable")
+    names = list(comparison.entries)
+    parts = {name: frame.loc[name].reindex(features) for name in names}
+    columns = (
+        Column("feature", "column", "name"),
+        PRIOR,
+        Column("map", "MAP", "estimate"),
+        Column("zero", "MAP zero?", "zero"),
+        Column("mean", "mean", "estimate"),
+        Column("sd", "sd", "estimate"),
+        Column(f"{interval}_lb", f"{interval} from", "estimate"),
+        Column(f"{interval}_ub", "to", "estimate"),
+        Column("p_positive", "P(sign)", "sign"),
+        Column("kappa", "shrinkage κ", "probability"),
+    )
+    values = {n: [parts[n][c.key].tolist() for c in columns[2:]] for n in names}
+    rows, decimals = [], []
+    for j in order:
+        digits = decimals_for(values[name][3][j] for name in names)
+        for name in names:
+            cells = [_plain(column[j]) for column in values[name]]
+            rows.append((features[j], name, *cells))
+            decimals.append(digits)
+    return Table(
+        "coefficients",
+        "Coefficients, per unit of the original column",
+        columns,
+        tuple(rows),
+        f"Sorted by |mean| × sd of the column. {interval}: equal-tailed interval that holds "
+        f"{100 * level:.6g} % of the posterior. P(sign): probability of the likelier sign. "
+        "κ: 0 left to the data, 1 left to the prior. A MAP of exactly 0 says nothing about the "
+        "probability that the coefficient is 0, which is zero under every prior here.",
+        decimals=tuple(decimals),
+        group=len(names),
+        first=FEATURES * len(names),
+    )
+
+
+def unknowns(comparison: Comparison, level: float) -> Table:
+    """Intercept, noise and scales: the MAP's value and the posterior."""
+    tails = [(1 - level) / 2, (1 + level) / 2]
+    interval = kind(comparison.coefficients(level))
+    rows, decimals = [], []
+    for name, entry in comparison.entries.items():
+        for label, used, draws in _unknowns(entry):
+            low, high = np.quantile(draws, tails)
+            spread = float(np.std(draws, ddof=1)) if draws.size > 1 else 0.0
+            row = (name, label, used, float(np.mean(draws)), spread, float(low), float(high))
+            rows.append(row)
+            decimals.append(decimals_for([spread]))
+    columns = (
+        PRIOR,
+        Column("unknown", "unknown", "name"),
+        Column("map", "value at the MAP", "estimate"),
+        Column("mean", "mean", "estimate"),
+        Column("sd", "sd", "estimate"),
+        Column(f"{interval}_lb", f"{interval} from", "estimate"),
+        Column(f"{interval}_ub", "to", "estimate"),
+    )
+    note = "The intercept is at x = 0 of the original columns. A known quantity has sd 0."
+    title = "Intercept, noise and scales"
+    return Table("unknowns", title, columns, tuple(rows), note, tuple(decimals))
+
+
+def path(comparison: Comparison) -> Table:
+    """The path in numbers: λ, the scale it means, degrees of freedom, zeros."""
+    found = comparison.path
+    assert found is not None
+    zero = (found.beta.to_numpy() == 0).sum(axis=1)
+    rows = zip(
+        found.lam.tolist(), found.scale.tolist(), found.df.tolist(), zero.tolist(), strict=True
+    )
+    columns = (
+        Column("lam", "λ"),
+        Column("scale", "scale of the prior"),
+        Column("df", "degrees of freedom", "decimal"),
+        Column("zeros", "exact zeros", "integer"),
+    )
+    return Table("path", "The path in numbers", columns, tuple(rows), folded=True)
+
+
+def columns_table(comparison: Comparison) -> Table:
+    """The columns: mean, sd, and whether they are penalised."""
+    problem = next(iter(comparison.entries.values())).problem
+    features, sd = columns_of(comparison)
+    proper = {int(j) for j in problem.proper}
+    rows = tuple(
+        (name, float(problem.x_mean[j]), float(sd[j]), "penalised" if j in proper else "flat")
+        for j, name in enumerate(features)
+    )
+    columns = (
+        Column("column", "column", "name"),
+        Column("mean", "mean"),
+        Column("sd", "sd (1/N)"),
+        Column("role", "role", "text"),
+    )
+    return Table("columns", "The columns", columns, rows, folded=True)
+
+
+def _prior_row(name: str, entry: Entry) -> tuple[Any, ...]:
+    """One card: the prior, its penalty, and scikit-learn's arguments where there are such."""
+    fit = entry.fit
+    penalty = entry.problem.penalty if fit is None else fit.penalty
+    return (
+        name,
+        repr(entry.model.prior),
+        repr(entry.model.likelihood),
+        penalty.kind,
+        penalty.objective,
+        float(np.median(entry.post.draws.sigma)) if fit is None else fit.sigma,
+        _scale_in_words(entry),
+        "posterior medians" if fit is None else fit.hyper,
+        _elsewhere(penalty),
+    )
+
+
+def _scale_in_words(entry: Entry) -> str:
+    """The scale of each block in its declared unit."""
+    blocks = (entry.problem if entry.fit is None else entry.fit.problem).blocks
+    draws = entry.post.draws
+    medians = dict(
+        zip(draws.scale_labels, np.median(draws.scale, axis=(0, 1)).tolist(), strict=True)
+    )
+    words = []
+    for block in blocks:
+        value = medians[block.label] if block.scale is None else block.scale
+        unit = "σ" if block.prior.unit == "sigma" else "units of y per unit of b"
+        spread = " × relative" if np.ptp(block.relative) > 0 else ""
+        label = f"{block.label}: " if len(blocks) > 1 else ""
+        words.append(f"{label}{value:.4g}{spread} {unit}")
+    return "; ".join(words) or "none"
+
+
+def _elsewhere(penalty: Any) -> str | None:
+    """The same optimum in scikit-learn, or None."""
+    target = _TARGETS.get(penalty.kind)
+    if target is None:
+        return None
+    try:
+        found = penalty.to(target)
+    except NotSupported:
+        return None
+    arguments = ", ".join(f"{k}={v:.6g}" for k, v in found.items())
+    needs = f" after {found.needs}" if found.needs else ""
+    return f"{target.split('.')[1]}({arguments}){needs}"
+
+
+def _unknowns(entry: Entry) -> Iterator[tuple[str, float | None, Any]]:
+    """Name, value at the MAP, and draws of the intercept, σ and the scales."""
+    draws, fit = entry.post.draws, entry.fit
+    fixed = {} if fit is None else {b.label: b.scale for b in fit.problem.blocks}
+    if entry.problem.intercept:
+        yield "intercept", None if fit is None else float(fit.intercept), draws.intercept
+    yield "sigma", None if fit is None else fit.sigma, draws.sigma
+    for k, label in enumerate(draws.scale_labels):
+        name = "scale" if len(draws.scale_labels) == 1 else f"scale of {label}"
+        yield name, fixed.get(label), draws.scale[..., k]
+
+
+def _plain(value: Any) -> Any:
+    """Python's own number, truth value or None, for any writer."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and np.isnan(value) else value

@@ -1,0 +1,256 @@
+r"""The same optimum by two routes of `scipy.optimize`, which share no code with our own solvers.
+
+* `lbfgsb`, first order: L-BFGS-B on the smooth objective; with an ℓ₁ part on b = b⁺ − b⁻, b± ≥ 0.
+* `newton`, second order: trust-region Newton–CG for ridge; with an ℓ₁ part the dual, a least
+  distance problem, by Lawson & Hanson's NNLS: an active-set method on orthogonal factors.
+
+L-BFGS-B and Newton–CG stop where J is flat to rounding, at about √ε in b. So both are restarted from
+where they stopped, on J(b + d) − J(b) as a function of d and on a scale where that is of order one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.linalg import eigh
+from scipy.optimize import Bounds, minimize, nnls
+
+from bayesreg.solvers.base import Array, Solution, UnitData, unit_data
+
+if TYPE_CHECKING:
+    from bayesreg.model import Problem
+
+ROUNDS = 30
+ENOUGH = 1e-13  # relative change of u in a round
+Step = Callable[[Array, Array], tuple[Array, int]]  # (u, g) ↦ (u after a round, iterations)
+
+
+def lbfgsb(problem: Problem, *, start: Array | None = None) -> Solution:
+    """Minimise J by L-BFGS-B, restarted until that changes nothing.
+
+    Parameters
+    ----------
+    problem : Problem
+        With λ known.
+    start : ndarray (p,), optional
+        Where to start; zero by default.
+
+    Returns
+    -------
+    Solution
+        Exact zeros where a bound is active.
+
+    Raises
+    ------
+    NotSupported
+        If λ depends on an unknown.
+
+    References
+    ----------
+    Byrd, Lu, Nocedal & Zhu (1995), "A limited memory algorithm for bound constrained optimization",
+    SIAM J. Sci. Comput. 16(5); Schmidt, Fung & Rosales (2007), ECML, §2.2 (the split).
+
+    Examples
+    --------
+    >>> import bayesreg as br
+    >>> from bayesreg.solvers import scipy_optimize
+    >>> model = br.Model(prior=br.Laplace(1.0), likelihood=br.Gaussian(sigma=1.0))
+    >>> problem = model.condition([[1.0], [-1.0]], [3.0, -1.0])
+    >>> scipy_optimize.lbfgsb(problem).b.round(8)
+    array([1.5])
+    """
+    unit = unit_data(problem)
+    l1, l2 = unit.penalty(problem.l1, problem.l2)
+    u = np.zeros(len(unit.kept)) if start is None else unit.reduce(start)
+
+    def step(u: Array, g: Array) -> tuple[Array, int]:
+        return _split_step(unit, l1, l2, u, g)
+
+    u, rounds, iterations = _restart(unit, l1, l2, u, step)
+    form = "b = b⁺ − b⁻ with bounds" if np.any(l1) else "the smooth objective"
+    message = f"L-BFGS-B on {form}, {iterations} iterations in {rounds} round(s)"
+    return Solution(unit.restore(u), "lbfgsb", iterations, message)
+
+
+def newton(problem: Problem, *, start: Array | None = None) -> Solution:
+    r"""Minimise J by a second-order method.
+
+    Without λ₁ by trust-region Newton–CG on Hessian–vector products. With it by the dual,
+
+    .. math:: \min_\theta \tfrac12\|\theta - \bar y\|^2 \ \text{s.t.}\ |\bar x_j'\theta| \le \lambda_{1j},
+              \qquad \bar X = [X; \Lambda_2^{1/2}],\ \bar y = [y; 0],
+
+    a least distance problem, whose multipliers, found by NNLS, are b⁺ and b⁻.
+
+    Parameters
+    ----------
+    problem : Problem
+        With λ known.
+    start : ndarray (p,), optional
+        Where to start Newton–CG; NNLS has no use for it.
+
+    Returns
+    -------
+    Solution
+
+    Raises
+    ------
+    NotSupported
+        If λ depends on an unknown.
+
+    References
+    ----------
+    Lawson & Hanson (1974), "Solving Least Squares Problems", ch. 23, algorithms NNLS and LDP;
+    Osborne, Presnell & Turlach (2000), "On the LASSO and its dual", JCGS 9(2); Nocedal & Wright
+    (2006), "Numerical Optimization", §7.1 (Newton–CG).
+
+    Examples
+    --------
+    >>> import bayesreg as br
+    >>> from bayesreg.solvers import scipy_optimize
+    >>> model = br.Model(prior=br.Laplace(1.0), likelihood=br.Gaussian(sigma=1.0))
+    >>> problem = model.condition([[1.0], [-1.0]], [3.0, -1.0])
+    >>> scipy_optimize.newton(problem).b.round(8)
+    array([1.5])
+    """
+    unit = unit_data(problem)
+    l1, l2 = unit.penalty(problem.l1, problem.l2)
+    if np.any(l1):
+        u = _least_distance(unit, l1, l2)
+        return Solution(unit.restore(u), "newton", 1, "NNLS on the dual, a least distance problem")
+    u = np.zeros(len(unit.kept)) if start is None else unit.reduce(start)
+
+    def step(u: Array, g: Array) -> tuple[Array, int]:
+        return _newton_step(unit, l2, u, g)
+
+    u, rounds, iterations = _restart(unit, l1, l2, u, step)
+    message = f"trust-region Newton–CG, {iterations} iterations in {rounds} round(s)"
+    return Solution(unit.restore(u), "newton", iterations, message)
+
+
+def _restart(
+    unit: UnitData, l1: Array, l2: Array, u: Array, step: Step
+) -> tuple[Array, int, int]:
+    """Repeat `step` from the accurate gradient of where it arrived."""
+    total = 0
+    for rounds in range(1, ROUNDS + 1):
+        g = unit.fine_gradient(u, l2)
+        new, iterations = step(u, g)
+        total += iterations
+        change = float(np.max(np.abs(new - u), initial=0.0))
+        u = new
+        if change <= ENOUGH * float(np.max(np.abs(u), initial=0.0)):
+            break
+    return u, rounds, total
+
+
+def _curvature(unit: UnitData, l2: Array, d: Array) -> Array:
+    """(X'X + Λ₂)d."""
+    if unit.wide and unit.X is not None:
+        return unit.X.T @ (unit.X @ d) + l2 * d
+    return unit.gram @ d + l2 * d
+
+
+def _violation(g: Array, l1: Array, u: Array) -> Array:
+    """Distance of 0 from the subdifferential, per coordinate."""
+    return np.where(u != 0.0, np.abs(g - l1 * np.sign(u)), np.maximum(np.abs(g) - l1, 0.0))
+
+
+def _split_step(
+    unit: UnitData, l1: Array, l2: Array, u: Array, g: Array
+) -> tuple[Array, int]:
+    """One run of L-BFGS-B on d = d⁺ − d⁻, u± + d± ≥ 0; columns without λ₁ are not split."""
+    scale = 1.0 / np.sqrt(1.0 + l2)
+    size = float(np.max(_violation(g, l1, u) * scale, initial=0.0))
+    if size == 0.0:
+        return u, 0
+    split = np.flatnonzero(l1 > 0.0)
+    slope, kink, factor = -g * scale / size, (l1 * scale / size)[split], scale * size
+    q = len(u)
+
+    def value(z: Array) -> tuple[float, Array]:
+        d = z[:q].copy()
+        d[split] -= z[q:]
+        image = scale * _curvature(unit, l2, scale * d)
+        gradient = slope + image
+        both = z[split] + z[q:]
+        total = float(d @ (slope + 0.5 * image) + kink @ both)
+        return total, np.concatenate([_add(gradient, split, kink), kink - gradient[split]])
+
+    low = np.full(q + len(split), -np.inf)
+    low[split] = -np.maximum(u[split], 0.0) / factor[split]
+    low[q:] = -np.maximum(-u[split], 0.0) / factor[split]
+    found = minimize(
+        value,
+        np.zeros(len(low)),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=Bounds(low, np.full(len(low), np.inf)),
+        options={"maxcor": 30, "ftol": 0.0, "gtol": 1e-9, "maxiter": 5000, "maxfun": 10000},
+    )
+    z = found.x
+    up, down = np.maximum(u, 0.0), np.maximum(-u, 0.0)
+    up = np.where(z[:q] == low[:q], 0.0, up + factor * z[:q])
+    part = z[q:]
+    down[split] = np.where(part == low[q:], 0.0, down[split] + factor[split] * part)
+    return up - down, int(found.nit)
+
+
+def _add(gradient: Array, split: Array, kink: Array) -> Array:
+    """The gradient with λ₁ added on the split columns."""
+    out = gradient.copy()
+    out[split] += kink
+    return out
+
+
+def _newton_step(unit: UnitData, l2: Array, u: Array, g: Array) -> tuple[Array, int]:
+    """One run of trust-region Newton–CG on unit-diagonal curvature and a gradient of size one."""
+    scale = 1.0 / np.sqrt(1.0 + l2)
+    size = float(np.max(np.abs(g) * scale, initial=0.0))
+    if size == 0.0:
+        return u, 0
+    slope = -g * scale / size
+
+    def curvature(d: Array) -> Array:
+        return scale * _curvature(unit, l2, scale * d)
+
+    found = minimize(
+        lambda d: float(d @ (slope + 0.5 * curvature(d))),
+        np.zeros_like(u),
+        jac=lambda d: slope + curvature(d),
+        hessp=lambda d, v: curvature(v),
+        method="trust-ncg",
+        options={"gtol": 1e-9, "maxiter": 2000, "initial_trust_radius": 1e3, "max_trust_radius": 1e12},
+    )
+    return u + scale * size * found.x, int(found.nit)
+
+
+def _least_distance(unit: UnitData, l1: Array, l2: Array) -> Array:
+    """The lasso by its dual: NNLS on [−X̄ X̄; (c − λ₁)' (−c − λ₁)'] against the last unit vector."""
+    if unit.y_square == 0.0:
+        return np.zeros_like(l1)
+    top, y = _rows(unit)
+    ridge = np.flatnonzero(l2 > 0.0)
+    bottom = np.zeros((len(ridge), len(l2)))
+    bottom[np.arange(len(ridge)), ridge] = np.sqrt(l2[ridge])
+    X = np.vstack([top, bottom])
+    xy = top.T @ y
+    last = np.concatenate([xy - l1, -xy - l1])
+    matrix = np.vstack([np.hstack([-X, X]), last])
+    target = np.zeros(len(matrix))
+    target[-1] = 1.0
+    w, _ = nnls(matrix, target, maxiter=50 * matrix.shape[1])
+    q = len(l1)
+    return (w[:q] - w[q:]) / (1.0 - float(last @ w))
+
+
+def _rows(unit: UnitData) -> tuple[Array, Array]:
+    """Rows with the cross-products of the unit-norm data: the root, or one by eigenvalues."""
+    if unit.X is not None and unit.y is not None:
+        return unit.X, unit.y
+    whole = np.block([[unit.gram, unit.xy[:, None]], [unit.xy, unit.y_square]])
+    values, basis = eigh(whole)
+    rows = np.sqrt(np.maximum(values, 0.0))[:, None] * basis.T
+    return rows[:, :-1], rows[:, -1]
