@@ -136,9 +136,7 @@ def verified(result: Comparison) -> Comparison:
     for name, entry in result.entries.items():
         started = time.perf_counter()
         nuts = sample(entry.problem, engine="nuts", seed=entry.post.draws.seed)
-        entries[name] = dataclasses.replace(
-            entry, nuts=nuts, agreement=agreement(entry.post, nuts)
-        )
+        entries[name] = dataclasses.replace(entry, nuts=nuts, agreement=agreement(entry.post, nuts))
         timing[f"{name}, PyMC"] = time.perf_counter() - started
     where = _describe(
         result.data or next(iter(entries.values())).problem.moments,
@@ -238,10 +236,10 @@ def _entry(
 def _path(entries: Mapping[str, Entry]) -> Path | None:
     """The path of the first prior with a kink, else of the first penalised one, at its σ̂."""
     fits = [e.fit for e in entries.values() if e.fit is not None and len(e.fit.problem.blocks) == 1]
-    kinked = [f for f in fits if not isinstance(f.problem.blocks[0].prior, Normal)]
-    chosen = (kinked or fits or [None])[0]
-    if chosen is None:
+    if not fits:
         return None
+    kinked = [f for f in fits if not isinstance(f.problem.blocks[0].prior, Normal)]
+    chosen = (kinked or fits)[0]
     known = chosen.problem
     if known.sigma is None:
         known = known.at(sigma=chosen.sigma)
@@ -301,7 +299,7 @@ def fingerprint(source: Design | Moments) -> str:
 
 
 class _CallableRoom(ModuleType):
-    """This module, callable: importing it must not hide the verb ``bayesreg.compare``."""
+    """A callable module: importing it must not hide the verb ``bayesreg.compare``."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Comparison:
         return compare(*args, **kwargs)

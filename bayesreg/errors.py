@@ -7,6 +7,10 @@ class BadData(ValueError):
     """The data cannot be used as they are; the message names the column or the row."""
 
 
+class PerfectFit(BadData):
+    """Zero residual variance where σ is unknown: no posterior exists; the message has the cure."""
+
+
 class BadArgument(ValueError):
     """An argument has a value that means nothing here; the message names it and what is allowed."""
 

@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from bayesreg.data.design import Design
-from bayesreg.errors import BadArgument, BayesregWarning
+from bayesreg.errors import BadArgument, BayesregWarning, PerfectFit
 from bayesreg.fit import fit_map, sample
 from bayesreg.likelihoods import Gaussian
 from bayesreg.model import Model, Problem
@@ -53,11 +53,11 @@ class _PriorRegressor(RegressorMixin, BaseEstimator):
                 raise BadArgument("prior__… sets a field of a single prior, and this is a mapping")
             unknown = set(nested) - {f.name for f in dataclasses.fields(prior)}  # type: ignore[arg-type]
             if unknown:
-                raise BadArgument(f"{type(prior).__name__} has no parameter {sorted(unknown)[0]!r}")
+                raise BadArgument(f"{type(prior).__name__} has no parameter {min(unknown)!r}")
             if "scale" in nested and "unit" not in nested:
                 # The unit follows from what the new scale is, as in a fresh prior, unless it was
                 # declared: a prior whose unit is not the one its scale implies was declared so.
-                implied = type(prior)(prior.scale).unit if prior.scale is not None else None
+                implied = "sigma" if prior.hyper is not None else "y"
                 nested["unit"] = None if prior.unit == implied else prior.unit
             self.prior = dataclasses.replace(prior, **nested)  # type: ignore[type-var]
         return self
@@ -71,7 +71,7 @@ class _PriorRegressor(RegressorMixin, BaseEstimator):
             sample_weight = _check_sample_weight(
                 sample_weight, X, dtype=np.float64, ensure_non_negative=True
             )
-        model = Model(Normal() if self.prior is None else self.prior, Gaussian(self.sigma))
+        prior = Normal() if self.prior is None else self.prior
         names = getattr(self, "feature_names_in_", None)
         with warnings.catch_warnings():
             # scikit-learn normalises weights freely; N = Σw is this package's own convention.
@@ -79,9 +79,21 @@ class _PriorRegressor(RegressorMixin, BaseEstimator):
             design = Design.of(X, y, sample_weight)
             if names is not None:
                 design = dataclasses.replace(design, names=tuple(map(str, names)))
-            return model.condition(
-                design, standardize=bool(self.standardize), intercept=bool(self.fit_intercept)
+        options = {
+            "standardize": bool(self.standardize),
+            "intercept": bool(self.fit_intercept),
+        }
+        try:
+            return Model(prior, Gaussian(self.sigma)).condition(design, **options)
+        except PerfectFit:
+            # A model refuses this; scikit-learn's users expect a fit, and its limit σ → 0 is one.
+            rounding = float(1e-8 * np.std(y)) or 1.0
+            warnings.warn(
+                f"y is fitted without residual: σ was held at {rounding:.2g} (rounding); pass sigma=",
+                BayesregWarning,
+                stacklevel=3,
             )
+            return Model(prior, Gaussian(rounding)).condition(design, **options)
 
     def _rows(self, X: Any) -> Array:
         check_is_fitted(self)
@@ -153,7 +165,7 @@ class MapRegressor(_PriorRegressor):
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit to X (n, P) and y (n,), rows counted by `sample_weight` (frequencies)."""
         problem = self._condition(X, y, sample_weight)
-        self.result_ = fit_map(problem, hyper=self.hyper, seed=_seed(self.random_state, 0))
+        self.result_ = fit_map(problem, hyper=self.hyper, seed=_seed(self.random_state) or 0)
         self.coef_ = self.result_.beta.to_numpy()
         self.intercept_ = self.result_.intercept
         self.sigma_ = self.result_.sigma
@@ -243,7 +255,7 @@ class BayesRegressor(_PriorRegressor):
             draws=self.draws,
             chains=self.chains,
             engine=self.engine,
-            seed=_seed(self.random_state, None),
+            seed=_seed(self.random_state),
         )
         self.coef_ = self.result_.beta.to_numpy()
         self.intercept_ = self.result_.intercept
@@ -261,10 +273,10 @@ class BayesRegressor(_PriorRegressor):
         return mean_and_sd(self.result_.draws, rows, return_std=True)
 
 
-def _seed(random_state: Any, default: int | None) -> int | None:
+def _seed(random_state: Any) -> int | None:
     """An integer seed of scikit-learn's random_state."""
     if random_state is None:
-        return default
+        return None
     if isinstance(random_state, int | np.integer):
         return int(random_state)
     return int(random_state.randint(np.iinfo(np.int32).max))

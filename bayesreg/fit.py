@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesreg.errors import BadArgument, BadData, BayesregWarning, NotConverged, NotSupported
+from bayesreg.errors import BadArgument, NotConverged, NotSupported, PerfectFit
 from bayesreg.joint_mode import joint_mode, residual_sum
 from bayesreg.model import Problem
 from bayesreg.priors import Normal, Penalised
@@ -212,9 +211,7 @@ def sample(
         if reason is not None:
             better, _ = default_engine(problem)
             raise NotSupported(f"engine {name!r} cannot serve: {reason}; use engine={better!r}")
-    result = base.run(
-        _engine(name), problem, draws=draws, chains=chains, tune=tune, seed=seed
-    )
+    result = base.run(_engine(name), problem, draws=draws, chains=chains, tune=tune, seed=seed)
     return Posterior(result, why, problem.warnings)
 
 
@@ -291,10 +288,12 @@ def _settle(problem: Problem, hyper: Any, seed: int) -> tuple[Problem, float, st
     name = default_hyper(problem) if hyper is None else hyper
     if name not in HYPER:
         raise BadArgument(f"hyper must be one of {', '.join(HYPER)} or a Posterior, not {hyper!r}")
-    return {"evidence": _by_evidence, "cv": _by_cv, "joint": _by_joint}[name](problem, seed)
+    if name == "cv":
+        return _by_cv(problem, seed)
+    return {"evidence": _by_evidence, "joint": _by_joint}[name](problem)
 
 
-def _by_evidence(problem: Problem, seed: int) -> tuple[Problem, float, str]:
+def _by_evidence(problem: Problem) -> tuple[Problem, float, str]:
     """Maximise p(y | σ, scale), exact for Normal priors."""
     from bayesreg.criteria import maximise_evidence
 
@@ -308,13 +307,19 @@ def _by_evidence(problem: Problem, seed: int) -> tuple[Problem, float, str]:
     how = f"{' and '.join(unknown if problem.unknown_scales else unknown[:1])} at maximal evidence"
     if best.at_zero:
         # The limit scale → 0: every coefficient is 0; the smallest representable ridge says so.
-        return _at_zero(problem, best.sigma), best.sigma, (
-            f"{how}: the maximum is at scale = 0, so β = 0 (the data prefer no effects at all)"
+        return (
+            _at_zero(problem, best.sigma),
+            best.sigma,
+            (f"{how}: the maximum is at scale = 0, so β = 0 (the data prefer no effects at all)"),
         )
-    return problem.at(
-        sigma=best.sigma if problem.sigma is None else None,
-        scale=best.scale if problem.unknown_scales else None,
-    ), best.sigma, how
+    return (
+        problem.at(
+            sigma=best.sigma if problem.sigma is None else None,
+            scale=best.scale if problem.unknown_scales else None,
+        ),
+        best.sigma,
+        how,
+    )
 
 
 def _at_zero(problem: Problem, sigma: float) -> Problem:
@@ -324,7 +329,7 @@ def _at_zero(problem: Problem, sigma: float) -> Problem:
 
 
 def _by_cv(problem: Problem, seed: int) -> tuple[Problem, float, str]:
-    """Choose λ by 10-fold cross-validation; σ̂² = RSS/(N − 1 − df); the scale follows in its unit."""
+    """Choose λ by 10-fold cross-validation; σ̂² = RSS/(N − 1 − df); the scale follows from λ."""
     from bayesreg.paths import default_lams, scale_for, solve_path
 
     if len(problem.blocks) != 1:
@@ -351,7 +356,7 @@ def _by_cv(problem: Problem, seed: int) -> tuple[Problem, float, str]:
     return fixed, sigma, "λ by 10-fold cross-validation (minimum), σ̂² = RSS/(N − 1 − df)"
 
 
-def _by_joint(problem: Problem, seed: int) -> tuple[Problem, float, str]:
+def _by_joint(problem: Problem) -> tuple[Problem, float, str]:
     """The mode over (β, log σ); a joint mode over the scale is degenerate and refused."""
     if problem.unknown_scales:
         raise NotSupported(
@@ -431,18 +436,14 @@ def _need_problem(problem: Any) -> None:
 
 
 def _refuse_perfect_fit(problem: Problem) -> None:
-    """Least squares alone needs no σ; a posterior over an unknown σ does not exist on a perfect fit."""
+    """Least squares needs no σ; a posterior over an unknown σ does not exist on a perfect fit."""
     prior = problem.sigma_prior
     if prior is None or prior.proper or problem.p:
         return
     total = problem.moments.cross[-1, -1]
     if problem.yy <= 1e-26 * total:
-        raise BadData(
+        raise PerfectFit(
             "zero residual variance: the Flat columns fit y perfectly, so under "
             f"{prior!r} no posterior exists; fix σ, or give it a proper prior"
         )
 
-
-def warn(text: str) -> None:
-    """Emit a BayesregWarning at the caller of a verb."""
-    warnings.warn(text, BayesregWarning, stacklevel=3)

@@ -73,7 +73,8 @@ def _profile(problem: Problem, t: float, b: Array) -> tuple[float, float]:
     fixed = problem.at(sigma=sigma)
     rss = residual_sum(problem, b)
     l1, l2 = fixed.l1, fixed.l2
-    assert l1 is not None and l2 is not None
+    assert l1 is not None
+    assert l2 is not None
     first, second = l1 * np.abs(b) / sigma**2, 0.5 * l2 * b * b / sigma**2
     scaled = np.zeros(problem.p, dtype=bool)
     for block in problem.blocks:

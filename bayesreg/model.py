@@ -352,8 +352,8 @@ class Problem:
         return dataclasses.replace(self, **changes)
 
     def effective_scale(self, block: Block, sigma: Any, scale: Any = None) -> Any:
-        """Scale of each b_j of a block: declared scale times `relative`, times σ in unit "sigma"."""
-        s = block.scale if scale is None else scale
+        """Scale of each b_j of a block: declared × `relative`, × σ in unit "sigma"."""
+        s: Any = block.scale if scale is None else scale
         return s * block.relative * (sigma if block.prior.unit == "sigma" else 1.0)
 
     def restore(self, b: Array) -> tuple[Array, Array]:

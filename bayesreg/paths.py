@@ -32,7 +32,7 @@ def trace(problem: Problem, lams: Any = None, n: int = 100) -> Path:
     """
     block = one_block(problem)
     if lams is None:
-        if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
+        if isinstance(n, bool) or n != int(n) or n < 1:
             raise BadArgument(f"n must be a positive integer, not {n!r}")
         grid = default_lams(problem, int(n))
     else:
@@ -98,7 +98,7 @@ def scale_for(problem: Problem, lam: float, sigma: float) -> float:
 
 
 def reference_sigma(problem: Problem) -> float:
-    """The known σ; where it is unknown, 1 if λ alone fixes the penalty, else σ at the ridge evidence.
+    """The known σ; if unknown, 1 where λ alone fixes the penalty, else σ at the ridge evidence.
 
     Only the elastic net's ratio of λ₂ to λ₁² depends on σ.
     """

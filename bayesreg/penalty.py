@@ -98,12 +98,12 @@ class Penalty:
 
     @property
     def l1(self) -> Any:
-        """λ₁: a number, or one per penalised column; NotSupported while it depends on an unknown."""
+        """λ₁: a number, or one per penalised column; NotSupported while something is unknown."""
         return self._simplify(self._vector("l1"))
 
     @property
     def l2(self) -> Any:
-        """λ₂: a number, or one per penalised column; NotSupported while it depends on an unknown."""
+        """λ₂: a number, or one per penalised column; NotSupported while something is unknown."""
         return self._simplify(self._vector("l2"))
 
     @property
@@ -232,8 +232,10 @@ class Penalty:
 
     @staticmethod
     def _simplify(values: Array) -> Any:
-        return float(values[0]) if len(values) and np.all(values == values[0]) else (
-            values if len(values) else 0.0
+        return (
+            float(values[0])
+            if len(values) and np.all(values == values[0])
+            else (values if len(values) else 0.0)
         )
 
     def _terms(self, block: Block, letter: str, tag: str) -> list[str]:
@@ -316,10 +318,14 @@ def _uniform(penalty: Penalty, target: str, *, l1: bool, l2: bool) -> tuple[floa
                 "each column by its relative scale first"
             )
         if value and not allowed:
-            better = "sklearn.ElasticNet" if all(np.any(v) for v in values) else (
-                "sklearn.Lasso" if symbol == "λ₁" else "sklearn.Ridge"
+            better = (
+                "sklearn.ElasticNet"
+                if all(np.any(v) for v in values)
+                else ("sklearn.Lasso" if symbol == "λ₁" else "sklearn.Ridge")
             )
-            raise NotSupported(f"{target} has no {symbol}, and here it is {value:.6g}: use {better}")
+            raise NotSupported(
+                f"{target} has no {symbol}, and here it is {value:.6g}: use {better}"
+            )
     return float(values[0]), float(values[1])
 
 
@@ -337,9 +343,7 @@ def _elastic_net(penalty: Penalty) -> tuple[dict[str, Any], str]:
     l1, l2 = _uniform(penalty, "sklearn.ElasticNet", l1=True, l2=True)
     total = l1 + l2
     arguments = {"alpha": total / penalty.n, "l1_ratio": l1 / total if total else 0.5}
-    return arguments, (
-        "‖y − β₀ − Xβ‖²/(2N) + alpha·l1_ratio·‖β‖₁ + ½·alpha·(1 − l1_ratio)·‖β‖²"
-    )
+    return arguments, ("‖y − β₀ − Xβ‖²/(2N) + alpha·l1_ratio·‖β‖₁ + ½·alpha·(1 − l1_ratio)·‖β‖²")
 
 
 CONVERSIONS: dict[str, Callable[[Penalty], tuple[dict[str, Any], str]]] = {

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesreg.errors import BadArgument, BadData
+from bayesreg.errors import BadArgument, BadData, PerfectFit
 from bayesreg.penalty import Block
 from bayesreg.priors import Flat, HalfCauchy, Prior
 from bayesreg.priors.base import positive
@@ -109,7 +109,7 @@ def _block(label: str, prior: Prior, columns: list[int], n: float) -> Block:
 
 
 def _settle_expected(prior: Prior, p: int, n: float) -> Prior:
-    """Turn ``expected_nonzero=m`` into HalfCauchy(m/((p − m)√N)) (Piironen & Vehtari 2017, eq. 3.12)."""
+    """``expected_nonzero=m`` is HalfCauchy(m/((p − m)√N)) (Piironen & Vehtari 2017, eq. 3.12)."""
     m = getattr(prior, "expected_nonzero", None)
     if m is None:
         return prior
@@ -149,13 +149,13 @@ def refuse_improper(problem: Problem) -> None:
     if not inside:
         return
     if any(block.prior.unit == "y" for block in problem.blocks):
-        raise BadData(
+        raise PerfectFit(
             "zero residual variance: y lies in the span of X (p >= n - 1, or a noiseless y), so "
             f"under {prior!r} the posterior does not exist for a prior in unit 'y'; "
             "use unit='sigma', or a proper prior for σ such as Gaussian(HalfNormal(s))"
         )
     if problem.unknown_scales and problem.projection.rank < problem.nu:
-        raise BadData(
+        raise PerfectFit(
             "zero residual variance: y lies in the span of X and X does not fill the row space, so "
             f"under {prior!r} the posterior of the scale does not exist; fix the scale, or give σ "
             "a proper prior such as Gaussian(HalfNormal(s))"
@@ -194,7 +194,7 @@ def _refuse_no_variation(problem: Problem) -> None:
     about = centred if problem.intercept else total
     left = about if problem.p == 0 else problem.yy
     if left <= ROUNDING**2 * (about if problem.p else total) or left == 0.0:
-        raise BadData(
+        raise PerfectFit(
             "zero residual variance: y does not vary about its intercept and Flat columns, so "
             f"under {problem.sigma_prior!r} no posterior exists; fix σ or give it a proper prior "
             "such as Gaussian(HalfNormal(s))"
@@ -217,8 +217,8 @@ def concerns(problem: Problem) -> Iterator[str]:
     improper = problem.sigma_prior is not None and not problem.sigma_prior.proper
     if improper and problem.projection.rank >= problem.nu and _free_sigma_scale(problem):
         yield (
-            f"p = {problem.p} columns reach ν = {problem.nu:g}: under {problem.sigma_prior!r} and a "
-            "hyperprior in units of σ the posterior is proper but interpolates y (σ far too "
+            f"p = {problem.p} columns reach ν = {problem.nu:g}: under {problem.sigma_prior!r} and "
+            "a hyperprior in units of σ the posterior is proper but interpolates y (σ far too "
             "small). Two cures: expected_nonzero=m on the prior, or a proper prior for σ such as "
             "Gaussian(HalfNormal(s))"
         )

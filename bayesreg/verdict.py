@@ -1,4 +1,4 @@
-"""The verdict of a comparison, in plain sentences: which predicts better, what shrank, what held."""
+"""A comparison's verdict in plain sentences: which predicts better, what shrank, what held."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def _shrinkage(entry: Entry) -> str:
             said += f" (most shrunk: {_short(names[worst])}; least: {_short(names[least])})"
     if entry.fit is None:
         return f"{entry.name} {said}; it has no MAP, because its density is unbounded at 0."
-    zero = [_short(f) for f, v in entry.fit.beta.items() if v == 0]
+    zero = [_short(str(f)) for f, v in entry.fit.beta.items() if v == 0]
     optimum = (
         f"its MAP sets {len(zero)} of {len(entry.fit.beta)} coefficients exactly to zero"
         + (f" ({', '.join(zero[:6])}{'…' if len(zero) > 6 else ''})" if zero else "")

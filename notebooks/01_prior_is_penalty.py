@@ -95,9 +95,15 @@ path = br.path(problem)
 figure = Figure(figsize=(11, 4.2), layout="constrained")
 left, right = figure.subplots(1, 2)
 beta = np.linspace(-40, 40, 801)
-for prior, colour in ((br.Normal(12.0), "#0072B2"), (br.Laplace(12.0), "#D55E00"), (br.Horseshoe(12.0), "#009E73")):
+for prior, colour in (
+    (br.Normal(12.0), "#0072B2"),
+    (br.Laplace(12.0), "#D55E00"),
+    (br.Horseshoe(12.0), "#009E73"),
+):
     with np.errstate(divide="ignore"):
-        left.plot(beta, -prior.log_density(beta, 12.0), color=colour, label=repr(prior).split("(")[0])
+        left.plot(
+            beta, -prior.log_density(beta, 12.0), color=colour, label=repr(prior).split("(")[0]
+        )
 left.set_xlabel("coefficient of one standard deviation")
 left.set_ylabel("− log prior density")
 left.set_title("Three priors as penalties (scale 12)", loc="left")
@@ -121,6 +127,8 @@ print(dict(conversion), "minimises", conversion.objective, "and needs", conversi
 
 # %%
 try:
-    br.fit_map(br.Model(br.Horseshoe(12.0), br.Gaussian(54.0)).condition(data.X, data.y, standardize=True))
+    br.fit_map(
+        br.Model(br.Horseshoe(12.0), br.Gaussian(54.0)).condition(data.X, data.y, standardize=True)
+    )
 except br.NotSupported as error:
     print(error)

@@ -150,7 +150,12 @@ def _entry(
         closed=None,
         post=post,
         loo=SimpleNamespace(),
-        nuts=SimpleNamespace(draws=SimpleNamespace(**{**vars(draws), "engine": "nuts"})),
+        nuts=SimpleNamespace(
+            draws=SimpleNamespace(**{**vars(draws), "engine": "nuts"}),
+            checks=_checks(problem.features),
+        )
+        if verified
+        else None,
         agreement=_agreement(problem.features, rng) if verified else None,
         largest=largest,
     )
@@ -163,12 +168,13 @@ def _fit(problem: Any, mean: Any) -> Any:
     index = list(problem.features)
     table = pd.DataFrame(
         {
-            "route": ["closed form", "scipy L-BFGS-B", "scipy Newton", "own, other start"],
-            "solver": ["Cholesky", "split", "semismooth", "coordinate descent"],
-            "max_relative_difference": [2.2e-16, 3.1e-9, 4e-12, 1e-14],
-            "limit": [1e-10, 1e-8, 1e-8, 1e-10],
+            "formulation": ["closed form", "own", "first order", "second order"],
+            "difference": [2.2e-16, 0.0, 3.1e-9, 4e-12],
+            "limit": [1e-10, 1e-10, 1e-8, 1e-8],
             "ok": [True] * 4,
-        }
+            "reported": [False, True, False, False],
+        },
+        index=["closed_form", "coordinate_descent", "lbfgsb", "newton"],
     )
     return SimpleNamespace(
         problem=fixed,
@@ -248,11 +254,11 @@ def _table(names: tuple[str, ...]) -> pd.DataFrame:
     k = np.arange(len(names), dtype=float)
     return pd.DataFrame(
         {
-            "rank": k.astype(int), "elpd": -2402.4 - k, "p": 9.5 - k, "elpd_diff": -1.2 * k,
-            "weight": np.where(k == 0, 1.0, 0.0), "se": 14.0, "dse": 1.1 * k,
-            "p_worse": np.where(k == 0, np.nan, 0.9), "max_khat": 0.31 + 0.02 * k,
+            "rank": k.astype(int), "elpd": -2402.4 - k, "elpd_diff": -1.2 * k, "dse": 1.1 * k,
+            "p_worse": np.where(k == 0, np.nan, 0.9), "p_eff": 9.5 - k,
+            "weight": np.where(k == 0, 1.0, 0.0), "max_khat": 0.31 + 0.02 * k,
         },
-        index=list(names[::-1]),
+        index=pd.Index(names[::-1], name="prior"),
     )  # fmt: skip
 
 

@@ -51,7 +51,9 @@ def test_the_numbers_are_arvizs_own():
 
     assert table.loc["log sigma", "rhat"] == azs.rhat(log_sigma)
     assert table.loc["log sigma", "ess_bulk"] == azs.ess(log_sigma)
-    assert table.loc["log sigma", "ess_tail"] == azs.ess(log_sigma, method="tail", prob=(0.05, 0.95))
+    assert table.loc["log sigma", "ess_tail"] == azs.ess(
+        log_sigma, method="tail", prob=(0.05, 0.95)
+    )
     assert table.loc["log sigma", "mcse_mean"] == azs.mcse(log_sigma)
 
 

@@ -1,7 +1,7 @@
 """Bad input, row by row: what must happen, and the words that must say so.
 
-Numbers are those of the project's list of faults; each row is one of them. Data faults are raised by
-`condition`, so that nothing is fitted first.
+Numbers are those of the project's list of faults; each row is one of them. Data faults are raised
+by `condition`, so that nothing is fitted first.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ DATA = [
 
 
 @pytest.mark.parametrize(
-    ("number", "columns", "y", "options", "words"),
+    "number, columns, y, options, words",
     DATA,
     ids=[f"{row[0]}-{i}" for i, row in enumerate(DATA)],
 )
@@ -148,19 +148,18 @@ def test_memory_map_is_read_only_and_fine(tmp_path):
 
 WARNED = [
     (10, lambda: MODEL.condition(X, Y[:, None]), "ravel|shape"),
-    (22, lambda: MODEL.condition(np.column_stack([X[:, 0] * 0 + 2.0**53, X[:, 1]]).astype(np.int64)
-                                 + np.array([[1, 0]]) * np.arange(30)[:, None], Y), "float64 rounds"),
+    (22, lambda: MODEL.condition(2**53 + np.arange(30)[:, None], Y), "float64 rounds"),
     (29, lambda: MODEL.condition(FRAME.assign(b=3.0), Y), "'b' is constant"),
     (30, lambda: MODEL.condition(FRAME.assign(b=0.0), Y), "'b'"),
     (31, lambda: MODEL.condition(FRAME.assign(b=FRAME["a"]), Y), "linear combination"),
-    (32, lambda: MODEL.condition(FRAME.assign(b=FRAME["a"] + 1e-12 * X[:, 1]), Y), "condition number|linear combination"),
+    (32, lambda: MODEL.condition(FRAME.assign(b=FRAME["a"] + 1e-12 * X[:, 1]), Y), "condition num"),
     (40, lambda: MODEL.condition(X, Y, weights=np.full(30, 1 / 30 * 2)), "normalised"),
 ]  # fmt: skip
 
 
 @pytest.mark.filterwarnings("always::bayesreg.errors.BayesregWarning")
 @pytest.mark.parametrize(
-    ("number", "run", "words"), WARNED, ids=[f"{w[0]}-{i}" for i, w in enumerate(WARNED)]
+    "number, run, words", WARNED, ids=[f"{w[0]}-{i}" for i, w in enumerate(WARNED)]
 )
 def test_warned(number, run, words):
     """Warned of with our class; what the result needs is also stored in it."""
@@ -186,7 +185,7 @@ def test_duplicate_columns_share_under_ridge():
 
 
 @pytest.mark.parametrize(
-    ("shift", "scale", "tolerance"), [(1e9, 1.0, 1e-6), (1e8, 1e-6, 1e-1), (-3e7, 1e3, 1e-8)]
+    "shift, scale, tolerance", [(1e9, 1.0, 1e-6), (1e8, 1e-6, 1e-1), (-3e7, 1e3, 1e-8)]
 )
 def test_offsets_do_not_matter(shift, scale, tolerance):
     """FAULTS 33, 34: a large mean costs only the digits that storing it cost."""
@@ -199,17 +198,11 @@ def test_offsets_do_not_matter(shift, scale, tolerance):
 
 
 @pytest.mark.parametrize("factor", [1e200, 1e-200])
-def test_extreme_units_are_equivariant_or_a_clear_error(factor):
+def test_extreme_units_are_a_clear_error(factor):
     """FAULTS 35: never NaN, never a silent zero."""
     for columns, y in ((X * factor, Y), (X, Y * factor)):
-        try:
-            fit = br.fit_map(MODEL.condition(columns, y, standardize=True))
-        except BadData as error:
-            assert "rescale" in str(error) or "divide" in str(error) or "unit" in str(error)
-            continue
-        expected = _beta(X, Y, MODEL, standardize=True)
-        ratio = 1 / factor if columns is not X else factor
-        np.testing.assert_allclose(fit.beta, expected * ratio, rtol=1e-9)
+        with pytest.raises(BadData, match=r"rescale|divide|unit"):
+            MODEL.condition(columns, y, standardize=True)
 
 
 def test_mixed_scales_are_certified():
@@ -296,7 +289,7 @@ PREDICT = [
 
 
 @pytest.mark.parametrize(
-    ("number", "rows", "words"), PREDICT, ids=[f"{p[0]}-{i}" for i, p in enumerate(PREDICT)]
+    "number, rows, words", PREDICT, ids=[f"{p[0]}-{i}" for i, p in enumerate(PREDICT)]
 )
 def test_prediction_checks_its_columns(number, rows, words):
     """FAULTS 66, 68."""
@@ -380,7 +373,14 @@ def test_save_and_load_round_trip(tmp_path):
         br.load(file)
 
 
-HOSTILE = ["<script>alert(1)</script>", '"><img onerror=x>', "{{x}}", "$a_b\\c$", "x" * 10_000, "=1+2"]
+HOSTILE = [
+    "<script>alert(1)</script>",
+    '"><img onerror=x>',
+    "{{x}}",
+    "$a_b\\c$",
+    "x" * 10_000,
+    "=1+2",
+]
 
 
 def test_hostile_names_plot_and_print():
@@ -419,6 +419,7 @@ print(repr(br.sample(problem, draws=20, tune=20, seed=1).draws.beta.sum()))
 @pytest.mark.slow
 def test_environment_does_not_matter():
     """FAULTS 98: hash seed, time zone, -O and -W error leave the numbers alone."""
+
     def run(*flags, **env):
         out = subprocess.run(
             [sys.executable, *flags, "-c", PROGRAM],
@@ -429,7 +430,6 @@ def test_environment_does_not_matter():
     plain = run()
     assert run("-O", PYTHONHASHSEED="7", TZ="Asia/Tokyo") == plain
     assert run("-W", "error::UserWarning") == plain
-
 
 
 def test_without_pymc_everything_else_works():
@@ -458,7 +458,7 @@ def test_comparisons_need_the_same_rows():
 
     one = br.sample(br.Model().condition(FRAME, Y), draws=200, seed=1)
     two = br.sample(br.Model().condition(FRAME, Y * 2), draws=200, seed=1)
-    with pytest.raises((BadArgument, BadData, NotSupported), match="y|rows|data"):
+    with pytest.raises((BadArgument, BadData, NotSupported), match=r"y|rows|data"):
         compare_elpd({"one": one.loo(), "two": two.loo()})
     three = br.sample(br.Model(br.Laplace()).condition(FRAME, Y), draws=500, seed=1)
     assert len(az.compare({"one": one.loo(), "three": three.loo()})) == 2

@@ -1,4 +1,4 @@
-"""Laws of LOO: exact = refitting, PSIS = exact, weights = repeats, streaming = ArviZ, and refusals."""
+"""Laws of LOO: exact = refitting, PSIS = exact, weights = repeats, streaming = ArviZ; refusals."""
 
 from __future__ import annotations
 

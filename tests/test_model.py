@@ -126,7 +126,7 @@ def test_unknown_lambda_asks_for_what_it_needs():
 
 @pytest.mark.parametrize("case", [c for c in CASES if c.name != "scales 1e-12 to 1e12"], ids=str)
 @pytest.mark.parametrize(
-    ("prior", "target"),
+    "prior, target",
     [
         (br.Normal(0.6), "Ridge"),
         (br.Laplace(0.4), "Lasso"),
@@ -185,7 +185,7 @@ def _y(n, p, seed=0):
 
 
 @pytest.mark.parametrize(
-    ("prior", "likelihood", "n", "p", "words"),
+    "prior, likelihood, n, p, words",
     [
         (br.Normal(1.0), br.Gaussian(), 10, 9, "zero residual variance"),
         (br.Laplace(1.0), br.Gaussian(), 10, 30, "unit='sigma'"),
@@ -203,7 +203,7 @@ def test_improper_posteriors_are_refused(prior, likelihood, n, p, words):
 
 
 @pytest.mark.parametrize(
-    ("prior", "likelihood", "n", "p"),
+    "prior, likelihood, n, p",
     [
         (br.Normal(1.0), br.Gaussian(br.HalfNormal(1.0)), 10, 30),
         (br.Normal(1.0), br.Gaussian(0.5), 1, 3),
@@ -243,7 +243,7 @@ def test_expected_nonzero_is_piironen_and_vehtari():
 
 
 @pytest.mark.parametrize(
-    ("prior", "words"),
+    "prior, words",
     [
         ({"c9": br.Flat(), ...: br.Normal(1.0)}, "c9"),
         ({"c1": br.Flat()}, "has no prior"),
@@ -270,7 +270,7 @@ def test_raw_columns_of_unequal_size_warn():
 
 
 def test_conditioning_on_moments_equals_rows():
-    """The same problem from Moments, and from chunks of them; without rows it says what it lacks."""
+    """The same problem from Moments, and from chunks; without rows it says so."""
     case = CASES[0]
     model = br.Model(br.Laplace(0.5), br.Gaussian(1.0))
     rows = condition(case, model)
@@ -285,11 +285,17 @@ def test_conditioning_on_moments_equals_rows():
 
 
 @pytest.mark.parametrize(
-    ("prior", "likelihood"),
+    "prior, likelihood",
     [
         (br.Laplace(0.7), br.Gaussian()),
-        ({"c1": br.Flat(), ...: br.ElasticNet(br.HalfNormal(1.0), 0.3)}, br.Gaussian(br.HalfNormal(2.0))),
-        ({"c0": br.Normal(0.4, 0.3), ...: br.Laplace()}, br.Gaussian(br.InverseGammaSquared(2.0, 3.0))),
+        (
+            {"c1": br.Flat(), ...: br.ElasticNet(br.HalfNormal(1.0), 0.3)},
+            br.Gaussian(br.HalfNormal(2.0)),
+        ),
+        (
+            {"c0": br.Normal(0.4, 0.3), ...: br.Laplace()},
+            br.Gaussian(br.InverseGammaSquared(2.0, 3.0)),
+        ),
     ],
     ids=["laplace", "flat and elastic net", "two blocks"],
 )
@@ -304,9 +310,7 @@ def test_pymc_density_is_the_moments_form(case, prior, likelihood):
     rng = np.random.default_rng(4)
     gaps = []
     for _ in range(4):
-        point = {
-            k: rng.normal(0.3, 0.4, np.shape(v)) for k, v in model.initial_point().items()
-        }
+        point = {k: rng.normal(0.3, 0.4, np.shape(v)) for k, v in model.initial_point().items()}
         gaps.append(float(compiled(point)) - _moments_form(problem, point))
     del pm
     assert np.ptp(gaps) < 1e-8 * max(1.0, np.abs(gaps).max())

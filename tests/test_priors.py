@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -43,8 +44,7 @@ def total(prior: Prior, scale: float) -> float:
     pieces = [-np.inf, prior.loc, np.inf]
     density = lambda b: float(np.exp(prior.log_density(b, scale)))  # noqa: E731
     return sum(
-        quad(density, a, b, epsabs=1e-12, limit=400)[0]
-        for a, b in zip(pieces, pieces[1:], strict=False)
+        quad(density, a, b, epsabs=1e-12, limit=400)[0] for a, b in itertools.pairwise(pieces)
     )
 
 
@@ -118,15 +118,16 @@ def test_a_wrong_local_update_is_caught():
     rng = np.random.default_rng(5)
     prior = br.Laplace(1.0)
     u = prior.sample(rng, 20_000, 1.0)
-    assert stats.ks_2samp(prior.draw_local(np.abs(u), rng), prior.sample_local(rng, 20_000)).pvalue < 1e-6
+    assert (
+        stats.ks_2samp(prior.draw_local(np.abs(u), rng), prior.sample_local(rng, 20_000)).pvalue
+        < 1e-6
+    )
 
 
 def _cdf(prior: Prior, x: float, scale: float) -> float:
     density = lambda b: float(np.exp(prior.log_density(b, scale)))  # noqa: E731
     edges = sorted({-np.inf, x} | ({prior.loc} if prior.loc < x else set()))
-    return sum(
-        quad(density, a, b, limit=400)[0] for a, b in zip(edges, edges[1:], strict=False)
-    )
+    return sum(quad(density, a, b, limit=400)[0] for a, b in itertools.pairwise(edges))
 
 
 @pytest.mark.parametrize("x", [0.0, 1e-8, 0.3, 1.0, 5.0, 800.0])
@@ -167,7 +168,7 @@ def test_scaled_exponential_integral():
         assert abs(float(log_scaled_exp1(x)) - math.log(value + tail)) < 1e-9
 
 
-@pytest.mark.parametrize(("hyper", "reference"), HYPERS, ids=lambda h: repr(h)[:40])
+@pytest.mark.parametrize("hyper, reference", HYPERS, ids=lambda h: repr(h)[:40])
 def test_hyperprior_density_and_draws(hyper: HyperPrior, reference):
     """The density integrates to 1 and is that of the draws, and scipy's where it has one."""
     top = 2.5 if isinstance(hyper, br.Uniform) else np.inf
@@ -180,9 +181,7 @@ def test_hyperprior_density_and_draws(hyper: HyperPrior, reference):
     assert abs(below - 0.5) < 5 * 0.5 / math.sqrt(20_000)
     if reference is not None:
         fold = math.log(2.0) if isinstance(hyper, br.HalfStudentT) else 0.0
-        np.testing.assert_allclose(
-            hyper.log_density(1.3), reference.logpdf(1.3) + fold, rtol=1e-12
-        )
+        np.testing.assert_allclose(hyper.log_density(1.3), reference.logpdf(1.3) + fold, rtol=1e-12)
 
 
 @pytest.mark.parametrize("hyper", [br.InverseGammaSquared(2.2, 1.3), Power(1.0), Power(0.0)])
@@ -204,7 +203,7 @@ def test_elastic_net_scales_round_trip():
 
 
 @pytest.mark.parametrize(
-    ("build", "words"),
+    "build, words",
     [
         (lambda: br.Normal(-1.0), "positive"),
         (lambda: br.Normal(0.0), "positive"),

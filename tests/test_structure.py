@@ -75,11 +75,12 @@ EXCEPTIONS = {
     "priors/hyper.py": (510, "nine distributions of one number, each with its few lines"),
 }
 
-# What is imported under another name than it is installed by.
+# What is imported under another name than that of the library which brings it.
 DISTRIBUTIONS = {
     "arviz_base": "arviz",
     "arviz_plots": "arviz",
     "arviz_stats": "arviz",
+    "markupsafe": "jinja2",
     "pytensor": "pymc",
     "sklearn": "scikit-learn",
 }

@@ -72,8 +72,12 @@ def read_blocks(blocks: Iterable[Any], notes: list[str]) -> Iterator[tuple[Block
                 raise BadData(f"X has {len(X)} rows and weights has {len(weights)}")
             check_weights(weights, start)
         width = X.shape[1]
-        yield Block(X, y, weights, start), names
-        start += len(X)
+        rows = len(X)
+        block = Block(X, y, weights, start)
+        del item, X, y, weights  # so that a block can be freed before the next is made
+        yield block, names
+        del block
+        start += rows
 
 
 def _plain(values: object, ndim: int) -> bool:

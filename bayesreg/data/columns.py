@@ -151,7 +151,7 @@ def _read_series(series: Any, name: str, what: str, notes: list[str]) -> Array:
     kind = str(series.dtype)
     if kind.startswith(("Categorical", "Enum", "String")):
         raise BadData(text_advice(name, what, _first_text(series)))
-    if str(series.to_native().dtype).startswith("Sparse"):
+    if series.implementation.is_pandas() and str(series.to_native().dtype).startswith("Sparse"):
         raise BadData(f"column {name!r} of {what} is sparse; pass it as .sparse.to_dense()")
     return cast_column(series.to_numpy(), name, what, notes)
 

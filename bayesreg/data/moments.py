@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesreg.data.passes import gather
-from bayesreg.data.sums import two_sum
+from bayesreg.data.sums import two_sum, unvarying, without
 from bayesreg.errors import BadArgument, BayesregWarning
 
 Array = NDArray[np.float64]
@@ -258,15 +258,10 @@ def _cleaned(moments: Moments) -> Moments:
     """Columns that vary no more than their mean's rounding made exactly constant."""
     if not moments.centred:
         return moments
-    mean = np.abs(moments._means)
-    dead = np.sqrt(moments._squares / moments.n) <= 8 * EPS * mean
-    if not dead.any() or not moments._squares[dead].any():
-        return moments
-    gram, root = moments.gram, moments.root
-    if gram is not None:
-        gram = gram.copy()
-        gram[dead], gram[:, dead] = 0.0, 0.0
-    if root is not None:
+    dead = unvarying(moments._squares, moments._means, moments.n)
+    gram = None if moments.gram is None else without(dead, moments.gram)
+    root = moments.root
+    if root is not None and root[:, dead].any():
         root = root.copy()
         root[:, dead] = 0.0
     return replace(moments, gram=gram, root=root)

@@ -23,7 +23,7 @@ from bayesreg.data.blocks import (
     refuse_tiny,
 )
 from bayesreg.data.columns import default_names, refuse_duplicates
-from bayesreg.data.sums import CHUNK, Accumulator, two_sum
+from bayesreg.data.sums import CHUNK, Accumulator, two_sum, unvarying, without
 from bayesreg.errors import BadArgument, BadData
 
 Array = NDArray[np.float64]
@@ -61,6 +61,7 @@ def gather(
         seen += len(block.X)
         total += len(block.X) if block.weights is None else float(block.weights.sum())
         accumulator.add(block)
+        del block  # so that it can be freed before the next is made
     if accumulator is None or seen == 0:
         raise BadData("X has no rows")
     check_total(total, seen, notes)
@@ -71,13 +72,14 @@ def gather(
     sums, shift = accumulator.sums()
     mean, low = two_sum(shift, sums.mean)
     found: Array | None = None
-    condition, residual = conditioning(sums.cross)
+    cross = without(unvarying(np.diagonal(sums.cross), mean, sums.n), sums.cross)
+    condition, residual = conditioning(cross)
     if condition > WORST_CONDITION or residual < SMALLEST_RESIDUAL:
         if again is not None:
             found = _second_pass(again, mean, low, sums.rows)
-        elif np.diagonal(sums.cross).all():
+        elif np.diagonal(cross).all():
             notes.append(_one_shot(condition, residual))
-    return Gathered(sums.n, sums.rows, mean, low, sums.cross, found, names)
+    return Gathered(sums.n, sums.rows, mean, low, cross, found, names)
 
 
 def _names(names: Sequence[str] | None, own: tuple[str, ...] | None, width: int) -> tuple[str, ...]:

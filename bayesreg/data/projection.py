@@ -2,7 +2,8 @@
 
 The flat measures on β₀ and β_Flat integrate out exactly: what is left of the likelihood is a
 Gaussian in the projected columns with ν = N − 1 − #Flat degrees of freedom (Frisch & Waugh 1933,
-Econometrica 1(4)). Solvers and engines see only this; `restore` and `restore_draws` put the rest back.
+Econometrica 1(4)). Solvers and engines see only this; `restore` and `restore_draws` put the rest
+back.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class Projection:
     xy, yy : ndarray (p,), float
         X̃'ỹ and ỹ'ỹ.
     root : ndarray (m, p + 1) or None
-        A with A'A the projected cross-products, y last; kept where conditioning or p ≥ n demands it.
+        A with A'A the projected cross-products, y last; kept where conditioning or p ≥ n asks it.
     flat_y, flat_x, flat_root : ndarray (F,), (F, p), (F, F)
         Regression of y and of the proper columns on the flat ones, and R with R'R = X_F'X_F.
     """
@@ -131,7 +132,7 @@ class Projection:
     def gram(self) -> Array:
         """X̃'X̃ (p, p); formed from the root where only that is kept."""
         if self.cross is not None:
-            return self.cross[:-1, :-1]
+            return np.asarray(self.cross[:-1, :-1])
         assert self.root is not None
         x = self.root[:, :-1]
         return np.asarray(x.T @ x)

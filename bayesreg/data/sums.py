@@ -22,6 +22,7 @@ from bayesreg.data.blocks import (
 )
 
 Array = NDArray[np.float64]
+EPS = float(np.finfo(float).eps)
 CHUNK = 2**16  # numbers in a chunk: 512 KiB, a share of the second-level cache
 
 
@@ -30,6 +31,19 @@ def two_sum(a: Array, b: Array) -> tuple[Array, Array]:
     total = a + b
     part = total - a
     return total, (a - (total - part)) + (b - part)
+
+
+def unvarying(squares: Array, mean: Array, n: float) -> NDArray[np.bool_]:
+    """Columns whose sd is no more than a few roundings of their mean: constant, for all we know."""
+    return np.asarray(np.sqrt(np.maximum(squares, 0.0) / n) <= 8 * EPS * np.abs(mean))
+
+
+def without(dead: NDArray[np.bool_], cross: Array) -> Array:
+    """Cross-products in which the columns `dead` are exactly constant."""
+    if cross[dead].any():
+        cross = cross.copy()
+        cross[dead], cross[:, dead] = 0.0, 0.0
+    return cross
 
 
 @dataclass(frozen=True, eq=False)

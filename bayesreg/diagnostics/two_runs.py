@@ -21,7 +21,7 @@ QUANTILES = (0.05, 0.5, 0.95)
 # Probability that two correct engines are called different.
 FALSE_ALARM = 1e-3
 # MCSEs are estimates themselves: those of quantiles rest on the spacing of some 30 order statistics
-# and vary by 20 %. Over 800 pairs of runs of 4 × 1000 draws (normal, Laplace and t₃, autocorrelation
+# and vary by 20 %. Over 800 pairs of runs of 4 × 1000 draws (normal, Laplace, t₃; autocorrelation
 # 0 to 0.95) z had sd 0.93–1.08 and an excess kurtosis of about 0.3, that of a t with 4 + 6/0.3 df.
 DEGREES = 24
 

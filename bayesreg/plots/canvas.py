@@ -46,6 +46,9 @@ _OURS = {
     "text.parse_math": False,
     "axes.unicode_minus": True,
 }
+_LEGEND: dict[str, Any] = {
+    "frameon": False, "fontsize": 8.5, "handlelength": 2.0, "columnspacing": 1.8, "labelcolor": INK
+}  # fmt: skip
 _LOCK = threading.RLock()  # rcParams are global: two reports in two threads must not interleave
 
 
@@ -146,11 +149,22 @@ def dress(ax: Axes, *, x: str = "", y: str = "", title: str = "", rules: str = "
 
 def legend(ax: Axes, handles: Sequence[Any], texts: Sequence[str], **place: Any) -> None:
     """A frameless legend above the axes whose texts are never read as mathematics."""
-    chosen = {"loc": "lower left", "bbox_to_anchor": (0.0, 1.01), "ncols": min(len(texts), 5)}
-    made = ax.legend(
-        handles, texts, frameon=False, fontsize=8.5, handlelength=2.0, columnspacing=1.8,
-        borderaxespad=0.0, labelcolor=INK, **{**chosen, **place},
-    )  # fmt: skip
+    chosen = {"loc": "lower left", "bbox_to_anchor": (0.0, 1.01), "borderaxespad": 0.0}
+    _plain(ax.legend(handles, texts, **{**_LEGEND, **chosen, **_width(texts), **place}))
+
+
+def figure_legend(figure: Any, handles: Sequence[Any], texts: Sequence[str]) -> None:
+    """The same above all panels of a figure."""
+    _plain(figure.legend(handles, texts, loc="outside upper left", **_LEGEND, **_width(texts)))
+
+
+def _width(texts: Sequence[str]) -> dict[str, int]:
+    """As many columns as a page of 7 inches holds."""
+    return {"ncols": max(1, min(len(texts), 90 // (max(map(len, texts), default=1) + 8)))}
+
+
+def _plain(made: Any) -> None:
+    """Texts of a legend as text."""
     for text in made.get_texts():
         text.set_parse_math(False)
         text.set_usetex(False)

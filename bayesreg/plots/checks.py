@@ -52,7 +52,7 @@ def plot_agreement(comparison: Comparison, ax: Any = None) -> NDArray[np.object_
         z = agreement.table["z"].to_numpy(float)
         z = z[np.isfinite(z)]
         reach = max(4.5, 1.1 * float(np.max(np.abs(z), initial=0.0)))
-        bins = np.linspace(-reach, reach, 37)
+        bins = np.linspace(-reach, reach, 28)
         one.hist(z, bins=bins, density=True, color=styles[name].colour, alpha=0.45, linewidth=0)
         one.plot(grid, np.exp(-0.5 * grid**2) / np.sqrt(2 * np.pi), color=INK, linewidth=1.0)
         for side in (-agreement.limit, agreement.limit):
@@ -180,7 +180,13 @@ def plot_rank(post: Posterior, ax: Any = None) -> NDArray[np.object_]:
         for chain, mark in zip(
             rank.reshape(values.shape), marks(map(str, range(len(values)))).values(), strict=True
         ):
-            one.stairs(np.histogram(chain, edges)[0], edges, color=mark.colour, linewidth=1.0)
+            one.stairs(
+                np.histogram(chain, edges)[0],
+                edges,
+                color=mark.colour,
+                linewidth=1.0,
+                baseline=None,
+            )
         one.axhline(values.shape[1] / 20, color=MUTED, linewidth=0.8, linestyle=(0, (4, 3)))
         one.set_ylim(bottom=0.0)
         one.set_yticks([])

@@ -141,15 +141,16 @@ def plot_shrinkage(comparison: Comparison, ax: Axes | None = None) -> Axes:
         color=RULE, linewidth=2.5, zorder=1,
     )  # fmt: skip
     handles = []
-    for (name, mark), row in zip(marks(rows).items(), kappa, strict=True):
+    offsets = offsets_of(len(rows), 0.14)
+    for (name, mark), row, offset in zip(marks(rows).items(), kappa, offsets, strict=True):
         (handle,) = ax.plot(
-            row, where, linestyle="", marker=mark.marker, color=mark.colour, ms=5.5, mec=PAPER,
-            mew=0.6, label=name, zorder=3,
+            row, where - offset, linestyle="", marker=mark.marker, color=mark.colour, ms=5.5,
+            mec=PAPER, mew=0.6, label=name, zorder=3,
         )  # fmt: skip
         handles.append(handle)
     _names(ax, [features[j] for j in order], where)
     ax.set_xlim(-0.03, 1.03)
-    ax.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0\nleft alone", "¼", "½", "¾", "1\nshrunk to zero"])
+    ax.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0\nleft alone", "¼", "½", "¾", "1\nthe prior decides"])
     dress(ax, x=_lines("posterior mean of the shrinkage factor κ", note), rules="x")
     legend(ax, handles, labels(rows))
     return ax
@@ -191,6 +192,11 @@ def _row(table: DataFrame, sd: NDArray[np.float64]) -> Row:
     )
 
 
+def offsets_of(count: int, step: float) -> NDArray[np.float64]:
+    """Where the priors stand beside each other within a row of height 1."""
+    return np.asarray((np.arange(count) - 0.5 * (count - 1)) * min(step, 0.7 / count))
+
+
 def columns_of(comparison: Comparison) -> tuple[list[str], NDArray[np.float64]]:
     """Names and standard deviations of the columns: the same for every prior."""
     problem = next(iter(comparison.entries.values())).problem
@@ -215,7 +221,7 @@ def _forest(rows: dict[str, Row], features: Sequence[str], interval: str, ax: Ax
     for y in where[1::2]:
         ax.axhspan(y - 0.5, y + 0.5, color=BAND, linewidth=0, zorder=0)
     ax.axvline(0.0, color=MUTED, linewidth=0.8, zorder=1)
-    offsets = (np.arange(len(rows)) - 0.5 * (len(rows) - 1)) * min(0.22, 0.7 / len(rows))
+    offsets = offsets_of(len(rows), 0.22)
     handles = [
         _intervals(ax, row, order, where - offset, mark)
         for (row, mark, offset) in zip(rows.values(), marks(rows).values(), offsets, strict=True)

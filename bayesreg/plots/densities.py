@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesreg.plots.canvas import MUTED, PAPER, Mark, axes_grid, dress, legend, marks
+from bayesreg.plots.canvas import MUTED, PAPER, Mark, axes_grid, dress, figure_legend, legend, marks
 from bayesreg.plots.text import labels, shortened
 
 if TYPE_CHECKING:
@@ -44,18 +44,18 @@ def plot_densities(comparison: Comparison, ax: Any = None) -> NDArray[np.object_
     panels = axes_grid(ax, len(order), 4, (2.0, 1.62))
     styles = marks(entries)
     titles = labels([problem.features[j] for j in order], 20)
+    handles: list[Any] = []
     for one, j, title in zip(panels, order, titles, strict=True):
-        for name, entry in entries.items():
-            _posterior(one, entry, int(j), styles[name])
-        one.axvline(0.0, color=MUTED, linewidth=0.7, zorder=0)
+        handles = _panel(one, entries, int(j), styles)
         one.set_yticks([])
-        one.set_ylim(bottom=0.0)
         one.locator_params(axis="x", nbins=4)
         dress(one, title=title)
         one.tick_params(labelsize=7.5)
+    if ax is None and handles:
+        figure_legend(panels[0].figure, handles, labels(entries))
     left = len(problem.features) - len(order)
     note = f"; the {len(order)} largest effects, {left} smaller left out" if left else ""
-    _footer(panels, "change in y per unit of the column; tick on the axis: MAP" + note)
+    _footer(panels, "change in y per unit of the column; mark on the axis: MAP" + note)
     return panels
 
 
@@ -126,19 +126,41 @@ def curve_of(draws: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[n
     return centres[::3], density[::3]
 
 
-def _posterior(ax: Axes, entry: Entry, j: int, mark: Mark) -> None:
-    """One posterior density, its area tinted, and the MAP as a mark on the axis."""
-    x, density = curve_of(entry.post.draws.beta[:, :, j])
-    ax.plot(x, density, color=mark.colour, linestyle=mark.dash, linewidth=1.3, zorder=3)
-    ax.fill_between(x, density, color=mark.colour, alpha=0.08, linewidth=0, zorder=2)
-    if entry.fit is None:
-        return
-    optimum = float(entry.fit.beta.iloc[j])
+def _panel(ax: Axes, entries: Mapping[str, Entry], j: int, styles: dict[str, Mark]) -> list[Any]:
+    """The posteriors of one coefficient and their MAPs; returns one handle per prior."""
+    handles, peaks, ends = [], [], []
+    for name, entry in entries.items():
+        mark = styles[name]
+        x, density = curve_of(entry.post.draws.beta[:, :, j])
+        (handle,) = ax.plot(
+            x, density, color=mark.colour, linestyle=mark.dash, linewidth=1.3, zorder=3
+        )
+        ax.fill_between(x, density, color=mark.colour, alpha=0.08, linewidth=0, zorder=2)
+        handles.append(handle)
+        if len(x):
+            tall = x[density > 0.01 * density.max()]
+            peaks.append(float(density.max()))
+            ends += [float(tall[0]), float(tall[-1])]
+        if entry.fit is not None:
+            ends.append(_mark_map(ax, float(entry.fit.beta.iloc[j]), mark))
+    if peaks:
+        # One spike at 0 would flatten all other curves: it is cut at four times the lowest peak.
+        ax.set_ylim(0.0, 1.06 * min(max(peaks), 4.0 * min(peaks)))
+    if ends and max(ends) > min(ends):
+        margin = 0.06 * (max(ends) - min(ends))
+        low, high = min(ends) - margin, max(ends) + margin
+        ax.set_xlim(low, high)
+        if low < 0 < high:
+            ax.axvline(0.0, color=MUTED, linewidth=0.7, zorder=0)
+    return handles
+
+
+def _mark_map(ax: Axes, optimum: float, mark: Mark) -> float:
+    """The MAP as a mark on the axis, hollow if it is exactly zero; returns where it is."""
     face = PAPER if optimum == 0 else mark.colour
-    ax.plot(
-        [optimum], [0.0], marker=mark.marker, color=mark.colour, mfc=face, ms=5, clip_on=False,
-        zorder=5,
-    )  # fmt: skip
+    style: dict[str, Any] = {"marker": mark.marker, "color": mark.colour, "mfc": face}
+    ax.plot([optimum], [0.0], ms=5, clip_on=False, zorder=5, **style)
+    return optimum
 
 
 @dataclass(frozen=True, eq=False)

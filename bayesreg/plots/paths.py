@@ -53,8 +53,12 @@ def plot_path(path: Path, ax: Axes | None = None, *, mark: Mark | None = None) -
     ax.axhline(0.0, color=MUTED, linewidth=0.8, zorder=1)
     ax.set_xlim(lam[0], lam[-1])
     _mark_lam(ax, chosen)
-    _name_lines(ax, effects[0], [features[j] for j in order[:NAMED]], order[:NAMED])
     dress(ax, x=_below(features, order, chosen), y=PER_SD, rules="y")
+    ax.xaxis.set_major_formatter(_plain)
+    ax.minorticks_off()
+    ax.yaxis.set_label_position("right")
+    ax.tick_params(axis="y", labelleft=False, labelright=True)
+    _name_lines(ax, effects[0], [features[j] for j in order[:NAMED]], order[:NAMED])
     _scale_axis(ax, lam, scale)
     return ax
 
@@ -104,10 +108,6 @@ def _name_lines(
             texts[i], (0.0, y), xytext=(-6, 0), xycoords=("axes fraction", "data"),
             textcoords="offset points", ha="right", va="center", fontsize=8, color=INK, **style,
         )  # fmt: skip
-    ax.set_yticks(ax.get_yticks(), labels=[])
-    ax.set_ylim(low, high)
-    ax.yaxis.tick_right()
-    ax.tick_params(labelright=True, labelleft=False)
 
 
 def _scale_axis(ax: Axes, lam: NDArray[np.float64], scale: NDArray[np.float64]) -> None:
@@ -126,8 +126,16 @@ def _scale_axis(ax: Axes, lam: NDArray[np.float64], scale: NDArray[np.float64]) 
 
     top = ax.secondary_xaxis("top", functions=(to_scale, to_lam))
     top.set_xlabel("scale of the prior", fontsize=8.5, color=MUTED, labelpad=6)
+    top.xaxis.set_major_formatter(_plain)
+    top.minorticks_off()
     top.tick_params(length=0, labelsize=8, labelcolor=MUTED)
     top.spines["top"].set_visible(False)
+
+
+def _plain(value: float, position: float) -> str:
+    """A tick of a logarithmic axis without mathematics."""
+    del position
+    return f"{value:g}".replace("-", "−")
 
 
 def _below(features: list[Any], order: NDArray[np.intp], chosen: float | None) -> str:

@@ -14,6 +14,17 @@ _HIDDEN = re.compile(
 )
 
 
+def visible(text: str) -> str:
+    r"""Any text with its controls and direction marks written as ``‹U+202E›``.
+
+    Examples
+    --------
+    >>> visible("a\tb")
+    'a‹U+0009›b'
+    """
+    return _HIDDEN.sub(lambda found: f"‹U+{ord(found.group()):04X}›", text)
+
+
 def shown(name: str) -> str:
     r"""The name with its invisible characters spelt out.
 
@@ -33,7 +44,7 @@ def shown(name: str) -> str:
     >>> shown("bmi"), shown("a\tb"), shown(""), shown("  ")
     ('bmi', 'a‹U+0009›b', '(no name)', '␣␣')
     """
-    text = _HIDDEN.sub(lambda found: f"‹U+{ord(found.group()):04X}›", str(name))
+    text = visible(str(name))
     if not text:
         return "(no name)"
     return text if text.strip() else "␣" * len(text)

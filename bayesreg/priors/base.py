@@ -1,7 +1,7 @@
 """What a prior on coefficients is: a scale family, and its capabilities as types.
 
 A prior says how each coefficient b of its block is distributed given one number, its *effective
-scale* s (the declared `scale`, times σ when ``unit="sigma"``, times the column's `relative` factor).
+scale* s: the declared `scale`, times σ when ``unit="sigma"``, times the column's `relative`.
 Two capabilities go beyond the density:
 
 * :class:`Penalised`: −log density is λ₁|b| + ½λ₂b² after multiplication by σ², so a MAP exists;
@@ -25,7 +25,7 @@ from bayesreg.errors import BadArgument
 from bayesreg.priors.hyper import HyperPrior
 
 if TYPE_CHECKING:
-    from typing import Self
+    pass
 
 Array = NDArray[np.float64]
 Scale = float | Sequence[float] | Array | HyperPrior
@@ -91,7 +91,9 @@ class Penalised(Prior):
     def formulae(self) -> dict[str, str]:
         """The non-zero λ's as formulae in σ and scale, by name, in the declared unit."""
 
-    def prox(self, u: ArrayLike, step: float, sigma: float, scale: ArrayLike | None = None) -> Array:
+    def prox(
+        self, u: ArrayLike, step: float, sigma: float, scale: ArrayLike | None = None
+    ) -> Array:
         """Minimiser of ½(b − u)² + step·(λ₁|b − loc| + ½λ₂(b − loc)²): shrunken soft threshold."""
         u = np.asarray(u, dtype=float) - self.loc
         shrunk = np.maximum(np.abs(u) - step * np.asarray(self.l1(sigma, scale)), 0.0)

@@ -65,7 +65,7 @@ class ElasticNet(Penalised, ScaleMixture):
     def __post_init__(self) -> None:
         settle(self)
         mix = np.asarray(positive(self.mix, "ElasticNet: mix"))
-        if mix.ndim or not mix < 1.0 and self.rest is None:
+        if mix.ndim or (not mix < 1.0 and self.rest is None):
             raise BadArgument(
                 f"ElasticNet: mix must lie strictly between 0 and 1, not {self.mix!r}; "
                 "use Laplace for 1 and Normal for 0"
@@ -75,9 +75,7 @@ class ElasticNet(Penalised, ScaleMixture):
             object.__setattr__(self, "rest", 1.0 - float(mix))
 
     @classmethod
-    def from_scales(
-        cls, *, laplace: float, normal: float, unit: str | None = None
-    ) -> ElasticNet:
+    def from_scales(cls, *, laplace: float, normal: float, unit: str | None = None) -> ElasticNet:
         r"""The product of Laplace(b) and Normal(τ): s = 2/(1/b + √(1/b² + 4/τ²)), ρ = s/b.
 
         Parameters

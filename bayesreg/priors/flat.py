@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -30,10 +30,11 @@ class Flat(Prior):
     Flat()
     """
 
-    scale: ClassVar[None] = None
-    unit: ClassVar[None] = None
-    loc: ClassVar[float] = 0.0
-    relative: ClassVar[None] = None
+    # No scale, unit or location: class attributes, so that Flat() takes no arguments.
+    scale = None
+    unit = None
+    loc = 0.0
+    relative = None
 
     def log_density(self, b: ArrayLike, scale: ArrayLike = 1.0) -> Array:
         """Zero everywhere: the density is 1 per unit of the original column."""

@@ -18,7 +18,7 @@ from bayesreg.priors.mixing import half_cauchy_local
 
 @dataclass(frozen=True, repr=False)
 class Horseshoe(ScaleMixture):
-    r"""Horseshoe prior, β = loc + s·√t·z with √t half-Cauchy(1): p(β) ∝ eˣE₁(x)/s, x = (β−loc)²/2s².
+    r"""Horseshoe prior, β = loc + s√t·z, √t half-Cauchy(1): p(β) ∝ eˣE₁(x)/s, x = (β−loc)²/2s².
 
     `scale` is the global τ. Tails are those of a Cauchy, so large effects are left alone; the
     density has a logarithmic pole at 0, so small ones are shrunk hard. Because of that pole the
@@ -53,7 +53,7 @@ class Horseshoe(ScaleMixture):
     Examples
     --------
     >>> float(Horseshoe(1.0).log_density(1.0, 1.0).round(4))
-    -2.1431
+    -2.1439
     """
 
     scale: Scale = field(default_factory=HalfCauchy)
@@ -67,7 +67,7 @@ class Horseshoe(ScaleMixture):
 
     def log_density(self, b: ArrayLike, scale: ArrayLike) -> Array:
         """Log density at effective scale `scale`; +inf at the pole."""
-        u = (np.asarray(b, dtype=float) - self.loc) / scale
+        u = (np.asarray(b, dtype=float) - self.loc) / np.asarray(scale)
         constant = -0.5 * math.log(2.0) - 1.5 * math.log(math.pi)
         return np.asarray(constant - np.log(scale) + log_scaled_exp1(0.5 * u * u))
 

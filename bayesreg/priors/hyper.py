@@ -1,7 +1,7 @@
 """Distributions of a positive unknown: the noise sd σ, or the scale of a prior.
 
-The same objects serve for both. ``inverse_gamma`` is what makes a prior for σ conjugate: (a, b) with
-p(σ²) ∝ (σ²)^(−a−1) e^(−b/σ²), improper members included.
+The same objects serve for both. ``inverse_gamma`` is what makes a prior for σ conjugate: (a, b)
+with p(σ²) ∝ (σ²)^(−a−1) e^(−b/σ²), improper members included.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class HalfStudentT(HyperPrior):
     Examples
     --------
     >>> float(HalfStudentT(3.0, 2.0).log_density(0.0).round(4))
-    -0.9942
+    -1.0009
     """
 
     df: float
@@ -130,8 +130,8 @@ class HalfCauchy(HyperPrior):
 
     References
     ----------
-    Polson & Scott (2012), "On the half-Cauchy prior for a global scale parameter", Bayesian Analysis
-    7(4), https://doi.org/10.1214/12-BA730.
+    Polson & Scott (2012), "On the half-Cauchy prior for a global scale parameter", Bayesian
+    Analysis 7(4), https://doi.org/10.1214/12-BA730.
 
     Examples
     --------
@@ -365,9 +365,7 @@ class InverseGammaSquared(HyperPrior):
         x = np.asarray(x, dtype=float)
         with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
             body = -(2 * self.shape + 1) * np.log(x) - self.rate / x**2
-        constant = (
-            math.log(2.0) + self.shape * math.log(self.rate) - math.lgamma(self.shape)
-        )
+        constant = math.log(2.0) + self.shape * math.log(self.rate) - math.lgamma(self.shape)
         return np.where(x > 0, constant + body, -np.inf)
 
     def log_density_of_log(self, log_x: float) -> float:
@@ -485,9 +483,7 @@ def _finite(prior: HyperPrior, field: str) -> float:
         or isinstance(value, complex)
         or not math.isfinite(value)
     ):
-        raise BadArgument(
-            f"{type(prior).__name__}: {field} must be a finite number, not {value!r}"
-        )
+        raise BadArgument(f"{type(prior).__name__}: {field} must be a finite number, not {value!r}")
     return float(value)
 
 

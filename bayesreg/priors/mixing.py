@@ -49,8 +49,8 @@ def half_cauchy_local(x: Array, rng: np.random.Generator) -> Array:
     Parameters
     ----------
     x : ndarray
-        β²/(2s²), non-negative; any shape. Values below 1e-300 are drawn at 1e-300, where the density
-        of log η is flat over 690 units.
+        β²/(2s²), non-negative; any shape. Values below 1e-300 are drawn at 1e-300, where the
+        density of log η is flat over 690 units.
     rng : numpy.random.Generator
         Source of randomness.
 

@@ -97,14 +97,14 @@ class Normal(Penalised, ScaleMixture):
 
     def log_density(self, b: ArrayLike, scale: ArrayLike) -> Array:
         """Log density at effective scale `scale`."""
-        u = (np.asarray(b, dtype=float) - self.loc) / scale
+        u = (np.asarray(b, dtype=float) - self.loc) / np.asarray(scale)
         return np.asarray(-0.5 * u * u - np.log(scale) - 0.5 * math.log(2 * math.pi))
 
     def sample(
         self, rng: np.random.Generator, size: int | tuple[int, ...], scale: ArrayLike
     ) -> Array:
         """Independent draws at effective scale `scale`."""
-        return np.asarray(self.loc + scale * rng.standard_normal(size))
+        return np.asarray(self.loc + np.asarray(scale) * rng.standard_normal(size))
 
     def draw_local(self, ratio2: Array, rng: np.random.Generator) -> Array:
         """One: a normal is the mixture with t = 1."""

@@ -34,7 +34,7 @@ def certificates(comparison: Comparison) -> Table:
         Column("kkt_limit", "limit", "small"),
         Column("nats", "gap ÷ σ², nats", "small"),
         Column("ok", "certificate", "flag"),
-        Column("why", "in words", "text"),
+        Column("why", "in words", "why"),
     )
     note = "No β has a log posterior, given σ and scale, that is higher by more than gap ÷ σ² nats."
     return Table("certificates", "Certificates", columns, tuple(rows), note)
@@ -74,11 +74,11 @@ def agreement(comparison: Comparison) -> Table:
         PRIOR,
         Column("engine", "engine", "code"),
         Column("statistics", "statistics", "integer"),
-        Column("max_z", "largest |z|", "number"),
-        Column("limit", "limit", "number"),
-        Column("mean_z2", "mean z²", "number"),
+        Column("max_z", "largest |z|", "ratio"),
+        Column("limit", "limit", "ratio"),
+        Column("mean_z2", "mean z²", "ratio"),
         Column("ok", "agreement", "flag"),
-        Column("why", "in words", "text"),
+        Column("why", "in words", "why"),
     )
     note = (
         "z: difference of the two engines' means, sds and 5, 50, 95 % quantiles in units of their "
@@ -104,7 +104,7 @@ def differences(comparison: Comparison) -> Table:
         Column("a", "engine"),
         Column("b", "PyMC"),
         Column("mcse", "Monte Carlo error"),
-        Column("z", "z", "number"),
+        Column("z", "z", "ratio"),
     )
     title = "All compared statistics"
     return Table("differences", title, columns, tuple(rows), first=SHOWN, folded=True)
@@ -123,7 +123,7 @@ def runs(comparison: Comparison) -> Table:
         Column("ess_tail", "least tail ESS", "integer"),
         Column("divergences", "divergences", "integer"),
         Column("ok", "checks", "flag"),
-        Column("why", "in words", "text"),
+        Column("why", "in words", "why"),
     )
     rows = tuple(_run_row(name, post) for name, post in _runs(comparison))
     note = "R̂ – : the draws are independent, so that there are no chains to compare."

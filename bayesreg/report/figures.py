@@ -1,4 +1,4 @@
-"""The figures of a report: drawn once, with what they show in words for those who cannot see them."""
+"""The figures of a report: drawn once, each with what it shows in words."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Figure:
     drawn: Any
 
     def inline(self) -> str:
-        """The figure as an element of an HTML page: no namespaces, ids of its own, themed colours."""
+        """The figure as an element of an HTML page."""
         return inline_svg(canvas.svg(self.drawn), f"figure-{self.key}", self.title, self.alt)
 
 
@@ -169,8 +169,8 @@ def _densities(comparison: Comparison, level: float) -> Figure:
     return _figure(
         "densities",
         "Posterior densities",
-        "The posterior is a curve, the MAP a point of it. A hollow mark at 0 is an exact zero of the "
-        "MAP; the posterior never has one.",
+        "The posterior is a curve, the MAP a point of it. A hollow mark at 0 is an exact zero of "
+        "the MAP; the posterior never has one. Peaks far above the others are cut.",
         f"Posterior density of each coefficient under {_listed(comparison)}, the MAP marked.",
         plots.plot_densities(comparison),
     )
@@ -202,14 +202,14 @@ def _path(comparison: Comparison, level: float) -> Figure | None:
         return None
     family = path.problem.blocks[0].prior.family
     names = [n for n, e in comparison.entries.items() if e.fit is not None]
-    same = [n for n in names if comparison[n].problem.blocks[0].prior.family == family]
+    same = [n for n in names if comparison.entries[n].problem.blocks[0].prior.family == family]
     mark = canvas.marks(comparison.entries)[(same or names or list(comparison.entries))[0]]
     chosen = chosen_lam(path)
     return _figure(
         "path",
         "Regularisation path" + (f" of {shortened(same[0])}" if same else ""),
-        "Optimum of J at every λ, each certified; above, the scale of the prior that the λ is. Left: "
-        "hardly any penalty; right: everything is shrunk to the prior's centre.",
+        "Optimum of J at every λ, each certified; above, the scale of the prior that the λ is. "
+        "Left: hardly any penalty; right: everything is shrunk to the prior's centre.",
         f"Coefficients against λ from {np.min(path.lam):.3g} to {np.max(path.lam):.3g}"
         + (f"; the fit is at λ = {chosen:.4g}." if chosen else "."),
         plots.plot_path(path, mark=mark),

@@ -10,9 +10,9 @@ if TYPE_CHECKING:
     from bayesreg.results import Comparison, Entry
 
 OBJECTIVE = (
-    "Every prior that is a penalty is stated in one convention: J = ½ Σ w(y − β₀ − x'β)² + λ₁‖b‖₁ + "
-    "½λ₂‖b‖², summed over rows, the intercept unpenalised; J/σ² is the negative log posterior of β "
-    "up to a constant. "
+    "Every prior that is a penalty is stated in one convention: J = ½ Σ w(y − β₀ − x'β)² + "
+    "λ₁‖b‖₁ + ½λ₂‖b‖², summed over rows, the intercept unpenalised; J/σ² is the negative log "
+    "posterior of β up to a constant. "
 )
 ENGINES = {
     "exact": "exact sampling from the conjugate posterior",
@@ -134,8 +134,8 @@ def _prediction(comparison: Comparison, level: float) -> str:
     if not len(comparison.table):
         return intervals
     return (
-        "Priors were compared by leave-one-out expected log predictive density (Vehtari, Gelman and "
-        f"Gabry, 2017), and combined by stacking (Yao et al., 2018). {intervals}"
+        "Priors were compared by leave-one-out expected log predictive density (Vehtari, Gelman "
+        f"and Gabry, 2017), and combined by stacking (Yao et al., 2018). {intervals}"
     )
 
 

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 MINUS = "−"
 KINDS = (
     "name", "prior", "text", "code", "number", "estimate", "small", "decimal", "probability",
-    "integer", "flag", "zero", "sign",
+    "ratio", "integer", "flag", "zero", "sign", "why",
 )  # fmt: skip
-TEXTS = ("name", "prior", "text", "code")
+TEXTS = ("name", "prior", "text", "code", "why")
 
 
 @dataclass(frozen=True)
@@ -166,9 +166,10 @@ def _number(x: float, kind: str, decimals: int | None) -> str:
     if kind == "probability":
         return _probability(x)
     if kind == "sign":
-        return f"{'> 0' if x >= 0.5 else '< 0'}: {_probability(max(x, 1 - x))}"
-    if kind == "decimal":
-        return _zero_signless(f"{x:.1f}")
+        # All of some thousand draws on one side show that P > 0.999, not that it is 1.
+        return f"{_probability(min(max(x, 1 - x), 0.9999))} ({'+' if x >= 0.5 else '-'})"
+    if kind in ("decimal", "ratio"):
+        return _zero_signless(f"{x:.1f}" if kind == "decimal" else f"{x:.2f}")
     if kind == "small":
         return f"{x:.1e}" if x else "0"
     if kind == "estimate" and decimals is not None and decimals <= 6 and abs(x) < 1e7:

@@ -24,7 +24,7 @@ _PREDICTION = (
     Column("p_worse", "P(worse)", "probability"),
     Column("p_eff", "effective parameters", "decimal"),
     Column("weight", "stacking weight", "probability"),
-    Column("max_khat", "largest k̂", "number"),
+    Column("max_khat", "largest k̂", "ratio"),
 )
 _TARGETS = {"ridge": "sklearn.Ridge", "lasso": "sklearn.Lasso", "elastic net": "sklearn.ElasticNet"}
 
@@ -120,9 +120,9 @@ def coefficients(comparison: Comparison, level: float) -> Table:
         columns,
         tuple(rows),
         f"Sorted by |mean| × sd of the column. {interval}: equal-tailed interval that holds "
-        f"{100 * level:.6g} % of the posterior. P(sign): probability of the likelier sign. "
-        "κ: 0 left to the data, 1 left to the prior. A MAP of exactly 0 says nothing about the "
-        "probability that the coefficient is 0, which is zero under every prior here.",
+        f"{100 * level:.6g} % of the posterior. P(sign): of the likelier sign, which follows. "
+        "κ: 0 left to the data, 1 left to the prior. A MAP of exactly 0 is no posterior probability: "
+        "under these continuous priors P(β = 0) = 0.",
         decimals=tuple(decimals),
         group=len(names),
         first=FEATURES * len(names),

@@ -88,8 +88,8 @@ def check_folder(path: Any, *, overwrite: bool = False) -> Path:
         raise BadArgument(f"{_name(target)} cannot be written: {error}") from error
     if foreign and not overwrite:
         raise BadArgument(
-            f"{_name(target)} holds files that are no export of bayesreg; choose an empty folder or "
-            "pass overwrite=True"
+            f"{_name(target)} holds files that are no export of bayesreg; choose an empty folder "
+            "or pass overwrite=True"
         )
     return target
 

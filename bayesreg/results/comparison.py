@@ -175,10 +175,10 @@ class Comparison:
         return pd.concat(parts, names=["prior", "feature"])
 
     def plot(self, kind: str = "forest", ax: Any = None) -> Any:
-        """Draw the comparison: "forest", "densities", "shrinkage", "priors", "path", "agreement"."""
+        """Draw "forest", "densities", "shrinkage", "priors", "path" or "agreement"."""
         from bayesreg import plots
 
-        kinds = {
+        kinds: dict[str, Any] = {
             "forest": plots.plot_forest,
             "densities": plots.plot_densities,
             "shrinkage": plots.plot_shrinkage,
@@ -243,4 +243,4 @@ class Comparison:
         from html import escape
 
         sentences = "".join(f"<p>{escape(s)}</p>" for s in self.verdict)
-        return f"{sentences}{self.table.to_html(float_format='%.4g')}"
+        return sentences + self.table.to_html(float_format="{:.4g}".format)

@@ -77,9 +77,7 @@ def event_draws(event: str, unknowns: Mapping[str, Array]) -> NDArray[np.bool_]:
     raise BadArgument(_advice(event, unknowns))
 
 
-def contrast_draws(
-    weights: Mapping[str, float], unknowns: Mapping[str, Array], level: float
-) -> Contrast:
+def contrast_draws(weights: Any, unknowns: Mapping[str, Array], level: float) -> Contrast:
     """Posterior of Σ w·β over named unknowns.
 
     Raises
@@ -136,5 +134,7 @@ def _advice(event: str, unknowns: Mapping[str, Array]) -> str:
 
 def _unknown(name: str, unknowns: Mapping[str, Array]) -> str:
     near = get_close_matches(name, list(unknowns), n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(list(unknowns)[:12])}"
+    hint = (
+        f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(list(unknowns)[:12])}"
+    )
     return f"{name!r} is not an unknown of this posterior{hint}"

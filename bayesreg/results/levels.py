@@ -10,9 +10,7 @@ from bayesreg.errors import BadArgument
 def check_level(level: Any) -> float:
     """Return `level` if it is a probability strictly between 0 and 1; else BadArgument."""
     if isinstance(level, bool) or not isinstance(level, int | float) or not 0 < level < 1:
-        raise BadArgument(
-            f"level must lie strictly between 0 and 1 (0.95, not 95), not {level!r}"
-        )
+        raise BadArgument(f"level must lie strictly between 0 and 1 (0.95, not 95), not {level!r}")
     return float(level)
 
 

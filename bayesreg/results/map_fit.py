@@ -82,7 +82,7 @@ class MapFit:
 
     @property
     def scale(self) -> Any:
-        """The prior's scale in its declared unit: a number, a Series by block, or None if all flat."""
+        """The prior's scale in its declared unit: a number, a Series by block, or None (flat)."""
         blocks = self.problem.blocks
         if not blocks:
             return None
@@ -144,7 +144,7 @@ class MapFit:
         return plot_map(self, ax)
 
     def save(self, path: Any, *, overwrite: bool = False) -> None:
-        """Write the fit, with model and data, to one checksummed file; see :func:`bayesreg.load`."""
+        """Write fit, model and data to one checksummed file; see :func:`bayesreg.load`."""
         from bayesreg.results.archive import save_fit
 
         save_fit(self, path, overwrite=overwrite)
@@ -254,7 +254,6 @@ def encode(problem: Problem, X: Any) -> Array:
     rows = np.asarray(X, dtype=float)
     if rows.ndim != 2 or rows.shape[1] != len(problem.features) or not np.isfinite(rows).all():
         raise BadArgument(
-            f"X must be a finite array of shape (rows, {len(problem.features)}), "
-            f"not {np.shape(X)}"
+            f"X must be a finite array of shape (rows, {len(problem.features)}), not {np.shape(X)}"
         )
     return rows

@@ -197,8 +197,10 @@ class Posterior:
         return predictive.mean_and_sd(self.draws, rows, return_std=return_std)
 
     def posterior_predictive(self, X: Any = None, seed: int | None = None) -> Array:
-        """Replicated y (chain, draw, rows), noise included; for the rows of the fit unless given."""
-        return predictive.replicate(self.draws, None if X is None else encode(self.problem, X), seed)
+        """Replicated y (chain, draw, rows), noise included; for the fit's own rows unless given."""
+        return predictive.replicate(
+            self.draws, None if X is None else encode(self.problem, X), seed
+        )
 
     def loo(self) -> Any:
         """Leave-one-out predictive density, streamed over rows; ``az.compare`` accepts it."""
@@ -244,7 +246,7 @@ class Posterior:
         """Draw the posterior: "forest", "trace", "ppc" or "residuals"; returns the Axes."""
         from bayesreg import plots
 
-        kinds = {
+        kinds: dict[str, Any] = {
             "forest": plots.plot_posterior,
             "trace": plots.plot_trace,
             "ppc": plots.plot_ppc,
@@ -298,4 +300,5 @@ class Posterior:
         from html import escape
 
         head = escape("\n".join(repr(self).split("\n")[:2]))
-        return f"<pre>{head}</pre>{self.summary().to_html(max_rows=40, float_format='%.4g')}"
+        table = self.summary().to_html(max_rows=40, float_format="{:.4g}".format)
+        return f"<pre>{head}</pre>{table}"

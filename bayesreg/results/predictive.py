@@ -128,7 +128,7 @@ def extend_tree(
 def _add_prior(
     tree: Any, draws: Draws, rows: Array, coords: dict[str, Any], seed: int | None
 ) -> None:
-    """Groups `prior` and `prior_predictive`, the latter labelled with what it was conditioned on."""
+    """Groups `prior` and `prior_predictive`, labelled with what they were conditioned on."""
     import xarray as xr
 
     shape = draws.sigma.shape

@@ -1,4 +1,4 @@
-"""Every route to one optimum, side by side: closed form, scipy.optimize twice, coordinate descent."""
+"""Every route to one optimum: closed form, scipy.optimize twice, coordinate descent."""
 
 from __future__ import annotations
 
@@ -70,9 +70,9 @@ def correspond(problem: Problem, b: Array, solver: str) -> Correspondence:
 
     Notes
     -----
-    For ridge "our iterative solver" is coordinate descent without its Newton step, so that the closed
-    form is not compared with itself. Where a lasso optimum is not unique (dependent columns) routes may
-    differ in b and agree in J; the certificate speaks for each of them.
+    For ridge "our iterative solver" is coordinate descent without its Newton step, so that the
+    closed form is not compared with itself. Where a lasso optimum is not unique (dependent columns)
+    routes may differ in b and agree in J; the certificate speaks for each of them.
     """
     import pandas as pd
 

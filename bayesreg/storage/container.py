@@ -186,7 +186,7 @@ def _verify(file: IO[bytes], source: Path) -> None:
             f"{name} is corrupt: {size} bytes follow the first line, not {int(parts[3])} "
             "(truncated or appended to); copy or save it again"
         )
-    if digest != parts[2].decode("ascii", "replace"):
+    if head != HEADER.format(version=FORMAT, digest=digest, size=size).encode():
         raise BadData(f"{name} is corrupt: its checksum does not match; copy or save it again")
 
 

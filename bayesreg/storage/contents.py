@@ -40,7 +40,8 @@ def problem_to_payload(problem: Problem) -> tuple[Arrays, Meta]:
     BadArgument
         If a prior is not a class of bayesreg.
     """
-    scales = [block.scale for block in problem.blocks if block.hyper is not None]
+    # Scales of priors with a hyperprior: numbers where they were fixed afterwards.
+    scales = [block.scale for block in problem.blocks if block.prior.hyper is not None]
     meta: Meta = {
         "model": model_to_json(problem.model),
         "standardize": bool(problem.standardize),

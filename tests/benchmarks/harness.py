@@ -1,7 +1,7 @@
 """How a benchmark is measured: alternating runs, medians, ratios, and the limit beside them.
 
-A row states one problem; each contender solves it and says how accurate it was, by our certificate or
-by an exact reference, never by its own word. Absolute seconds differ between machines and days; the
+A row states one problem; each contender solves it and is judged by our certificate
+or by an exact reference, never by its own word. Absolute seconds differ between machines and days; the
 ratios within a run are what counts.
 """
 

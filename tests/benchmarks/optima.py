@@ -35,7 +35,9 @@ def rows() -> Iterator[Row]:
         yield _row("lasso", n, p, X, y, br.Laplace(0.02))
 
 
-def _row(kind: str, n: int, p: int, X: np.ndarray, y: np.ndarray, prior: br.Normal | br.Laplace) -> Row:
+def _row(
+    kind: str, n: int, p: int, X: np.ndarray, y: np.ndarray, prior: br.Normal | br.Laplace
+) -> Row:
     model = br.Model(prior, br.Gaussian(1.0))
     problem = model.condition(X, y)
     arguments = problem.penalty.to("sklearn.Ridge" if kind == "ridge" else "sklearn.Lasso")

@@ -1,0 +1,5 @@
+"""The shell command ``bayesreg``."""
+
+from bayesreg.cli.commands import main
+
+__all__ = ["main"]

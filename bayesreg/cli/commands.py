@@ -1,0 +1,122 @@
+"""The command ``bayesreg``: arguments in, the same verbs as in Python, exit codes out."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import click
+
+from bayesreg.cli.exits import explained
+
+STACK = (
+    "numpy", "scipy", "numba", "pymc", "pytensor", "arviz", "pandas", "scikit-learn", "matplotlib",
+    "formulaic", "narwhals", "pyarrow",
+)  # fmt: skip
+EPILOG = """\b
+Examples:
+  bayesreg compare diabetes --out report.html
+  bayesreg compare houses.csv --target price --drop id --missing drop
+  bayesreg compare houses.csv --formula "log(price) ~ area + C(district)"
+  bayesreg compare diabetes --priors "ridge,laplace(scale=25)" --sigma 54
+
+\b
+Exit codes: 0 done, 1 failure, 2 usage, 3 a check failed under --strict, 130 interrupted.
+"""
+
+
+def _print_stack(context: click.Context, _: click.Parameter, value: bool) -> None:
+    """Versions of everything that a number may depend on; nothing is imported for it."""
+    if not value or context.resilient_parsing:
+        return
+    import platform
+
+    from bayesreg import __version__
+
+    click.echo(f"bayesreg {__version__}")
+    click.echo(f"python {platform.python_version()} ({platform.platform()})")
+    for package in STACK:
+        try:
+            click.echo(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            click.echo(f"{package} not installed")
+    context.exit()
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_stack,
+    help="Print the versions of bayesreg and of what it stands on.",
+)  # fmt: skip
+def main() -> None:
+    """One regression model, three answers, checked against each other.
+
+    The penalised optimum with its certificate, the closed form where there is one, and the full
+    posterior.
+    """
+
+
+@main.command()
+def datasets() -> None:
+    """List the data sets that come with bayesreg."""
+    with explained():
+        from bayesreg.cli.screen import print_sentences, print_table
+        from bayesreg.data.datasets import dataset_names, load_dataset
+        from bayesreg.report.table import Column, Table
+
+        found = [load_dataset(name) for name in dataset_names()]
+        columns = (
+            Column("name", "name", "name"),
+            Column("rows", "rows", "integer"),
+            Column("columns", "columns", "integer"),
+            Column("target", "response", "name"),
+        )
+        rows = tuple((d.name, *d.X.shape, str(d.y.name)) for d in found)
+        print_table(Table("datasets", "Data sets", columns, rows))
+        print_sentences(["", *(f"{d.name}: {d.description} {d.source}." for d in found)])
+
+
+@main.command(epilog=EPILOG)
+@click.argument("data")
+@click.option("--target", metavar="NAME", help="The response; needed for files.")
+@click.option("--formula", metavar="TEXT", help="Such as 'y ~ x + C(g)', instead of --target.")
+@click.option(
+    "--priors", default="normal,laplace,horseshoe", show_default=True, metavar="LIST",
+    help="Names (normal or ridge, laplace or lasso, elastic_net, horseshoe, flat), or "
+    "'laplace(scale=25)', or 'laplace(scale=half_cauchy(0.5))'.",
+)  # fmt: skip
+@click.option("--sigma", metavar="SPEC", help="Noise sd: a number, or such as 'half_normal(50)'.")
+@click.option("--raw", is_flag=True, help="Do not standardise the columns.")
+@click.option("--engine", metavar="NAME", help="exact, direct, gibbs or nuts; else the fastest.")
+@click.option("--draws", type=int, default=1000, show_default=True, help="Draws per chain.")
+@click.option("--chains", type=int, default=4, show_default=True, help="Chains.")
+@click.option("--seed", type=int, help="For the same draws again; otherwise drawn and recorded.")
+@click.option(
+    "--missing", type=click.Choice(["error", "drop"]), default="error", show_default=True,
+    help="Refuse missing cells, or leave out their rows and say how many.",
+)  # fmt: skip
+@click.option("--drop", multiple=True, metavar="COL", help="Leave out a column; may be repeated.")
+@click.option("--sep", metavar="CHAR", help="Separator of a CSV file, such as ';' or 'tab'.")
+@click.option("--out", metavar="FILE", help="Write a report: .html, .md or .json.")
+@click.option("--export", metavar="DIR", help="Write tables (CSV, LaTeX) and figures (SVG, PNG).")
+@click.option("--overwrite", is_flag=True, help="Replace files that bayesreg did not write.")
+@click.option("--json", is_flag=True, help="Print the results as JSON.")
+@click.option(
+    "--level", type=float, default=0.95, show_default=True, help="Probability of intervals."
+)
+@click.option("--title", help="Title of the report.")
+@click.option("--author", help="Author of the report.")
+@click.option(
+    "--verify/--no-verify", default=True, show_default=True,
+    help="Check every posterior against PyMC, after the answers are printed; takes minutes.",
+)  # fmt: skip
+@click.option("--strict", is_flag=True, help="Exit with code 3 if a check failed.")
+@click.option("--quiet", is_flag=True, help="Nothing on stderr but errors.")
+@click.option("--debug", is_flag=True, help="Show the traceback of an unexpected error.")
+@click.pass_context
+def compare(context: click.Context, /, debug: bool, **options: Any) -> None:
+    """Compare priors on DATA: the name of a data set, or the path of a CSV or parquet file."""
+    with explained(debug=debug):
+        from bayesreg.cli.procedure import Request, run
+
+        context.exit(run(Request(**options)))

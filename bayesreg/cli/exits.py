@@ -1,0 +1,72 @@
+"""How a command ends: 0 done, 1 failure, 2 usage, 3 a check failed, 130 interrupted.
+
+What the user can put right is one line on stderr, never a traceback.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+from bayesreg.errors import BadArgument, BadData, NotConverged, NotSupported
+
+FAILURE, USAGE, CHECK_FAILED, INTERRUPTED = 1, 2, 3, 130
+
+
+@contextmanager
+def explained(*, debug: bool = False) -> Iterator[None]:
+    """Turn exceptions into one line on stderr and an exit code.
+
+    Parameters
+    ----------
+    debug : bool, default False
+        Whether unexpected exceptions keep their traceback.
+    """
+    try:
+        yield
+    except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+        raise
+    except KeyboardInterrupt:
+        say("interrupted: nothing was written")
+        raise click.exceptions.Exit(INTERRUPTED) from None
+    except BadArgument as error:
+        say(f"error: {error}")
+        raise click.exceptions.Exit(USAGE) from None
+    except (BadData, NotSupported, NotConverged) as error:
+        say(f"error: {error}")
+        raise click.exceptions.Exit(FAILURE) from None
+    except OSError as error:
+        name = f"{error.filename!r}: " if error.filename else ""
+        say(f"error: {name}{error.strerror or error}")
+        raise click.exceptions.Exit(FAILURE) from None
+    except MemoryError:
+        say("error: not enough memory for these data; leave out columns with --drop, or rows")
+        raise click.exceptions.Exit(FAILURE) from None
+    except Exception as error:
+        if debug:
+            raise
+        say(
+            f"error: unexpected {type(error).__name__}: {error}; this is a fault of bayesreg: run "
+            "again with --debug and report what it prints"
+        )
+        raise click.exceptions.Exit(FAILURE) from None
+
+
+def say(text: str) -> None:
+    """One line on stderr."""
+    click.echo(printable(" ".join(text.split())), err=True)
+
+
+def printable(text: str) -> str:
+    r"""The text with nothing in it that a terminal would obey: controls and direction marks spelt.
+
+    Examples
+    --------
+    >>> printable("a\x1b[31mb")
+    'a\\x1b[31mb'
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

@@ -1,0 +1,265 @@
+"""From the columns of a file to a Design: factors coded, missing rows left out only if asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from bayesreg.cli import judgement
+from bayesreg.cli.columns import Column, Table
+from bayesreg.errors import BadArgument, BadData
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from bayesreg.data.design import Design
+
+    Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the user said of the columns.
+
+    Attributes
+    ----------
+    target : str or None
+        Name of the response; None beside a formula.
+    formula : str or None
+    drop : tuple of str
+        Columns to leave out.
+    drop_missing : bool
+        Whether rows with missing cells are left out.
+    """
+
+    target: str | None
+    formula: str | None = None
+    drop: tuple[str, ...] = ()
+    drop_missing: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """The columns and rows of a table that a fit will use."""
+
+    table: Table
+    choice: Choice
+    predictors: tuple[str, ...]
+    skipped: frozenset[int]
+    notes: tuple[str, ...]
+
+
+def select(table: Table, choice: Choice) -> Selection:
+    """Check the columns that a fit will use, without converting any.
+
+    Parameters
+    ----------
+    table : Table
+    choice : Choice
+
+    Returns
+    -------
+    Selection
+
+    Raises
+    ------
+    BadData
+        If a column cannot be used, or cells are missing and rows may not be dropped.
+    BadArgument
+        If a name is no column.
+    """
+    dropped = {judgement.find(table, name, "--drop") for name in choice.drop}
+    left = tuple(name for name in table.columns if name not in dropped)
+    if choice.formula is None:
+        assert choice.target is not None
+        target = judgement.find(table, choice.target, "--target")
+        if target in dropped:
+            raise BadArgument(f"--drop: {target!r} is the target")
+        judgement.refuse_target(table, target)
+        predictors = tuple(name for name in left if name != target)
+        used = (*predictors, target)
+        if not predictors:
+            raise BadData(f"{table.name} has no column left to predict {target!r} from")
+        judgement.refuse_unusable(table, predictors)
+    else:
+        used = predictors = _variables(choice.formula, left)
+        judgement.refuse_unusable(table, used, formula=True)
+    if not choice.drop_missing:
+        judgement.refuse_missing(table, used)
+    skipped, notes = _skipped(table, used)
+    return Selection(table, choice, predictors, skipped, notes)
+
+
+def design(selection: Selection, *, reference: bool = False) -> Design:
+    """The selected columns as a Design.
+
+    Parameters
+    ----------
+    selection : Selection
+    reference : bool, default False
+        Whether factors get treatment coding, their first level left out: what Flat needs. Otherwise
+        one indicator column per level.
+
+    Returns
+    -------
+    Design
+        Its `notes` say which columns became factors and how many rows were left out.
+    """
+    if selection.choice.formula is not None:
+        return _from_formula(selection, reference=reference)
+    import numpy as np
+
+    from bayesreg.data.design import Design, Term
+
+    table, keep = selection.table, _kept(selection)
+    blocks: list[Array] = []
+    names: list[str] = []
+    terms, notes = [], list(selection.notes)
+    for name in selection.predictors:
+        column = table.columns[name]
+        if column.kind == "text":
+            block, own, coding, base = _indicators(column, keep, notes, reference=reference)
+        else:
+            block, own, coding, base = _numbers(column, keep, notes), [name], None, None
+        terms.append(Term(name, tuple(range(len(names), len(names) + len(own))), coding, base))
+        blocks.append(block)
+        names.extend(own)
+    _refuse_collision(names)
+    X = np.asfortranarray(np.column_stack(blocks))
+    X.flags.writeable = False  # so that it is used where it lies
+    assert selection.choice.target is not None
+    y = _numbers(table.columns[selection.choice.target], keep, notes)[:, 0]
+    return replace(
+        Design.of(X, y),
+        names=tuple(names),
+        y_name=selection.choice.target,
+        terms=tuple(terms),
+        named=True,
+        notes=tuple(notes),
+    )
+
+
+def _skipped(table: Table, used: Sequence[str]) -> tuple[frozenset[int], tuple[str, ...]]:
+    """Rows to leave out for missing cells, and the note that counts them."""
+    found = judgement.missing_cells(table, used)
+    if not found:
+        return frozenset(), ()
+    rows = frozenset().union(*(column.missing for column in found.values()))
+    by_column = ", ".join(f"{name!r}: {len(column.missing)}" for name, column in found.items())
+    if len(rows) == table.rows:
+        raise BadData(
+            f"{table.name}: every row has a missing cell ({by_column}); leave out a column with "
+            "--drop"
+        )
+    note = f"{len(rows)} of {table.rows} rows were left out for missing cells ({by_column})"
+    return rows, (note,)
+
+
+def _kept(selection: Selection) -> NDArray[np.bool_]:
+    import numpy as np
+
+    keep = np.ones(selection.table.rows, dtype=bool)
+    keep[list(selection.skipped)] = False
+    return keep
+
+
+def _numbers(column: Column, keep: NDArray[np.bool_], notes: list[str]) -> Array:
+    """A column of numbers (n, 1), with a note where it held truth values or too large integers."""
+    import numpy as np
+
+    values = np.frombuffer(column.values, dtype=float)[keep]
+    if column.kind == "flag":
+        notes.append(f"column {column.name!r} holds true and false, read as 1 and 0")
+    elif np.abs(values).max() > 2.0**53 and np.all(values == np.floor(values)):
+        notes.append(
+            f"column {column.name!r} has integers above 2^53, whose last digits are lost; is it an "
+            "identifier? If so, run again with --drop"
+        )
+    return np.asarray(values[:, None])
+
+
+def _indicators(
+    column: Column, keep: NDArray[np.bool_], notes: list[str], *, reference: bool
+) -> tuple[Array, list[str], str, str | None]:
+    """One column of 0 and 1 per level, the first left out if a reference is needed."""
+    import numpy as np
+
+    codes = np.frombuffer(column.codes, dtype=np.int64)[keep]
+    present = set(np.unique(codes).tolist())
+    levels = sorted((level, code) for code, level in enumerate(column.levels) if code in present)
+    if len(levels) < 2:
+        raise BadData(
+            f"column {column.name!r} holds one text only, {levels[0][0]!r}, in the rows that are "
+            "left; run again with --drop"
+        )
+    notes.append(
+        f"column {column.name!r} is text and was read as a factor of {len(levels)} levels: "
+        + ", ".join(level for level, _ in levels)
+        + (f" (reference: {levels[0][0]})" if reference else "")
+    )
+    shown = levels[1:] if reference else levels
+    block = np.column_stack([(codes == code).astype(float) for _, code in shown])
+    names = [f"{column.name}[{level}]" for level, _ in shown]
+    if reference:
+        return block, names, "treatment", levels[0][0]
+    return block, names, "indicator", None
+
+
+def _refuse_collision(names: Sequence[str]) -> None:
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise BadData(f"a factor's level and another column are both called {twice!r}; rename one")
+
+
+def _variables(formula: str, names: Sequence[str]) -> tuple[str, ...]:
+    """Columns that a formula reads; none where it cannot be parsed, which is said later."""
+    from formulaic import Formula
+    from formulaic.errors import FormulaicError
+
+    try:
+        parsed = Formula(formula, _context={"__formulaic_variables_available__": list(names)})
+        needed = {str(name) for name in parsed.required_variables}
+    except (FormulaicError, SyntaxError, ValueError):
+        return ()
+    return tuple(name for name in names if name in needed)
+
+
+def _from_formula(selection: Selection, *, reference: bool) -> Design:
+    """The Design of a formula on the rows that are kept."""
+    import numpy as np
+    import pandas as pd
+
+    from bayesreg.data.formula import design_from_formula
+
+    keep, choice = _kept(selection), selection.choice
+    left = [n for n in selection.table.columns if n not in choice.drop]
+    frame = pd.DataFrame({n: _variable(selection.table.columns[n], keep) for n in left})
+    flat = frozenset({"..."}) if reference else frozenset[str]()
+    assert choice.formula is not None
+    found = design_from_formula(choice.formula, frame, flat_terms=flat)
+    notes = [*selection.notes, *found.notes]
+    for term in found.terms:
+        if term.coding is not None:
+            names = ", ".join(found.names[j] for j in term.columns)
+            base = f" (reference: {term.reference})" if term.reference else ""
+            notes.append(f"term {term.name!r} is a factor: {names}{base}")
+    assert np.all(np.isfinite(found.X))
+    return replace(found, notes=tuple(notes))
+
+
+def _variable(column: Column, keep: NDArray[np.bool_]) -> Any:
+    """A variable of a formula: integers stay integers, so that levels read 1 and not 1.0."""
+    import numpy as np
+
+    if column.kind in {"text", "date"} and len(column.codes):
+        codes = np.frombuffer(column.codes, dtype=np.int64)[keep]
+        return np.array([*column.levels, None], dtype=object)[codes]
+    if column.kind not in {"number", "flag", "mixed"}:
+        return np.full(int(keep.sum()), np.nan)
+    values = np.frombuffer(column.values, dtype=float)[keep]
+    if column.kind == "flag" and np.all(np.isfinite(values)):
+        return values.astype(bool)
+    whole = np.all(np.isfinite(values)) and np.all(np.abs(values) < 2.0**53)
+    return values.astype(np.int64) if whole and np.all(values == np.floor(values)) else values

@@ -1,0 +1,227 @@
+"""What ``bayesreg compare`` does, in order: read, check, fit, print, verify, write."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from bayesreg.cli import sources
+from bayesreg.cli.exits import CHECK_FAILED, INTERRUPTED, say
+from bayesreg.cli.predictors import Choice, Selection, design, select
+from bayesreg.cli.log import Log
+from bayesreg.cli.screen import print_answers, print_json, print_sentences, print_table
+from bayesreg.errors import BadArgument
+
+if TYPE_CHECKING:
+    from bayesreg.results import Comparison
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """The options of ``bayesreg compare``, by their names there."""
+
+    data: str
+    target: str | None
+    formula: str | None
+    priors: str
+    sigma: str | None
+    raw: bool
+    engine: str | None
+    draws: int
+    chains: int
+    seed: int | None
+    missing: str
+    drop: tuple[str, ...]
+    sep: str | None
+    out: str | None
+    export: str | None
+    overwrite: bool
+    json: bool
+    level: float
+    title: str | None
+    author: str | None
+    verify: bool
+    strict: bool
+    quiet: bool
+
+
+def run(request: Request) -> int:
+    """Answer a request.
+
+    Parameters
+    ----------
+    request : Request
+
+    Returns
+    -------
+    int
+        The exit code: 0, 3 if a check failed under ``--strict``, 130 if the verification was
+        interrupted.
+    """
+    log = Log(quiet=request.quiet)
+    selection = _selection(request)
+    for note in selection.notes:
+        log.note(note)
+    _check_destinations(request)
+    result = _fitted(request, selection, log)
+    if not request.json:
+        print_answers(result, request.level)
+    result, failure = _verified(request, result, log)
+    _write(request, result)
+    if isinstance(failure, KeyboardInterrupt):
+        return INTERRUPTED
+    if failure is not None:
+        raise failure
+    if request.strict and not result.ok:
+        say("a check failed, and --strict was given")
+        return CHECK_FAILED
+    return 0
+
+
+def _selection(request: Request) -> Selection:
+    """Read the data and check the columns; no heavy library is imported for a file that fails."""
+    if request.formula is not None and request.target is not None:
+        raise BadArgument("--formula names the response itself; leave out --target")
+    expected = frozenset({request.target} if request.target is not None else ())
+    table, own = sources.read(request.data, request.sep, expected)
+    target = request.target or own
+    if request.formula is None and target is None:
+        listed = ", ".join(repr(name) for name in list(table.columns)[:10])
+        more = f", ... ({len(table.columns)} in all)" if len(table.columns) > 10 else ""
+        raise BadArgument(
+            f"--target is missing: which column of {table.name} is the response? It has {listed}"
+            f"{more}"
+        )
+    choice = Choice(
+        target=target if request.formula is None else None,
+        formula=request.formula,
+        drop=request.drop,
+        drop_missing=request.missing == "drop",
+    )
+    return select(table, choice)
+
+
+def _check_destinations(request: Request) -> None:
+    """Where the results go, checked before anything is fitted."""
+    from bayesreg.report.target import check_folder, check_target
+    from bayesreg.results.levels import check_level
+
+    check_level(request.level)
+    if request.out is not None:
+        check_target(request.out, overwrite=request.overwrite)
+    if request.export is not None:
+        check_folder(request.export, overwrite=request.overwrite)
+
+
+def _fitted(request: Request, selection: Selection, log: Log) -> Comparison:
+    """The comparison without PyMC, with every note among its warnings."""
+    from bayesreg.cli.priorspec import parse_priors, parse_sigma
+    from bayesreg.priors import Flat
+
+    priors, likelihood = parse_priors(request.priors), parse_sigma(request.sigma)
+    with log.listening():
+        found = design(selection, reference=any(isinstance(p, Flat) for p in priors.values()))
+    for note in found.notes:
+        log.note(note)
+    log.progress(f"fitting {', '.join(priors)} to {selection.table.name} ...")
+    with log.listening():
+        from bayesreg.compare import compare
+
+        result = compare(
+            priors,
+            found,
+            likelihood=likelihood,
+            standardize=not request.raw,
+            intercept=found.intercept is not False,
+            seed=request.seed,
+            engine=request.engine,
+            draws=request.draws,
+            chains=request.chains,
+            dataset=selection.table.name,
+        )
+    for note in result.warnings:
+        log.note(note)
+    return dataclasses.replace(result, warnings=tuple(log.said))
+
+
+def _verified(
+    request: Request, result: Comparison, log: Log
+) -> tuple[Comparison, BaseException | None]:
+    """The comparison checked against PyMC prior by prior, as far as it came; what stopped it."""
+    if not request.verify:
+        return result, None
+    names = [name for name, entry in result.entries.items() if entry.post.engine != "nuts"]
+    if not names:
+        log.note("the posteriors are PyMC's own, so there is nothing to verify them against")
+        return dataclasses.replace(result, warnings=tuple(log.said)), None
+    agreed: list[str] = []
+    failure: BaseException | None = None
+    for count, name in enumerate(names, 1):
+        log.progress(
+            f"verifying {name} with PyMC ({count} of {len(names)}); Ctrl-C skips what is left ..."
+        )
+        try:
+            with log.listening():
+                result, sentence, complete = _verified_entry(result, name)
+            agreed.append(sentence)
+            if not complete:
+                raise KeyboardInterrupt
+        except (KeyboardInterrupt, Exception) as error:  # noqa: BLE001 - raised after the report
+            failure = error
+            log.note(_unverified(names[len(agreed) :], error))
+            break
+    result = dataclasses.replace(
+        result, verdict=(*result.verdict, *agreed), warnings=tuple(log.said)
+    )
+    if not request.json:
+        from bayesreg.report import tables
+
+        print_sentences(agreed)
+        print_table(tables.held(result))
+    return result, failure
+
+
+def _verified_entry(result: Comparison, name: str) -> tuple[Comparison, str, bool]:
+    """One prior verified: the comparison with it, its sentence, and whether PyMC could finish."""
+    from bayesreg.compare import verified
+
+    alone = verified(dataclasses.replace(result, entries={name: result.entries[name]}))
+    entry = alone.entries[name]
+    merged = dataclasses.replace(
+        result, entries={**result.entries, name: entry}, timing=alone.timing
+    )
+    complete = entry.nuts is None or bool(entry.nuts.draws.complete)
+    return merged, alone.verdict[-1], complete  # the agreement is the last sentence
+
+
+def _unverified(names: list[str], error: BaseException) -> str:
+    """Which priors PyMC did not check, and why."""
+    left = f"not verified with PyMC: {', '.join(names)}" if names else "PyMC kept fewer draws"
+    if isinstance(error, KeyboardInterrupt):
+        return f"verification interrupted; {left}"
+    return f"verification failed ({type(error).__name__}: {error}); {left}"
+
+
+def _write(request: Request, result: Comparison) -> None:
+    """JSON on stdout, the report and the export; the paths are said last."""
+    if request.json:
+        print_json(result, request.title, request.author, request.level)
+    options: dict[str, Any] = {
+        "title": request.title,
+        "author": request.author,
+        "level": request.level,
+        "overwrite": request.overwrite,
+    }
+    from bayesreg import report
+
+    written = []
+    if request.out is not None:
+        written.append(("report", report.write(result, request.out, **options)))
+    if request.export is not None:
+        written.append(("tables and figures", report.export(result, request.export, **options)))
+    for what, path in written:
+        if request.json:
+            say(f"{what}: {path}")
+        else:
+            print_sentences([f"{what}: {path}"])

@@ -1,0 +1,153 @@
+"""The results on stdout: for people on a terminal, plain and whole in a file or a pipe."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+from bayesreg.cli.exits import printable
+
+if TYPE_CHECKING:
+    from bayesreg.report.table import Table
+    from bayesreg.results import Comparison
+
+# Left out in this order where the terminal is too narrow; the report has them all. A MAP of exactly
+# zero prints as 0, and no other does, so its own column comes first.
+DISPENSABLE = ("zero", "max_khat", "weight", "p_eff", "kappa", "sd")
+WIDEST_NAME = 24
+GAP = 2
+
+
+def print_answers(comparison: Comparison, level: float) -> None:
+    """Verdict, predictive comparison and coefficients on stdout."""
+    from bayesreg.report import tables
+
+    print_sentences(comparison.verdict)
+    if len(comparison.table):
+        print_table(tables.prediction(comparison))
+    print_table(tables.coefficients(comparison, level))
+
+
+def print_sentences(sentences: Sequence[str]) -> None:
+    """One paragraph each; a terminal wraps at words, a pipe gets whole lines."""
+    console = _terminal()
+    for sentence in sentences:
+        if console is None:
+            click.echo(printable(sentence))
+        else:
+            from rich.text import Text
+
+            console.print(Text(printable(sentence)))
+
+
+def print_table(table: Table) -> None:
+    """A table: for people on a terminal, every row in full and aligned elsewhere."""
+    console = _terminal()
+    texts = _cells(table)
+    if console is None:
+        click.echo(f"\n{table.title}")
+        widths = [_width(column) for column in zip(*texts, strict=True)]
+        for row in texts:
+            cells = zip(row, widths, table.columns, strict=True)
+            click.echo(
+                (" " * GAP).join(_padded(t, w, left=c.textual) for t, w, c in cells).rstrip()
+            )
+        return
+    _print_rich(console, table, texts)
+
+
+def print_json(comparison: Comparison, title: str | None, author: str | None, level: float) -> None:
+    """What a JSON report holds, on stdout."""
+    from datetime import datetime
+
+    from bayesreg.report.document import SECTIONS, compose
+    from bayesreg.report.records import json_text
+
+    written = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %z")
+    document = compose(
+        comparison, title=title, author=author, level=level, sections=SECTIONS, written=written
+    )
+    click.echo(json_text(document), nl=False)
+
+
+def _terminal() -> Any:
+    """The console of a terminal, or None where stdout is a file or a pipe."""
+    if not sys.stdout.isatty():
+        return None
+    from rich.console import Console
+
+    return Console(highlight=False)
+
+
+def _cells(table: Table) -> list[list[str]]:
+    """Headings and cells as text; long names shortened, but never alike."""
+    from bayesreg.plots.text import labels
+
+    columns = []
+    for j, column in enumerate(table.columns):
+        body = [table.text(i, j) for i in range(len(table.rows))]
+        if column.textual:
+            different = list(dict.fromkeys(body))
+            short = dict(zip(different, labels(different, WIDEST_NAME), strict=True))
+            body = [short[text] for text in body]
+        columns.append([column.title, *body])
+    return [list(row) for row in zip(*columns, strict=True)]
+
+
+def _print_rich(console: Any, table: Table, texts: list[list[str]]) -> None:
+    """Columns that fit, groups of rows under one heading, the first rows of a long table."""
+    from rich import box
+    from rich.table import Table as Grid
+    from rich.text import Text
+
+    kept = _fitting(table, texts, console.width)
+    grid = Grid(
+        title=table.title,
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        padding=(0, GAP, 0, 0),
+        show_edge=False,
+        pad_edge=False,
+    )
+    for j in kept:
+        column = table.columns[j]
+        justify: Literal["left", "right"] = "left" if column.textual else "right"
+        grid.add_column(Text(texts[0][j]), justify=justify, no_wrap=True)
+    shown_rows = texts[1 : table.first + 1] if table.first else texts[1:]
+    for i, row in enumerate(shown_rows):
+        cells = [Text(row[j]) for j in kept]
+        if i % table.group:
+            cells[0] = Text("")
+        grid.add_row(*cells)
+    console.print()
+    console.print(grid)
+    if len(shown_rows) < len(table.rows):
+        console.print(f"... {len(table.rows) - len(shown_rows)} more rows: see --out or --export")
+
+
+def _fitting(table: Table, texts: list[list[str]], width: int) -> list[int]:
+    """Columns that fit into the width, dispensable ones left out first."""
+    kept = list(range(len(table.columns)))
+    widths = [_width(column) + GAP + 1 for column in zip(*texts, strict=True)]
+    for key in DISPENSABLE:
+        if sum(widths[j] for j in kept) <= width:
+            break
+        kept = [j for j in kept if table.columns[j].key != key]
+    return kept
+
+
+def _width(texts: Sequence[str]) -> int:
+    from rich.cells import cell_len
+
+    return max(cell_len(text) for text in texts)
+
+
+def _padded(text: str, width: int, *, left: bool) -> str:
+    from rich.cells import cell_len
+
+    blank = " " * (width - cell_len(text))
+    return text + blank if left else blank + text
