@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bayesreg.criteria import cross_validate, maximise_evidence, reference_sigma
 from bayesreg.errors import BadArgument, NotConverged, NotSupported, PerfectFit
 from bayesreg.joint_mode import joint_mode, residual_sum
 from bayesreg.model import Problem
+from bayesreg.paths import at_lam, default_lams, one_block, scale_for, solve_path
 from bayesreg.priors import Normal, Penalised
 from bayesreg.results.map_fit import MapFit, Path
 from bayesreg.solvers import closed_form as ridge_solver
@@ -252,10 +254,18 @@ def path(problem: Problem, lams: Any = None, n: int = 100) -> Path:
     >>> br.path(problem, [1.0, 100.0]).df.round(2).tolist()
     [9.81, 6.99]
     """
-    from bayesreg.paths import trace
-
     _need_problem(problem)
-    return trace(problem, lams, n)
+    block = one_block(problem)
+    grid = default_lams(problem, _count(n)) if lams is None else _check_lams(lams)
+    sigma = reference_sigma(problem)
+    b, df = solve_path(problem, grid, sigma)
+    # A λ means a scale only where σ is known, or where the formula does without it.
+    assert isinstance(block.prior, Penalised)
+    known = problem.sigma is not None or "σ" not in "".join(block.prior.formulae.values())
+    scale = [scale_for(problem, float(lam), sigma) if known else np.nan for lam in grid]
+    fixed = (at_lam(problem, float(lam), sigma) for lam in grid)
+    certificates = tuple(certify(one, row) for one, row in zip(fixed, b, strict=True))
+    return Path(problem, grid, b, np.array(scale), df, certificates)
 
 
 def load(file: str | FilePath) -> Any:
@@ -295,8 +305,6 @@ def _settle(problem: Problem, hyper: Any, seed: int) -> tuple[Problem, float, st
 
 def _by_evidence(problem: Problem) -> tuple[Problem, float, str]:
     """Maximise p(y | σ, scale), exact for Normal priors."""
-    from bayesreg.criteria import maximise_evidence
-
     if not all(isinstance(block.prior, Normal) for block in problem.blocks):
         raise NotSupported(
             "hyper='evidence' has a closed form for Normal priors only; use hyper='cv', or "
@@ -330,8 +338,6 @@ def _at_zero(problem: Problem, sigma: float) -> Problem:
 
 def _by_cv(problem: Problem, seed: int) -> tuple[Problem, float, str]:
     """Choose λ by 10-fold cross-validation; σ̂² = RSS/(N − 1 − df); the scale follows from λ."""
-    from bayesreg.paths import default_lams, scale_for, solve_path
-
     if len(problem.blocks) != 1:
         raise NotSupported(
             "hyper='cv' chooses one λ, and here several priors have their own; fix the scales, or "
@@ -342,16 +348,15 @@ def _by_cv(problem: Problem, seed: int) -> tuple[Problem, float, str]:
             "hyper='cv' needs rows, and this problem was conditioned on Moments; use "
             "hyper='evidence', or fix scale and σ"
         )
-    from bayesreg.criteria import cross_validate
-
+    guess = reference_sigma(problem)
     lams = default_lams(problem, 100)
-    curve = cross_validate(problem, lams, seed=seed)
-    b, df = solve_path(problem, np.array([curve.lam]))
+    best = cross_validate(problem, lams, guess, seed=seed).lam
+    b, df = solve_path(problem, np.array([best]), guess)
     rest = max(problem.nu - float(df[0]), 1.0)
     sigma = problem.sigma or float(np.sqrt(residual_sum(problem, b[0]) / rest))
     fixed = problem.at(
         sigma=sigma if problem.sigma is None else None,
-        scale=scale_for(problem, float(curve.lam), sigma) if problem.unknown_scales else None,
+        scale=scale_for(problem, best, sigma) if problem.unknown_scales else None,
     )
     return fixed, sigma, "λ by 10-fold cross-validation (minimum), σ̂² = RSS/(N − 1 − df)"
 
@@ -428,6 +433,28 @@ def _engine(name: str) -> Any:
     return import_module(f"bayesreg.engines.{name}")
 
 
+def _count(n: Any) -> int:
+    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
+        raise BadArgument(f"n must be a positive integer, not {n!r}")
+    return int(n)
+
+
+def _check_lams(lams: Any) -> Array:
+    """λ's as a vector of positive finite numbers, in the order given."""
+    try:
+        grid = np.atleast_1d(np.asarray(lams, dtype=float))
+    except (TypeError, ValueError) as error:
+        raise BadArgument(f"lams must be positive numbers, not {lams!r}") from error
+    if grid.ndim != 1 or not len(grid):
+        raise BadArgument(f"lams must be a non-empty list of λ's, not of shape {grid.shape}")
+    bad = np.flatnonzero(~(np.isfinite(grid) & (grid > 0)))
+    if len(bad):
+        raise BadArgument(
+            f"lams[{bad[0]}] = {grid[bad[0]]}: λ must be positive and finite (λ = 0 is Flat())"
+        )
+    return grid
+
+
 def _need_problem(problem: Any) -> None:
     if not isinstance(problem, Problem):
         raise BadArgument(
@@ -446,4 +473,3 @@ def _refuse_perfect_fit(problem: Problem) -> None:
             "zero residual variance: the Flat columns fit y perfectly, so under "
             f"{prior!r} no posterior exists; fix σ, or give it a proper prior"
         )
-

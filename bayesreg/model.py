@@ -351,6 +351,18 @@ class Problem:
             changes["blocks"] = fix_scales(self.blocks, scale)
         return dataclasses.replace(self, **changes)
 
+    def on(self, moments: Moments) -> Problem:
+        """The same question put to other rows of the same columns, as in cross-validation.
+
+        Standardisation and projection are done anew; hyperparameters stay as they are here.
+        """
+        other = _assemble(
+            self.model, moments, standardize=self.standardize, intercept=self.intercept
+        )
+        return dataclasses.replace(
+            other, blocks=self.blocks, sigma=self.sigma, sigma_prior=self.sigma_prior
+        )
+
     def effective_scale(self, block: Block, sigma: Any, scale: Any = None) -> Any:
         """Scale of each b_j of a block: declared × `relative`, × σ in unit "sigma"."""
         s: Any = block.scale if scale is None else scale
@@ -399,7 +411,19 @@ class Problem:
 def _condition(
     model: Model, source: Design | Moments, *, standardize: bool, intercept: bool
 ) -> Problem:
-    """Project, assign priors to columns, refuse what has no posterior, and warn."""
+    """Assemble the problem, refuse what has no posterior, and warn."""
+    problem = _assemble(model, source, standardize=standardize, intercept=intercept)
+    refuse_improper(problem)
+    said = tuple(concerns(problem))
+    for text in said:
+        python_warnings.warn(text, BayesregWarning, stacklevel=4)
+    return dataclasses.replace(problem, warnings=said)
+
+
+def _assemble(
+    model: Model, source: Design | Moments, *, standardize: bool, intercept: bool
+) -> Problem:
+    """Assign priors to columns and project the intercept and the Flat columns out."""
     design = source if isinstance(source, Design) else None
     moments = source.moments if isinstance(source, Design) else source
     terms = design.terms if design is not None else ()
@@ -411,23 +435,17 @@ def _condition(
     loc = np.zeros(moments.p - len(flat))
     for block in blocks:
         loc[block.columns] = block.prior.loc
-    projection = Projection.of(moments, flat, x_sd, loc, intercept=intercept)
-    problem = Problem(
+    return Problem(
         model=model,
         design=design,
         moments=moments,
         standardize=standardize,
         intercept=intercept,
-        projection=projection,
+        projection=Projection.of(moments, flat, x_sd, loc, intercept=intercept),
         blocks=blocks,
         sigma=model.likelihood.known,
         sigma_prior=model.likelihood.sigma_prior,
     )
-    refuse_improper(problem)
-    said = tuple(concerns(problem))
-    for text in said:
-        python_warnings.warn(text, BayesregWarning, stacklevel=4)
-    return dataclasses.replace(problem, warnings=said)
 
 
 def _flat_keys(prior: PriorLike) -> frozenset[str]:

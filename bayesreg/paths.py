@@ -1,15 +1,15 @@
-"""Regularisation paths: the optimum at many λ, each certified, and the prior scale each λ means."""
+"""Regularisation paths: the optimum at many λ, and the prior scale that each λ means."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import dataclasses
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesreg.errors import BadArgument, NotSupported
-from bayesreg.priors import ElasticNet, Normal, Penalised
-from bayesreg.results.map_fit import Path
+from bayesreg.errors import NotSupported
+from bayesreg.priors import Normal, Penalised
 from bayesreg.solvers import closed_form, coordinate_descent
 from bayesreg.solvers.certificate import certify
 
@@ -18,38 +18,6 @@ if TYPE_CHECKING:
     from bayesreg.penalty import Block
 
 Array = NDArray[np.float64]
-
-
-def trace(problem: Problem, lams: Any = None, n: int = 100) -> Path:
-    """The path of :func:`bayesreg.path`.
-
-    Raises
-    ------
-    BadArgument
-        If a λ or `n` is not usable.
-    NotSupported
-        If the problem has several priors or one that is no penalty.
-    """
-    block = one_block(problem)
-    if lams is None:
-        if isinstance(n, bool) or n != int(n) or n < 1:
-            raise BadArgument(f"n must be a positive integer, not {n!r}")
-        grid = default_lams(problem, int(n))
-    else:
-        grid = _check_lams(lams)
-    sigma = reference_sigma(problem)
-    b, df = solve_path(problem, grid)
-    fixed = [_at(problem, lam, sigma) for lam in grid]
-    known = problem.sigma is not None or set("σ").isdisjoint("".join(_scale_words(block)))
-    scale = np.array([scale_for(problem, lam, sigma) for lam in grid])
-    return Path(
-        problem=problem,
-        lam=grid,
-        b=b,
-        scale=scale if known else np.full(len(grid), np.nan),
-        df=df,
-        certificates=tuple(certify(one, row) for one, row in zip(fixed, b, strict=True)),
-    )
 
 
 def one_block(problem: Problem) -> Block:
@@ -97,39 +65,16 @@ def scale_for(problem: Problem, lam: float, sigma: float) -> float:
     return float(prior.l1(sigma, 1.0) / lam)
 
 
-def reference_sigma(problem: Problem) -> float:
-    """The known σ; if unknown, 1 where λ alone fixes the penalty, else σ at the ridge evidence.
+def solve_path(problem: Problem, lams: Array, sigma: float) -> tuple[Array, Array]:
+    """Optima b (L, p) and effective degrees of freedom (L,), in the order of `lams`.
 
-    Only the elastic net's ratio of λ₂ to λ₁² depends on σ.
+    `sigma` matters for the elastic net alone, whose λ₂ is (1 − ρ)λ₁²/(ρσ)².
     """
-    if problem.sigma is not None:
-        return problem.sigma
-    if not isinstance(one_block(problem).prior, ElasticNet):
-        return 1.0
-    from bayesreg.criteria import maximise_evidence
-    from bayesreg.model import Model
-
-    flat = [problem.features[j] for j in problem.flat]
-    if flat:
-        from bayesreg.priors import Flat
-
-        prior: Any = {**{name: Flat() for name in flat}, ...: Normal()}
-    else:
-        prior = Normal()
-    ridge = Model(prior, problem.model.likelihood).condition(
-        problem.moments, standardize=problem.standardize, intercept=problem.intercept
-    )
-    return float(maximise_evidence(ridge).sigma)
-
-
-def solve_path(problem: Problem, lams: Array) -> tuple[Array, Array]:
-    """Optima b (L, p) and effective degrees of freedom (L,), in the order of `lams`."""
     block = one_block(problem)
     if isinstance(block.prior, Normal):
         return _ridge_path(problem, block, lams)
-    sigma = reference_sigma(problem)
     order = np.argsort(-lams, kind="stable")
-    fixed = [_at(problem, lams[k], sigma) for k in order]
+    fixed = [at_lam(problem, lams[k], sigma) for k in order]
     pairs = [(one.l1, one.l2) for one in fixed]
     b = np.empty((len(lams), problem.p))
     b[order] = coordinate_descent.path(problem, pairs)  # type: ignore[arg-type]
@@ -175,39 +120,14 @@ def _ridge_path(problem: Problem, block: Block, lams: Array) -> tuple[Array, Arr
     b = (z / (values + lams[:, None])) @ basis.T * r
     df = np.sum(values / (values + lams[:, None]), axis=1)
     for k, lam in enumerate(lams):
-        one = _at(problem, float(lam), 1.0)
+        one = at_lam(problem, float(lam), 1.0)
         if not certify(one, b[k]).ok:
             b[k] = closed_form.solve(one).b
     return b, df
 
 
-def _at(problem: Problem, lam: float, sigma: float) -> Problem:
-    """The problem at the scale that means λ, known hyperparameters included."""
+def at_lam(problem: Problem, lam: float, sigma: float) -> Problem:
+    """The problem at the σ given and the scale that means λ there, whatever its own are."""
     scale = scale_for(problem, float(lam), sigma)
-    block = one_block(problem)
-    import dataclasses
-
-    fixed = dataclasses.replace(block, scale=scale, hyper=None)
+    fixed = dataclasses.replace(one_block(problem), scale=scale, hyper=None)
     return dataclasses.replace(problem, blocks=(fixed,), sigma=sigma, sigma_prior=None)
-
-
-def _scale_words(block: Block) -> list[str]:
-    assert isinstance(block.prior, Penalised)
-    return list(block.prior.formulae.values())
-
-
-def _check_lams(lams: Any) -> Array:
-    """λ's as a vector of positive finite numbers, in the order given."""
-    try:
-        grid = np.atleast_1d(np.asarray(lams, dtype=float))
-    except (TypeError, ValueError) as error:
-        raise BadArgument(f"lams must be positive numbers, not {lams!r}") from error
-    if grid.ndim != 1 or not len(grid):
-        raise BadArgument(f"lams must be a non-empty list of λ's, not of shape {grid.shape}")
-    bad = np.flatnonzero(~(np.isfinite(grid) & (grid > 0)))
-    if len(bad):
-        raise BadArgument(
-            f"lams[{bad[0]}] = {grid[bad[0]]!r}: every λ must be positive and finite "
-            "(λ = 0 is Flat())"
-        )
-    return grid

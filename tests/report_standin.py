@@ -100,29 +100,31 @@ def _entry(
     name: str, prior: Any, design: Design, rng: np.random.Generator, *, verified: bool
 ) -> Any:
     problem = Model(prior, Gaussian()).condition(design, standardize=True)
-    p = len(problem.features)
+    p = len(problem.proper)
     gram, xy = problem.gram, problem.xy
+    family = problem.blocks[0].prior.family if problem.blocks else "flat"
     v = np.full(p, 20.0**2)
-    for _ in range(20 if prior.family == "horseshoe" else 0):
+    for _ in range(20 if family == "horseshoe" else 0):
         b = np.linalg.solve(gram / SIGMA**2 + np.diag(1 / v), xy / SIGMA**2)
         v = 0.5 * b**2 + 4.0
     cov = np.linalg.inv(gram / SIGMA**2 + np.diag(1 / v))
     mean = cov @ xy / SIGMA**2
     b = mean + rng.standard_normal((4, 500, p)) @ np.linalg.cholesky(cov).T
     sigma = SIGMA * rng.gamma(400, 1 / 400, (4, 500))
-    beta = b / problem.x_sd
+    beta, intercept = problem.restore(b)
+    scales = tuple(block.label for block in problem.blocks if block.scale is None)
     kappa = 1 / (1 + np.diag(gram) * v / SIGMA**2)
     draws = SimpleNamespace(
         beta=beta,
-        intercept=problem.moments.y_mean - beta @ problem.x_mean,
+        intercept=intercept,
         sigma=sigma,
-        scale=0.4 * rng.gamma(30, 1 / 30, (4, 500, 1)),
-        scale_labels=tuple(block.label for block in problem.blocks if block.scale is None),
+        scale=0.4 * rng.gamma(30, 1 / 30, (4, 500, len(scales))),
+        scale_labels=scales,
         kappa=np.broadcast_to(kappa, b.shape),
-        engine="direct" if prior.family == "normal" else "gibbs",
+        engine="direct" if family == "normal" else "gibbs",
         seed=7,
-        warmup=0 if prior.family == "normal" else 500,
-        independent=prior.family == "normal",
+        warmup=0 if family == "normal" else 500,
+        independent=family == "normal",
         complete=True,
         thin=1,
         wall=0.1,
@@ -136,11 +138,11 @@ def _entry(
         complete=True,
         warnings=(),
         checks=_checks(problem.features),
-        shrinkage=pd.Series(kappa, index=list(problem.features)),
+        shrinkage=_by_feature(problem, kappa),
         summary=lambda level=0.95: _summary(draws, level),
     )
-    largest = problem.features[int(np.argmax(np.abs(mean)))]
-    no_map = prior.family == "horseshoe"
+    largest = problem.features[int(np.argmax(np.abs(np.mean(beta, axis=(0, 1)))))]
+    no_map = family == "horseshoe"
     return SimpleNamespace(
         name=name,
         model=problem.model,
@@ -161,11 +163,18 @@ def _entry(
     )
 
 
+def _by_feature(problem: Any, values: Any) -> pd.Series:
+    out = pd.Series(np.nan, index=list(problem.features))
+    out.iloc[problem.proper] = values
+    return out
+
+
 def _fit(problem: Any, mean: Any) -> Any:
-    kink = problem.blocks[0].prior.family == "laplace"
+    kink = bool(problem.blocks) and problem.blocks[0].prior.family == "laplace"
     b = np.sign(mean) * np.maximum(np.abs(mean) - (4.0 if kink else 0.0), 0.0)
-    fixed = problem.at(sigma=SIGMA, scale=0.4)
-    index = list(problem.features)
+    unknown = [0.4 for block in problem.blocks if block.scale is None]
+    fixed = problem.at(sigma=SIGMA, scale=unknown or None)
+    beta = pd.Series(problem.restore(b)[0], index=list(problem.features))
     table = pd.DataFrame(
         {
             "formulation": ["closed form", "own", "first order", "second order"],
@@ -180,8 +189,8 @@ def _fit(problem: Any, mean: Any) -> Any:
         problem=fixed,
         penalty=fixed.penalty,
         b=b,
-        beta=pd.Series(b / problem.x_sd, index=index),
-        standardized=pd.Series(b, index=index),
+        beta=beta,
+        standardized=beta * problem.column_sd,
         intercept=152.0,
         sigma=SIGMA,
         scale=0.4,
@@ -263,7 +272,7 @@ def _table(names: tuple[str, ...]) -> pd.DataFrame:
 
 
 def _path(entries: dict[str, Any]) -> Any:
-    fits = [e.fit for e in entries.values() if e.fit is not None]
+    fits = [e.fit for e in entries.values() if e.fit is not None and e.fit.problem.blocks]
     if not fits:
         return None
     fit = fits[-1]
@@ -276,7 +285,9 @@ def _path(entries: dict[str, Any]) -> Any:
         lam=lam,
         scale=SIGMA / lam,
         df=(b != 0).sum(axis=1),
-        beta=pd.DataFrame(b / fit.problem.x_sd, index=lam, columns=columns),
-        standardized=pd.DataFrame(b, index=lam, columns=columns),
+        beta=pd.DataFrame(fit.problem.restore(b)[0], index=lam, columns=columns),
+        standardized=pd.DataFrame(
+            b, index=lam, columns=list(np.array(columns)[fit.problem.proper])
+        ),
         certificates=(),
     )

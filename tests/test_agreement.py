@@ -151,6 +151,18 @@ def test_a_failed_run_gives_no_verdict(spoil):
     assert "no verdict, because the second run" in result.why
 
 
+def test_noise_in_common_gives_no_verdict():
+    """Two engines on one random stream differ by less than their Monte Carlo errors say."""
+    a, b = synthetic(), other()
+    mixed = dataclasses.replace(
+        b, intercept=5.0 + 0.7 * (a.intercept - 5) + 0.7 * (b.intercept - 5)
+    )
+    result = agreement(a, mixed)
+
+    assert result.ok is None
+    assert "both runs draw intercept from the same random numbers" in result.why
+
+
 def test_known_quantities_are_skipped_and_said():
     about = problem(sigma=1.5, prior=br.Normal(1.0))
     result = agreement(synthetic(about), other(about=about))

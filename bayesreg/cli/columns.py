@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 # What pandas reads as missing, so that files written by it come back as they were.
-MISSING = frozenset(
-    ["", "NA", "N/A", "n/a", "<NA>", "#N/A", "#N/A N/A", "#NA", "NaN", "nan", "-NaN", "-nan"]
-    + ["1.#QNAN", "-1.#QNAN", "1.#IND", "-1.#IND", "NULL", "null", "None"]
-)
+MISSING = frozenset({
+    "", "NA", "N/A", "n/a", "<NA>", "#N/A", "#N/A N/A", "#NA", "NaN", "nan", "-NaN", "-nan",
+    "1.#QNAN", "-1.#QNAN", "1.#IND", "-1.#IND", "NULL", "null", "None",
+})  # fmt: skip
 _TRUTH = {"true": 1.0, "false": 0.0}
 _TIME = r"\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?\s*([AaPp][Mm]|Z|[+-]\d{2}:?\d{2})?"
 _MONTH = r"(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"

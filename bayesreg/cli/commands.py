@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -54,6 +56,9 @@ def main() -> None:
     The penalised optimum with its certificate, the closed form where there is one, and the full
     posterior.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # κ and − on a console that has no such letters
+            stream.reconfigure(errors="replace")
 
 
 @main.command()

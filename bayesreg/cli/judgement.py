@@ -65,7 +65,7 @@ def refuse_target(table: Table, name: str) -> None:
     """Raise if the response is not made of numbers."""
     column = table.columns[name]
     reason = _contradiction(column, table)
-    if reason is None and column.kind in {"text", "date"}:
+    if reason is None and column.kind == "text":
         reason = f"holds text, such as {_quoted(column)}"
     if reason is None and column.kind == "flag":
         reason = "holds true and false, and a linear regression needs a quantity; code it 0 and 1 "
@@ -116,6 +116,8 @@ def _contradiction(column: Column, table: Table) -> str | None:
         return "has no value in any row"
     if column.kind == "other":
         return f"holds {column.levels[0]}, neither numbers nor text"
+    if column.kind == "date":
+        return f"holds dates or times, such as {_quoted(column)}; turn them into numbers of days"
     if column.kind in {"mixed", "text"} and column.odd is not None:
         row, cell = column.odd
         if all(_DECORATED.fullmatch(level) for level in column.levels):
@@ -147,8 +149,6 @@ def _decorated(column: Column, example: str) -> str:
 def _meaning(column: Column, table: Table) -> str | None:
     """Why a column says nothing about y as it stands, or None."""
     present = table.rows - len(column.missing)
-    if column.kind == "date":
-        return f"holds dates or times, such as {_quoted(column)}; turn them into numbers of days"
     if column.kind == "number" and _identifies(column):
         return "looks like an identifier (a different number in every row)"
     if column.kind != "text":

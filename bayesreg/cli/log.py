@@ -6,7 +6,7 @@ import os
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -48,10 +48,12 @@ class Log:
             with warnings.catch_warnings():
                 warnings.simplefilter("always", BayesregWarning)
                 passed, warnings.showwarning = warnings.showwarning, take
-                if self.quiet or not sys.stderr.isatty():
-                    with Path(os.devnull).open("w") as sink, redirect_stderr(sink):
-                        yield
-                else:
+                with ExitStack() as stack:
+                    if self.quiet or not sys.stderr.isatty():
+                        sink = stack.enter_context(Path(os.devnull).open("w"))
+                        stack.enter_context(redirect_stderr(sink))
+                    # A progress bar of another library may write to stdout, which is for results.
+                    stack.enter_context(redirect_stdout(sys.stderr))
                     yield
         finally:
             for text in heard:

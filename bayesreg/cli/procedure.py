@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from bayesreg.cli import sources
 from bayesreg.cli.exits import CHECK_FAILED, INTERRUPTED, say
-from bayesreg.cli.predictors import Choice, Selection, design, select
 from bayesreg.cli.log import Log
+from bayesreg.cli.predictors import Choice, Selection, design, select
 from bayesreg.cli.screen import print_answers, print_json, print_sentences, print_table
 from bayesreg.errors import BadArgument
 

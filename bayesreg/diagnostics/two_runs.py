@@ -24,6 +24,9 @@ FALSE_ALARM = 1e-3
 # and vary by 20 %. Over 800 pairs of runs of 4 × 1000 draws (normal, Laplace, t₃; autocorrelation
 # 0 to 0.95) z had sd 0.93–1.08 and an excess kurtosis of about 0.3, that of a t with 4 + 6/0.3 df.
 DEGREES = 24
+# Two runs with noise in common are correlated draw by draw; independent ones have a correlation of
+# sd 1/√ESS, and six of those once in 5e8.
+SHARED = 6.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -233,6 +236,20 @@ def _statistics(run: Run, names: list[str]) -> dict[str, tuple[Array, Array]]:
     return out
 
 
+def _shared_noise(a: tuple[Run, Checks], b: tuple[Run, Checks]) -> str | None:
+    """An unknown whose draws are correlated between the runs, one by one, or None."""
+    one, two = a[0].values, b[0].values
+    for name, x in one.items():
+        y = two[name]
+        if x.shape != y.shape:
+            return None
+        effective = min(c.table["ess_bulk"].get(name, np.nan) for c in (a[1], b[1]))
+        correlation = np.corrcoef(x.ravel(), y.ravel())[0, 1]
+        if abs(correlation) > SHARED / np.sqrt(max(effective, 1.0)):
+            return name
+    return None
+
+
 def _verdict(
     table: pd.DataFrame, limit: float, a: tuple[Run, Checks], b: tuple[Run, Checks]
 ) -> tuple[bool | None, str]:
@@ -241,6 +258,12 @@ def _verdict(
         if not checks.ok:
             name = f"{which} run" + (f" ({run.engine})" if run.engine else "")
             return None, f"no verdict, because the {name} failed its checks: {checks.why}"
+    shared = _shared_noise(a, b)
+    if shared is not None:
+        return None, (
+            f"no verdict, because both runs draw {shared} from the same random numbers, so that "
+            "their difference is too small; give one of them another seed"
+        )
     z = table["z"]
     if not np.all(np.isfinite(z)):
         return None, "no verdict, because a Monte Carlo error is zero or undefined"

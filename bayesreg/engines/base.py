@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 import warnings
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -150,7 +151,9 @@ def run(
     warmup = 0 if independent else (kernel.tune if tune is None else tune)
     begin = time.perf_counter()
     # Each chain has a stream for sampling and one for what is put back afterwards.
-    streams = [s.spawn(2) for s in np.random.SeedSequence(root).spawn(chains)]
+    # The name is mixed in, so that two engines with one seed share no noise and can be compared.
+    entropy = [root, zlib.crc32(engine.NAME.encode())]
+    streams = [s.spawn(2) for s in np.random.SeedSequence(entropy).spawn(chains)]
     with _LOCK:
         if isinstance(kernel, External):
             seeds = tuple(int(s[0].generate_state(1)[0]) for s in streams)

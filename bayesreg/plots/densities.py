@@ -114,7 +114,7 @@ def curve_of(draws: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[n
         return np.zeros(0), np.zeros(0)
     low, lower, upper, high = np.quantile(x, [0.001, 0.25, 0.75, 0.999])
     spread = min(float(np.std(x)), float(upper - lower) / 1.349) or float(np.std(x))
-    if not spread > 0:
+    if not spread > 1e-9 * float(np.max(np.abs(x))):  # constant, to rounding: there is no curve
         return np.zeros(0), np.zeros(0)
     width = 0.9 * spread * len(x) ** -0.2
     counts, edges = np.histogram(x, bins=600, range=(low - 4 * width, high + 4 * width))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numbers
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -124,7 +123,7 @@ def _document(
 ) -> Document:
     """The document, arguments checked first."""
     chosen = check_sections(sections)
-    if isinstance(level, bool) or not isinstance(level, numbers.Real) or not 0 < level < 1:
+    if isinstance(level, bool) or not isinstance(level, float | int) or not 0 < level < 1:
         raise BadArgument(f"level must lie strictly between 0 and 1 (0.95, not 95), not {level!r}")
     written = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %z")
     return compose(

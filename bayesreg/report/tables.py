@@ -121,8 +121,8 @@ def coefficients(comparison: Comparison, level: float) -> Table:
         tuple(rows),
         f"Sorted by |mean| × sd of the column. {interval}: equal-tailed interval that holds "
         f"{100 * level:.6g} % of the posterior. P(sign): of the likelier sign, which follows. "
-        "κ: 0 left to the data, 1 left to the prior. A MAP of exactly 0 is no posterior probability: "
-        "under these continuous priors P(β = 0) = 0.",
+        "κ: 0 left to the data, 1 left to the prior. A MAP of exactly 0 is no posterior "
+        "probability: under these continuous priors P(β = 0) = 0.",
         decimals=tuple(decimals),
         group=len(names),
         first=FEATURES * len(names),

@@ -131,7 +131,7 @@ def _ridge(unit: UnitData, l2: Array, start: Array) -> tuple[Array, int, str]:
             change, epochs = _conjugate(matrix, g)
         total += epochs
         size = float(np.max(np.abs(change)))
-        if not size < 0.5 * last:
+        if not size < last:
             break
         u, last = u + change, size
         if size <= EPS * float(np.max(np.abs(u))):

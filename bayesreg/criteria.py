@@ -1,0 +1,299 @@
+"""Numbers that judge hyperparameters: the evidence of a Normal prior, and cross-validation."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayesreg.data.moments import Moments
+from bayesreg.engines.pseudodata import PseudoData
+from bayesreg.engines.spectrum import Spectrum, layout
+from bayesreg.errors import BadArgument, NotSupported
+from bayesreg.paths import one_block, solve_path
+from bayesreg.priors import ElasticNet, Normal
+
+if TYPE_CHECKING:
+    from bayesreg.model import Problem
+
+Array = NDArray[np.float64]
+GRID = 201  # points in log λ that bracket every local maximum before it is refined
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The hyperparameters of maximal evidence.
+
+    Attributes
+    ----------
+    sigma : float
+        σ̂, or its known value.
+    scale : float or None
+        The unknown scale in its declared unit; 0 at `at_zero`; None where it was given.
+    log_evidence : float
+        log p(y | σ̂, scale) up to a constant that does not depend on them.
+    at_zero : bool
+        Whether the supremum is at scale = 0.
+    """
+
+    sigma: float
+    scale: float | None
+    log_evidence: float
+    at_zero: bool
+
+
+def maximise_evidence(problem: Problem) -> Evidence:
+    r"""Maximise p(y | σ, scale) under Normal priors, β₀, β and Flat columns integrated out.
+
+    With eigenvalues d_i and one factor λ, S(λ) = ‖ỹ − Xb̂_λ‖² + λ‖b̂_λ‖² and t = log λ:
+
+    .. math:: \ell = -\tfrac12 \sum \log(1 + d_i/\lambda) - \nu \log\sigma - S(\lambda)/2\sigma^2
+
+    An unknown σ is profiled out (σ̂² = S/ν) unless a scale in the unit of y ties λ to it. Every sign
+    change of dℓ/dt on a grid is refined by Brent's method, and the limit scale → 0 is compared.
+
+    Parameters
+    ----------
+    problem : Problem
+        Normal priors (and Flat), at most one unknown scale. Hyperpriors are ignored.
+
+    Returns
+    -------
+    Evidence
+
+    Raises
+    ------
+    NotSupported
+        If the priors have no closed evidence.
+
+    References
+    ----------
+    MacKay (1992), "Bayesian interpolation", Neural Computation 4(3), eqs. 2.11 and 4.10,
+    https://doi.org/10.1162/neco.1992.4.3.415.
+
+    Examples
+    --------
+    >>> import bayesreg as br
+    >>> data = br.load_dataset("diabetes")
+    >>> problem = br.Model().condition(data.X, data.y, standardize=True)
+    >>> round(maximise_evidence(problem).sigma, 4)
+    54.2142
+    """
+    columns = layout(problem)
+    if isinstance(columns, str):
+        raise NotSupported(f"no closed evidence: {columns}; use hyper='cv', or hyper=post")
+    spectrum = Spectrum.of(PseudoData.of(problem), columns)
+    if not len(columns.free):  # everything is in units of σ: only σ is left
+        sigma = problem.sigma or float(np.sqrt(spectrum.rss / spectrum.nu))
+        return Evidence(sigma, None, -spectrum.nu * np.log(sigma), at_zero=False)
+    curve = _Curve(spectrum, problem.sigma, tied=columns.block is None)
+    t, value = _best(curve)
+    lam = float(np.exp(t))
+    sigma = curve.sigma_at(lam)
+    if columns.block is None:
+        return Evidence(sigma, None, value, at_zero=False)
+    unit = sigma if columns.block.prior.unit == "y" else 1.0
+    limit = curve.at_zero()
+    if limit >= value:
+        return Evidence(curve.sigma_at(np.inf), 0.0, limit, at_zero=True)
+    return Evidence(sigma, unit / np.sqrt(lam), value, at_zero=False)
+
+
+@dataclass(frozen=True, eq=False)
+class _Curve:
+    """ℓ as a function of t = log λ; `tied` where λ is σ² itself."""
+
+    spectrum: Spectrum
+    sigma: float | None
+    tied: bool
+
+    def value(self, t: Array) -> Array:
+        """ℓ(t), with σ known, tied to λ or profiled out."""
+        lam = np.exp(t)
+        s = self.spectrum.penalised_rss(lam)
+        base = self.spectrum.log_pinned - 0.5 * self.spectrum.log_det(lam)
+        nu = self.spectrum.nu
+        with np.errstate(divide="ignore"):
+            if self.tied:
+                return np.asarray(base - 0.5 * nu * t - 0.5 * s / lam)
+            if self.sigma is not None:
+                return np.asarray(base - nu * np.log(self.sigma) - 0.5 * s / self.sigma**2)
+            return np.asarray(base - 0.5 * nu * np.log(s / nu) - 0.5 * nu)
+
+    def slope(self, t: Array) -> Array:
+        """dℓ/dt; γ = Σ d/(d + λ) is the effective number of coefficients."""
+        lam = np.exp(t)
+        share = self.spectrum.d / (self.spectrum.d + lam[..., None])
+        gamma, ds = share.sum(-1), (share * (1.0 - share)) @ np.square(self.spectrum.g)
+        s, nu = self.spectrum.penalised_rss(lam), self.spectrum.nu
+        if self.tied:
+            return np.asarray(0.5 * gamma - 0.5 * nu - 0.5 * (ds - s) / lam)
+        scale = s / nu if self.sigma is None else self.sigma**2
+        return np.asarray(0.5 * gamma - 0.5 * ds / scale)
+
+    def at_zero(self) -> float:
+        """The limit of ℓ as scale → 0, where β = 0."""
+        s = self.spectrum.rss + float(np.sum(np.square(self.spectrum.g)))
+        nu = self.spectrum.nu
+        if self.sigma is not None:
+            rest = -nu * np.log(self.sigma) - 0.5 * s / self.sigma**2
+        else:
+            rest = -0.5 * nu * np.log(s / nu) - 0.5 * nu
+        return float(self.spectrum.log_pinned + rest)
+
+    def sigma_at(self, lam: float) -> float:
+        """σ̂ given λ."""
+        if self.sigma is not None:
+            return self.sigma
+        if self.tied:
+            return float(np.sqrt(lam))
+        if np.isinf(lam):
+            s = self.spectrum.rss + float(np.sum(np.square(self.spectrum.g)))
+        else:
+            s = float(self.spectrum.penalised_rss(np.array(lam)))
+        return float(np.sqrt(s / self.spectrum.nu))
+
+
+def _best(curve: _Curve) -> tuple[float, float]:
+    """The highest of all local maxima in t, each refined to rounding."""
+    from scipy.optimize import brentq
+
+    d = curve.spectrum.d
+    middle = np.log(d.max()) if np.any(d > 0) else 0.0
+    low, high = middle - 40.0, middle + 40.0
+    if curve.tied:  # λ = σ² cannot exceed what all of ỹ leaves, nor undercut the residual
+        s = curve.spectrum.rss + float(np.sum(np.square(curve.spectrum.g)))
+        low, high = np.log(s / curve.spectrum.nu) - 60.0, np.log(s / curve.spectrum.nu) + 2.0
+    grid = np.linspace(low, high, GRID)
+    slopes = curve.slope(grid)
+    found = [
+        float(brentq(lambda t: float(curve.slope(np.array(t))), a, b, xtol=1e-13, rtol=1e-14))
+        for a, b, up, down in zip(grid, grid[1:], slopes, slopes[1:], strict=False)
+        if up > 0 >= down
+    ]
+    points = np.array([low, *found])
+    values = curve.value(points)
+    return float(points[np.argmax(values)]), float(values.max())
+
+
+def reference_sigma(problem: Problem) -> float:
+    """The known σ; if unknown, 1 where λ alone fixes the penalty, else σ at the ridge evidence.
+
+    Only the elastic net's ratio of λ₂ to λ₁² depends on σ.
+    """
+    if problem.sigma is not None:
+        return problem.sigma
+    block = one_block(problem)
+    if not isinstance(block.prior, ElasticNet):
+        return 1.0
+    ridge = dataclasses.replace(block, prior=Normal(), scale=None, hyper=Normal().hyper)
+    return maximise_evidence(dataclasses.replace(problem, blocks=(ridge,))).sigma
+
+
+@dataclass(frozen=True, eq=False)
+class CrossValidation:
+    """Mean squared prediction error by λ.
+
+    Attributes
+    ----------
+    lams : ndarray (L,)
+        The λ's judged.
+    error, se : ndarray (L,)
+        Mean over folds of the weighted mean squared error, and its standard error.
+    lam : float
+        The λ of smallest error.
+    folds : tuple of ndarray
+        Rows held out together.
+    """
+
+    lams: Array
+    error: Array
+    se: Array
+    lam: float
+    folds: tuple[NDArray[np.intp], ...]
+
+
+def cross_validate(
+    problem: Problem, lams: Array, sigma: float, *, folds: int = 10, seed: int = 0
+) -> CrossValidation:
+    """K-fold cross-validation from fold moments: rows are read once, whatever the number of λ's.
+
+    The moments of a training set are those of all rows minus those of its fold, with its own means
+    and standard deviations, so that nothing leaks; the error on the fold is a quadratic form in the
+    fold's moments. Where rows are few or ill-conditioned, training moments are formed from rows.
+
+    Parameters
+    ----------
+    problem : Problem
+        One penalised prior, on rows.
+    lams : ndarray (L,)
+        λ's in the unit of the whole problem's λ.
+    sigma : float
+        For the elastic net's λ₂.
+    folds : int, default 10
+        At most the number of rows.
+    seed : int, default 0
+        Of the random split.
+
+    Returns
+    -------
+    CrossValidation
+
+    Raises
+    ------
+    NotSupported
+        If there are no rows.
+    BadArgument
+        If there are fewer than two rows or folds.
+
+    References
+    ----------
+    Stone (1974), "Cross-validatory choice and assessment of statistical predictions", JRSS B 36(2).
+    """
+    design = problem.design
+    if design is None:
+        raise NotSupported("cross-validation needs rows; this problem was conditioned on Moments")
+    count = min(int(folds), design.n)
+    if count < 2:
+        raise BadArgument("cross-validation needs at least two folds and two rows")
+    order = np.random.default_rng(seed).permutation(design.n)
+    parts = tuple(np.sort(part) for part in np.array_split(order, count))
+    errors = np.empty((count, len(lams)))
+    for k, part in enumerate(parts):
+        held = _moments(problem, part)
+        if problem.moments.root is None:
+            train = problem.moments - held
+        else:
+            train = _moments(problem, np.setdiff1d(order, part))
+        # λ is N times a per-row penalty only by convention: a prior does not depend on N.
+        one = problem.on(train)
+        b, _ = solve_path(one, lams, sigma)
+        errors[k] = _squared_error(held, *one.restore(b))
+    weights = None
+    if design.weights is not None:
+        weights = np.array([design.weights[part].sum() for part in parts])
+    mean = np.average(errors, axis=0, weights=weights)
+    se = errors.std(axis=0, ddof=1) / np.sqrt(count)
+    return CrossValidation(lams, mean, se, float(lams[np.argmin(mean)]), parts)
+
+
+def _moments(problem: Problem, rows: NDArray[np.intp]) -> Moments:
+    """Moments of some rows of the design."""
+    design = problem.design
+    assert design is not None
+    w = None if design.weights is None else design.weights[rows]
+    return Moments.of(design.X[rows], design.y[rows], w, design.names, warn=False)
+
+
+def _squared_error(held: Moments, beta: Array, intercept: Array) -> Array:
+    """Weighted mean of (y − β₀ − x'β)² over the rows of `held`, for each of L fits."""
+    full = np.column_stack([-beta, np.ones(len(beta))])
+    if held.root is not None:
+        spread = np.einsum("li,li->l", full @ held.root.T, full @ held.root.T)
+    else:
+        spread = np.einsum("li,li->l", full @ held.cross, full)
+    centre = held.y_mean - intercept - beta @ held.x_mean
+    return np.asarray(spread / held.n + centre * centre)
