@@ -69,11 +69,11 @@ def _shrinkage(entry: Entry) -> str:
     said = ""
     if len(known):
         said = f"keeps {np.sum(1 - known):.1f} of {len(known)} coefficients' worth of signal"
-        worst = int(np.nanargmax(kappa))
-        least = int(np.nanargmin(kappa))
         names = entry.problem.features
-        if len(known) > 1:
-            said += f" (most shrunk: {_short(names[worst])}; least: {_short(names[least])})"
+        # A normal prior shrinks all standardised columns alike; then there is no most and least.
+        if np.ptp(known) > 0.05:
+            most, least = (_short(names[int(pick(kappa))]) for pick in (np.nanargmax, np.nanargmin))
+            said += f" (most shrunk: {most}; least: {least})"
     if entry.fit is None:
         return f"{entry.name} {said}; it has no MAP, because its density is unbounded at 0."
     zero = [_short(str(f)) for f, v in entry.fit.beta.items() if v == 0]

@@ -37,9 +37,9 @@ def csv(tmp_path, rows=40, name="t.csv"):
     x, z = rng.normal(size=(2, rows))
     group = [("north", "south", "east")[k % 3] for k in range(rows)]
     y = 2 * x - z + np.array([len(g) for g in group]) + 0.5 * rng.normal(size=rows)
-    lines = ["id,x,z,region,member,price"]
-    for k in range(rows):
-        lines.append(f"{k},{x[k]:.6f},{z[k]:.6f},{group[k]},{k % 2 == 0},{y[k]:.6f}")
+    lines = ["id,x,z,region,member,price"] + [
+        f"{k},{x[k]:.6f},{z[k]:.6f},{group[k]},{k % 2 == 0},{y[k]:.6f}" for k in range(rows)
+    ]
     path = tmp_path / name
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
@@ -181,9 +181,9 @@ USAGE = [
     (("diabetes", "--priors", "lapalce"), 2, "did you mean 'laplace'"),
     (("diabetes", "--sigma", "-1"), 2, "positive"),
     (("diabetes", "--level", "95"), 2, "strictly between 0 and 1"),
-    (("diabetes", "--draws", "0"), 2, "draws"),
+    (("diabetes", "--draws", "0"), 2, "--draws"),
     (("diabetes", "--chains", "1.5"), 2, "--chains"),
-    (("diabetes", "--seed", "-1"), 2, "seed"),
+    (("diabetes", "--seed", "-1"), 2, "--seed"),
     (("diabetes", "--engine", "exakt"), 2, "exact"),
     (("diabetes", "--missing", "impute"), 2, "--missing"),
     (("diabetes", "--drop", "bim"), 2, "did you mean 'bmi'"),
@@ -208,7 +208,7 @@ def test_misuse_is_one_line_and_a_code(tmp_path, monkeypatch, arguments, code, w
     path = csv(tmp_path)
     (tmp_path / "foreign.html").write_text("mine")
     filled = [a.format(csv=path, dir=tmp_path) for a in arguments]
-    if code == 2 and "--draws" not in filled and "--seed" not in filled and "--engine" not in filled:
+    if code == 2 and "--engine" not in filled:  # engines are known to the fit alone
         monkeypatch.setattr(ROOM, "compare", forbidden)
 
     result = run("compare", *filled, *(("--no-verify",) if filled else ()))
@@ -339,7 +339,7 @@ INTERRUPTIONS = [
     # (id, what happens at which prior, exit code, who was verified, words of the note)
     ("first", {BOTH[0]: KeyboardInterrupt()}, 130, [None, None], "interrupted; not verified"),
     ("second", {BOTH[1]: KeyboardInterrupt()}, 130, [True, None], f"with PyMC: {BOTH[1]}"),
-    ("cut short", {BOTH[0]: "cut"}, 130, [True, None], f"with PyMC: {BOTH[1]}"),
+    ("cut short", {BOTH[0]: "cut"}, 130, [None, None], f"with PyMC: {BOTH[1]}"),
     ("failed", {BOTH[1]: RuntimeError("boom")}, 1, [True, None], "failed (RuntimeError: boom)"),
 ]
 
@@ -347,9 +347,7 @@ INTERRUPTIONS = [
 @pytest.mark.parametrize(
     "plan, code, pymc, words", [pytest.param(*row, id=name) for name, *row in INTERRUPTIONS]
 )
-def test_interrupted_verification_keeps_the_answers(
-    monkeypatch, tmp_path, plan, code, pymc, words
-):
+def test_interrupted_verification_keeps_the_answers(monkeypatch, tmp_path, plan, code, pymc, words):
     result, _, report = verified_run(monkeypatch, tmp_path, **plan)
 
     assert result.exit_code == code

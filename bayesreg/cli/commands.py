@@ -93,9 +93,15 @@ def datasets() -> None:
 @click.option("--sigma", metavar="SPEC", help="Noise sd: a number, or such as 'half_normal(50)'.")
 @click.option("--raw", is_flag=True, help="Do not standardise the columns.")
 @click.option("--engine", metavar="NAME", help="exact, direct, gibbs or nuts; else the fastest.")
-@click.option("--draws", type=int, default=1000, show_default=True, help="Draws per chain.")
-@click.option("--chains", type=int, default=4, show_default=True, help="Chains.")
-@click.option("--seed", type=int, help="For the same draws again; otherwise drawn and recorded.")
+@click.option(
+    "--draws", type=click.IntRange(min=1), default=1000, show_default=True, help="Draws per chain."
+)
+@click.option("--chains", type=click.IntRange(min=1), default=4, show_default=True, help="Chains.")
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    help="For the same draws again; otherwise drawn and recorded.",
+)
 @click.option(
     "--missing", type=click.Choice(["error", "drop"]), default="error", show_default=True,
     help="Refuse missing cells, or leave out their rows and say how many.",

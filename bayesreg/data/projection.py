@@ -147,7 +147,7 @@ class Projection:
         """‖x̃_j‖ (p,), without forming the Gram matrix."""
         if self.root is not None:
             x = self.root[:, :-1]
-            return np.sqrt(np.einsum("ij,ij->j", x, x))
+            return np.asarray(np.sqrt(np.einsum("ij,ij->j", x, x)))
         return np.sqrt(np.maximum(np.diagonal(self.gram), 0.0))
 
     @cached_property

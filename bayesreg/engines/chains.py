@@ -83,8 +83,9 @@ class Collected:
         code = next(iter(self.dead.values()))
         how = f"killed by signal {-code}" if code < 0 else f"exit code {code}"
         return (
-            f"the worker process of chain(s) {chains} died ({how}), often for want of memory; the "
-            f"{len(self.kept)} other chain(s) are in .result. Run again with workers=1 or fewer draws"
+            f"the worker process of chain(s) {chains} died ({how}), often for want of memory; "
+            f"the {len(self.kept)} other chain(s) are in .result. Run again with workers=1, or "
+            "with fewer draws"
         )
 
     def stacked(self) -> Output:
@@ -168,17 +169,29 @@ def _never() -> bool:
     return False
 
 
+def _ignore(_: int) -> None:
+    """Progress that nobody sees."""
+
+
 def _processes(workers: int | None, chains: int, work: float) -> int:
     """How many processes to use: forking must be safe, and by default must pay."""
-    cores = os.process_cpu_count() if sys.version_info >= (3, 13) else os.cpu_count()
-    wanted = workers if workers is not None else (cores or 1) if work > _WORTH_FORKING else 1
-    safe = (
-        sys.platform.startswith("linux")
+    wanted = workers if workers is not None else cores() if work > _WORTH_FORKING else 1
+    return min(wanted, chains) if may_fork() else 1
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+
+
+def may_fork() -> bool:
+    """Whether forking is safe: Linux, and no other thread that could hold a lock."""
+    return (
+        sys.platform == "linux"
         and threading.current_thread() is threading.main_thread()
         and threading.active_count() == 1
         and not multiprocessing.current_process().daemon
     )
-    return min(wanted, chains) if safe else 1
 
 
 def _parallel(lane: _Lane, processes: int, progress: bool) -> Collected:
@@ -240,11 +253,11 @@ def _gather(
 
 def _work(lane: _Lane, pipe: Connection, stopped: Callable[[], bool]) -> None:
     """The body of a worker process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides, and says so through `stopped`
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides, and says so by `stopped`
     try:
         lane.run(lambda n: pipe.send(("tick", n)), stopped)
         pipe.send(("done", lane.output()))
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001  (raised again in the parent)
         pipe.send(("error", error))
     finally:
         pipe.close()
@@ -253,9 +266,9 @@ def _work(lane: _Lane, pipe: Connection, stopped: Callable[[], bool]) -> None:
 @contextmanager
 def _interrupts(stop: Callable[[], None]) -> Iterator[None]:
     """The first Ctrl-C asks the workers to stop; a second one raises KeyboardInterrupt."""
-    seen = []
+    seen: list[int] = []
 
-    def handler(number: int, frame: Any) -> None:
+    def handler(number: int, _frame: Any) -> None:
         if seen:
             raise KeyboardInterrupt
         seen.append(number)
@@ -284,7 +297,7 @@ def one_blas_thread() -> Iterator[None]:
 def _bar(total: int, show: bool) -> Iterator[Callable[[int], None]]:
     """A progress bar on stderr, if that is a terminal."""
     if not (show and sys.stderr is not None and sys.stderr.isatty()):
-        yield lambda n: None
+        yield _ignore
         return
     from rich.console import Console
     from rich.progress import Progress

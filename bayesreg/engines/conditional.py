@@ -81,6 +81,7 @@ class Conditional:
 
 def _columns(data: Data, sd: Array) -> Conditional:
     """The conditional in column space."""
+    assert data.gram is not None
     inner = data.gram * sd
     inner *= sd[:, None]
     inner.ravel()[:: len(sd) + 1] += 1.0

@@ -24,7 +24,7 @@ from scipy.special import polygamma, psi
 
 from bayesreg.engines.chains import Output
 from bayesreg.engines.kernel import Independent
-from bayesreg.engines.marginal import Marginal, marginal
+from bayesreg.engines.marginal import Target, marginal
 from bayesreg.engines.pseudodata import PseudoData, log_measure
 from bayesreg.engines.spectrum import Spectrum, layout
 from bayesreg.errors import NotSupported
@@ -55,9 +55,9 @@ def supports(problem: Problem) -> str | None:
 
 @dataclass(frozen=True, eq=False)
 class Setup:
-    """A marginal with its quantile functions, ready to draw."""
+    """The unknowns with their quantile functions, ready to draw."""
 
-    marginal: Marginal
+    target: Target
     quantile: Callable[[Array], Array]
     sigma_table: RectBivariateSpline | None
     scales: int
@@ -69,8 +69,8 @@ class Direct(Independent):
 
     def prepare(self, problem: Problem) -> Setup:
         """Integrate once, and tabulate the conditional quantiles of log σ where needed."""
-        m = marginal(problem)
-        quantile = m.outer.transport(0)
+        m, outer = marginal(problem)
+        quantile = outer.transport(0)
         table = None
         if m.nested:
             z1, z2 = np.linspace(-_Z, _Z, 97), np.linspace(-_Z, _Z, 129)
@@ -82,7 +82,7 @@ class Direct(Independent):
 
     def draw(self, setup: Setup, rng: np.random.Generator, size: int) -> Output:
         """`size` independent draws of b, σ, scale and κ."""
-        m = setup.marginal
+        m = setup.target
         z = rng.standard_normal(size)
         lam = np.exp(setup.quantile(z))
         if m.sigma is not None:
@@ -145,8 +145,8 @@ def moments(problem: Problem) -> QuadratureMoments:
     reason = supports(problem)
     if reason is not None:
         raise NotSupported(f"no quadrature: {reason}")
-    m = marginal(problem)
-    lam, weight = np.exp(m.outer.nodes[0]), m.outer.weights[0]
+    m, outer = marginal(problem)
+    lam, weight = np.exp(outer.nodes[0]), outer.weights[0]
     keep = weight > 1e-25
     lam, weight = lam[keep], weight[keep] / weight[keep].sum()
     s2, log_sigma, log_scale = _inner_moments(m, lam)
@@ -160,14 +160,14 @@ def moments(problem: Problem) -> QuadratureMoments:
         intercept_sd=intercept_sd,
         log_sigma=_pooled(weight, *log_sigma) if problem.unknown_sigma else (math.nan, 0.0),
         log_scale=_pooled(weight, *log_scale) if m.scale_prior is not None else (math.nan, 0.0),
-        log_evidence=float(m.outer.log_total[0]) + log_measure(problem),
+        log_evidence=float(outer.log_total[0]) + log_measure(problem),
     )
 
 
 _Pair = tuple[Array, Array]
 
 
-def _inner_moments(m: Marginal, lam: Array) -> tuple[Array, _Pair, _Pair]:
+def _inner_moments(m: Target, lam: Array) -> tuple[Array, _Pair, _Pair]:
     """Given each λ: E σ², and (mean, variance) of log σ and of log scale."""
     zero = np.zeros(len(lam))
     if m.sigma is not None:
@@ -196,9 +196,7 @@ def _pooled(weight: Array, mean: Array, variance: Array) -> tuple[float, float]:
     return centre, math.sqrt(float(weight @ (variance + np.square(mean - centre))))
 
 
-def _coefficients(
-    spectrum: Spectrum, lam: Array, weight: Array, s2: Array
-) -> tuple[Array, Array]:
+def _coefficients(spectrum: Spectrum, lam: Array, weight: Array, s2: Array) -> tuple[Array, Array]:
     """Mean (p,) and covariance (p, p) of b, the mixture over λ carried out."""
     columns = spectrum.layout
     theta = spectrum.theta(lam)

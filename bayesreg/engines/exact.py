@@ -162,7 +162,7 @@ class ExactPosterior:
         if isinstance(level, bool) or not isinstance(level, int | float | np.floating):
             raise BadArgument(f"level must be a number between 0 and 1, not {level!r}")
         if not 0 < level < 1:
-            raise BadArgument(f"level must lie strictly between 0 and 1, such as 0.95, not {level!r}")
+            raise BadArgument(f"level must lie strictly between 0 and 1, not {level!r}; try 0.95")
         upper = 0.5 + 0.5 * float(level)
         return float(ndtri(upper) if math.isinf(self.df) else stdtrit(self.df, upper))
 
@@ -209,11 +209,13 @@ def posterior(problem: Problem) -> ExactPosterior:
         df, s2, shape, rate = math.inf, known * known, math.nan, math.nan
         evidence = -problem.nu * math.log(known) - 0.5 * factor.s / s2
     else:
-        assert problem.sigma_prior is not None and problem.sigma_prior.inverse_gamma is not None
-        a, b = problem.sigma_prior.inverse_gamma
+        prior = problem.sigma_prior
+        assert prior is not None
+        assert prior.inverse_gamma is not None
+        a, b = prior.inverse_gamma
         shape, rate = a + 0.5 * problem.nu, b + 0.5 * factor.s
         df, s2 = 2.0 * shape, rate / shape
-        evidence = log_constant(problem.sigma_prior) + float(gammaln(shape))
+        evidence = log_constant(prior) + float(gammaln(shape))
         evidence -= shape * math.log(rate)
     location, intercept = problem.restore(factor.mean)
     scale, intercept_scale = _scales(problem, factor)

@@ -66,7 +66,7 @@ class Factor:
     @classmethod
     def _rows(cls, data: PseudoData, sd: Array) -> Factor:
         """The same through M = I + XD²X', with D measured in its largest entry g."""
-        m, p = data.x.shape
+        m = len(data.y)
         g = float(sd.max())
         scaled = data.x * (sd / g)
         stacked = np.vstack([scaled.T, np.eye(m) / g])
@@ -100,7 +100,8 @@ class Factor:
         if np.any(rest < 1e-7):  # the difference has lost half its digits: factor A itself
             r = np.asarray(qr(np.vstack([self.x, np.diag(1.0 / self.sd)]), mode="r")[0])
             square = r[: len(self.sd)]
-            return np.linalg.norm(solve_triangular(square, np.eye(len(square))), axis=1)
+            inverse = solve_triangular(square, np.eye(len(square)), check_finite=False)
+            return np.asarray(np.linalg.norm(inverse, axis=1))
         return np.asarray(self.sd * np.sqrt(rest))
 
     def noise(self, rng: np.random.Generator, size: int) -> Array:

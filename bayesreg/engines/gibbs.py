@@ -85,17 +85,17 @@ class Gibbs(Markov):
             )
             unknown += block.scale is None
         absolute = any(block.absolute for block in blocks)
-        crowded, prior, total = 2 * problem.p >= problem.nu, problem.sigma_prior, None
-        if crowded and unknown and prior is not None and not absolute:
-            total = integrated(prior, problem.nu, data.rss + float(data.y @ data.y))
+        crowded, total, sigma_prior = 2 * problem.p >= problem.nu, None, problem.sigma_prior
+        if crowded and unknown and sigma_prior is not None and not absolute:
+            total = integrated(sigma_prior, problem.nu, data.rss + float(data.y @ data.y))
         return Setup(
             data=Data.of(data),
             blocks=tuple(blocks),
             unknown=tuple(block for block in blocks if block.hyper is not None),
             nu=problem.nu,
             sigma=problem.sigma,
-            sigma_prior=prior,
-            conjugate=None if prior is None or absolute else prior.inverse_gamma,
+            sigma_prior=sigma_prior,
+            conjugate=None if sigma_prior is None or absolute else sigma_prior.inverse_gamma,
             crowded=crowded,
             integrated=total,
             absolute=absolute,
@@ -106,8 +106,9 @@ class Gibbs(Markov):
     def seconds(self, setup: Setup) -> float:
         """About 200 µs of Python, and the factorisations at a few GFLOP/s."""
         m, p = setup.data.x.shape
-        flops = p**3 / 3 + 4 * p**2 if setup.data.gram is not None else m * m * p + m**3 / 3
-        factorisations = 1 + 5 * (setup.absolute + setup.crowded * len(setup.unknown))
+        narrow = setup.data.gram is not None
+        flops = float(p**3 / 3 + 4 * p**2 if narrow else m * m * p + m**3 / 3)
+        factorisations = 1 + 5 * (int(setup.absolute) + int(setup.crowded) * len(setup.unknown))
         return 2e-4 + factorisations * (3e-5 + flops / 4e9)
 
     def start(self, setup: Setup, rng: np.random.Generator) -> State:

@@ -114,7 +114,8 @@ def local_scales(problem: Problem) -> Graph:
     """(scale, t) sampled with b integrated out, and σ² where it is conjugate."""
     import pymc as pm
     import pytensor.tensor as pt
-    from pytensor.tensor.linalg import cholesky, solve_triangular as solve
+    from pytensor.tensor.linalg import cholesky
+    from pytensor.tensor.linalg import solve_triangular as solve
 
     data = PseudoData.of(problem)
     absolute = any(block.prior.unit == "y" for block in problem.blocks)
@@ -252,7 +253,7 @@ def _reader(
 ) -> Callable[[Trace, np.random.Generator], Trace]:
     """Turn z into β and β₀ (rows), or into b (pseudo-rows)."""
 
-    def read(trace: Trace, rng: np.random.Generator) -> Trace:
+    def read(trace: Trace, _rng: np.random.Generator) -> Trace:
         theta = centre + trace["z"] @ factor.T
         sigma, scale = _read_unknowns(problem, trace)
         out = {"sigma": sigma, "scale": scale}

@@ -1,8 +1,8 @@
 """What an engine's kernel knows: one thing, in one of three forms.
 
-An engine is a module with ``NAME``, ``supports(problem)`` and ``KERNEL``. A kernel knows how to draw
-independently (:class:`Independent`), how to advance a Markov chain (:class:`Markov`), or how to hand
-the problem to another sampler (:class:`External`).
+An engine is a module with ``NAME``, ``supports(problem)`` and ``KERNEL``. A kernel knows how to
+draw independently (:class:`Independent`), how to advance a Markov chain (:class:`Markov`), or how
+to hand the problem to another sampler (:class:`External`).
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ variable; where the inner integral has no closed form, log σ given log λ is a 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,8 +30,8 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class Marginal:
-    """The joint posterior of log λ and σ, integrated.
+class Target:
+    """The joint posterior of log λ and σ, up to the integrations.
 
     Attributes
     ----------
@@ -43,8 +43,6 @@ class Marginal:
         Their priors; None where known.
     absolute : bool
         Whether λ is σ²/scale² (unit "y") rather than 1/scale².
-    outer : Density or None
-        Marginal of log λ, one row; None only while it is being integrated.
     """
 
     spectrum: Spectrum
@@ -52,7 +50,6 @@ class Marginal:
     sigma_prior: HyperPrior | None
     scale_prior: HyperPrior | None
     absolute: bool
-    outer: Density | None
 
     @property
     def conjugate(self) -> tuple[float, float] | None:
@@ -83,27 +80,26 @@ class Marginal:
         return _inner(self, t, log_s)
 
 
-def marginal(problem: Problem) -> Marginal:
-    """Integrate the unknowns of a problem whose columns share one factor λ."""
+def marginal(problem: Problem) -> tuple[Target, Density]:
+    """The unknowns of a problem whose columns share one factor λ, and the density of log λ."""
     columns = layout(problem)
     assert not isinstance(columns, str)
     block = columns.block
-    rough = Marginal(
+    target = Target(
         spectrum=Spectrum.of(PseudoData.of(problem), columns),
         sigma=problem.sigma,
         sigma_prior=problem.sigma_prior,
         scale_prior=None if block is None else block.hyper,
         absolute=block is None or block.prior.unit == "y",
-        outer=None,
     )
-    d = rough.spectrum.d
+    d = target.spectrum.d
     top = math.log(d.max()) if np.any(d > 0) else 0.0
-    low, high, rtol = np.array([top - 30.0]), np.array([top + 30.0]), 1e-10 if rough.nested else 1e-11
-    outer = integrate(lambda t: _outer(rough, t), low, high, rtol=rtol)
-    return replace(rough, outer=outer)
+    low, high = np.array([top - 30.0]), np.array([top + 30.0])
+    rtol = 1e-10 if target.nested else 1e-11
+    return target, integrate(lambda t: _outer(target, t), low, high, rtol=rtol)
 
 
-def _outer(m: Marginal, t: Array) -> Array:
+def _outer(m: Target, t: Array) -> Array:
     """Log density of t = log λ (R, K), every normalising constant but the data's included."""
     lam = np.exp(t)
     spectrum, nu = m.spectrum, m.spectrum.nu
@@ -112,21 +108,23 @@ def _outer(m: Marginal, t: Array) -> Array:
         s = spectrum.penalised_rss(lam)
         if m.sigma is not None:
             size = m.scale(lam, np.asarray(m.sigma))
-            return base - nu * math.log(m.sigma) - 0.5 * s / m.sigma**2 + _log_prior(m, size)
+            fit = -nu * math.log(m.sigma) - 0.5 * s / m.sigma**2
+            return np.asarray(base + fit + _log_prior(m, size))
         assert m.sigma_prior is not None
         if m.scale_prior is None:  # λ = σ²
             body = -0.5 * nu * t - 0.5 * s / lam + m.sigma_prior.log_density(np.sqrt(lam))
-            return base + body + 0.5 * t - math.log(2.0)
+            return np.asarray(base + body + 0.5 * t - math.log(2.0))
         if m.conjugate is not None:
             shape, rate = m.gamma(lam)
             body = log_constant(m.sigma_prior) + gammaln(shape) - shape * np.log(rate)
-            return base + body + _log_prior(m, m.scale(lam, np.ones(1)))
+            return np.asarray(base + body + _log_prior(m, m.scale(lam, np.ones(1))))
         total = _inner(m, t.ravel(), np.log(s.ravel())).log_total.reshape(t.shape)
         # In units of σ the scale is a function of λ alone, and its prior a constant of the inner one.
-        return base + total + (0.0 if m.absolute else _log_prior(m, m.scale(lam, np.ones(1))))
+        prior = 0.0 if m.absolute else _log_prior(m, m.scale(lam, np.ones(1)))
+        return np.asarray(base + total + prior)
 
 
-def _inner(m: Marginal, t: Array, log_s: Array) -> Density:
+def _inner(m: Target, t: Array, log_s: Array) -> Density:
     """Integrate over x = log σ given each log λ in `t`, whose log S is `log_s`."""
     prior, nu = m.sigma_prior, m.spectrum.nu
     assert prior is not None
@@ -147,7 +145,7 @@ def _inner(m: Marginal, t: Array, log_s: Array) -> Density:
     return integrate(log_density, centre - half, centre + half, scan=65, rtol=1e-12)
 
 
-def _log_prior(m: Marginal, size: Array) -> Array:
+def _log_prior(m: Target, size: Array) -> Array:
     """log p(scale) with its Jacobian |d scale/d log λ| = scale/2."""
     assert m.scale_prior is not None
     return np.asarray(m.scale_prior.log_density(size) + np.log(0.5 * size))

@@ -8,16 +8,13 @@ sampler", JMLR 15.
 from __future__ import annotations
 
 import importlib.util
-import multiprocessing
-import os
 import sys
-import threading
 import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesreg.engines.chains import Collected, Output
+from bayesreg.engines.chains import Collected, Output, cores, may_fork
 from bayesreg.engines.graphs import Graph, coefficients, local_scales
 from bayesreg.engines.kernel import External, Request
 from bayesreg.priors import Penalised, ScaleMixture
@@ -133,11 +130,5 @@ def _run(built: Graph, request: Request) -> Any:
 
 def _cores(request: Request) -> int:
     """Two processes where forking is safe, or as many as asked for."""
-    safe = (
-        threading.current_thread() is threading.main_thread()
-        and threading.active_count() == 1
-        and not multiprocessing.current_process().daemon
-    )
-    cores = os.process_cpu_count() if sys.version_info >= (3, 13) else os.cpu_count()
-    wanted = request.workers if request.workers is not None else min(2, cores or 1)
-    return min(wanted, request.chains) if safe or not sys.platform.startswith("linux") else 1
+    wanted = request.workers if request.workers is not None else min(2, cores())
+    return min(wanted, request.chains) if may_fork() else 1

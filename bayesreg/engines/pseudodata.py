@@ -94,9 +94,7 @@ def _factor(gram: Array, xy: Array) -> tuple[Array, Array]:
     c, pivots, rank, _ = dpstrf(gram / np.outer(norms, norms), tol=len(gram) * EPS * 8)
     upper = np.triu(c)[:rank]
     order = pivots - 1
-    y = solve_triangular(
-        upper[:, :rank], (xy / norms)[order[:rank]], trans="T", check_finite=False
-    )
+    y = solve_triangular(upper[:, :rank], (xy / norms)[order[:rank]], trans="T", check_finite=False)
     x = np.empty((rank, len(gram)))
     x[:, order] = upper
     return x * norms, y

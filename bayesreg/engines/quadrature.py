@@ -123,14 +123,18 @@ def _edges(log_density: LogDensity, low: Array, high: Array, cells: int) -> Arra
     cut = np.any(_finite(log_density(ends)) > middle[:, None] - 0.9 * DROP, axis=0)
     fine = part[1] * 0.25 ** np.arange(24, 0, -1)
     part = np.concatenate(
-        [part[:1], fine if cut[0] else [], part[1:-1], 1.0 - fine[::-1] if cut[1] else [], part[-1:]]
+        [
+            part[:1],
+            fine if cut[0] else [],
+            part[1:-1],
+            1.0 - fine[::-1] if cut[1] else [],
+            part[-1:],
+        ]
     )
     return np.asarray(low[:, None] + (high - low)[:, None] * part)
 
 
-def _bracket(
-    log_density: LogDensity, low: Array, high: Array, scan: int
-) -> tuple[Array, Array]:
+def _bracket(log_density: LogDensity, low: Array, high: Array, scan: int) -> tuple[Array, Array]:
     """Per row, the interval where the log-density is within 40 nats of its maximum."""
     low, high = low.astype(float), high.astype(float)
     part = np.linspace(0.0, 1.0, scan)

@@ -147,7 +147,7 @@ class Spectrum:
     @property
     def missing(self) -> int:
         """Number of free directions on which the data are silent because p exceeds the rows."""
-        return self.v.shape[0] - self.v.shape[1]
+        return int(self.v.shape[0] - self.v.shape[1])
 
     def ratios(self, lam: Array) -> Array:
         """Prior variances ÷ σ² of all columns, (len(lam), p)."""

@@ -75,7 +75,9 @@ def iterate(setup: Setup, state: State, rng: np.random.Generator) -> State:
         _interweave(setup, block, b, log_scale, log_sigma, rng)
         _collapsed_scale(block, b, log_scale, log_sigma, rng)
     for block in setup.blocks:
-        ratio = b[block.columns] / (block.relative * math.exp(_log_unit(block, log_scale, log_sigma)))
+        ratio = b[block.columns] / (
+            block.relative * math.exp(_log_unit(block, log_scale, log_sigma))
+        )
         t[block.columns] = block.prior.draw_local(np.square(ratio), rng)
     return State(b, log_sigma, log_scale, t)
 
@@ -206,6 +208,11 @@ def _bounded(log_density: Callable[[float], float]) -> Callable[[float], float]:
     return bounded
 
 
+def _zero(_: float) -> float:
+    """No data, no S."""
+    return 0.0
+
+
 def integrated(prior: HyperPrior, nu: float, top: float) -> Callable[[float], float]:
     """log ∫ σ^(−ν) e^(−S/2σ²) p(σ) dσ as a function of S ≤ `top`, up to a constant.
 
@@ -215,7 +222,7 @@ def integrated(prior: HyperPrior, nu: float, top: float) -> Callable[[float], fl
         a, b = prior.inverse_gamma
         return lambda s: -(a + 0.5 * nu) * math.log(max(b + 0.5 * s, 5e-324))
     if not top > 0:
-        return lambda s: 0.0
+        return _zero
     log_s = math.log(top) + np.linspace(-70.0, 0.1, 1403)
 
     def log_density(x: Array) -> Array:

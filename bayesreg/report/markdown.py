@@ -13,7 +13,7 @@ from bayesreg.report.target import MARKDOWN_HEAD
 ROWS = 200  # a longer table is of no use to a reader of text
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~$&!])")
 # A line that begins so would be a list, a heading or a rule; a bare address would be a link.
-_LEADING = re.compile(r"^(\s*)([-+=]|\d+[.)])", re.MULTILINE)
+_LEADING = re.compile(r"^(\s*\d*)([-+=]|(?<=\d)[.)](?=\s))", re.MULTILINE)
 
 
 def escape(text: str) -> str:

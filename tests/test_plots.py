@@ -1,0 +1,271 @@
+"""Laws of the figures: they draw what they are given, and change nothing else."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bayesreg import plots
+from bayesreg.errors import BadArgument, NotSupported
+from bayesreg.plots import canvas
+from bayesreg.plots.coefficients import standardised
+from bayesreg.plots.densities import curve_of, effective_scales
+from bayesreg.plots.paths import chosen_lam
+from bayesreg.priors import Horseshoe, Laplace, Normal
+from tests.report_standin import FEATURES, HOSTILE, SIGMA, standin
+
+Draw = Callable[..., Any]
+
+# What each figure takes, from a comparison.
+FIGURES: dict[str, tuple[Draw, Callable[[Any], Any]]] = {
+    "forest": (plots.plot_forest, lambda c: c),
+    "densities": (plots.plot_densities, lambda c: c),
+    "shrinkage": (plots.plot_shrinkage, lambda c: c),
+    "priors": (plots.plot_priors, lambda c: c),
+    "agreement": (plots.plot_agreement, lambda c: c),
+    "path": (plots.plot_path, lambda c: c.path),
+    "map": (plots.plot_map, lambda c: c.entries["lasso"].fit),
+    "posterior": (plots.plot_posterior, lambda c: c.entries["lasso"].post),
+    "trace": (plots.plot_trace, lambda c: c.entries["lasso"].post),
+    "rank": (plots.plot_rank, lambda c: c.entries["lasso"].post),
+    "ppc": (plots.plot_ppc, lambda c: c.entries["lasso"].post),
+    "residuals": (plots.plot_residuals, lambda c: c.entries["lasso"].post),
+}
+
+
+@pytest.fixture(scope="module")
+def comparison() -> Any:
+    return standin()
+
+
+@pytest.fixture(scope="module")
+def hostile() -> Any:
+    return standin(HOSTILE)
+
+
+def drawn(made: Any) -> Any:
+    """The figure of the axes, or of the first of several."""
+    return np.ravel(np.asarray(made, dtype=object))[0].figure
+
+
+def texts(figure: Any) -> str:
+    """All words of a figure, as an SVG reader sees them."""
+    root = ET.fromstring(canvas.svg(figure))
+    return "\n".join("".join(one.itertext()) for one in root.iter() if one.tag.endswith("text"))
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_hostile_names_are_drawn_as_text(hostile: Any, name: str) -> None:
+    """No name is read as mathematics, markup or a control; SVG and PNG are made; twice the same."""
+    draw, part = FIGURES[name]
+    figure = drawn(draw(part(hostile)))
+    words = texts(figure)
+
+    assert canvas.svg(figure) == canvas.svg(drawn(draw(part(hostile))))
+    assert canvas.png(figure, 40).startswith(b"\x89PNG")
+    assert not any(c in words for c in "\x00\x1b\u202e\t")
+    assert "\\mathdefault" not in words
+    if name in ("forest", "shrinkage", "map", "posterior"):
+        assert "$\\frac{1}{$ _ ^ \\ % # & ~ { }" in words
+        assert "<script>alert(1)</script>" in words
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_nothing_global_changes(comparison: Any, name: str) -> None:
+    """Backend, rcParams and pyplot's figures are as before (FAULTS 96)."""
+    import matplotlib as mpl
+
+    draw, part = FIGURES[name]
+    before = dict(mpl.rcParams)
+    canvas.svg(drawn(draw(part(comparison))))
+
+    assert dict(mpl.rcParams) == before
+    if "matplotlib.pyplot" in sys.modules:
+        assert sys.modules["matplotlib.pyplot"].get_fignums() == []
+
+
+def test_pyplot_is_never_imported() -> None:
+    """A fresh process that draws has no pyplot, hence no window and no global figure."""
+    code = (
+        "import sys; from tests.report_standin import standin; from bayesreg import plots;"
+        "assert 'matplotlib' not in sys.modules;"
+        "ax = plots.plot_forest(standin()); ax.figure.canvas.draw();"
+        "assert 'matplotlib.pyplot' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=300)
+
+
+def test_a_users_settings_do_not_reach_a_report(comparison: Any) -> None:
+    """Drawn under our style, a figure is the same whatever rcParams say."""
+    import matplotlib as mpl
+
+    with canvas.style():
+        plain = canvas.svg(drawn(plots.plot_forest(comparison)))
+    with (
+        mpl.rc_context({"font.size": 30, "lines.linewidth": 9, "axes.facecolor": "red"}),
+        canvas.style(),
+    ):
+        changed = canvas.svg(drawn(plots.plot_forest(comparison)))
+
+    assert plain == changed
+
+
+@pytest.mark.parametrize("name", ["forest", "shrinkage", "path", "map", "ppc", "residuals"])
+def test_given_axes_are_used(comparison: Any, name: str) -> None:
+    ax = canvas.new_figure(5, 5).add_subplot()
+    draw, part = FIGURES[name]
+
+    assert draw(part(comparison), ax) is ax
+    assert len(ax.get_children()) > 10
+
+
+@pytest.mark.parametrize(("name", "count"), [("priors", 2), ("densities", 10), ("agreement", 3)])
+def test_given_panels_are_used_and_too_few_refused(comparison: Any, name: str, count: int) -> None:
+    given = canvas.new_figure(8, 8).subplots(1, count)
+    draw, part = FIGURES[name]
+
+    assert list(draw(part(comparison), given)) == list(given)
+    with pytest.raises(BadArgument, match=f"{count} are needed"):
+        draw(part(comparison), given[:1])
+
+
+def test_axes_show_themselves_in_a_notebook(comparison: Any) -> None:
+    ax = plots.plot_forest(comparison)
+
+    assert ax._repr_png_().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("p", [31, 64, 1000])
+def test_many_coefficients_show_the_largest_and_say_so(p: int) -> None:
+    """30 rows, the largest first, and the number left out in words."""
+    comparison = standin(tuple(f"column {j}" for j in range(p)), priors={"ridge": Normal()})
+    ax = plots.plot_forest(comparison)
+    names = [text.get_text() for text in ax.get_yticklabels()]
+    features = list(comparison.entries["ridge"].problem.features)
+    sd = comparison.entries["ridge"].problem.column_sd
+    row = standardised(comparison.coefficients(), features, sd)["ridge"]
+    expected = [features[j] for j in np.argsort(-np.abs(row.mean), kind="stable")[:30]]
+
+    assert names == expected
+    assert f"the 30 largest of {p} coefficients; {p - 30} smaller left out" in ax.get_xlabel()
+    assert len(plots.plot_densities(comparison)) == 12
+
+
+def test_forest_shows_the_numbers_of_the_table(comparison: Any) -> None:
+    """Means, intervals and MAPs stand where the table has them, per sd of the column."""
+    ax = plots.plot_forest(comparison, level=0.9)
+    frame = comparison.coefficients(0.9)
+    sd = dict(zip(FEATURES, comparison.entries["ridge"].problem.column_sd, strict=True))
+    names = [text.get_text() for text in ax.get_yticklabels()]
+    lasso = frame.loc["lasso"].loc[names]
+    scale = np.array([sd[name] for name in names])
+    lines = {tuple(np.round(line.get_xdata(), 9)) for line in ax.get_lines()}
+    ends = [np.round(one.get_segments(), 9) for one in ax.collections]
+
+    assert tuple(np.round(lasso["mean"].to_numpy() * scale, 9)) in lines
+    assert tuple(np.round(lasso["map"].to_numpy() * scale, 9)) in lines
+    expected = np.round(lasso[["eti90_lb", "eti90_ub"]].to_numpy() * scale[:, None], 9)
+    assert any(np.array_equal(one[:, :, 0], expected) for one in ends)
+    assert "eti90" in ax.get_xlabel()
+
+
+def test_one_colour_per_prior_everywhere(comparison: Any) -> None:
+    """The colour of each prior is that of its mark in every figure that shows several."""
+    for name in ("forest", "densities", "shrinkage", "priors"):
+        draw, part = FIGURES[name]
+        axes = np.ravel(np.asarray(draw(part(comparison)), dtype=object))
+        made = axes[0].get_legend() or axes[0].figure.legends[0]
+        handles = {t.get_text(): h for t, h in zip(made.get_texts(), made.legend_handles)}  # noqa: B905
+
+        for prior, mark in canvas.marks(comparison.entries).items():
+            assert handles[prior].get_color() == mark.colour, name
+
+
+def test_marks_of_many_priors_are_all_different() -> None:
+    made = canvas.marks(map(str, range(40))).values()
+
+    assert len({(one.colour, one.marker) for one in made}) == 40
+
+
+def test_path_marks_the_chosen_lambda_and_the_scale(comparison: Any) -> None:
+    """λ of the fit is marked, and the axis above is the prior scale that λ means."""
+    ax = plots.plot_path(comparison.path)
+    chosen = comparison.entries["lasso"].fit.penalty.lam
+    top = next(child for child in ax.child_axes)
+
+    assert chosen_lam(comparison.path) == chosen
+    assert any(np.allclose(line.get_xdata(), chosen) for line in ax.get_lines())
+    ax.figure.canvas.draw()
+    low, high = ax.get_xlim()
+    np.testing.assert_allclose(top.get_xlim(), [SIGMA / low, SIGMA / high], rtol=1e-9)
+
+
+def test_priors_are_drawn_at_the_fitted_scale(comparison: Any) -> None:
+    """The curve of the lasso is its density at scale·σ, the penalty λ|b|/σ²."""
+    panels = plots.plot_priors(comparison)
+    fit = comparison.entries["lasso"].fit
+    (scale,) = effective_scales(comparison.entries["lasso"])
+    density, penalty = (one.get_lines()[1] for one in panels)
+    b = np.asarray(penalty.get_xdata())
+
+    assert scale == pytest.approx(fit.scale * fit.sigma)
+    np.testing.assert_allclose(density.get_ydata(), np.exp(-np.abs(b) / scale) / (2 * scale))
+    slope = fit.penalty.lam / fit.sigma**2
+    shift = slope * np.min(np.abs(b))
+    np.testing.assert_allclose(penalty.get_ydata(), slope * np.abs(b) - shift, atol=1e-12)
+
+
+def test_priors_by_column_are_drawn_one_by_one() -> None:
+    """A mapping of priors has one curve per block, named by prior and block."""
+    mapping = {FEATURES[0]: Laplace(2.0), ...: Normal(3.0)}
+    panels = plots.plot_priors(standin(priors={"mixed": mapping}))
+    names = [text.get_text() for text in panels[0].get_legend().get_texts()]
+
+    assert len(names) == 2
+    assert all(name.startswith("mixed: ") for name in names)
+
+
+def test_density_estimate_is_a_density() -> None:
+    """It integrates to one and follows the normal density within its own error."""
+    rng = np.random.default_rng(3)
+    x, density = curve_of(rng.normal(5.0, 2.0, (4, 5000)))
+    exact = np.exp(-0.5 * ((x - 5) / 2) ** 2) / (2 * np.sqrt(2 * np.pi))
+
+    assert np.trapezoid(density, x) == pytest.approx(1.0, abs=5e-3)
+    # sd of the estimate at the mode: √(p/(2√π n h)) ≈ 0.0023, bias ½h²p'' ≈ 0.0015; five and one.
+    assert np.max(np.abs(density - exact)) < 0.014
+    # Negative control: the same draws are not N(5, 2.3²).
+    wrong = np.exp(-0.5 * ((x - 5) / 2.3) ** 2) / (2.3 * np.sqrt(2 * np.pi))
+    assert np.max(np.abs(density - wrong)) > 0.014
+
+
+@pytest.mark.parametrize(
+    "draws", [np.full(9, 3.0), np.array([np.nan]), np.full(50, 1e9) + np.linspace(0, 1e-7, 50)]
+)
+def test_constant_draws_have_no_curve(draws: Any) -> None:
+    assert len(curve_of(draws)[0]) == 0
+
+
+def test_figures_without_what_they_need_say_what_to_do() -> None:
+    comparison = standin(verified=False)
+    post = comparison.entries["lasso"].post
+    post.problem = type("Problem", (), {"design": None})()
+
+    with pytest.raises(BadArgument, match="verify=True"):
+        plots.plot_agreement(comparison)
+    for draw in (plots.plot_ppc, plots.plot_residuals):
+        with pytest.raises(NotSupported, match="needs rows"):
+            draw(post)
+
+
+def test_a_horseshoe_alone_has_no_hollow_marks() -> None:
+    """Without an optimum the forest does not speak of one."""
+    ax = plots.plot_forest(standin(priors={"horseshoe": Horseshoe()}))
+
+    assert "MAP" not in ax.get_xlabel()
