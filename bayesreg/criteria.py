@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from bayesreg.model import Problem
 
 Array = NDArray[np.float64]
-GRID = 201  # points in log λ that bracket every local maximum before it is refined
+GRID = 101  # points in log λ that bracket every local maximum before it is refined
 
 
 @dataclass(frozen=True)

@@ -166,8 +166,8 @@ class MapRegressor(_PriorRegressor):
         """Fit to X (n, P) and y (n,), rows counted by `sample_weight` (frequencies)."""
         problem = self._condition(X, y, sample_weight)
         self.result_ = fit_map(problem, hyper=self.hyper, seed=_seed(self.random_state) or 0)
-        self.coef_ = self.result_.beta.to_numpy()
-        self.intercept_ = self.result_.intercept
+        beta, intercept = problem.restore(self.result_.b)
+        self.coef_, self.intercept_ = beta, float(intercept)
         self.sigma_ = self.result_.sigma
         self.scale_ = self.result_.scale
         return self

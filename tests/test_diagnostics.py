@@ -235,7 +235,8 @@ def test_tree_follows_arvizs_schema():
     stats = {"energy": np.zeros((CHAINS, LENGTH))}
     tree = to_tree(synthetic(about, stats=stats))
 
-    assert set(tree.children) == {"posterior", "sample_stats", "observed_data", "constant_data"}
+    groups = {"posterior", "sample_stats", "log_prior", "observed_data", "constant_data"}
+    assert set(tree.children) == groups
     posterior = tree["posterior"]
     assert posterior["beta"].dims == ("chain", "draw", "feature")
     assert list(posterior["beta"].coords["feature"].values) == ["x1", "x2", "x3"]
@@ -255,7 +256,7 @@ def test_known_quantities_are_constant_data():
 
     assert set(tree["posterior"].data_vars) == {"beta", "intercept"}
     assert float(tree["constant_data"]["sigma"]) == 2.0
-    assert float(tree["constant_data"]["given_scale"]) == 1.0
+    assert float(tree["constant_data"]["scale"]) == 1.0
     assert tree.attrs["scale_unit"] == "y"
 
 
@@ -277,3 +278,23 @@ def test_a_tree_from_moments_has_no_rows():
 
     assert "observed_data" not in tree.children
     assert "X" not in tree.children.get("constant_data", {})
+
+
+def test_lp_is_the_joint_density_on_rows():
+    about = problem(prior=br.Laplace())
+    draws = synthetic(about)
+    tree = to_tree(draws)
+
+    beta, sigma, scale = draws.beta[1, 2], draws.sigma[1, 2], draws.scale[1, 2, 0]
+    r = about.design.y - draws.intercept[1, 2] - about.design.X @ beta
+    likelihood = -len(r) * np.log(sigma) - 0.5 * len(r) * np.log(2 * np.pi) - 0.5 * r @ r / sigma**2
+    s = scale * sigma
+    expected = {
+        "beta": -np.abs(beta * about.x_sd).sum() / s - len(beta) * np.log(2 * s),
+        "sigma": np.log(2 / sigma),
+        "scale": np.log(2 / np.pi / (1 + scale**2)),
+    }
+    for name, value in expected.items():
+        assert float(tree["log_prior"][name][1, 2].sum()) == pytest.approx(value)
+    total = likelihood + sum(expected.values())
+    assert float(tree["sample_stats"]["lp"][1, 2]) == pytest.approx(total)

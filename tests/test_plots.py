@@ -17,6 +17,7 @@ from bayesreg.plots import canvas
 from bayesreg.plots.coefficients import standardised
 from bayesreg.plots.densities import curve_of, effective_scales
 from bayesreg.plots.paths import chosen_lam
+from bayesreg.plots.text import shortened
 from bayesreg.priors import Horseshoe, Laplace, Normal
 from tests.report_standin import FEATURES, HOSTILE, SIGMA, standin
 
@@ -64,15 +65,17 @@ def texts(figure: Any) -> str:
 def test_hostile_names_are_drawn_as_text(hostile: Any, name: str) -> None:
     """No name is read as mathematics, markup or a control; SVG and PNG are made; twice the same."""
     draw, part = FIGURES[name]
-    figure = drawn(draw(part(hostile)))
+    figure, again = (drawn(draw(part(hostile))) for _ in range(2))
+    for one in (figure, again):
+        canvas.settle(one)
     words = texts(figure)
 
-    assert canvas.svg(figure) == canvas.svg(drawn(draw(part(hostile))))
+    assert canvas.svg(figure) == canvas.svg(again) == canvas.svg(figure)
     assert canvas.png(figure, 40).startswith(b"\x89PNG")
     assert not any(c in words for c in "\x00\x1b\u202e\t")
     assert "\\mathdefault" not in words
     if name in ("forest", "shrinkage", "map", "posterior"):
-        assert "$\\frac{1}{$ _ ^ \\ % # & ~ { }" in words
+        assert shortened(HOSTILE[7], 28) in words
         assert "<script>alert(1)</script>" in words
 
 
@@ -125,7 +128,7 @@ def test_given_axes_are_used(comparison: Any, name: str) -> None:
     assert len(ax.get_children()) > 10
 
 
-@pytest.mark.parametrize(("name", "count"), [("priors", 2), ("densities", 10), ("agreement", 3)])
+@pytest.mark.parametrize("name, count", [("priors", 2), ("densities", 10), ("agreement", 3)])
 def test_given_panels_are_used_and_too_few_refused(comparison: Any, name: str, count: int) -> None:
     given = canvas.new_figure(8, 8).subplots(1, count)
     draw, part = FIGURES[name]
@@ -202,8 +205,8 @@ def test_path_marks_the_chosen_lambda_and_the_scale(comparison: Any) -> None:
     assert chosen_lam(comparison.path) == chosen
     assert any(np.allclose(line.get_xdata(), chosen) for line in ax.get_lines())
     ax.figure.canvas.draw()
-    low, high = ax.get_xlim()
-    np.testing.assert_allclose(top.get_xlim(), [SIGMA / low, SIGMA / high], rtol=1e-9)
+    expected = sorted(SIGMA / lam for lam in ax.get_xlim())
+    np.testing.assert_allclose(sorted(top.get_xlim()), expected, rtol=1e-9)
 
 
 def test_priors_are_drawn_at_the_fitted_scale(comparison: Any) -> None:

@@ -99,7 +99,7 @@ def parse_sigma(text: str | None) -> Gaussian:
 
     Examples
     --------
-    >>> parse_sigma("54"), parse_sigma("half_normal(50)")
+    >>> parse_sigma("54"), parse_sigma("half_normal(50.0)")
     (Gaussian(sigma=54.0), Gaussian(sigma=HalfNormal(scale=50.0)))
     """
     if text is None:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayesreg.diagnostics.densities import log_posterior, log_prior
+
 if TYPE_CHECKING:
     import xarray
 
@@ -21,9 +23,10 @@ def to_tree(draws: Draws) -> xarray.DataTree:
     r"""The draws as a DataTree in ArviZ's schema.
 
     Groups: ``posterior`` (``beta`` by ``feature``, ``intercept``, and ``sigma`` and ``scale`` where
-    they are unknown; ``scale`` by ``block`` when several are), ``sample_stats``, and, when there
-    are rows, ``observed_data`` (``y`` by ``obs_id``). ``constant_data`` holds what is known: X,
-    weights, a given σ, given scales (as ``given_scale``).
+    they are unknown; ``scale`` by ``block`` when several are), ``sample_stats`` (``lp`` and the
+    sampler's own), ``log_prior``, and, when there are rows, ``observed_data`` (``y`` by
+    ``obs_id``). ``constant_data`` holds what is known: X, weights, a given σ, given scales (as
+    ``scale``, or as ``given_scale`` beside unknown ones).
 
     Parameters
     ----------
@@ -52,12 +55,14 @@ def to_tree(draws: Draws) -> xarray.DataTree:
 
     problem = draws.problem
     groups: dict[str, dict[str, Any]] = {"posterior": _posterior(draws)}
-    if draws.stats:
-        groups["sample_stats"] = dict(draws.stats)
+    prior = log_prior(draws)
+    groups["sample_stats"] = {"lp": log_posterior(draws, prior), **draws.stats}
+    groups["log_prior"] = prior
     coords: dict[str, Any] = {"feature": list(problem.features)}
     if len(draws.scale_labels) > 1:
         coords["block"] = list(draws.scale_labels)
-    constant, fixed_labels = _constant(problem)
+    given = "given_scale" if draws.scale_labels else "scale"
+    constant, fixed_labels = _constant(problem, given)
     if fixed_labels:
         coords["fixed_block"] = fixed_labels
     if problem.design is not None:
@@ -70,11 +75,9 @@ def to_tree(draws: Draws) -> xarray.DataTree:
         "y": ["obs_id"],
         "X": ["obs_id", "feature"],
         "weights": ["obs_id"],
-        "scale": ["block"],
-        "given_scale": ["fixed_block"] if fixed_labels else [],
+        "scale": ["block"] if len(draws.scale_labels) > 1 else [],
     }
-    if len(draws.scale_labels) <= 1:
-        del dims["scale"]
+    dims[given] = ["fixed_block"] if fixed_labels else dims.get(given, [])
     attrs = _attrs(draws)
     tree: xarray.DataTree = from_dict(
         groups, coords=coords, dims=dims, attrs={"/": attrs, "posterior": attrs}
@@ -103,7 +106,7 @@ def _posterior(draws: Draws) -> dict[str, Any]:
     return out
 
 
-def _constant(problem: Problem) -> tuple[dict[str, Any], list[str]]:
+def _constant(problem: Problem, name: str) -> tuple[dict[str, Any], list[str]]:
     """What is known, and the labels of the given scales where there are several."""
     out: dict[str, Any] = {}
     if problem.design is not None:
@@ -114,9 +117,9 @@ def _constant(problem: Problem) -> tuple[dict[str, Any], list[str]]:
         out["sigma"] = np.asarray(problem.sigma)
     given = [(block.label, block.scale) for block in problem.blocks if block.scale is not None]
     if len(given) == 1:
-        out["given_scale"] = np.asarray(given[0][1])
+        out[name] = np.asarray(given[0][1])
     elif given:
-        out["given_scale"] = np.array([scale for _, scale in given])
+        out[name] = np.array([scale for _, scale in given])
         return out, [label for label, _ in given]
     return out, []
 

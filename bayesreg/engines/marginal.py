@@ -119,7 +119,7 @@ def _outer(m: Target, t: Array) -> Array:
             body = log_constant(m.sigma_prior) + gammaln(shape) - shape * np.log(rate)
             return np.asarray(base + body + _log_prior(m, m.scale(lam, np.ones(1))))
         total = _inner(m, t.ravel(), np.log(s.ravel())).log_total.reshape(t.shape)
-        # In units of σ the scale is a function of λ alone, and its prior a constant of the inner one.
+        # In units of σ the scale depends on λ alone, so its prior is a constant of the inner one.
         prior = 0.0 if m.absolute else _log_prior(m, m.scale(lam, np.ones(1)))
         return np.asarray(base + total + prior)
 

@@ -156,7 +156,7 @@ def _bracket(log_density: LogDensity, low: Array, high: Array, scan: int) -> tup
     stuck = ((first == 0) & (low <= -700)) | ((last == scan - 1) & (high >= 700))
     if np.any((stuck & ~void) | np.isposinf(top)) or np.all(void):
         raise NotSupported(
-            "the marginal density of a scale or of σ does not fall off within e^±700, so quadrature "
+            "the marginal density of a scale or of σ does not fall off within e^±700: quadrature "
             "cannot be trusted; use engine='gibbs', or a hyperprior with lighter tails"
         )
     bound = np.where(void, np.inf, top - DROP)

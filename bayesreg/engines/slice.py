@@ -14,7 +14,7 @@ _STEPS = 200
 def slice_sample(
     log_density: Callable[[float], float], x: float, width: float, rng: np.random.Generator
 ) -> float:
-    """One update of `x` that leaves exp(log_density) invariant (Neal 2003, Ann. Statist. 31(3), §4).
+    """Update `x`, leaving exp(log_density) invariant (Neal 2003, Ann. Statist. 31(3), §4).
 
     The interval is placed at random about x and only shrinks: without stepping out, an
     over-dispersed start cannot make it run away. A density that is NaN or zero at x lets any point

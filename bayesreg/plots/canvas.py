@@ -182,6 +182,14 @@ def style() -> Iterator[None]:
         yield
 
 
+def settle(figure: Any) -> None:
+    """Fix the places of all parts, which constrained layout would move a little at each drawing."""
+    with style():
+        for _ in range(2):
+            figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+
+
 def png(figure: Any, dpi: int = 200) -> bytes:
     """The figure as a PNG file.
 

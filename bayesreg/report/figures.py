@@ -64,7 +64,10 @@ def draw(comparison: Comparison, key: str, level: float) -> Figure | None:
         "agreement": _agreement,
     }
     with canvas.style():
-        return makers[key](comparison, level)
+        figure = makers[key](comparison, level)
+        if figure is not None:
+            canvas.settle(figure.drawn)
+    return figure
 
 
 def inline_svg(text: str, key: str, title: str, alt: str) -> str:

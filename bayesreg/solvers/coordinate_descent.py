@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 EPS = float(np.finfo(float).eps)
 EPOCHS = 5  # between two Newton steps
-MAX_SWEEPS = 50
+MAX_SWEEPS = 50  # epochs in all, before one column at a time enters
+MAX_SYMMETRIC_EPOCHS = 10_000
 MAX_ROUNDS = 1000
 FIRST_WORKING_SET = 100
 
@@ -121,7 +122,7 @@ def _ridge(unit: UnitData, l2: Array, start: Array) -> tuple[Array, int, str]:
     else:
         matrix = unit.gram + np.diag(l2)
     u, total, last = start, 0, np.inf
-    for _ in range(50):
+    while total < MAX_SYMMETRIC_EPOCHS:
         g = unit.fine_gradient(u, l2)
         if dual:
             assert unit.X is not None

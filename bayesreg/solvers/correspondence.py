@@ -85,12 +85,12 @@ def correspond(problem: Problem, b: Array, solver: str) -> Correspondence:
     if not np.any(problem.l1):
         routes.insert(0, ("closed_form", "closed form", closed_form.solve, OWN))
     size = problem.projection.norms
-    largest = float(np.max(np.abs(b) * size, initial=0.0))
+    biggest = float(np.max(np.abs(b) * size, initial=0.0))
     rows = {}
     for name, what, solve, limit in routes:
         other = b if name == solver else solve(problem).b
         gap = float(np.max(np.abs(other - b) * size, initial=0.0))
-        difference = gap / largest if largest > 0 else gap
+        difference = gap / biggest if biggest > 0 else gap
         rows[name] = {
             "formulation": what,
             "difference": difference,
@@ -100,8 +100,10 @@ def correspond(problem: Problem, b: Array, solver: str) -> Correspondence:
         }
     table = pd.DataFrame.from_dict(rows, orient="index")
     bad = table.index[~table["ok"]].tolist()
+    largest = float(table["difference"].max())
+    size = f": largest difference {largest:.1g}" if largest > 0 else " to the last bit"
     why = (
-        f"{len(table)} routes agree: largest difference {table['difference'].max():.1g}"
+        f"{len(table)} routes agree{size}"
         if not bad
         else "routes that differ by more than their limit: " + ", ".join(map(str, bad))
     )

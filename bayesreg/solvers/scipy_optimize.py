@@ -22,7 +22,7 @@ from bayesreg.solvers.base import Array, Solution, UnitData, unit_data
 if TYPE_CHECKING:
     from bayesreg.model import Problem
 
-ROUNDS = 30
+ROUNDS = 10
 ENOUGH = 1e-13  # relative change of u in a round
 Step = Callable[[Array, Array], tuple[Array, int]]  # (u, g) ↦ (u after a round, iterations)
 
@@ -188,7 +188,7 @@ def _split_step(
         jac=True,
         method="L-BFGS-B",
         bounds=Bounds(low, np.full(len(low), np.inf)),
-        options={"maxcor": 30, "ftol": 0.0, "gtol": 1e-9, "maxiter": 5000, "maxfun": 10000},
+        options={"maxcor": 30, "ftol": 0.0, "gtol": 1e-9, "maxiter": 2000, "maxfun": 4000},
     )
     z = found.x
     up, down = np.maximum(u, 0.0), np.maximum(-u, 0.0)
@@ -221,8 +221,8 @@ def _newton_step(unit: UnitData, l2: Array, u: Array, g: Array) -> tuple[Array, 
         np.zeros_like(u),
         jac=lambda d: slope + curvature(d),
         hessp=lambda d, v: curvature(v),
-        method="trust-ncg",
-        options={"gtol": 1e-9, "maxiter": 2000, "initial_trust_radius": 1e3, "max_trust_radius": 1e12},
+        method="Newton-CG",
+        options={"xtol": 1e-9, "maxiter": 100},
     )
     return u + scale * size * found.x, int(found.nit)
 

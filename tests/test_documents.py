@@ -1,0 +1,82 @@
+"""What the reader is shown runs: README, notebooks and their pairing."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from pathlib import Path
+
+import jupytext
+import nbformat
+import pytest
+
+ROOT = Path(__file__).parent.parent
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.py"))
+
+
+def code(notebook) -> list[str]:
+    """Sources of the code cells."""
+    return [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+
+
+@pytest.mark.parametrize("script", NOTEBOOKS, ids=lambda p: p.stem)
+def test_notebooks_are_paired(script):
+    """The .ipynb holds the cells of the .py."""
+    paired = nbformat.read(script.with_suffix(".ipynb"), as_version=4)
+    assert code(paired) == code(jupytext.read(script))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("script", NOTEBOOKS, ids=lambda p: p.stem)
+def test_notebooks_run(script, tmp_path):
+    """From the top, in a fresh kernel; the first one without PyMC and with quick cells."""
+    from nbclient import NotebookClient
+
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "figures").mkdir()
+    notebook = jupytext.read(script)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the notebook machinery, not of ours
+        client = NotebookClient(notebook, timeout=900, record_timing=True)
+        client.execute(cwd=str(tmp_path / "notebooks"))
+    assert list((tmp_path / "figures").glob("*.png"))
+    if script.stem.startswith("01"):
+        assert "pymc" not in " ".join(code(notebook))
+        import datetime
+
+        for cell in notebook.cells[1:]:
+            timing = cell.metadata.get("execution", {})
+            if len(timing) >= 4:
+                start, end = (
+                    datetime.datetime.fromisoformat(timing[key])
+                    for key in ("iopub.execute_input", "shell.execute_reply")
+                )
+                # A second a cell is the aim; the imports of a cold machine may take longer.
+                assert (end - start).total_seconds() < 20
+
+
+@pytest.mark.slow
+def test_readme_example_runs_as_written(tmp_path, monkeypatch):
+    """The Python block, word for word, in an empty folder; its comments hold."""
+    monkeypatch.chdir(tmp_path)
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+    assert len(blocks) == 1
+    names: dict[str, object] = {}
+    exec(compile(blocks[0], "README.md", "exec"), names)
+    assert (tmp_path / "report.html").stat().st_size < 3e6
+    br, post, nuts = names["br"], names["post"], names["nuts"]
+    verdict = br.agreement(post, nuts)
+    assert verdict.ok, verdict.why
+    assert names["fit"].certificate.ok
+    comment = "lasso: ½‖y − β₀ − Zb‖² + λ‖b‖₁ with λ = σ²/scale = 116.64, b = sd(x)·β"
+    assert repr(names["problem"].penalty) == comment
+    assert comment in blocks[0]
+
+
+def test_readme_shows_the_commands_and_files_that_exist():
+    """Every relative link and picture is there."""
+    text = (ROOT / "README.md").read_text("utf-8")
+    assert "uv run bayesreg compare diabetes --out report.html" in text
+    assert "uv run pytest" in text
+    for target in re.findall(r"\]\((?!http)([^)#]+)\)", text):
+        assert (ROOT / target).exists(), target
