@@ -23,6 +23,7 @@
 # Nothing here needs PyMC, and no cell takes a second.
 
 # %%
+# %matplotlib inline
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -108,6 +109,7 @@ left.set_xlabel("coefficient of one standard deviation")
 left.set_ylabel("− log prior density")
 left.set_title("Three priors as penalties (scale 12)", loc="left")
 left.legend(frameon=False)
+left.spines[["top", "right"]].set_visible(False)
 path.plot(right)
 figure.savefig("../figures/prior_is_penalty.png", dpi=150, metadata={"Software": None})
 figure

@@ -18,6 +18,7 @@
 # other; then three priors on the same data.
 
 # %%
+# %matplotlib inline
 import numpy as np
 from matplotlib.figure import Figure
 

@@ -182,7 +182,7 @@ def test_figures_are_described_and_their_texts_escaped(pages: dict[str, str]) ->
     """Each inline SVG has a role, a title and a description."""
     drawings = re.findall(r"<svg.*?</svg>", pages["hostile"], flags=re.DOTALL)
 
-    assert len(drawings) == 6
+    assert len(drawings) == 7
     for drawing in drawings:
         assert 'role="img"' in drawing
         title, alt = re.search(r'aria-labelledby="(\S+) (\S+)"', drawing).groups()  # type: ignore[union-attr]
@@ -219,7 +219,7 @@ def without_timing(text: str) -> str:
 
 def test_same_inputs_give_the_same_bytes_apart_from_timing() -> None:
     """Two comparisons drawn from one seed differ in the timing block alone."""
-    one, two = standin(), standin()
+    one, two = standin(FEATURES[:4]), standin(FEATURES[:4])
     two.timing = {name: 9.0 + seconds for name, seconds in two.timing.items()}
     first, second = document(one), document(two, written="later")
     pages = [page_of(first), page_of(second)]
@@ -233,7 +233,9 @@ def test_same_inputs_give_the_same_bytes_apart_from_timing() -> None:
 
 def test_negative_control_another_seed_changes_the_page() -> None:
     """The comparison of bytes can fail."""
-    one, two = document(standin()), document(standin(seed=1))
+    one, two = (
+        document(standin(FEATURES[:4], seed=seed), sections=("coefficients",)) for seed in (0, 1)
+    )
 
     assert records.json_text(one, timing=False) != records.json_text(two, timing=False)
 
@@ -508,7 +510,7 @@ def test_failures_are_said_aloud() -> None:
     """A failed check is FAILED in every format."""
     comparison = standin(FEATURES[:3])
     comparison.entries["lasso"].post.checks.ok = False
-    made = document(comparison)
+    made = document(comparison, sections=("verdict", "diagnostics"))
 
     assert "FAILED" in page_of(made)
     assert "FAILED" in markdown.markdown_text(made)
@@ -520,11 +522,12 @@ def test_export_writes_every_part(tmp_path: Path) -> None:
     """Tables as CSV and LaTeX, figures as SVG and PNG with their words; again over itself."""
     comparison = standin(HOSTILE[:4])
     target = tmp_path / "out"
-    for _ in range(2):
-        report.export(comparison, target)
+    report.export(comparison, target)
+    report.export(comparison, target, sections=["verdict"])
     names = {one.name for one in target.iterdir()}
-    made = document(comparison)
+    made = document(comparison, sections=("coefficients", "forest", "path", "fit"))
 
+    assert len(made.tables) == len(made.figures) == 3
     for one in made.tables:
         assert {f"{one.key}.csv", f"{one.key}.tex"} <= names
     for figure in made.figures:
@@ -538,6 +541,25 @@ def test_export_writes_every_part(tmp_path: Path) -> None:
     (other / "thesis.tex").write_text("mine", "utf-8")
     with pytest.raises(BadArgument, match="no export of bayesreg"):
         report.export(comparison, other)
+
+
+def test_a_real_comparison_with_a_flat_column_and_a_known_scale(tmp_path: Path) -> None:
+    """What `compare` returns has the fields that the stand-in promises."""
+    import bayesreg as br
+
+    data = br.load_dataset("diabetes")
+    priors = {"mixed": {"age": br.Flat(), ...: br.Laplace()}, "ridge": br.Normal(20.0)}
+    fits = br.compare(priors, data.X, data.y, standardize=True, seed=1, draws=200)
+    path = fits.report(tmp_path / "report.html", title="Two priors")
+    text = path.read_text("utf-8")
+
+    assert Checker(text).problems == []
+    assert "<title>Two priors</title>" in text
+    frame = fits.coefficients()
+    rows = json.loads(Checker(text).data)["tables"]["coefficients"]["rows"]
+    for row in rows:
+        assert row["mean"] == frame.loc[(row["prior"], row["feature"])]["mean"]
+    assert next(r for r in rows if r["prior"] == "mixed" and r["feature"] == "age")["kappa"] is None
 
 
 def test_documents_are_immutable(plain: Document) -> None:

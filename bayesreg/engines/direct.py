@@ -2,7 +2,7 @@ r"""Independent draws under Normal priors with unknown σ and scale: quadrature,
 
 The marginal of log λ is integrated to 1e-11 and its distribution function inverted; σ follows from
 its inverse gamma, or from a second quadrature; b is then Gaussian. Every draw is independent of
-every other. The one approximation is that of quantile functions by cubic splines (about 1e-7 of an
+every other. The one approximation is that of quantile functions by cubic splines (to 1e-5 of an
 sd). :func:`moments` has the same posterior without any draws.
 
 References: Olver & Townsend (2013), "Fast inverse transform sampling in one and two dimensions",
@@ -74,7 +74,7 @@ class Direct(Independent):
         table = None
         if m.nested:
             z1, z2 = np.linspace(-_Z, _Z, 97), np.linspace(-_Z, _Z, 129)
-            inner = m.inner(quantile(z1))
+            inner = m.inner(quantile(z1), cells=64)
             rows = np.stack([inner.transport(k)(z2) for k in range(len(z1))])
             table = RectBivariateSpline(z1, z2, rows)
         information = np.square(PseudoData.of(problem).norms)

@@ -21,6 +21,7 @@ from scipy.special import gammaln
 from bayesreg.engines.pseudodata import PseudoData
 from bayesreg.engines.quadrature import Density, integrate
 from bayesreg.engines.spectrum import Spectrum, layout
+from bayesreg.errors import NotSupported
 
 if TYPE_CHECKING:
     from bayesreg.model import Problem
@@ -73,11 +74,11 @@ class Target:
         """The unknown scale in its declared unit."""
         return (sigma if self.absolute else 1.0) / np.sqrt(lam)
 
-    def inner(self, t: Array) -> Density:
+    def inner(self, t: Array, cells: int = 16) -> Density:
         """Density of log σ given each log λ in `t`, one row each."""
         with np.errstate(divide="ignore"):
             log_s = np.log(self.spectrum.penalised_rss(np.exp(t)))
-        return _inner(self, t, log_s)
+        return _inner(self, t, log_s, cells)
 
 
 def marginal(problem: Problem) -> tuple[Target, Density]:
@@ -96,7 +97,13 @@ def marginal(problem: Problem) -> tuple[Target, Density]:
     top = math.log(d.max()) if np.any(d > 0) else 0.0
     low, high = np.array([top - 30.0]), np.array([top + 30.0])
     rtol = 1e-10 if target.nested else 1e-11
-    return target, integrate(lambda t: _outer(target, t), low, high, rtol=rtol)
+    density = integrate(lambda t: _outer(target, t), low, high, rtol=rtol)
+    if not np.isfinite(density.log_total[0]):
+        raise NotSupported(
+            "no value of the scale and of σ has any density under both data and priors; widen the "
+            "priors"
+        )
+    return target, density
 
 
 def _outer(m: Target, t: Array) -> Array:
@@ -124,7 +131,7 @@ def _outer(m: Target, t: Array) -> Array:
         return np.asarray(base + total + prior)
 
 
-def _inner(m: Target, t: Array, log_s: Array) -> Density:
+def _inner(m: Target, t: Array, log_s: Array, cells: int = 16) -> Density:
     """Integrate over x = log σ given each log λ in `t`, whose log S is `log_s`."""
     prior, nu = m.sigma_prior, m.spectrum.nu
     assert prior is not None
@@ -142,7 +149,8 @@ def _inner(m: Target, t: Array, log_s: Array) -> Density:
     centre = np.where(known, 0.5 * (log_s - math.log(max(nu, 1.0))), 0.0)
     centre = np.clip(centre, -600.0, 600.0)
     half = 0.2 + 12.0 / math.sqrt(max(nu, 1.0))
-    return integrate(log_density, centre - half, centre + half, scan=65, rtol=1e-12)
+    low, high = centre - half, centre + half
+    return integrate(log_density, low, high, scan=65, cells=cells, rtol=1e-12)
 
 
 def _log_prior(m: Target, size: Array) -> Array:

@@ -63,19 +63,27 @@ class Density:
         z = np.where(below < 0.5, ndtri(np.minimum(below, 0.5)), -ndtri(np.minimum(above, 0.5)))
         x, slope = self.edges[row, 1:-1], self.slope[row, 1:-1]
         keep = np.isfinite(z) & (slope > 0)
-        keep[1:] &= np.diff(z, prepend=-np.inf)[1:] > 1e-9
         z, x, slope = z[keep], x[keep], slope[keep]
+        apart = np.diff(z, prepend=z[0] - 1.0) > 1e-9
+        z, x, slope = z[apart], x[apart], slope[apart]
         curve = CubicHermiteSpline(z, x, np.exp(-0.5 * z * z) / np.sqrt(2 * np.pi) / slope)
         low, high = z[0], z[-1]
         return lambda u: np.asarray(curve(np.clip(u, low, high)))
 
 
 def integrate(
-    log_density: LogDensity, low: Array, high: Array, *, scan: int = 257, rtol: float = 1e-11
+    log_density: LogDensity,
+    low: Array,
+    high: Array,
+    *,
+    scan: int = 257,
+    cells: int = 64,
+    rtol: float = 1e-11,
 ) -> Density:
     """Integrate R log-densities whose mass is looked for first in [low, high], per row.
 
-    A row without mass has log_total −∞. `scan` is the number of points of the search.
+    A row without mass has log_total −∞. `scan` is the number of points of the search, and `cells`
+    the number of cells to begin with.
 
     Raises
     ------
@@ -84,7 +92,7 @@ def integrate(
         cannot be relied on.
     """
     low, high = _bracket(log_density, low, high, scan)
-    cells, last = 16, None
+    last = None
     while True:
         edges = _edges(log_density, low, high, cells)
         nodes, logw = _rule(edges)
@@ -121,7 +129,7 @@ def _edges(log_density: LogDensity, low: Array, high: Array, cells: int) -> Arra
     ends = np.stack([low, high], axis=1)
     middle = _finite(log_density(low[:, None] + (high - low)[:, None] * part)).max(axis=1)
     cut = np.any(_finite(log_density(ends)) > middle[:, None] - 0.9 * DROP, axis=0)
-    fine = part[1] * 0.25 ** np.arange(24, 0, -1)
+    fine = part[1] * 0.5 ** np.arange(48, 0, -1)
     part = np.concatenate(
         [
             part[:1],
@@ -154,7 +162,7 @@ def _bracket(log_density: LogDensity, low: Array, high: Array, scan: int) -> tup
         new_high = np.where(open_high, high + width, low + step * np.minimum(last + 1, scan - 1))
         low, high = np.maximum(new_low, -701.0), np.minimum(new_high, 701.0)
     stuck = ((first == 0) & (low <= -700)) | ((last == scan - 1) & (high >= 700))
-    if np.any((stuck & ~void) | np.isposinf(top)) or np.all(void):
+    if np.any((stuck & ~void) | np.isposinf(top)):
         raise NotSupported(
             "the marginal density of a scale or of σ does not fall off within e^±700: quadrature "
             "cannot be trusted; use engine='gibbs', or a hyperprior with lighter tails"
@@ -175,13 +183,15 @@ def _bisect(log_density: LogDensity, outer: Array, inner: Array, bound: Array) -
     A crossing need not be exact, since nothing depends on where 40 nats are reached; a jump is the
     end of the support, and is found to rounding.
     """
+    jump = np.isneginf(_finite(log_density(outer[:, None]))[:, 0])
     for step in range(50):
+        if step >= 4 and not np.any(jump & np.isfinite(bound)):
+            break
         middle = 0.5 * (outer + inner)
         value = _finite(log_density(middle[:, None]))[:, 0]
         above = value > bound
         inner, outer = np.where(above, middle, inner), np.where(above, outer, middle)
-        if step == 3 and not np.any(np.isneginf(value) & np.isfinite(bound)):
-            break
+        jump = np.where(above, jump, np.isneginf(value))
     return inner
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesreg.errors import BadArgument, NotSupported
-from bayesreg.plots.canvas import INK, MUTED, axes, axes_grid, dress, legend, marks
+from bayesreg.plots.canvas import INK, MUTED, Mark, axes, axes_grid, dress, legend, marks
 from bayesreg.plots.densities import curve_of
 from bayesreg.plots.text import labels, shortened
 
@@ -62,7 +62,9 @@ def plot_agreement(comparison: Comparison, ax: Any = None) -> NDArray[np.object_
     return panels
 
 
-def plot_ppc(post: Posterior, ax: Axes | None = None, *, seed: int = 0) -> Axes:
+def plot_ppc(
+    post: Posterior, ax: Axes | None = None, *, seed: int = 0, mark: Mark | None = None
+) -> Axes:
     """Density of the observed y over those of 40 replicated data sets, noise included.
 
     Parameters
@@ -73,6 +75,8 @@ def plot_ppc(post: Posterior, ax: Axes | None = None, *, seed: int = 0) -> Axes:
         Where to draw; by default a new figure outside pyplot.
     seed : int, default 0
         Of the replicates' noise.
+    mark : Mark, optional
+        Colour of the prior.
 
     Returns
     -------
@@ -90,7 +94,7 @@ def plot_ppc(post: Posterior, ax: Axes | None = None, *, seed: int = 0) -> Axes:
     beta = draws.beta.reshape(-1, draws.beta.shape[-1])
     pick = np.linspace(0, len(beta) - 1, min(REPLICATES, len(beta))).astype(int)
     rng = np.random.default_rng(seed)
-    colour = marks([""])[""].colour
+    colour = (mark or marks([""])[""]).colour
     handle: Any = None
     for s in pick:
         noise = draws.sigma.ravel()[s] * rng.standard_normal(len(y))
@@ -104,7 +108,7 @@ def plot_ppc(post: Posterior, ax: Axes | None = None, *, seed: int = 0) -> Axes:
     return ax
 
 
-def plot_residuals(post: Posterior, ax: Axes | None = None) -> Axes:
+def plot_residuals(post: Posterior, ax: Axes | None = None, *, mark: Mark | None = None) -> Axes:
     """Residuals against fitted values, both at the posterior mean.
 
     Parameters
@@ -113,6 +117,8 @@ def plot_residuals(post: Posterior, ax: Axes | None = None) -> Axes:
         Result of ``br.sample`` on rows.
     ax : matplotlib.axes.Axes, optional
         Where to draw; by default a new figure outside pyplot.
+    mark : Mark, optional
+        Colour of the prior.
 
     Returns
     -------
@@ -127,7 +133,7 @@ def plot_residuals(post: Posterior, ax: Axes | None = None) -> Axes:
     X, y = _rows(post)
     ax = axes(ax, 6.4, 3.4)
     fitted = X @ np.mean(post.draws.beta, axis=(0, 1)) + float(np.mean(post.draws.intercept))
-    colour = marks([""])[""].colour
+    colour = (mark or marks([""])[""]).colour
     ax.plot(fitted, y - fitted, "o", color=colour, ms=3.2, alpha=0.5, mew=0)
     ax.axhline(0.0, color=MUTED, linewidth=0.8, zorder=0)
     dress(ax, x=f"fitted value{_thinned(post, len(y))}", y="residual", rules="y")

@@ -26,6 +26,7 @@ TITLES = {
     "densities": "Posterior densities",
     "shrinkage": "Shrinkage",
     "path": "Regularisation path",
+    "fit": "Fit to the data",
     "correspondence": "The MAP by every route",
     "agreement": "Engines against PyMC",
     "diagnostics": "Convergence",

@@ -24,10 +24,10 @@ def certificates(comparison: Comparison) -> Table:
             continue
         c = entry.fit.certificate
         cells = (c.gap, c.gap_limit, c.kkt, c.kkt_limit, c.nats, bool(c.ok), c.why)
-        rows.append((name, entry.fit.solver, *cells))
+        rows.append((name, str(entry.fit.solver), *cells))
     columns = (
         PRIOR,
-        Column("solver", "solver", "text"),
+        Column("solver", "solver", "code"),
         Column("gap", "duality gap", "small"),
         Column("gap_limit", "limit", "small"),
         Column("kkt", "KKT residual", "small"),
@@ -58,7 +58,7 @@ def correspondence(comparison: Comparison) -> Table:
         Column("ok", "within limit", "flag"),
         Column("reported", "reported", "text"),
     )
-    note = "‖Δβ‖∞ / ‖β‖∞ on columns of unit sd, against the optimum reported."
+    note = "‖Δβ‖∞ / ‖β‖∞ on columns of unit sd, against the optimum reported; 0: to the last bit."
     return Table("correspondence", "Routes to the optimum", columns, tuple(rows), note)
 
 
@@ -116,17 +116,20 @@ def runs(comparison: Comparison) -> Table:
         PRIOR,
         Column("engine", "engine", "code"),
         Column("chains", "chains", "integer"),
-        Column("draws", "draws each", "integer"),
+        Column("draws", "draws", "integer"),
         Column("warmup", "warm-up", "integer"),
-        Column("rhat", "largest R̂", "number"),
-        Column("ess_bulk", "least bulk ESS", "integer"),
-        Column("ess_tail", "least tail ESS", "integer"),
+        Column("rhat", "R̂", "number"),
+        Column("ess_bulk", "bulk ESS", "integer"),
+        Column("ess_tail", "tail ESS", "integer"),
         Column("divergences", "divergences", "integer"),
         Column("ok", "checks", "flag"),
         Column("why", "in words", "why"),
     )
     rows = tuple(_run_row(name, post) for name, post in _runs(comparison))
-    note = "R̂ – : the draws are independent, so that there are no chains to compare."
+    note = (
+        "Draws per chain; the largest R̂ and the smallest effective sample sizes of all unknowns. "
+        "R̂ – : the draws are independent, so that there are no chains to compare."
+    )
     return Table("diagnostics", "Convergence", columns, rows, note)
 
 

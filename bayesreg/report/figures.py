@@ -61,6 +61,7 @@ def draw(comparison: Comparison, key: str, level: float) -> Figure | None:
         "densities": _densities,
         "shrinkage": _shrinkage,
         "path": _path,
+        "fit": _fit,
         "agreement": _agreement,
     }
     with canvas.style():
@@ -191,8 +192,9 @@ def _shrinkage(comparison: Comparison, level: float) -> Figure | None:
     return _figure(
         "shrinkage",
         "Shrinkage of each coefficient",
-        "Posterior mean of κ: 0, the coefficient is where least squares puts it; 1, it is at the "
-        "prior's centre. A ridge shrinks directions alike; a horseshoe leaves large effects alone.",
+        "Posterior mean of κ = 1/(1 + n·var(x)·v/σ²), v the prior variance of the coefficient: at "
+        "0 the data decide, at 1 the prior. On standardised columns a ridge has one κ for all; a "
+        "horseshoe leaves large effects alone and pulls small ones in.",
         f"Shrinkage factor of each coefficient. {words}.",
         plots.plot_shrinkage(comparison),
     )
@@ -216,6 +218,28 @@ def _path(comparison: Comparison, level: float) -> Figure | None:
         f"Coefficients against λ from {np.min(path.lam):.3g} to {np.max(path.lam):.3g}"
         + (f"; the fit is at λ = {chosen:.4g}." if chosen else "."),
         plots.plot_path(path, mark=mark),
+    )
+
+
+def _fit(comparison: Comparison, level: float) -> Figure | None:
+    del level
+    if comparison.data is None:
+        return None
+    ranked = [str(name) for name in comparison.table.index] or list(comparison.entries)
+    post = comparison.entries[ranked[0]].post
+    panels = canvas.axes_grid(None, 2, 2, (3.9, 2.7))
+    mark = canvas.marks(comparison.entries)[ranked[0]]
+    plots.plot_ppc(post, panels[0], mark=mark)
+    plots.plot_residuals(post, panels[1], mark=mark)
+    name = shortened(ranked[0])
+    return _figure(
+        "fit",
+        f"Fit to the data under {name}",
+        f"Under {name}. Left: the observed response should look like one of the replicated ones. "
+        "Right: residuals at the posterior mean should scatter evenly about 0; a curve or a funnel "
+        "says that a straight line with constant noise is not the whole story.",
+        f"Density of the observed response over 40 replicated ones, and residuals, under {name}.",
+        panels,
     )
 
 

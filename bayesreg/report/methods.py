@@ -85,8 +85,9 @@ def _optimum(comparison: Comparison) -> str:
     fits = [e.fit for e in comparison.entries.values() if e.fit is not None]
     if not fits:
         return ""
-    chosen = "; ".join(dict.fromkeys(fit.hyper for fit in fits))
-    solvers = ", ".join(dict.fromkeys(str(fit.solver).replace("_", " ") for fit in fits))
+    named = {shortened(n, 40): e.fit for n, e in comparison.entries.items() if e.fit is not None}
+    chosen = "; ".join(f"{name}: {fit.hyper}" for name, fit in named.items())
+    solvers = " and ".join(dict.fromkeys(str(fit.solver).replace("_", " ") for fit in fits))
     return (
         f"Penalised optima (MAP) were computed by {solvers}, with hyperparameters set as follows: "
         f"{chosen}. Each was certified by its duality gap and KKT residual and compared with "

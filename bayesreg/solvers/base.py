@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
+HUGE = 1e300
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,7 +136,10 @@ class UnitData:
             )
         first = np.broadcast_to(np.asarray(l1, dtype=float), self.size)[self.kept]
         second = np.broadcast_to(np.asarray(l2, dtype=float), self.size)[self.kept]
-        return first / self.norms / self.y_norm, second / self.norms / self.norms
+        with np.errstate(over="ignore"):
+            first, second = first / self.norms / self.y_norm, second / self.norms / self.norms
+        # Beyond HUGE a coefficient is 0 to every digit; the bound keeps ∞ out of the arithmetic.
+        return np.minimum(first, HUGE), np.minimum(second, HUGE)
 
     def restore(self, u: Array) -> Array:
         """The coefficients b (p,) of u (q,); columns left out get 0."""

@@ -122,21 +122,22 @@ def certify(problem: Problem, b: Array) -> Certificate:
     # From units of the arithmetic to those reported: J by ‖y‖², X̃'ỹ on unit-sd columns by √N‖y‖.
     value, slope = unit.y_norm**2, unit.y_norm * math.sqrt(problem.n)
     silent = not np.any(unit.xy)
-    limits = 0.5 * GAP_TOLERANCE * unit.y_square * value, KKT_TOLERANCE * float(np.max(np.abs(unit.xy), initial=0.0)) * slope
+    largest = float(np.max(np.abs(unit.xy), initial=0.0))
+    limits = 0.5 * GAP_TOLERANCE * unit.y_square * value, KKT_TOLERANCE * largest * slope
     b = np.asarray(b, dtype=float)
     fault = _fault(problem, unit, b)
     if fault:
         return Certificate(math.inf, limits[0], math.inf, limits[1], problem.sigma, False, fault)
     u = unit.reduce(b)
     g = unit.fine_gradient(u, l2)
-    floor = ROUNDING * _terms(unit, u, l2)
+    floor = ROUNDING * _terms(u, l2)
     kkt = float(np.max(_distance(g, l1, u), initial=0.0)) * slope
     gap = _gap(unit, l1, l2, u, g, floor) * value
     gap_limit = max(limits[0], floor * float(np.sum(np.abs(u))) * value)
     kkt_limit = max(limits[1], floor * slope if np.any(u) or not silent else 0.0)
     unique = _unique(unit, l1, l2, g)
     ok = bool(gap <= gap_limit and kkt <= kkt_limit)
-    why = _words(problem, b, (gap, gap_limit, kkt, kkt_limit), unique)
+    why = _words(problem.sigma, (gap, gap_limit, kkt, kkt_limit), unique)
     return Certificate(gap, gap_limit, kkt, kkt_limit, problem.sigma, ok, why, unique)
 
 
@@ -152,7 +153,7 @@ def _fault(problem: Problem, unit: UnitData, b: Array) -> str:
     bad = np.flatnonzero(held)
     if len(bad):
         return (
-            f"the coefficient of {_name(problem, bad[0])} is {b[bad[0]]:.3g}, and the optimum is 0: "
+            f"the coefficient of {_name(problem, bad[0])} is {b[bad[0]]:.3g}, and its optimum 0: "
             "the column is zero, or its penalty infinite"
         )
     return ""
@@ -162,7 +163,7 @@ def _name(problem: Problem, j: int) -> str:
     return repr(problem.features[int(problem.proper[j])])
 
 
-def _terms(unit: UnitData, u: Array, l2: Array) -> float:
+def _terms(u: Array, l2: Array) -> float:
     """Bound of the terms that cancel in a gradient: columns and y have norm one."""
     return 1.0 + float(np.sum(np.abs(u)) + np.max(l2 * np.abs(u), initial=0.0))
 
@@ -220,8 +221,8 @@ def _solve(unit: UnitData, index: Index, l2: Array, g: Array) -> Array:
 def _invert(A: Array, right: Array) -> Array:
     """A⁻¹ right for a positive definite A, by its eigenvalues where Cholesky finds it singular.
 
-    Eigenvalues are then taken no smaller than their rounding error: along such a direction J is flat
-    to working precision, and g there is nothing but rounding.
+    Eigenvalues are then taken no smaller than their rounding error: along such a direction J is
+    flat to working precision, and g there is nothing but rounding.
     """
     scale = 1.0 / np.sqrt(np.diagonal(A))
     scaled = A * scale * scale[:, None]
@@ -249,20 +250,17 @@ def _unique(unit: UnitData, l1: Array, l2: Array, g: Array) -> bool | None:
 
 
 def _words(
-    problem: Problem, b: Array, numbers: tuple[float, float, float, float], unique: bool | None
+    sigma: float | None, numbers: tuple[float, float, float, float], unique: bool | None
 ) -> str:
     """The verdict: what can be gained at most, and what is missing where it does not hold."""
     gap, gap_limit, kkt, kkt_limit = numbers
-    if problem.sigma is not None:
-        bound = f"no b has a log posterior higher by more than {gap / problem.sigma**2:.1e} nats"
-    else:
-        bound = f"no b has a J lower by more than {gap:.1e}"
-    parts = [bound, f"KKT residual {kkt:.1e} (limit {kkt_limit:.1e})"]
+    bound = f"no b has a J lower by more than {gap:.1e}"
+    if sigma is not None:
+        bound = f"no b has a log posterior higher by more than {gap / sigma**2:.1e} nats"
     if not gap <= gap_limit:
-        parts.insert(0, f"duality gap {gap:.1e} exceeds {gap_limit:.1e}")
-    if not kkt <= kkt_limit:
-        parts[-1] = f"KKT residual {kkt:.1e} exceeds {kkt_limit:.1e}"
+        bound = f"the duality gap {gap:.1e} exceeds its limit {gap_limit:.1e}"
+    relation = "is within" if kkt <= kkt_limit else "exceeds"
+    parts = [bound, f"the KKT residual {kkt:.1e} {relation} its limit {kkt_limit:.1e}"]
     if unique is False:
-        parts.append("the minimiser is not unique: active columns are collinear")
-    del b
+        parts.append("the minimiser is not unique, because active columns are collinear")
     return "; ".join(parts)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.linalg import qr, solve_triangular
+from scipy.linalg import qr, solve_triangular, svd
 from scipy.linalg.lapack import dpotrf, dpotrs
 
 from bayesreg.errors import NotSupported
@@ -25,6 +25,7 @@ Inverse = Callable[[Array], Array]  # g ↦ (X'X + Λ₂)⁻¹ g on the columns 
 # In n-space the matrix is XΛ₂⁻¹X' + I: beyond this ratio of penalties it is dominated by the least
 # penalised columns, and the augmented rows in p-space keep the accuracy instead.
 MAX_SPREAD = 1e8
+MAX_RATIO = 1e3  # of column norms, for an eigendecomposition to serve them all
 
 
 def solve(problem: Problem, *, start: Array | None = None) -> Solution:
@@ -80,6 +81,80 @@ def solve(problem: Problem, *, start: Array | None = None) -> Solution:
     return Solution(
         unit.restore(u), "closed_form", steps, f"direct solution in {route}, {steps} refinement(s)"
     )
+
+
+def path(problem: Problem, lams: Array, weights: Array | None = None) -> tuple[Array, Array]:
+    r"""Ridge at many λ from one eigendecomposition: λ₂ⱼ = λ·wⱼ.
+
+    .. math:: b(\lambda) = W^{-1/2} V (D + \lambda I)^{-1} V' W^{-1/2} X'y, \qquad
+              \mathrm{df}(\lambda) = \sum_i d_i / (d_i + \lambda)
+
+    Where the columns, so weighted, differ more than a thousandfold in norm, an eigendecomposition
+    would lose the small ones, and each λ is solved by itself.
+
+    Parameters
+    ----------
+    problem : Problem
+        Its data are used and its own λ is not.
+    lams : ndarray (L,)
+        Positive, in any order.
+    weights : ndarray (p,), optional
+        w, ones by default; 1/relative² for scales in known proportions.
+
+    Returns
+    -------
+    b : ndarray (L, p)
+        Rows in the order of `lams`.
+    df : ndarray (L,)
+        Effective degrees of freedom.
+
+    References
+    ----------
+    Hastie & Tibshirani (2004), "Efficient quadratic regularization for expression arrays",
+    Biostatistics 5(3), §2.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import bayesreg as br
+    >>> from bayesreg.solvers import closed_form
+    >>> problem = br.Model(br.Normal(1.0), br.Gaussian(1.0)).condition([[1.0], [-1.0]], [3.0, -1.0])
+    >>> closed_form.path(problem, np.array([1.0, 2.0]))
+    (array([[1.33333333],
+           [1.        ]]), array([0.66666667, 0.5       ]))
+    """
+    unit = unit_data(problem)
+    lams = np.asarray(lams, dtype=float)
+    w = np.ones(unit.size) if weights is None else np.asarray(weights, dtype=float)
+    w = w[unit.kept] / np.square(unit.norms)
+    if len(w) and float(np.max(w)) > MAX_RATIO**2 * float(np.min(w)):
+        everything, none = np.arange(len(w)), np.zeros(len(w))
+        u = np.array([minimise_face(unit, everything, none, lam * w)[0] for lam in lams])
+        df = np.array([_df(unit, lam * w) for lam in lams])
+    else:
+        d, basis, z = _eigenbasis(unit, 1.0 / np.sqrt(w))
+        u = (z / (d + lams[:, None])) @ basis.T / np.sqrt(w)
+        df = np.sum(d / (d + lams[:, None]), axis=1)
+    return np.array([unit.restore(row) for row in u]).reshape(len(lams), unit.size), df
+
+
+def _eigenbasis(unit: UnitData, scale: Array) -> tuple[Array, Array, Array]:
+    """d, V and V'c of the columns times `scale`, without directions that no row reaches."""
+    if unit.X is not None:
+        left, s, right = svd(unit.X * scale, full_matrices=False, check_finite=False)
+        return s * s, right.T, s * (left.T @ unit.y)
+    d, basis = np.linalg.eigh(unit.gram * scale * scale[:, None])
+    return np.maximum(d, 0.0), basis, basis.T @ (unit.xy * scale)
+
+
+def _df(unit: UnitData, l2: Array) -> float:
+    """tr X(X'X + Λ₂)⁻¹X'."""
+    if unit.X is not None:
+        s = np.linalg.svd(unit.X / np.sqrt(l2), compute_uv=False)
+        return float(np.sum(s * s / (1.0 + s * s)))
+    scale = 1.0 / np.sqrt(1.0 + l2)
+    inner = (unit.gram + np.diag(l2)) * scale * scale[:, None]
+    return float(np.trace(np.linalg.solve(inner, unit.gram * scale * scale[:, None])))
 
 
 def minimise_face(unit: UnitData, face: Index, shift: Array, l2: Array) -> tuple[Array, int]:
@@ -153,7 +228,8 @@ def _cholesky(A: Array) -> Inverse:
 
 def _augmented(unit: UnitData, face: Index, shift: Array, l2: Array) -> tuple[Array, Inverse]:
     """QR of the rows [X y; √Λ₂ 0], whose condition is the square root of the Gram's."""
-    assert unit.X is not None and unit.y is not None
+    assert unit.X is not None
+    assert unit.y is not None
     k = len(face)
     scale = 1.0 / np.sqrt(1.0 + l2)
     top = np.column_stack([unit.X[:, face] * scale, unit.y])
@@ -162,13 +238,13 @@ def _augmented(unit: UnitData, face: Index, shift: Array, l2: Array) -> tuple[Ar
     R = R[: k + 1]
     pivots = np.abs(np.diagonal(R)[:k])
     if np.min(pivots) <= 4.0 * EPS * k:  # columns have norm 1: dependent, and no ridge to speak of
-        inverse = _cholesky(unit.block(face) + np.diag(l2))
-        return inverse(unit.xy[face] - shift), inverse
+        flat = _cholesky(unit.block(face) + np.diag(l2))
+        return flat(unit.xy[face] - shift), flat
     R, projected = R[:k, :k], R[:k, k]
 
     def inverse(g: Array) -> Array:
         half = solve_triangular(R, scale * g, trans="T", check_finite=False)
-        return scale * solve_triangular(R, half, check_finite=False)
+        return np.asarray(scale * solve_triangular(R, half, check_finite=False))
 
     first = scale * solve_triangular(R, projected, check_finite=False)
     return first - inverse(shift), inverse

@@ -57,7 +57,7 @@ def solve(problem: Problem, *, start: Array | None = None) -> Solution:
     ----------
     Friedman, Hastie & Tibshirani (2010), "Regularization paths for generalized linear models via
     coordinate descent", J. Stat. Softw. 33(1), §2.2, https://doi.org/10.18637/jss.v033.i01;
-    Lee, Battle, Raina & Ng (2006), "Efficient sparse coding algorithms", NIPS (feature-sign search);
+    Lee, Battle, Raina & Ng (2006), "Efficient sparse coding algorithms", NIPS, alg. 1 (signs);
     Björck & Elfving (1979), "Accelerated projection methods for computing pseudoinverse solutions
     of systems of linear equations", BIT 19 (epochs as a preconditioner).
 
@@ -109,9 +109,6 @@ def minimise(unit: UnitData, l1: Array, l2: Array, start: Array) -> tuple[Array,
     return _sparse(unit, l1, l2, start)
 
 
-# Ridge ------------------------------------------------------------------------------------------
-
-
 def _ridge(unit: UnitData, l2: Array, start: Array) -> tuple[Array, int, str]:
     """Conjugate descent, restarted at the accurate gradient until that no longer helps."""
     dual = unit.wide and float(np.max(l2)) <= 1e6 * float(np.min(l2))
@@ -121,7 +118,7 @@ def _ridge(unit: UnitData, l2: Array, start: Array) -> tuple[Array, int, str]:
         matrix = rows @ rows.T + np.eye(len(rows))
     else:
         matrix = unit.gram + np.diag(l2)
-    u, total, last = start, 0, np.inf
+    u, total, sizes = start, 0, [np.inf, np.inf]
     while total < MAX_SYMMETRIC_EPOCHS:
         g = unit.fine_gradient(u, l2)
         if dual:
@@ -132,9 +129,10 @@ def _ridge(unit: UnitData, l2: Array, start: Array) -> tuple[Array, int, str]:
             change, epochs = _conjugate(matrix, g)
         total += epochs
         size = float(np.max(np.abs(change)))
-        if not size < last:
+        if not size < max(sizes[-2:]):
             break
-        u, last = u + change, size
+        u = u + change
+        sizes.append(size)
         if size <= EPS * float(np.max(np.abs(u))):
             break
     space = "n-space" if dual else "p-space"
@@ -158,11 +156,9 @@ def _conjugate(A: Array, g: Array) -> tuple[Array, int]:
     direction, rho = z, float(r @ z)
     target = 1e-22 * rho
     for k in range(20 * len(g) + 20):
-        if not rho > target:
-            return x, k
         image = A @ direction
         curvature = float(direction @ image)
-        if not curvature > 0.0:
+        if not (rho > target and curvature > 0.0):
             return x, k
         step = rho / curvature
         x += step * direction
@@ -171,9 +167,6 @@ def _conjugate(A: Array, g: Array) -> tuple[Array, int]:
         rho, old = float(r @ z), rho
         direction = z + (rho / old) * direction
     return x, 20 * len(g) + 20
-
-
-# With an ℓ₁ part --------------------------------------------------------------------------------
 
 
 def _sparse(unit: UnitData, l1: Array, l2: Array, start: Array) -> tuple[Array, int, str]:
@@ -293,9 +286,8 @@ def _solve(A: Array, right: Array) -> Array:
 def _epochs(H: Array, g: Array, l1: Array, u: Array, slack: float) -> int:
     """Epochs of coordinate descent in place, with g = c − Hu kept up to date; returns how many.
 
-    An epoch visits the columns that are not at rest when it begins. Plain Python is fast enough:
-    most of the work is in the Newton steps (compiled by numba, the loop saved less than a tenth of
-    what the import of numba costs, up to 5 000 columns).
+    An epoch visits the columns that are not at rest when it begins. Plain Python is fast enough
+    here: compiled, the loop saved less than the import of numba costs, up to 5 000 columns.
     """
     diagonal, weights = np.diagonal(H).tolist(), l1.tolist()
     for epoch in range(EPOCHS):

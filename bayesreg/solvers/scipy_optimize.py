@@ -1,11 +1,12 @@
-r"""The same optimum by two routes of `scipy.optimize`, which share no code with our own solvers.
+r"""The same optimum by two routes of `scipy.optimize`, with no algorithm of our own in them.
 
 * `lbfgsb`, first order: L-BFGS-B on the smooth objective; with an ℓ₁ part on b = b⁺ − b⁻, b± ≥ 0.
-* `newton`, second order: trust-region Newton–CG for ridge; with an ℓ₁ part the dual, a least
-  distance problem, by Lawson & Hanson's NNLS: an active-set method on orthogonal factors.
+* `newton`, second order: Newton–CG for ridge; with an ℓ₁ part the dual, a least distance problem,
+  by Lawson & Hanson's NNLS: an active-set method on orthogonal factors.
 
-L-BFGS-B and Newton–CG stop where J is flat to rounding, at about √ε in b. So both are restarted from
-where they stopped, on J(b + d) − J(b) as a function of d and on a scale where that is of order one.
+L-BFGS-B and Newton–CG stop where J is flat to rounding, at about √ε in b. So both are restarted
+from where they stopped, on J(b + d) − J(b) as a function of d, on a scale where that is of order
+one. What all solvers share is the scaling to unit norms and the gradient.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ def lbfgsb(problem: Problem, *, start: Array | None = None) -> Solution:
     def step(u: Array, g: Array) -> tuple[Array, int]:
         return _split_step(unit, l1, l2, u, g)
 
-    u, rounds, iterations = _restart(unit, l1, l2, u, step)
+    u, rounds, iterations = _restart(unit, l2, u, step)
     form = "b = b⁺ − b⁻ with bounds" if np.any(l1) else "the smooth objective"
     message = f"L-BFGS-B on {form}, {iterations} iterations in {rounds} round(s)"
     return Solution(unit.restore(u), "lbfgsb", iterations, message)
@@ -77,10 +78,11 @@ def lbfgsb(problem: Problem, *, start: Array | None = None) -> Solution:
 def newton(problem: Problem, *, start: Array | None = None) -> Solution:
     r"""Minimise J by a second-order method.
 
-    Without λ₁ by trust-region Newton–CG on Hessian–vector products. With it by the dual,
+    Without λ₁ by Newton–CG on Hessian–vector products. With it by the dual,
 
-    .. math:: \min_\theta \tfrac12\|\theta - \bar y\|^2 \ \text{s.t.}\ |\bar x_j'\theta| \le \lambda_{1j},
-              \qquad \bar X = [X; \Lambda_2^{1/2}],\ \bar y = [y; 0],
+    .. math:: \min_\theta \tfrac12\|\theta - \bar y\|^2 \ \text{s.t.}\
+              |\bar x_j'\theta| \le \lambda_{1j}, \quad
+              \bar X = [X; \Lambda_2^{1/2}],\ \bar y = [y; 0],
 
     a least distance problem, whose multipliers, found by NNLS, are b⁺ and b⁻.
 
@@ -118,26 +120,24 @@ def newton(problem: Problem, *, start: Array | None = None) -> Solution:
     unit = unit_data(problem)
     l1, l2 = unit.penalty(problem.l1, problem.l2)
     if np.any(l1):
-        u = _least_distance(unit, l1, l2)
-        return Solution(unit.restore(u), "newton", 1, "NNLS on the dual, a least distance problem")
+        u, message = _least_distance(unit, l1, l2)
+        return Solution(unit.restore(u), "newton", 1, message)
     u = np.zeros(len(unit.kept)) if start is None else unit.reduce(start)
 
     def step(u: Array, g: Array) -> tuple[Array, int]:
         return _newton_step(unit, l2, u, g)
 
-    u, rounds, iterations = _restart(unit, l1, l2, u, step)
-    message = f"trust-region Newton–CG, {iterations} iterations in {rounds} round(s)"
+    u, rounds, iterations = _restart(unit, l2, u, step)
+    message = f"Newton–CG, {iterations} iterations in {rounds} round(s)"
     return Solution(unit.restore(u), "newton", iterations, message)
 
 
-def _restart(
-    unit: UnitData, l1: Array, l2: Array, u: Array, step: Step
-) -> tuple[Array, int, int]:
+def _restart(unit: UnitData, l2: Array, u: Array, step: Step) -> tuple[Array, int, int]:
     """Repeat `step` from the accurate gradient of where it arrived."""
-    total = 0
-    for rounds in range(1, ROUNDS + 1):
-        g = unit.fine_gradient(u, l2)
-        new, iterations = step(u, g)
+    total = rounds = 0
+    while rounds < ROUNDS:
+        rounds += 1
+        new, iterations = step(u, unit.fine_gradient(u, l2))
         total += iterations
         change = float(np.max(np.abs(new - u), initial=0.0))
         u = new
@@ -158,30 +158,25 @@ def _violation(g: Array, l1: Array, u: Array) -> Array:
     return np.where(u != 0.0, np.abs(g - l1 * np.sign(u)), np.maximum(np.abs(g) - l1, 0.0))
 
 
-def _split_step(
-    unit: UnitData, l1: Array, l2: Array, u: Array, g: Array
-) -> tuple[Array, int]:
+def _split_step(unit: UnitData, l1: Array, l2: Array, u: Array, g: Array) -> tuple[Array, int]:
     """One run of L-BFGS-B on d = d⁺ − d⁻, u± + d± ≥ 0; columns without λ₁ are not split."""
     scale = 1.0 / np.sqrt(1.0 + l2)
     size = float(np.max(_violation(g, l1, u) * scale, initial=0.0))
     if size == 0.0:
         return u, 0
-    split = np.flatnonzero(l1 > 0.0)
-    slope, kink, factor = -g * scale / size, (l1 * scale / size)[split], scale * size
-    q = len(u)
+    split, q = np.flatnonzero(l1 > 0.0), len(u)
+    slope, kink, factor = -g * scale / size, l1 * scale / size, scale * size
 
     def value(z: Array) -> tuple[float, Array]:
         d = z[:q].copy()
         d[split] -= z[q:]
         image = scale * _curvature(unit, l2, scale * d)
         gradient = slope + image
-        both = z[split] + z[q:]
-        total = float(d @ (slope + 0.5 * image) + kink @ both)
-        return total, np.concatenate([_add(gradient, split, kink), kink - gradient[split]])
+        total = d @ (slope + 0.5 * image) + kink[split] @ (z[split] + z[q:])
+        return float(total), np.concatenate([gradient + kink, (kink - gradient)[split]])
 
-    low = np.full(q + len(split), -np.inf)
-    low[split] = -np.maximum(u[split], 0.0) / factor[split]
-    low[q:] = -np.maximum(-u[split], 0.0) / factor[split]
+    up, down = np.maximum(u, 0.0), np.maximum(-u, 0.0)[split]
+    low = np.concatenate([np.where(l1 > 0.0, -up / factor, -np.inf), -down / factor[split]])
     found = minimize(
         value,
         np.zeros(len(low)),
@@ -190,23 +185,15 @@ def _split_step(
         bounds=Bounds(low, np.full(len(low), np.inf)),
         options={"maxcor": 30, "ftol": 0.0, "gtol": 1e-9, "maxiter": 2000, "maxfun": 4000},
     )
-    z = found.x
-    up, down = np.maximum(u, 0.0), np.maximum(-u, 0.0)
-    up = np.where(z[:q] == low[:q], 0.0, up + factor * z[:q])
-    part = z[q:]
-    down[split] = np.where(part == low[q:], 0.0, down[split] + factor[split] * part)
-    return up - down, int(found.nit)
-
-
-def _add(gradient: Array, split: Array, kink: Array) -> Array:
-    """The gradient with λ₁ added on the split columns."""
-    out = gradient.copy()
-    out[split] += kink
-    return out
+    z, bound = found.x, found.x == low
+    smooth = l1 == 0.0
+    new = np.where(smooth, u + factor * z[:q], np.where(bound[:q], 0.0, up + factor * z[:q]))
+    new[split] -= np.where(bound[q:], 0.0, down + factor[split] * z[q:])
+    return new, int(found.nit)
 
 
 def _newton_step(unit: UnitData, l2: Array, u: Array, g: Array) -> tuple[Array, int]:
-    """One run of trust-region Newton–CG on unit-diagonal curvature and a gradient of size one."""
+    """One run of Newton–CG on unit-diagonal curvature and a gradient of size one."""
     scale = 1.0 / np.sqrt(1.0 + l2)
     size = float(np.max(np.abs(g) * scale, initial=0.0))
     if size == 0.0:
@@ -220,17 +207,17 @@ def _newton_step(unit: UnitData, l2: Array, u: Array, g: Array) -> tuple[Array, 
         lambda d: float(d @ (slope + 0.5 * curvature(d))),
         np.zeros_like(u),
         jac=lambda d: slope + curvature(d),
-        hessp=lambda d, v: curvature(v),
+        hessp=lambda _, v: curvature(v),
         method="Newton-CG",
         options={"xtol": 1e-9, "maxiter": 100},
     )
     return u + scale * size * found.x, int(found.nit)
 
 
-def _least_distance(unit: UnitData, l1: Array, l2: Array) -> Array:
+def _least_distance(unit: UnitData, l1: Array, l2: Array) -> tuple[Array, str]:
     """The lasso by its dual: NNLS on [−X̄ X̄; (c − λ₁)' (−c − λ₁)'] against the last unit vector."""
     if unit.y_square == 0.0:
-        return np.zeros_like(l1)
+        return np.zeros_like(l1), "y is zero, and so is every coefficient"
     top, y = _rows(unit)
     ridge = np.flatnonzero(l2 > 0.0)
     bottom = np.zeros((len(ridge), len(l2)))
@@ -241,9 +228,13 @@ def _least_distance(unit: UnitData, l1: Array, l2: Array) -> Array:
     matrix = np.vstack([np.hstack([-X, X]), last])
     target = np.zeros(len(matrix))
     target[-1] = 1.0
-    w, _ = nnls(matrix, target, maxiter=50 * matrix.shape[1])
+    try:
+        w, _ = nnls(matrix, target, maxiter=50 * matrix.shape[1])
+    except RuntimeError as error:  # left to the certificate to refuse
+        return np.zeros_like(l1), f"NNLS on the dual failed: {error}"
     q = len(l1)
-    return (w[:q] - w[q:]) / (1.0 - float(last @ w))
+    u = (w[:q] - w[q:]) / (1.0 - float(last @ w))
+    return u, "NNLS on the dual, a least distance problem"
 
 
 def _rows(unit: UnitData) -> tuple[Array, Array]:

@@ -1,0 +1,1 @@
+"""Solvers: from a Problem to its optimum. One file each; certificate.py judges them all."""
