@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayesreg.plots.text import visible
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -119,4 +121,5 @@ def _agreement(entries: Mapping[str, Entry]) -> list[str]:
 
 
 def _short(name: str) -> str:
-    return name if len(name) <= 40 else name[:39] + "…"
+    text = visible(name)
+    return text if len(text) <= 40 else text[:39] + "…"

@@ -340,7 +340,7 @@ def test_rows_without_mass_and_densities_without_end() -> None:
         integrate_lines(lambda x: -0.01 * np.abs(x), np.array([-1.0]), np.array([1.0]))
 
 
-@pytest.mark.parametrize("width", [1.0, 2.5, 40.0])
+@pytest.mark.parametrize("width", [2.5, 10.0, 40.0])
 def test_slice_leaves_its_density_invariant(width: float) -> None:
     law = stats.gumbel_r()
     x = np.empty((1, 20_000))

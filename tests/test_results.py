@@ -222,3 +222,15 @@ def test_pymc_users_are_served(post):
     verdict = br.agreement(post, tree)
     assert verdict.ok, verdict.why
     az.plot_forest(post.tree)
+
+
+def test_columns_named_like_unknowns_are_kept_apart():
+    """A column called sigma is not the noise."""
+    frame = pd.DataFrame(CASES[0].X[:, :3], columns=["sigma", "scale", "intercept"])
+    post = br.sample(br.Model().condition(frame, CASES[0].y), draws=100, seed=1)
+    table = post.summary()
+    assert table.index.is_unique
+    assert len(table) == 6
+    assert table.loc["beta[sigma]", "mean"] == pytest.approx(post.draws.beta[..., 0].mean())
+    assert post.probability("sigma > 0") == 1.0
+    assert post.probability("beta[sigma] > 0") == np.mean(post.draws.beta[..., 0] > 0)

@@ -107,6 +107,10 @@ def run_of_tree(tree: Any) -> Run:
     return Run(values=moving or settled, fixed=constant if moving else {}, stats=stats)
 
 
+# A column of one of these names stays ``beta[sigma]``, so that it is not taken for the unknown.
+RESERVED = ("intercept", "sigma", "scale")
+
+
 def scale_name(label: str, count: int) -> str:
     """``log scale``, or ``log scale[label]`` where there are several."""
     return "log scale" if count == 1 else f"log scale[{label}]"
@@ -114,7 +118,7 @@ def scale_name(label: str, count: int) -> str:
 
 def short_name(name: str) -> str:
     """What a reader calls the unknown: ``beta[bmi]`` is ``bmi``, ``log sigma`` is ``sigma``."""
-    if name.startswith("beta[") and name.endswith("]"):
+    if name.startswith("beta[") and name.endswith("]") and name[5:-1] not in RESERVED:
         return name[5:-1]
     return name.removeprefix("log ")
 

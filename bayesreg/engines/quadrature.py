@@ -78,12 +78,15 @@ def integrate(
     *,
     scan: int = 257,
     cells: int = 64,
+    most: int = 2048,
     rtol: float = 1e-11,
+    ends: bool = True,
 ) -> Density:
     """Integrate R log-densities whose mass is looked for first in [low, high], per row.
 
-    A row without mass has log_total −∞. `scan` is the number of points of the search, and `cells`
-    the number of cells to begin with.
+    A row without mass has log_total −∞. `scan` is the number of points of the search; `cells` of
+    them to begin with and `most` to end with; `ends` refines them where a density is cut off, which
+    quantiles need and integrals do not.
 
     Raises
     ------
@@ -94,7 +97,7 @@ def integrate(
     low, high = _bracket(log_density, low, high, scan)
     last = None
     while True:
-        edges = _edges(log_density, low, high, cells)
+        edges = _edges(log_density, low, high, cells, ends)
         nodes, logw = _rule(edges)
         values = _finite(log_density(nodes)) + logw
         top = values.max(axis=1, keepdims=True)
@@ -105,7 +108,7 @@ def integrate(
             still = last is not None and not np.any(
                 np.abs(total - last) > rtol + 1e-14 * np.abs(total)
             )
-        if still or cells >= 3000:
+        if still or cells >= most:
             break
         last, cells = total, 2 * cells
     with np.errstate(invalid="ignore"):
@@ -123,12 +126,14 @@ def _rule(edges: Array) -> tuple[Array, Array]:
     return (centre + half * _NODES).reshape(len(edges), -1), logw.reshape(len(edges), -1)
 
 
-def _edges(log_density: LogDensity, low: Array, high: Array, cells: int) -> Array:
+def _edges(log_density: LogDensity, low: Array, high: Array, cells: int, refine: bool) -> Array:
     """Equal cells, refined geometrically towards an end where the density is cut off."""
     part = np.linspace(0.0, 1.0, cells + 1)
-    ends = np.stack([low, high], axis=1)
-    middle = _finite(log_density(low[:, None] + (high - low)[:, None] * part)).max(axis=1)
-    cut = np.any(_finite(log_density(ends)) > middle[:, None] - 0.9 * DROP, axis=0)
+    even = low[:, None] + (high - low)[:, None] * part
+    if not refine:
+        return np.asarray(even)
+    values = _finite(log_density(even))
+    cut = np.any(values[:, [0, -1]] > values.max(axis=1, keepdims=True) - 0.9 * DROP, axis=0)
     fine = part[1] * 0.5 ** np.arange(48, 0, -1)
     part = np.concatenate(
         [

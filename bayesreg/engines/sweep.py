@@ -231,7 +231,9 @@ def integrated(prior: HyperPrior, nu: float, top: float) -> Callable[[float], fl
             return np.asarray(fit + prior.log_density(np.exp(x)))
 
     centre = 0.5 * (log_s - math.log(max(nu, 1.0)))
-    total = integrate(log_density, centre - 2.0, centre + 2.0, scan=65, cells=16).log_total
+    total = integrate(
+        log_density, centre - 2.0, centre + 2.0, scan=65, cells=16, ends=False
+    ).log_total
     curve = CubicSpline(log_s, total)
     low = float(log_s[0])
     return lambda s: float(curve(max(math.log(max(s, 5e-324)), low)))

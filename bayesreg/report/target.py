@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import secrets
-import shutil
 from pathlib import Path
 from typing import Any
 
 from bayesreg.errors import BadArgument
+from bayesreg.storage.container import replacing
 
 # How every report of bayesreg begins: it may be replaced unasked, and nothing else may.
 HTML_HEAD = "<!DOCTYPE html>\n<!-- generator: bayesreg "
@@ -96,19 +95,11 @@ def check_folder(path: Any, *, overwrite: bool = False) -> Path:
 
 def write_file(target: Path, content: bytes) -> None:
     """Write a file at once: a failure leaves what was there."""
-    temporary = target.with_name(f".bayesreg-{secrets.token_hex(8)}.tmp")
     try:
-        with temporary.open("xb") as file:
+        with replacing(target) as file:
             file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        if target.exists():
-            shutil.copymode(target, temporary)
-        temporary.replace(target)
     except OSError as error:
         raise BadArgument(f"{_name(target)} cannot be written: {error.strerror}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def wrote(path: Path) -> bool:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesreg.diagnostics import Checks, check, loo, to_tree
+from bayesreg.diagnostics.run import short_name
 from bayesreg.engines.base import Draws
 from bayesreg.errors import BadArgument
 from bayesreg.model import Problem
@@ -243,12 +244,13 @@ class Posterior:
         )
 
     def plot(self, kind: str = "forest", ax: Any = None) -> Any:
-        """Draw the posterior: "forest", "trace", "ppc" or "residuals"; returns the Axes."""
+        """Draw the posterior: "forest", "trace", "rank", "ppc" or "residuals"; returns the Axes."""
         from bayesreg import plots
 
         kinds: dict[str, Any] = {
             "forest": plots.plot_posterior,
             "trace": plots.plot_trace,
+            "rank": plots.plot_rank,
             "ppc": plots.plot_ppc,
             "residuals": plots.plot_residuals,
         }
@@ -273,7 +275,7 @@ class Posterior:
             out["intercept"] = d.intercept
         factor = self.problem.column_sd if standardized else np.ones(d.beta.shape[-1])
         for j, name in enumerate(self.problem.features):
-            out[name] = d.beta[..., j] * factor[j]
+            out[short_name(f"beta[{name}]")] = d.beta[..., j] * factor[j]
         if self.problem.unknown_sigma:
             out["sigma"] = d.sigma
         for k, label in enumerate(d.scale_labels):

@@ -48,14 +48,14 @@ class Solution:
 
 @dataclass(frozen=True, eq=False)
 class UnitData:
-    """The data of a problem with columns and y of norm one; columns that cannot move left out.
+    """The data of a problem with columns and y of norm one; zero columns left out.
 
     Attributes
     ----------
     size : int
         Number of proper columns p, those left out included.
     kept : ndarray of int (q,)
-        Proper columns that are not zero and whose penalty is finite.
+        Proper columns that are not zero.
     norms : ndarray (q,)
         Their Euclidean norms, after projection.
     y_norm : float
@@ -127,17 +127,16 @@ class UnitData:
             smooth = self.xy - _product(self.gram, fine)
         return np.asarray(smooth - l2 * fine, dtype=np.float64)
 
-    def penalty(self, l1: Array | float | None, l2: Array | float | None) -> tuple[Array, Array]:
+    def penalty(self, l1: Array | None, l2: Array | None) -> tuple[Array, Array]:
         """λ₁ and λ₂ of the kept columns in the coordinates of u."""
         if l1 is None or l2 is None:
             raise NotSupported(
                 "λ depends on an unknown here: fix it with problem.at(sigma=, scale=), or let "
                 "fit_map(problem, hyper='evidence') or hyper='cv' choose it"
             )
-        first = np.broadcast_to(np.asarray(l1, dtype=float), self.size)[self.kept]
-        second = np.broadcast_to(np.asarray(l2, dtype=float), self.size)[self.kept]
         with np.errstate(over="ignore"):
-            first, second = first / self.norms / self.y_norm, second / self.norms / self.norms
+            first = l1[self.kept] / self.norms / self.y_norm
+            second = l2[self.kept] / self.norms / self.norms
         # Beyond HUGE a coefficient is 0 to every digit; the bound keeps ∞ out of the arithmetic.
         return np.minimum(first, HUGE), np.minimum(second, HUGE)
 
@@ -153,7 +152,7 @@ class UnitData:
 
 
 def unit_data(problem: Problem) -> UnitData:
-    """Scale a problem to unit norms; zero columns and infinite penalties are left out: b_j = 0.
+    """Scale a problem to unit norms; zero columns are left out, and keep b_j = 0.
 
     Parameters
     ----------
@@ -172,11 +171,7 @@ def unit_data(problem: Problem) -> UnitData:
     )
     norms = np.sqrt(np.maximum(squares, 0.0))
     size = len(norms)
-    held = norms == 0.0
-    for weight in (problem.l1, problem.l2):
-        if weight is not None:
-            held = held | np.isinf(np.broadcast_to(weight, size))
-    kept = np.flatnonzero(~held)
+    kept = np.flatnonzero(norms)
     norms = norms[kept]
     whole = len(kept) == size
     y_norm = float(np.sqrt(max(problem.yy, 0.0)))

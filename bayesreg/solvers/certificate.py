@@ -153,8 +153,8 @@ def _fault(problem: Problem, unit: UnitData, b: Array) -> str:
     bad = np.flatnonzero(held)
     if len(bad):
         return (
-            f"the coefficient of {_name(problem, bad[0])} is {b[bad[0]]:.3g}, and its optimum 0: "
-            "the column is zero, or its penalty infinite"
+            f"the coefficient of {_name(problem, bad[0])} is {b[bad[0]]:.3g}, and its optimum 0, "
+            "because the column is zero"
         )
     return ""
 

@@ -68,7 +68,7 @@ def solve(problem: Problem, *, start: Array | None = None) -> Solution:
     >>> model = br.Model(prior=br.Laplace(1.0), likelihood=br.Gaussian(sigma=1.0))
     >>> problem = model.condition([[1.0, 1.0], [-1.0, 1.0], [0.0, -2.0]], [3.0, -1.0, 0.0])
     >>> coordinate_descent.solve(problem).b
-    array([1.5, 0.16666667])
+    array([1.5       , 0.16666667])
     """
     unit = unit_data(problem)
     l1, l2 = unit.penalty(problem.l1, problem.l2)

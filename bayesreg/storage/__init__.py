@@ -1,6 +1,6 @@
 """Saved results: one checksummed file of arrays and JSON, written atomically, never pickled."""
 
-from bayesreg.storage.container import Payload, load_payload, save_payload
+from bayesreg.storage.container import Payload, load_payload, replacing, save_payload
 from bayesreg.storage.contents import (
     draws_from_payload,
     draws_to_payload,
@@ -18,5 +18,6 @@ __all__ = [
     "model_to_json",
     "problem_from_payload",
     "problem_to_payload",
+    "replacing",
     "save_payload",
 ]

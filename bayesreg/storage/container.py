@@ -16,6 +16,7 @@ import json
 import os
 import re
 import secrets
+import shutil
 import struct
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -103,7 +104,7 @@ def save_payload(
     target = _writable(Path(path), overwrite=overwrite)
     _refuse_other_than_numbers(arrays)
     text = json.dumps({"kind": kind, "meta": dict(meta)}, ensure_ascii=True).encode()
-    with _replacing(target) as file:
+    with replacing(target) as file:
         file.write(b" " * HEADER_SIZE)
         with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
             archive.writestr(zipfile.ZipInfo(META, DATE), text)
@@ -281,7 +282,7 @@ def _writable(target: Path, *, overwrite: bool) -> Path:
 
 
 @contextmanager
-def _replacing(target: Path) -> Iterator[IO[bytes]]:
+def replacing(target: Path) -> Iterator[IO[bytes]]:
     """A temporary file in the same folder, renamed on success and removed on failure."""
     temporary = target.with_name(f".bayesreg-{secrets.token_hex(8)}.tmp")
     try:
@@ -293,6 +294,8 @@ def _replacing(target: Path) -> Iterator[IO[bytes]]:
             yield file
             file.flush()
             os.fsync(file.fileno())
+        if target.exists():
+            shutil.copymode(target, temporary)
         temporary.replace(target)
     except BaseException:
         temporary.unlink(missing_ok=True)
