@@ -96,6 +96,8 @@ def compare(
     models = _models(priors, likelihood)
     if seed is None:
         seed = int(np.random.SeedSequence().generate_state(1)[0])
+    elif isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+        raise BadArgument(f"seed must be a non-negative integer or None, not {seed!r}")
     seeds = np.random.SeedSequence(seed).generate_state(len(models))
     entries, said, timing = {}, [], {}
     for (name, model), one in zip(models.items(), seeds, strict=True):

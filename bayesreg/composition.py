@@ -38,28 +38,7 @@ def compose(problem: Problem) -> pymc.Model:
     with pm.Model(coords=coords) as model:
         x = pm.Data("X", design.X, dims=("obs_id", "feature"))
         sigma = _sigma(problem)
-        parts: list[tuple[Any, Any]] = []
-        scales = []
-        for block in problem.blocks:
-            scale, name = block.scale, _suffix("b", block.label, problem)
-            if block.hyper is not None:
-                scale = block.hyper.node(_suffix("scale", block.label, problem))
-                scales.append(scale)
-            columns = problem.proper[block.columns]
-            model.add_coord(f"{name}_feature", [problem.features[j] for j in columns])
-            effective = problem.effective_scale(block, sigma, scale)
-            effective = effective * np.ones(len(columns))
-            parts.append((columns, block.prior.node(name, effective, f"{name}_feature")))
-        if len(scales) > 1:
-            model.add_coord("block", list(problem.unknown_scales))
-            pm.Deterministic("scale", pt.stack(scales), dims="block")
-        if len(problem.flat):
-            model.add_coord("flat_feature", [problem.features[j] for j in problem.flat])
-            parts.append((problem.flat, pm.Flat("b_flat", dims="flat_feature")))
-        b = pt.zeros(len(problem.features))
-        for columns, node in parts:
-            b = pt.set_subtensor(b[columns], node)
-        beta = pm.Deterministic("beta", b / problem.x_sd, dims="feature")
+        beta = _coefficients(problem, model, sigma)
         eta = (x - problem.x_mean) @ beta
         if problem.intercept:
             centre = pm.Flat("intercept_at_mean", initval=problem.moments.y_mean)
@@ -67,6 +46,31 @@ def compose(problem: Problem) -> pymc.Model:
             eta = eta + centre
         _observe(problem, eta, sigma)
     return model
+
+
+def _coefficients(problem: Problem, model: pymc.Model, sigma: Any) -> Any:
+    """β per unit of the original columns: b of every block and of the flat columns, unscaled."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    b, scales = pt.zeros(len(problem.features)), []
+    for block in problem.blocks:
+        scale, name = block.scale, _suffix("b", block.label, problem)
+        if block.hyper is not None:
+            scale = block.hyper.node(_suffix("scale", block.label, problem))
+            scales.append(scale)
+        columns = problem.proper[block.columns]
+        model.add_coord(f"{name}_feature", [problem.features[j] for j in columns])
+        effective = problem.effective_scale(block, sigma, scale) * np.ones(len(columns))
+        node = block.prior.node(name, effective, f"{name}_feature")
+        b = pt.set_subtensor(b[columns], node)
+    if len(scales) > 1:
+        model.add_coord("block", list(problem.unknown_scales))
+        pm.Deterministic("scale", pt.stack(scales), dims="block")
+    if len(problem.flat):
+        model.add_coord("flat_feature", [problem.features[j] for j in problem.flat])
+        b = pt.set_subtensor(b[problem.flat], pm.Flat("b_flat", dims="flat_feature"))
+    return pm.Deterministic("beta", b / problem.x_sd, dims="feature")
 
 
 def _suffix(name: str, label: str, problem: Problem) -> str:

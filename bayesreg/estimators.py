@@ -89,7 +89,7 @@ class _PriorRegressor(RegressorMixin, BaseEstimator):
             # A model refuses this; scikit-learn's users expect a fit, and its limit σ → 0 is one.
             rounding = float(1e-8 * np.std(y)) or 1.0
             warnings.warn(
-                f"y is fitted without residual: σ was held at {rounding:.2g} (rounding); pass sigma=",
+                f"y is fitted without residual: σ was held at {rounding:.2g}; pass sigma=",
                 BayesregWarning,
                 stacklevel=3,
             )

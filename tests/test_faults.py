@@ -124,7 +124,7 @@ SAME = {
 
 @pytest.mark.parametrize("name", SAME)
 def test_storage_does_not_matter(name):
-    """FAULTS 17–28: the same numbers give the same answer to 1e-12, and X is not modified."""
+    """Fault 17–28: the same numbers give the same answer to 1e-12, and X is not modified."""
     given, plain = SAME[name]
     if name == "28 generator":  # used up by being read
         np.testing.assert_allclose(_beta(given, Y), REFERENCE, rtol=1e-12)
@@ -135,13 +135,13 @@ def test_storage_does_not_matter(name):
 
 
 def test_bool_frame_column_is_zero_one():
-    """FAULTS 17 in a frame."""
+    """Fault 17 in a frame."""
     frame = FRAME.assign(c=X[:, 2] > 1)
     np.testing.assert_allclose(_beta(frame, Y), _beta(frame.astype(float), Y), rtol=1e-12)
 
 
 def test_memory_map_is_read_only_and_fine(tmp_path):
-    """FAULTS 25: a read-only memory map is used as it lies."""
+    """Fault 25: a read-only memory map is used as it lies."""
     np.save(tmp_path / "x.npy", X)
     np.testing.assert_allclose(_beta(np.load(tmp_path / "x.npy", mmap_mode="r"), Y), REFERENCE)
 
@@ -170,7 +170,7 @@ def test_warned(number, run, words):
 
 
 def test_flat_on_a_constant_or_collinear_column_is_an_error():
-    """FAULTS 29 and 31 under Flat: named, and refused."""
+    """Fault 29 and 31 under Flat: named, and refused."""
     flat = br.Model({"b": br.Flat(), ...: br.Normal(1.0)})
     with pytest.raises(BadData, match="'b' is constant"):
         flat.condition(FRAME.assign(b=3.0), Y)
@@ -179,7 +179,7 @@ def test_flat_on_a_constant_or_collinear_column_is_an_error():
 
 
 def test_duplicate_columns_share_under_ridge():
-    """FAULTS 31: an equal split."""
+    """Fault 31: an equal split."""
     beta = _beta(np.column_stack([X, X[:, 0]]), Y, br.Model(br.Normal(1.0), br.Gaussian(0.3)))
     assert beta[0] == pytest.approx(beta[3], rel=1e-9)
 
@@ -188,7 +188,7 @@ def test_duplicate_columns_share_under_ridge():
     "shift, scale, tolerance", [(1e9, 1.0, 1e-6), (1e8, 1e-6, 1e-1), (-3e7, 1e3, 1e-8)]
 )
 def test_offsets_do_not_matter(shift, scale, tolerance):
-    """FAULTS 33, 34: a large mean costs only the digits that storing it cost."""
+    """Fault 33, 34: a large mean costs only the digits that storing it cost."""
     stored = X * scale + shift
     exact = stored - shift  # what the storage kept
     model = br.Model(br.Normal(0.7), br.Gaussian(0.3))
@@ -199,21 +199,21 @@ def test_offsets_do_not_matter(shift, scale, tolerance):
 
 @pytest.mark.parametrize("factor", [1e200, 1e-200])
 def test_extreme_units_are_a_clear_error(factor):
-    """FAULTS 35: never NaN, never a silent zero."""
+    """Fault 35: never NaN, never a silent zero."""
     for columns, y in ((X * factor, Y), (X, Y * factor)):
         with pytest.raises(BadData, match=r"rescale|divide|unit"):
             MODEL.condition(columns, y, standardize=True)
 
 
 def test_mixed_scales_are_certified():
-    """FAULTS 36: 1e-12 to 1e12 in one X."""
+    """Fault 36: 1e-12 to 1e12 in one X."""
     columns = X * [1e-12, 1.0, 1e12]
     for prior in (br.Normal(1.0), br.Laplace(1.0), br.ElasticNet(1.0)):
         assert br.fit_map(br.Model(prior, br.Gaussian(0.3)).condition(columns, Y)).certificate.ok
 
 
 def test_more_columns_than_rows():
-    """FAULTS 37: n = 20, p = 2000; certified."""
+    """Fault 37: n = 20, p = 2000; certified."""
     wide = RNG.standard_normal((20, 2000))
     y = wide[:, 0] * 3 + RNG.standard_normal(20)
     for prior in (br.Normal(0.1), br.Laplace(0.1)):
@@ -222,21 +222,21 @@ def test_more_columns_than_rows():
 
 
 def test_one_repeated_row_has_rank_zero_about_its_mean():
-    """FAULTS 39: columns are constant then, and said to be."""
+    """Fault 39: columns are constant then, and said to be."""
     with pytest.warns(BayesregWarning, match="constant"):
         problem = MODEL.condition(np.repeat(X[:1], 9, axis=0), Y[:9])
     assert np.all(br.fit_map(problem).beta == 0)
 
 
 def test_weights_are_frequencies():
-    """FAULTS 40: integer weights are repetitions and zero rows are gone, to 1e-10."""
+    """Fault 40: integer weights are repetitions and zero rows are gone, to 1e-10."""
     w = RNG.integers(0, 4, 30).astype(float)
     again = np.repeat(np.arange(30), w.astype(int))
     np.testing.assert_allclose(_beta(X, Y, weights=w), _beta(X[again], Y[again]), rtol=1e-10)
 
 
 def test_one_row_needs_a_known_or_proper_sigma():
-    """FAULTS 7."""
+    """Fault 7."""
     with pytest.raises(BadData, match="too few rows"):
         MODEL.condition(X[:1], Y[:1])
     for sigma in (0.5, br.HalfNormal(1.0)):
@@ -245,7 +245,7 @@ def test_one_row_needs_a_known_or_proper_sigma():
 
 
 def test_a_perfect_fit_needs_another_sigma():
-    """FAULTS 42: noiseless y, refused with the cure."""
+    """Fault 42: noiseless y, refused with the cure."""
     with pytest.raises(BadData, match="zero residual variance"):
         br.Model(br.Normal(1.0)).condition(X, X @ [1.0, 2.0, 3.0])
     with pytest.raises(BadData, match="zero residual variance"):
@@ -253,7 +253,7 @@ def test_a_perfect_fit_needs_another_sigma():
 
 
 def test_no_columns_is_an_intercept_only_fit():
-    """FAULTS 6."""
+    """Fault 6."""
     fit = br.fit_map(MODEL.condition(np.empty((30, 0)), Y))
     assert fit.intercept == pytest.approx(Y.mean())
 
@@ -264,7 +264,7 @@ PROBLEM = LASSO.condition(FRAME, Y)
 @pytest.mark.parametrize("bad", [0, -1, 2.5, True, "10", None])
 @pytest.mark.parametrize("name", ["draws", "chains", "tune"])
 def test_counts_must_be_positive_integers(name, bad):
-    """FAULTS 62; None stands for the default of `tune`."""
+    """Fault 62; None stands for the default of `tune`."""
     if bad is None and name == "tune":
         pytest.skip("None is the default there")
     with pytest.raises(BadArgument, match=name):
@@ -273,7 +273,7 @@ def test_counts_must_be_positive_integers(name, bad):
 
 @pytest.mark.parametrize("level", [0, 1, 1.5, 95, "0.9", True])
 def test_levels(level):
-    """FAULTS 64."""
+    """Fault 64."""
     closed = br.closed_form(br.Model(br.Normal(1.0), br.Gaussian(0.3)).condition(FRAME, Y))
     with pytest.raises(BadArgument, match="level"):
         closed.interval(level)
@@ -292,13 +292,13 @@ PREDICT = [
     "number, rows, words", PREDICT, ids=[f"{p[0]}-{i}" for i, p in enumerate(PREDICT)]
 )
 def test_prediction_checks_its_columns(number, rows, words):
-    """FAULTS 66, 68."""
+    """Fault 66, 68."""
     with pytest.raises((BadData, BadArgument), match=f"(?s){words}"):
         br.fit_map(PROBLEM).predict(rows)
 
 
 def test_prediction_by_name_by_row_and_of_nothing():
-    """FAULTS 66 (reordered by name), 69, 70."""
+    """Fault 66 (reordered by name), 69, 70."""
     fit = br.fit_map(PROBLEM)
     np.testing.assert_allclose(fit.predict(FRAME[["c", "a", "b"]]), fit.predict(FRAME), rtol=1e-12)
     assert fit.predict(FRAME.iloc[:0]).shape == (0,)
@@ -307,7 +307,7 @@ def test_prediction_by_name_by_row_and_of_nothing():
 
 
 def test_unseen_category_is_named():
-    """FAULTS 67: and fewer categories than at fit keep the coding."""
+    """Fault 67: and fewer categories than at fit keep the coding."""
     frame = FRAME.assign(g=["x", "y", "z"] * 10, y=Y)
     fit = br.fit_map(LASSO.condition_formula("y ~ a + C(g)", frame))
     with pytest.raises(BadData, match="w"):
@@ -317,7 +317,7 @@ def test_unseen_category_is_named():
 
 
 def test_seeds():
-    """FAULTS 76, 77: the same seed the same draws; chains and neighbouring seeds all differ."""
+    """Fault 76, 77: the same seed the same draws; chains and neighbouring seeds all differ."""
     problem = br.Model().condition(FRAME, Y)
     one, two = (br.sample(problem, seed=s, draws=50) for s in (3, 3))
     np.testing.assert_array_equal(one.draws.beta, two.draws.beta)
@@ -330,7 +330,7 @@ def test_seeds():
 
 
 def test_global_state_is_left_alone():
-    """FAULTS 78: numpy's global generator and the warning filters."""
+    """Fault 78: numpy's global generator and the warning filters."""
     np.random.seed(1)  # noqa: NPY002
     before, filters = np.random.get_state()[1].copy(), list(warnings.filters)  # noqa: NPY002
     br.sample(br.Model(br.Laplace()).condition(FRAME, Y), draws=30, tune=30, seed=1)
@@ -339,13 +339,13 @@ def test_global_state_is_left_alone():
 
 
 def test_one_chain_has_no_r_hat_and_says_so():
-    """FAULTS 63."""
+    """Fault 63."""
     post = br.sample(br.Model(br.Laplace()).condition(FRAME, Y), chains=1, draws=200, seed=1)
     assert "not available" in post.checks.why
 
 
 def test_results_survive_pickle_and_deepcopy():
-    """FAULTS 91: draws equal."""
+    """Fault 91: draws equal."""
     post = br.sample(br.Model().condition(FRAME, Y), draws=20, seed=1)
     for clone in (pickle.loads(pickle.dumps(post)), copy.deepcopy(post)):
         np.testing.assert_array_equal(clone.draws.beta, post.draws.beta)
@@ -354,7 +354,7 @@ def test_results_survive_pickle_and_deepcopy():
 
 
 def test_save_and_load_round_trip(tmp_path):
-    """FAULTS 87, 90: what is saved comes back; a flipped bit and an existing file are errors."""
+    """Fault 87, 90: what is saved comes back; a flipped bit and an existing file are errors."""
     post = br.sample(br.Model().condition(FRAME, Y), draws=20, seed=1)
     file = tmp_path / "post.bayesreg"
     post.save(file)
@@ -384,7 +384,7 @@ HOSTILE = [
 
 
 def test_hostile_names_plot_and_print():
-    """FAULTS 92, 93: nothing raises, and nothing comes out unescaped."""
+    """Fault 92, 93: nothing raises, and nothing comes out unescaped."""
     frame = pd.DataFrame(RNG.standard_normal((40, 6)), columns=HOSTILE)
     problem = br.Model(br.Normal(1.0), br.Gaussian(1.0)).condition(frame, RNG.standard_normal(40))
     fit, post = br.fit_map(problem), br.sample(problem, draws=50, seed=1)
@@ -397,7 +397,7 @@ def test_hostile_names_plot_and_print():
 
 
 def test_plots_leave_matplotlib_alone():
-    """FAULTS 96: backend and rcParams unchanged."""
+    """Fault 96: backend and rcParams unchanged."""
     import matplotlib as mpl
 
     before, backend = dict(mpl.rcParams), mpl.get_backend()
@@ -418,7 +418,7 @@ print(repr(br.sample(problem, draws=20, tune=20, seed=1).draws.beta.sum()))
 
 @pytest.mark.slow
 def test_environment_does_not_matter():
-    """FAULTS 98: hash seed, time zone, -O and -W error leave the numbers alone."""
+    """Fault 98: hash seed, time zone, -O and -W error leave the numbers alone."""
 
     def run(*flags, **env):
         out = subprocess.run(
@@ -433,7 +433,7 @@ def test_environment_does_not_matter():
 
 
 def test_without_pymc_everything_else_works():
-    """FAULTS 99: import and other engines work; the engine's error says what to install."""
+    """Fault 99: import and other engines work; the engine's error says what to install."""
     program = (
         "import sys; sys.modules['pymc'] = None\n"
         "import bayesreg as br\n"
@@ -451,7 +451,7 @@ def test_without_pymc_everything_else_works():
 
 
 def test_comparisons_need_the_same_rows():
-    """FAULTS 100."""
+    """Fault 100."""
     import arviz_stats as az
 
     from bayesreg.diagnostics import compare_elpd
@@ -465,7 +465,7 @@ def test_comparisons_need_the_same_rows():
 
 
 def test_estimator_before_fit():
-    """FAULTS 65."""
+    """Fault 65."""
     from sklearn.exceptions import NotFittedError
 
     from bayesreg.estimators import MapRegressor

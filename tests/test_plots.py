@@ -81,7 +81,7 @@ def test_hostile_names_are_drawn_as_text(hostile: Any, name: str) -> None:
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_nothing_global_changes(comparison: Any, name: str) -> None:
-    """Backend, rcParams and pyplot's figures are as before (FAULTS 96)."""
+    """Backend, rcParams and pyplot's figures are as before (Fault 96)."""
     import matplotlib as mpl
 
     draw, part = FIGURES[name]

@@ -228,7 +228,7 @@ def test_elastic_net_scales_round_trip():
     ],
 )
 def test_bad_arguments_are_named(build, words):
-    """FAULTS 55–57: the message names the argument and what is allowed."""
+    """Fault 55–57: the message names the argument and what is allowed."""
     with pytest.raises(BadArgument, match=words):
         build()
 

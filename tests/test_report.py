@@ -390,7 +390,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("name, message", TARGETS)
 def test_targets_are_refused_before_the_fit(folder: Path, name: Any, message: str) -> None:
-    """FAULTS 90 and 95: the path is judged without a comparison, and nothing is written."""
+    """Fault 90 and 95: the path is judged without a comparison, and nothing is written."""
     path = str(folder / name) if name else name
     before = sorted(folder.iterdir())
 

@@ -150,20 +150,10 @@ def run(
     independent = isinstance(kernel, Independent)
     warmup = 0 if independent else (kernel.tune if tune is None else tune)
     begin = time.perf_counter()
-    # Each chain has a stream for sampling and one for what is put back afterwards.
-    # The name is mixed in, so that two engines with one seed share no noise and can be compared.
-    entropy = [root, zlib.crc32(engine.NAME.encode())]
-    streams = [s.spawn(2) for s in np.random.SeedSequence(entropy).spawn(chains)]
+    streams = _streams(root, engine.NAME, chains)
+    plan = Plan(draws, warmup, thin, _IID_BLOCK if independent else _MARKOV_BLOCK)
     with _LOCK:
-        if isinstance(kernel, External):
-            seeds = tuple(int(s[0].generate_state(1)[0]) for s in streams)
-            request = Request(draws, chains, warmup, seeds, workers, progress)
-            found = kernel.sample(problem, request)
-            found = found.every(thin) if thin > 1 else found
-        else:
-            plan = Plan(draws, warmup, thin, _IID_BLOCK if independent else _MARKOV_BLOCK)
-            with one_blas_thread():
-                found = _own(kernel, problem, plan, [s[0] for s in streams], workers, progress)
+        found = _found(kernel, problem, plan, [s[0] for s in streams], workers, progress)
         if found.shortest == 0:
             raise NotConverged(found.why_dead) if found.dead else KeyboardInterrupt
         with one_blas_thread():
@@ -190,6 +180,33 @@ def run(
             stacklevel=2,
         )
     return result
+
+
+def _streams(root: int, name: str, chains: int) -> list[list[np.random.SeedSequence]]:
+    """Per chain, a stream for sampling and one for what is put back afterwards.
+
+    The engine's name is mixed in: two engines with one seed share no noise and can be compared.
+    """
+    entropy = [root, zlib.crc32(name.encode())]
+    return [s.spawn(2) for s in np.random.SeedSequence(entropy).spawn(chains)]
+
+
+def _found(
+    kernel: External | Independent | Markov,
+    problem: Problem,
+    plan: Plan,
+    streams: list[np.random.SeedSequence],
+    workers: int | None,
+    progress: bool,
+) -> Collected:
+    """Run PyMC's kernel by its own driver, ours by ours."""
+    if not isinstance(kernel, External):
+        with one_blas_thread():
+            return _own(kernel, problem, plan, streams, workers, progress)
+    seeds = tuple(int(s.generate_state(1)[0]) for s in streams)
+    request = Request(plan.draws, len(streams), plan.tune, seeds, workers, progress)
+    found = kernel.sample(problem, request)
+    return found.every(plan.thin) if plan.thin > 1 else found
 
 
 def _own(

@@ -17,7 +17,7 @@ from bayesreg.priors import HyperPrior, ScaleMixture
 
 Array = NDArray[np.float64]
 
-_WIDTH = 2.5  # of a slice on a log scale: 2–3 with shrinkage only (measured; see ALGORITHMS §M)
+_WIDTH = 2.5  # of a slice on a log scale: 2–3 with shrinkage only
 _BOUND = 300.0  # |log scale| beyond which nothing is looked for
 
 

@@ -489,7 +489,8 @@ def _finite(prior: HyperPrior, field: str) -> float:
 
 def _positive(prior: HyperPrior, *fields: str) -> None:
     for field in fields:
-        if _finite(prior, field) <= 0:
+        object.__setattr__(prior, field, _finite(prior, field))
+        if getattr(prior, field) <= 0:
             raise BadArgument(
                 f"{type(prior).__name__}: {field} must be positive and finite, "
                 f"not {getattr(prior, field)!r}"

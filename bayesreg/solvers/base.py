@@ -7,6 +7,7 @@ of y, however extreme, reaches the arithmetic.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
+Map = Callable[[Array], Array]
+Extended = NDArray[np.longdouble]
+EPS = float(np.finfo(float).eps)
 HUGE = 1e300
 
 
@@ -111,13 +115,11 @@ class UnitData:
             return self.X.T @ (self.y - self.X @ u) - l2 * u
         return self.xy - self.gram @ u - l2 * u
 
-    def fine_gradient(self, u: Array, l2: Array) -> Array:
-        """`gradient` in extended precision, rounded at the end.
+    def fine_gradient(self, u: Array | Extended, l2: Array) -> Array:
+        """`gradient` in extended precision, rounded at the end; on rows where they are kept.
 
-        Where rows are kept the residual is formed on them; accumulation in `np.longdouble` leaves
-        the rounding of u itself as the largest error, so that refinement with this gradient reaches
-        the solution of the stored problem (Wilkinson 1963, "Rounding Errors in Algebraic
-        Processes", ch. 3). Where long double is double (some ARM systems) it is an ordinary one.
+        What is left is the rounding of u itself, so that refinement reaches the solution of the
+        stored problem. Where long double is double (some ARM systems) this is `gradient`.
         """
         fine = u.astype(np.longdouble)
         if self.X is not None and self.y is not None:
@@ -186,7 +188,83 @@ def unit_data(problem: Problem) -> UnitData:
     return UnitData(size, kept, norms, y_norm, y_square, None, None, products, xy)
 
 
-def _product(A: Array, x: NDArray[np.longdouble]) -> NDArray[np.longdouble]:
+@dataclass(frozen=True, eq=False)
+class DualRidge:
+    """Ridge in n-space: u = W⁻¹X'a with (XW⁻¹X' + τI)a = y, where Λ₂ = τW and max w = 1.
+
+    Saunders, Gammerman & Vovk (1998), "Ridge regression learning algorithm in dual variables",
+    ICML, §2.
+    """
+
+    X: Array
+    y: Array
+    weights: Array
+    level: float
+
+    @classmethod
+    def of(cls, unit: UnitData, l2: Array) -> DualRidge:
+        """The dual of a wide problem with every λ₂ positive."""
+        assert unit.X is not None
+        assert unit.y is not None
+        level = float(np.max(l2))
+        return cls(unit.X, unit.y, l2 / level, level)
+
+    def matrix(self) -> Array:
+        """XW⁻¹X' + τI (m, m)."""
+        return (self.X / self.weights) @ self.X.T + self.level * np.eye(len(self.X))
+
+    def primal(self, a: Array | Extended) -> Extended:
+        """W⁻¹X'a."""
+        return _product(self.X.T, a.astype(np.longdouble)) / self.weights
+
+    def residual(self, a: Extended) -> Array:
+        """y − (XW⁻¹X' + τI)a in extended precision."""
+        rest = self.y - _product(self.X, self.primal(a)) - self.level * a
+        return np.asarray(rest, dtype=np.float64)
+
+
+def refine(
+    start: Array,
+    residual: Callable[[Extended], Array],
+    solve: Map,
+    *,
+    steps: int,
+    patience: int = 0,
+) -> tuple[Extended, int]:
+    """Iterative refinement: add solve(residual(x)) to x as long as these changes shrink.
+
+    Parameters
+    ----------
+    start : ndarray
+        Where to begin; zero, or a first solution.
+    residual, solve : callable
+        Right side minus matrix times x, in extended precision; and an approximate inverse.
+    steps : int
+        At most so many.
+    patience : int, default 0
+        How often a change may be more than half of the smallest one so far.
+
+    References
+    ----------
+    Wilkinson (1963), "Rounding Errors in Algebraic Processes", ch. 3; Björck (1996), "Numerical
+    Methods for Least Squares Problems", §2.9.
+    """
+    x, smallest = start.astype(np.longdouble), float(np.max(np.abs(start), initial=0.0)) or np.inf
+    for step in range(steps):
+        change = solve(residual(x))
+        size = float(np.max(np.abs(change), initial=0.0))
+        if not size <= 0.5 * smallest:
+            patience -= 1
+        if patience < 0:
+            return x, step
+        x = x + change
+        smallest = min(size, smallest)
+        if size <= EPS * float(np.max(np.abs(x), initial=0.0)):
+            return x, step + 1
+    return x, steps
+
+
+def _product(A: Array, x: Extended) -> Extended:
     """A @ x in extended precision, by blocks of rows so that no wide copy of A is made."""
     rows = max(1, (1 << 18) // max(1, A.shape[1]))
     out = np.empty(A.shape[0], dtype=np.longdouble)

@@ -20,12 +20,11 @@ import numpy as np
 from scipy.linalg import eigh
 from scipy.linalg.lapack import dposv
 
-from bayesreg.solvers.base import Array, Index, UnitData, unit_data
+from bayesreg.solvers.base import EPS, Array, Index, UnitData, unit_data
 
 if TYPE_CHECKING:
     from bayesreg.model import Problem
 
-EPS = float(np.finfo(float).eps)
 GAP_TOLERANCE = 1e-9  # of ½‖ỹ‖²
 KKT_TOLERANCE = 1e-10  # of max|X̃'ỹ|
 ROUNDING = 8.0 * EPS
@@ -209,8 +208,8 @@ def _residual_square(unit: UnitData, u: Array, l2: Array) -> float:
 
 def _solve(unit: UnitData, index: Index, l2: Array, g: Array) -> Array:
     """(X'X + Λ₂)⁻¹g on some columns, in n-space where they outnumber the rows."""
-    if unit.X is not None and len(index) > unit.X.shape[0] and np.min(l2) > 0.0:
-        X = unit.X[:, index]
+    if unit.X is not None and len(index) > unit.X.shape[0]:
+        X, l2 = unit.X[:, index], np.maximum(l2, len(index) * EPS)  # as in `_invert`
         spread = g / l2
         rows = X / np.sqrt(l2)
         kernel = _invert(rows @ rows.T + np.eye(len(X)), X @ spread)

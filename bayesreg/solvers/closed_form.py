@@ -6,7 +6,6 @@ is how coordinate descent polishes a lasso.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,13 +13,23 @@ from scipy.linalg import qr, solve_triangular, svd
 from scipy.linalg.lapack import dpotrf, dpotrs
 
 from bayesreg.errors import NotSupported
-from bayesreg.solvers.base import Array, Index, Solution, UnitData, unit_data
+from bayesreg.solvers.base import (
+    EPS,
+    Array,
+    DualRidge,
+    Extended,
+    Index,
+    Map,
+    Solution,
+    UnitData,
+    refine,
+    unit_data,
+)
 
 if TYPE_CHECKING:
     from bayesreg.model import Problem
 
-EPS = float(np.finfo(float).eps)
-Inverse = Callable[[Array], Array]  # g ↦ (X'X + Λ₂)⁻¹ g on the columns of a face
+STEPS = 8  # of refinement, of which two are the rule
 
 # In n-space the matrix is XΛ₂⁻¹X' + I: beyond this ratio of penalties it is dominated by the least
 # penalised columns, and the augmented rows in p-space keep the accuracy instead.
@@ -180,37 +189,37 @@ def minimise_face(unit: UnitData, face: Index, shift: Array, l2: Array) -> tuple
     u = np.zeros(len(unit.kept))
     if not len(face):
         return u, 0
-    u[face], inverse = _factor(unit, face, shift, l2)
-    last = np.inf
-    for step in range(8):
-        change = inverse(unit.fine_gradient(u, l2)[face] - shift)
-        size = float(np.max(np.abs(change), initial=0.0))
-        if not size < 0.5 * last:  # no longer converging: the rest is rounding
-            return u, step
-        u[face] += change
-        last = size
-        if size <= EPS * float(np.max(np.abs(u))):
-            return u, step + 1
-    return u, 8
+    if len(face) == len(unit.kept) and not np.any(shift) and _in_n_space(unit, l2):
+        dual = DualRidge.of(unit, l2)
+        kernel = _cholesky(dual.matrix())
+        a, steps = refine(kernel(dual.y), dual.residual, kernel, steps=STEPS)
+        return np.asarray(dual.primal(a), dtype=np.float64), steps
+    first, inverse = _factor(unit, face, shift, l2)
+
+    def residual(x: Extended) -> Array:
+        whole = np.zeros(len(u), dtype=np.longdouble)
+        whole[face] = x
+        return unit.fine_gradient(whole, l2)[face] - shift
+
+    x, steps = refine(first, residual, inverse, steps=STEPS)
+    u[face] = x
+    return u, steps
 
 
 def _in_n_space(unit: UnitData, l2: Array) -> bool:
     """Whether the dual system is the smaller one, and as accurate."""
-    return unit.wide and float(np.max(l2)) <= MAX_SPREAD * float(np.min(l2))
+    return unit.wide and 0.0 < float(np.max(l2)) <= MAX_SPREAD * float(np.min(l2))
 
 
-def _factor(unit: UnitData, face: Index, shift: Array, l2: Array) -> tuple[Array, Inverse]:
-    """A first solution on a face, and the inverse to refine it with."""
-    weights = l2[face]
-    if len(face) == len(unit.kept) and _in_n_space(unit, l2):
-        return _dual(unit, shift, weights)
+def _factor(unit: UnitData, face: Index, shift: Array, l2: Array) -> tuple[Array, Map]:
+    """A first solution on a face, and the inverse of X'X + Λ₂ there to refine it with."""
     if unit.X is not None:
-        return _augmented(unit, face, shift, weights)
-    inverse = _cholesky(unit.block(face) + np.diag(weights))
+        return _augmented(unit, face, shift, l2[face])
+    inverse = _cholesky(unit.block(face) + np.diag(l2[face]))
     return inverse(unit.xy[face] - shift), inverse
 
 
-def _cholesky(A: Array) -> Inverse:
+def _cholesky(A: Array) -> Map:
     """Inverse of a positive definite matrix, scaled to unit diagonal first.
 
     A matrix that is singular to rounding gets a ridge of that size: refinement then converges to a
@@ -226,7 +235,7 @@ def _cholesky(A: Array) -> Inverse:
     return lambda g: scale * dpotrs(factor, scale * g, lower=1)[0]
 
 
-def _augmented(unit: UnitData, face: Index, shift: Array, l2: Array) -> tuple[Array, Inverse]:
+def _augmented(unit: UnitData, face: Index, shift: Array, l2: Array) -> tuple[Array, Map]:
     """QR of the rows [X y; √Λ₂ 0], whose condition is the square root of the Gram's."""
     assert unit.X is not None
     assert unit.y is not None
@@ -248,20 +257,3 @@ def _augmented(unit: UnitData, face: Index, shift: Array, l2: Array) -> tuple[Ar
 
     first = scale * solve_triangular(R, projected, check_finite=False)
     return first - inverse(shift), inverse
-
-
-def _dual(unit: UnitData, shift: Array, l2: Array) -> tuple[Array, Inverse]:
-    """Woodbury: (X'X + Λ)⁻¹ = Λ⁻¹ − Λ⁻¹X'(I + XΛ⁻¹X')⁻¹XΛ⁻¹, at n²p."""
-    assert unit.X is not None
-    X = unit.X
-    rows = X / np.sqrt(l2)
-    kernel = _cholesky(rows @ rows.T + np.eye(len(X)))
-
-    def inverse(g: Array) -> Array:
-        spread = g / l2
-        return spread - (X.T @ kernel(X @ spread)) / l2
-
-    if np.any(shift):
-        return inverse(unit.xy - shift), inverse
-    assert unit.y is not None
-    return (X.T @ kernel(unit.y)) / l2, inverse

@@ -16,13 +16,21 @@ import numpy as np
 from scipy.linalg.blas import dtrsv
 from scipy.linalg.lapack import dposv
 
-from bayesreg.solvers.base import Array, Index, Solution, UnitData, unit_data
+from bayesreg.solvers.base import (
+    EPS,
+    Array,
+    DualRidge,
+    Index,
+    Solution,
+    UnitData,
+    refine,
+    unit_data,
+)
 from bayesreg.solvers.closed_form import minimise_face
 
 if TYPE_CHECKING:
     from bayesreg.model import Problem
 
-EPS = float(np.finfo(float).eps)
 EPOCHS = 5  # between two Newton steps
 MAX_SWEEPS = 50  # epochs in all, before one column at a time enters
 MAX_SYMMETRIC_EPOCHS = 10_000
@@ -110,36 +118,32 @@ def minimise(unit: UnitData, l1: Array, l2: Array, start: Array) -> tuple[Array,
 
 
 def _ridge(unit: UnitData, l2: Array, start: Array) -> tuple[Array, int, str]:
-    """Conjugate descent, restarted at the accurate gradient until that no longer helps."""
-    dual = unit.wide and float(np.max(l2)) <= 1e6 * float(np.min(l2))
-    if dual:
-        assert unit.X is not None
-        rows = unit.X / np.sqrt(l2)
-        matrix = rows @ rows.T + np.eye(len(rows))
+    """Conjugate descent, restarted at the accurate gradient until that no longer helps.
+
+    In p-space; in n-space, on the dual, where p > n and the penalties are of one size.
+    """
+    epochs = 0
+
+    def solve(g: Array) -> Array:
+        nonlocal epochs
+        change, count = _conjugate(matrix, g, MAX_SYMMETRIC_EPOCHS - epochs)
+        epochs += count
+        return change
+
+    if unit.wide and 0.0 < float(np.max(l2)) <= 1e6 * float(np.min(l2)):
+        dual = DualRidge.of(unit, l2)
+        matrix = dual.matrix()
+        a, _ = refine(np.zeros(len(dual.y)), dual.residual, solve, steps=50, patience=3)
+        u, space = dual.primal(a), "n-space"
     else:
         matrix = unit.gram + np.diag(l2)
-    u, total, sizes = start, 0, [np.inf, np.inf]
-    while total < MAX_SYMMETRIC_EPOCHS:
-        g = unit.fine_gradient(u, l2)
-        if dual:
-            assert unit.X is not None
-            kernel, epochs = _conjugate(matrix, unit.X @ (g / l2))
-            change = (g - unit.X.T @ kernel) / l2
-        else:
-            change, epochs = _conjugate(matrix, g)
-        total += epochs
-        size = float(np.max(np.abs(change)))
-        if not size < max(sizes[-2:]):
-            break
-        u = u + change
-        sizes.append(size)
-        if size <= EPS * float(np.max(np.abs(u))):
-            break
-    space = "n-space" if dual else "p-space"
-    return u, total, f"{total} symmetric epochs with conjugate directions in {space}"
+        u, _ = refine(start, lambda x: unit.fine_gradient(x, l2), solve, steps=50, patience=3)
+        space = "p-space"
+    message = f"{epochs} symmetric epochs with conjugate directions in {space}"
+    return np.asarray(u, dtype=np.float64), epochs, message
 
 
-def _conjugate(A: Array, g: Array) -> tuple[Array, int]:
+def _conjugate(A: Array, g: Array, budget: int) -> tuple[Array, int]:
     """Solve Ax = g by conjugate gradients on symmetric epochs of coordinate descent from zero.
 
     An epoch forward through the coordinates is a solve with the lower triangle of A, one backward a
@@ -155,7 +159,8 @@ def _conjugate(A: Array, g: Array) -> tuple[Array, int]:
     z = epochs(r)
     direction, rho = z, float(r @ z)
     target = 1e-22 * rho
-    for k in range(20 * len(g) + 20):
+    limit = min(20 * len(g) + 20, budget)
+    for k in range(limit):
         image = A @ direction
         curvature = float(direction @ image)
         if not (rho > target and curvature > 0.0):
@@ -166,7 +171,7 @@ def _conjugate(A: Array, g: Array) -> tuple[Array, int]:
         z = epochs(r)
         rho, old = float(r @ z), rho
         direction = z + (rho / old) * direction
-    return x, 20 * len(g) + 20
+    return x, limit
 
 
 def _sparse(unit: UnitData, l1: Array, l2: Array, start: Array) -> tuple[Array, int, str]:
@@ -297,7 +302,8 @@ def _epochs(H: Array, g: Array, l1: Array, u: Array, slack: float) -> int:
             old = float(u[j])
             z = float(g[j]) + diagonal[j] * old
             size = abs(z) - weights[j]
-            new = math.copysign(size, z) / diagonal[j] if size > 0.0 else 0.0
+            enters = size > (slack if old == 0.0 else 0.0)
+            new = math.copysign(size, z) / diagonal[j] if enters else 0.0
             if new != old:
                 g -= (new - old) * H[j]
                 u[j] = new

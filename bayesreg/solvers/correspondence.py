@@ -101,9 +101,9 @@ def correspond(problem: Problem, b: Array, solver: str) -> Correspondence:
     table = pd.DataFrame.from_dict(rows, orient="index")
     bad = table.index[~table["ok"]].tolist()
     largest = float(table["difference"].max())
-    size = f": largest difference {largest:.1g}" if largest > 0 else " to the last bit"
+    extent = f": largest difference {largest:.1g}" if largest > 0 else " to the last bit"
     why = (
-        f"{len(table)} routes agree{size}"
+        f"{len(table)} routes agree{extent}"
         if not bad
         else "routes that differ by more than their limit: " + ", ".join(map(str, bad))
     )

@@ -12,20 +12,30 @@ one. What all solvers share is the scaling to unit norms and the gradient.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.linalg import eigh
 from scipy.optimize import Bounds, minimize, nnls
 
-from bayesreg.solvers.base import Array, Solution, UnitData, unit_data
+from bayesreg.solvers.base import (
+    Array,
+    DualRidge,
+    Map,
+    Solution,
+    UnitData,
+    unit_data,
+)
 
 if TYPE_CHECKING:
     from bayesreg.model import Problem
 
 ROUNDS = 10
-ENOUGH = 1e-13  # relative change of u in a round
-Step = Callable[[Array, Array], tuple[Array, int]]  # (u, g) ↦ (u after a round, iterations)
+ENOUGH = 1e-13  # relative change in a round
+LBFGS = {"maxcor": 30, "ftol": 0.0, "gtol": 1e-9, "maxiter": 2000, "maxfun": 4000}
+# (x, minus the gradient there) ↦ (x after a round, iterations)
+Step = Callable[[Array, Array], tuple[Array, int]]
 
 
 def lbfgsb(problem: Problem, *, start: Array | None = None) -> Solution:
@@ -64,15 +74,17 @@ def lbfgsb(problem: Problem, *, start: Array | None = None) -> Solution:
     """
     unit = unit_data(problem)
     l1, l2 = unit.penalty(problem.l1, problem.l2)
-    u = np.zeros(len(unit.kept)) if start is None else unit.reduce(start)
-
-    def step(u: Array, g: Array) -> tuple[Array, int]:
-        return _split_step(unit, l1, l2, u, g)
-
-    u, rounds, iterations = _restart(unit, l2, u, step)
-    form = "b = b⁺ − b⁻ with bounds" if np.any(l1) else "the smooth objective"
-    message = f"L-BFGS-B on {form}, {iterations} iterations in {rounds} round(s)"
-    return Solution(unit.restore(u), "lbfgsb", iterations, message)
+    if np.any(l1):
+        u = np.zeros(len(unit.kept)) if start is None else unit.reduce(start)
+        u, how = _restart(
+            u, lambda u: unit.fine_gradient(u, l2), lambda u, g: _split_step(unit, l1, l2, u, g)
+        )
+        form = "b = b⁺ − b⁻ with bounds"
+    else:
+        form, quadratic = "the smooth objective", _Quadratic.of(unit, l2, start)
+        x, how = _restart(quadratic.start, quadratic.residual, quadratic.lbfgs_step)
+        u = quadratic.primal(x)
+    return Solution(unit.restore(u), "lbfgsb", how[0], f"L-BFGS-B on {form}, {how[1]}")
 
 
 def newton(problem: Problem, *, start: Array | None = None) -> Solution:
@@ -122,28 +134,87 @@ def newton(problem: Problem, *, start: Array | None = None) -> Solution:
     if np.any(l1):
         u, message = _least_distance(unit, l1, l2)
         return Solution(unit.restore(u), "newton", 1, message)
-    u = np.zeros(len(unit.kept)) if start is None else unit.reduce(start)
-
-    def step(u: Array, g: Array) -> tuple[Array, int]:
-        return _newton_step(unit, l2, u, g)
-
-    u, rounds, iterations = _restart(unit, l2, u, step)
-    message = f"Newton–CG, {iterations} iterations in {rounds} round(s)"
-    return Solution(unit.restore(u), "newton", iterations, message)
+    quadratic = _Quadratic.of(unit, l2, start)
+    x, how = _restart(quadratic.start, quadratic.residual, quadratic.newton_step)
+    return Solution(
+        unit.restore(quadratic.primal(x)), "newton", how[0], f"Newton–CG on J, {how[1]}"
+    )
 
 
-def _restart(unit: UnitData, l2: Array, u: Array, step: Step) -> tuple[Array, int, int]:
-    """Repeat `step` from the accurate gradient of where it arrived."""
+def _restart(x: Array, residual: Map, step: Step) -> tuple[Array, tuple[int, str]]:
+    """Repeat `step` from the accurate gradient of where it arrived, until that moves nothing."""
     total = rounds = 0
     while rounds < ROUNDS:
         rounds += 1
-        new, iterations = step(u, unit.fine_gradient(u, l2))
+        new, iterations = step(x, residual(x))
         total += iterations
-        change = float(np.max(np.abs(new - u), initial=0.0))
-        u = new
-        if change <= ENOUGH * float(np.max(np.abs(u), initial=0.0)):
+        change = float(np.max(np.abs(new - x), initial=0.0))
+        x = new
+        if change <= ENOUGH * float(np.max(np.abs(x), initial=0.0)):
             break
-    return u, rounds, total
+    return x, (total, f"{total} iterations in {rounds} round(s)")
+
+
+@dataclass(frozen=True, eq=False)
+class _Quadratic:
+    """Ridge as ½x'Hx − h'x: in p-space, or on the dual in n-space where p > n (x = a)."""
+
+    start: Array
+    diagonal: Array
+    curvature: Map
+    residual: Map
+    primal: Map
+
+    @classmethod
+    def of(cls, unit: UnitData, l2: Array, start: Array | None) -> _Quadratic:
+        """The space with fewer dimensions, where the penalties are of one size."""
+        if unit.wide and 0.0 < float(np.max(l2)) <= 1e6 * float(np.min(l2)):
+            dual = DualRidge.of(unit, l2)
+            matrix = dual.matrix()
+            return cls(
+                np.zeros(len(matrix)),
+                np.diagonal(matrix),
+                lambda a: matrix @ a,
+                lambda a: dual.residual(a.astype(np.longdouble)),
+                lambda a: np.asarray(dual.primal(a), dtype=np.float64),
+            )
+        return cls(
+            np.zeros(len(l2)) if start is None else unit.reduce(start),
+            1.0 + l2,
+            lambda d: _curvature(unit, l2, d),
+            lambda u: unit.fine_gradient(u, l2),
+            lambda u: u,
+        )
+
+    def _scaled(self, g: Array) -> tuple[Array, Array, Map]:
+        """Units in which the curvature has diagonal 1 and the gradient size 1."""
+        scale = 1.0 / np.sqrt(self.diagonal)
+        size = float(np.max(np.abs(g) * scale, initial=0.0)) or 1.0
+        return scale * size, -g * scale / size, lambda d: scale * self.curvature(scale * d)
+
+    def lbfgs_step(self, x: Array, g: Array) -> tuple[Array, int]:
+        """One run of L-BFGS-B without bounds."""
+        unit, slope, curvature = self._scaled(g)
+
+        def value(d: Array) -> tuple[float, Array]:
+            image = curvature(d)
+            return float(d @ (slope + 0.5 * image)), slope + image
+
+        found = minimize(value, np.zeros_like(x), jac=True, method="L-BFGS-B", options=LBFGS)
+        return x + unit * found.x, int(found.nit)
+
+    def newton_step(self, x: Array, g: Array) -> tuple[Array, int]:
+        """One run of Newton–CG with Hessian–vector products."""
+        unit, slope, curvature = self._scaled(g)
+        found = minimize(
+            lambda d: float(d @ (slope + 0.5 * curvature(d))),
+            np.zeros_like(x),
+            jac=lambda d: slope + curvature(d),
+            hessp=lambda _, v: curvature(v),
+            method="Newton-CG",
+            options={"xtol": 1e-9, "maxiter": 100},
+        )
+        return x + unit * found.x, int(found.nit)
 
 
 def _curvature(unit: UnitData, l2: Array, d: Array) -> Array:
@@ -183,35 +254,13 @@ def _split_step(unit: UnitData, l1: Array, l2: Array, u: Array, g: Array) -> tup
         jac=True,
         method="L-BFGS-B",
         bounds=Bounds(low, np.full(len(low), np.inf)),
-        options={"maxcor": 30, "ftol": 0.0, "gtol": 1e-9, "maxiter": 2000, "maxfun": 4000},
+        options=LBFGS,
     )
     z, bound = found.x, found.x == low
     smooth = l1 == 0.0
     new = np.where(smooth, u + factor * z[:q], np.where(bound[:q], 0.0, up + factor * z[:q]))
     new[split] -= np.where(bound[q:], 0.0, down + factor[split] * z[q:])
     return new, int(found.nit)
-
-
-def _newton_step(unit: UnitData, l2: Array, u: Array, g: Array) -> tuple[Array, int]:
-    """One run of Newton–CG on unit-diagonal curvature and a gradient of size one."""
-    scale = 1.0 / np.sqrt(1.0 + l2)
-    size = float(np.max(np.abs(g) * scale, initial=0.0))
-    if size == 0.0:
-        return u, 0
-    slope = -g * scale / size
-
-    def curvature(d: Array) -> Array:
-        return scale * _curvature(unit, l2, scale * d)
-
-    found = minimize(
-        lambda d: float(d @ (slope + 0.5 * curvature(d))),
-        np.zeros_like(u),
-        jac=lambda d: slope + curvature(d),
-        hessp=lambda _, v: curvature(v),
-        method="Newton-CG",
-        options={"xtol": 1e-9, "maxiter": 100},
-    )
-    return u + scale * size * found.x, int(found.nit)
 
 
 def _least_distance(unit: UnitData, l1: Array, l2: Array) -> tuple[Array, str]:
