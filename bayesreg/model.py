@@ -116,7 +116,7 @@ class Model:
         --------
         >>> import bayesreg as br
         >>> data = br.load_dataset("diabetes")
-        >>> br.Model(br.Normal(1.0)).condition(data.X, data.y).nu
+        >>> br.Model().condition(data.X, data.y, standardize=True).nu
         441.0
         """
         _flag(standardize, "standardize")

@@ -255,6 +255,10 @@ def _collinearity(problem: Problem) -> Iterator[str]:
     if problem.root is None or problem.wide or problem.p < 2 or problem.p > 2000:
         return
     keep = problem.projection.norms > 0
+    if problem.design is not None:
+        # One indicator per level is collinear by design: a proper prior is what identifies it.
+        coded = [j for t in problem.design.terms if t.coding == "indicator" for j in t.columns]
+        keep &= ~np.isin(problem.proper, coded)
     if keep.sum() < 2:
         return
     unit = problem.root[:, :-1][:, keep] / problem.projection.norms[keep]

@@ -1,4 +1,4 @@
-"""Laws of the engines: arguments, streams, workers, interruption, and exactness of what they draw."""
+"""Laws of the engines: arguments, streams, workers, interruption, and exactness of draws."""
 
 from __future__ import annotations
 
@@ -760,6 +760,49 @@ def test_direct_draws_a_hundred_thousand_a_second() -> None:
     problem = br.Model().condition(X, y)
     best = min(base.run(direct, problem, draws=25_000, seed=k).wall for k in range(3))
     assert 100_000 / best > 1e5  # about 8e5 on an idle core
+
+
+# --- what the priors lend to the samplers ----------------------------------------------------
+
+HYPERPRIORS = [
+    br.HalfCauchy(2.0),
+    br.HalfStudentT(3.0, 0.5),
+    br.HalfNormal(2.0),
+    br.Exponential(3.0),
+    br.Uniform(0.5, 2.0),
+    IG(2.0, 3.0),
+    br.priors.Power(1.0),
+    br.priors.Power(0.0),
+]
+
+
+@pytest.mark.parametrize("prior", HYPERPRIORS, ids=repr)
+def test_density_of_log_is_density_times_jacobian(prior: Any) -> None:
+    log_x = np.array([-40.0, -2.0, -0.6, 0.1, 0.6, 1.5, 30.0])
+    found = [prior.log_density_of_log(float(u)) for u in log_x]
+    expected = prior.log_density(np.exp(log_x)) + log_x
+    assert np.allclose(found, expected, rtol=1e-12, atol=1e-12)
+    # Neither overflows where a sampler may look.
+    assert not np.isnan([prior.log_density_of_log(u) for u in (-300.0, 300.0)]).any()
+
+
+@pytest.mark.parametrize(
+    "prior",
+    [
+        br.Normal(1.0, 0.5),
+        br.Laplace(1.0, 0.5),
+        br.ElasticNet(1.0, 0.3, 0.5),
+        br.Horseshoe(1.0, 0.5),
+    ],
+    ids=lambda p: p.family,
+)
+def test_collapsed_density_is_that_of_the_prior(prior: Any) -> None:
+    distance = np.array([1e-9, 0.03, 0.8, 4.0, 1e5])
+    collapsed = prior.collapsed(distance)
+    at = np.array([-6.0, -1.0, 0.0, 2.5, 9.0])
+    found = np.array([collapsed(float(u)) for u in at])
+    expected = np.array([prior.log_density(distance + 0.5, np.exp(u)).sum() for u in at])
+    assert np.allclose(np.diff(found), np.diff(expected), rtol=1e-7, atol=1e-6)
 
 
 # --- gibbs -----------------------------------------------------------------------------------

@@ -134,26 +134,31 @@ def run(
     KeyboardInterrupt
         If interrupted before every chain had kept a draw. Later, what was drawn is returned with
         ``complete=False`` and a warning.
+
+    References
+    ----------
+    O'Neill (2014), "PCG", and NumPy's ``SeedSequence`` for streams that do not overlap,
+    https://numpy.org/doc/stable/reference/random/parallel.html.
+
+    Examples
+    --------
+    >>> import bayesreg as br
+    >>> from bayesreg.engines import base, direct
+    >>> data = br.load_dataset("diabetes")
+    >>> problem = br.Model(br.Normal()).condition(data.X, data.y, standardize=True)
+    >>> draws = base.run(direct, problem, draws=500, chains=2, seed=1)
+    >>> draws.beta.shape, draws.scale_labels
+    ((2, 500, 10), ('normal',))
     """
-    draws, chains, thin = (
-        _count(draws, "draws"),
-        _count(chains, "chains"),
-        _count(thin, "thin"),
-    )
-    tune = None if tune is None else _count(tune, "tune")
+    plan, chains, root = _arguments(engine.KERNEL, draws, chains, tune, seed, thin)
     workers = None if workers is None else _count(workers, "workers")
-    root = _seed(seed)
     reason = engine.supports(problem)
     if reason is not None:
         raise NotSupported(f"engine {engine.NAME!r} cannot serve: {reason}")
-    kernel = engine.KERNEL
-    independent = isinstance(kernel, Independent)
-    warmup = 0 if independent else (kernel.tune if tune is None else tune)
     begin = time.perf_counter()
     streams = _streams(root, engine.NAME, chains)
-    plan = Plan(draws, warmup, thin, _IID_BLOCK if independent else _MARKOV_BLOCK)
     with _LOCK:
-        found = _found(kernel, problem, plan, [s[0] for s in streams], workers, progress)
+        found = _collect(engine.KERNEL, problem, plan, [s[0] for s in streams], workers, progress)
         if found.shortest == 0:
             raise NotConverged(found.why_dead) if found.dead else KeyboardInterrupt
         with one_blas_thread():
@@ -163,23 +168,39 @@ def run(
         scale_labels=problem.unknown_scales,
         engine=engine.NAME,
         seed=root,
-        warmup=warmup,
-        independent=independent,
+        warmup=plan.tune,
+        independent=isinstance(engine.KERNEL, Independent),
         complete=found.complete,
         wall=time.perf_counter() - begin,
         problem=problem,
-        thin=thin,
+        thin=plan.thin,
     )
     if found.dead:
         raise NotConverged(found.why_dead, result)
     if not found.complete:
         warnings.warn(
-            f"interrupted: {found.shortest} of {draws} draws kept in each of "
+            f"interrupted: {found.shortest} of {plan.draws} draws kept in each of "
             f"{len(found.kept)} chains",
             BayesregWarning,
             stacklevel=2,
         )
     return result
+
+
+def _arguments(
+    kernel: Any, draws: Any, chains: Any, tune: Any, seed: Any, thin: Any
+) -> tuple[Plan, int, int]:
+    """The numbers asked for, checked: a plan for each chain, how many chains, and the seed."""
+    chains = _count(chains, "chains")
+    tune = None if tune is None else _count(tune, "tune")
+    independent = isinstance(kernel, Independent)
+    plan = Plan(
+        draws=_count(draws, "draws"),
+        tune=0 if independent else kernel.tune if tune is None else tune,
+        thin=_count(thin, "thin"),
+        block=_IID_BLOCK if independent else _MARKOV_BLOCK,
+    )
+    return plan, chains, _seed(seed)
 
 
 def _streams(root: int, name: str, chains: int) -> list[list[np.random.SeedSequence]]:
@@ -191,22 +212,22 @@ def _streams(root: int, name: str, chains: int) -> list[list[np.random.SeedSeque
     return [s.spawn(2) for s in np.random.SeedSequence(entropy).spawn(chains)]
 
 
-def _found(
-    kernel: External | Independent | Markov,
+def _collect(
+    kernel: Any,
     problem: Problem,
     plan: Plan,
     streams: list[np.random.SeedSequence],
     workers: int | None,
     progress: bool,
 ) -> Collected:
-    """Run PyMC's kernel by its own driver, ours by ours."""
-    if not isinstance(kernel, External):
-        with one_blas_thread():
-            return _own(kernel, problem, plan, streams, workers, progress)
-    seeds = tuple(int(s.generate_state(1)[0]) for s in streams)
-    request = Request(plan.draws, len(streams), plan.tune, seeds, workers, progress)
-    found = kernel.sample(problem, request)
-    return found.every(plan.thin) if plan.thin > 1 else found
+    """Run the chains: PyMC's way for an External kernel, ours for the others."""
+    if isinstance(kernel, External):
+        seeds = tuple(int(s.generate_state(1)[0]) for s in streams)
+        draws = plan.draws * plan.thin
+        found = kernel.sample(problem, Request(draws, plan.tune, seeds, workers, progress))
+        return found.every(plan.thin) if plan.thin > 1 else found
+    with one_blas_thread():
+        return _own(kernel, problem, plan, streams, workers, progress)
 
 
 def _own(

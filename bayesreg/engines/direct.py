@@ -141,6 +141,20 @@ def moments(problem: Problem) -> QuadratureMoments:
     ------
     NotSupported
         If it does not.
+
+    References
+    ----------
+    Zellner (1971), ch. 3; MacKay (1992), "Bayesian interpolation", Neural Computation 4(3).
+
+    Examples
+    --------
+    >>> import bayesreg as br
+    >>> from bayesreg.engines import direct
+    >>> data = br.load_dataset("diabetes")
+    >>> problem = br.Model(br.Normal()).condition(data.X, data.y, standardize=True)
+    >>> found = direct.moments(problem)
+    >>> round(float(found.mean[2]), 4), round(found.log_evidence, 3)
+    (5.5419, -2407.924)
     """
     reason = supports(problem)
     if reason is not None:

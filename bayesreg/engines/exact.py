@@ -198,7 +198,24 @@ def posterior(problem: Problem) -> ExactPosterior:
     Raises
     ------
     NotSupported
-        If there is no closed form; the message names an engine that serves.
+        If there is no closed form; the message says what serves instead.
+
+    References
+    ----------
+    Zellner (1971), ch. 3; O'Hagan & Forster (2004), *Kendall's Advanced Theory of Statistics* 2B,
+    §11.
+
+    Examples
+    --------
+    >>> import bayesreg as br
+    >>> from bayesreg.engines import exact
+    >>> data = br.load_dataset("diabetes")
+    >>> problem = br.Model(br.Normal(0.1, unit="sigma")).condition(
+    ...     data.X, data.y, standardize=True
+    ... )
+    >>> found = exact.posterior(problem)
+    >>> found.df, round(found.log_evidence, 3)
+    (441.0, -2417.689)
     """
     reason = supports(problem)
     if reason is not None:

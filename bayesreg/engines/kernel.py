@@ -63,11 +63,15 @@ class Request:
     """What an :class:`External` kernel is asked for; `seeds` holds one integer per chain."""
 
     draws: int
-    chains: int
     tune: int
     seeds: tuple[int, ...]
     workers: int | None
     progress: bool
+
+    @property
+    def chains(self) -> int:
+        """How many chains."""
+        return len(self.seeds)
 
 
 class External(ABC):
