@@ -38,9 +38,7 @@ PRIORS = [
 
 def label(prior):
     """Short names for the table."""
-    return (
-        prior.family if isinstance(prior, Prior) else "+".join(p.family for p in prior.values())
-    )
+    return prior.family if isinstance(prior, Prior) else "+".join(p.family for p in prior.values())
 
 
 def objective(problem, b):

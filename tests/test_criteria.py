@@ -15,7 +15,9 @@ from tests.test_model import condition
 
 pytestmark = pytest.mark.filterwarnings("ignore::bayesreg.errors.BayesregWarning")
 
-TALL = [c for c in CASES if "scales" not in c.name and "twins" not in c.name]
+# Where p ≥ ν and nothing is known of σ the evidence may grow as σ → 0; there σ is given below.
+TALL = [c for c in CASES if c.name not in ("wide", "twins and zeros", "scales 1e-12 to 1e12")]
+WIDE = next(c for c in CASES if c.name == "wide")
 
 
 def log_density(problem, sigma, scale):
@@ -64,7 +66,7 @@ def test_maximum_beats_every_point_of_a_grid(case, unit):
                 assert here <= top + 1e-9
 
 
-@pytest.mark.parametrize("case", TALL[:2] + TALL[3:], ids=str)
+@pytest.mark.parametrize("case", [*TALL, WIDE], ids=str)
 def test_one_unknown_is_maximised_given_the_other(case):
     """σ known, or the scale in either unit: the best of a fine line of values."""
     steps = np.exp(np.linspace(-6.0, 6.0, 4001))
@@ -74,6 +76,8 @@ def test_one_unknown_is_maximised_given_the_other(case):
         assert best.sigma == 1.1
         values = [log_density(problem, 1.1, best.scale * f) for f in steps[::40]]
         assert log_density(problem, 1.1, best.scale) >= max(values) - 1e-9
+        if case is WIDE and unit == "y":
+            continue  # refused: σ unknown and y in the span of X
         problem = condition(case, br.Model(br.Normal(0.7, unit=unit)))
         best = maximise_evidence(problem)
         assert best.scale is None

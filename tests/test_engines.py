@@ -172,6 +172,21 @@ def test_nuts_serves_every_prior(prior: Any) -> None:
     assert nuts.supports(condition(prior, TALL)) is None
 
 
+def test_nuts_on_moments_needs_a_proper_column() -> None:
+    moments = condition(SIGMA_UNIT, TALL).moments
+    assert "no rows" in str(nuts.supports(br.Model(br.Flat()).condition(moments)))
+    assert nuts.supports(br.Model(SIGMA_UNIT).condition(moments)) is None
+
+
+def test_two_engines_with_one_seed_share_no_noise() -> None:
+    problem = condition(SIGMA_UNIT, TALL)
+    one, two = (
+        base.run(engine, problem, draws=2000, chains=1, seed=3) for engine in (exact, direct)
+    )
+    assert abs(np.corrcoef(one.sigma[0], two.sigma[0])[0, 1]) < 4.5 / np.sqrt(2000)
+    assert abs(np.corrcoef(one.intercept[0], two.intercept[0])[0, 1]) < 4.5 / np.sqrt(2000)
+
+
 # --- workers, interruption, threads ----------------------------------------------------------
 
 FORKS = pytest.mark.skipif(not may_fork(), reason="workers need Linux and no other threads")
@@ -924,6 +939,17 @@ def test_gibbs_changes_unit_with_y() -> None:
     scaled = base.run(gibbs, condition(br.Horseshoe(), other), draws=50, chains=1, seed=1)
     assert np.allclose(scaled.beta, 1000.0 * run.beta, rtol=1e-6)
     assert np.allclose(scaled.scale, run.scale, rtol=1e-6)
+
+
+@pytest.mark.parametrize("size", [1e-140, 1e300], ids=str)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_gibbs_at_scales_without_end(family: str, size: float) -> None:
+    case = small(1)
+    run = base.run(gibbs, condition(FAMILIES[family](size), case), draws=200, chains=2, seed=1)
+    least = exact.posterior(condition(br.Flat(), case))
+    expected = np.zeros(3) if size < 1 else least.mean
+    error = run.beta.std((0, 1)) * np.sqrt(2 / 400)
+    assert np.all(np.abs(run.beta.mean((0, 1)) - expected) < 6 * error)
 
 
 def test_gibbs_on_every_case() -> None:

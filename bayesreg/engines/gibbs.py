@@ -142,13 +142,14 @@ class Gibbs(Markov):
             "scale": np.empty((count, len(setup.unknown))),
         }
         sd = np.empty((count, p))
-        for i in range(count):
-            state = iterate(setup, state, rng)
-            out["b"][i] = state.b
-            out["sigma"][i] = math.exp(state.log_sigma)
-            out["scale"][i] = np.exp(state.log_scale)
-            sd[i] = sds(setup, state.log_scale, state.t, state.log_sigma)
-        with np.errstate(over="ignore"):
+        # What overflows is met by a QR that squares nothing (`conditional`), or is no density.
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            for i in range(count):
+                state = iterate(setup, state, rng)
+                out["b"][i] = state.b
+                out["sigma"][i] = math.exp(state.log_sigma)
+                out["scale"][i] = np.exp(state.log_scale)
+                sd[i] = sds(setup, state.log_scale, state.t, state.log_sigma)
             out["kappa"] = 1.0 / (1.0 + setup.information * np.square(sd))
         return state, out
 

@@ -101,8 +101,8 @@ def marginal(problem: Problem) -> tuple[Target, Density]:
     density = integrate(lambda t: _outer(target, t), low, high, rtol=rtol, most=most)
     if not np.isfinite(density.log_total[0]):
         raise NotSupported(
-            "no value of the scale and of σ has any density under both data and priors; widen the "
-            "priors"
+            "no value of the scale and of σ has a density that float64 can hold under data and "
+            "priors; make the priors less extreme, or use engine='gibbs'"
         )
     return target, density
 

@@ -48,6 +48,8 @@ def supports(problem: Problem) -> str | None:
     """
     if importlib.util.find_spec("pymc") is None:
         return "it needs PyMC: python -m pip install 'pymc>=6.3'"
+    if problem.p == 0 and problem.design is None:
+        return "Moments hold no rows, and there is no column with a proper prior"
     priors = [block.prior for block in problem.blocks]
     if all(isinstance(prior, Penalised) for prior in priors):
         return None

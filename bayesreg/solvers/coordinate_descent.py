@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 
 EPOCHS = 5  # between two Newton steps
 MAX_SWEEPS = 50  # epochs in all, before one column at a time enters
-MAX_SYMMETRIC_EPOCHS = 10_000
-MAX_ROUNDS = 1000
-FIRST_WORKING_SET = 100
+MAX_SYMMETRIC_EPOCHS = 10_000  # for ridge; reached only where columns differ 1e12-fold and p > n
+MAX_ROUNDS = 1000  # of working sets, and of Newton steps in each: a bound, not a tolerance
+FIRST_WORKING_SET = 100  # columns
 
 
 def solve(problem: Problem, *, start: Array | None = None) -> Solution:
@@ -146,8 +146,8 @@ def _ridge(unit: UnitData, l2: Array, start: Array) -> tuple[Array, int, str]:
 def _conjugate(A: Array, g: Array, budget: int) -> tuple[Array, int]:
     """Solve Ax = g by conjugate gradients on symmetric epochs of coordinate descent from zero.
 
-    An epoch forward through the coordinates is a solve with the lower triangle of A, one backward a
-    solve with the upper: together the preconditioner (L + D)D⁻¹(L + D)'.
+    An epoch forward is a solve with the lower triangle of A, one backward a solve with the upper:
+    together the preconditioner (L + D)D⁻¹(L + D)'.
     """
     lower, diagonal = np.asfortranarray(np.tril(A)), np.diagonal(A)
 
@@ -183,7 +183,8 @@ def _sparse(unit: UnitData, l1: Array, l2: Array, start: Array) -> tuple[Array, 
         busy = (u != 0.0) | (l1 == 0.0)
         excess = np.abs(g) - l1 - _slack(u, l2)
         if rounds > 1 and not np.any(excess[~busy] > 0.0):
-            polished = _polish(unit, l1, l2, u)
+            face = np.flatnonzero(busy)
+            polished, _ = minimise_face(unit, face, (l1 * np.sign(u))[face], l2)
             held = (np.sign(polished) == np.sign(u)) | (l1 == 0.0)
             if np.all(held):
                 u = polished
@@ -199,12 +200,6 @@ def _sparse(unit: UnitData, l1: Array, l2: Array, start: Array) -> tuple[Array, 
         u[work], epochs = _descend(H, g[work] + H @ u[work], l1[work], u[work], _slack(u, l2))
         total += epochs
     return u, total, f"{total} epochs, {rounds} working set(s), Newton step on the final support"
-
-
-def _polish(unit: UnitData, l1: Array, l2: Array, u: Array) -> Array:
-    """The exact minimiser over the columns and signs of u."""
-    face = np.flatnonzero((u != 0.0) | (l1 == 0.0))
-    return minimise_face(unit, face, (l1 * np.sign(u))[face], l2)[0]
 
 
 def _slack(u: Array, l2: Array) -> float:
@@ -289,10 +284,9 @@ def _solve(A: Array, right: Array) -> Array:
 
 
 def _epochs(H: Array, g: Array, l1: Array, u: Array, slack: float) -> int:
-    """Epochs of coordinate descent in place, with g = c − Hu kept up to date; returns how many.
+    """Epochs of descent in place over columns not at rest, g = c − Hu kept up to date; how many.
 
-    An epoch visits the columns that are not at rest when it begins. Plain Python is fast enough
-    here: compiled, the loop saved less than the import of numba costs, up to 5 000 columns.
+    Plain Python: compiled, this loop saves less than importing numba costs, up to 5 000 columns.
     """
     diagonal, weights = np.diagonal(H).tolist(), l1.tolist()
     for epoch in range(EPOCHS):
