@@ -94,10 +94,7 @@ def compare(
     likelihood = Gaussian() if likelihood is None else likelihood
     source = _source(X, y, weights)
     models = _models(priors, likelihood)
-    if seed is None:
-        seed = int(np.random.SeedSequence().generate_state(1)[0])
-    elif isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-        raise BadArgument(f"seed must be a non-negative integer or None, not {seed!r}")
+    seed = _seed(seed)
     seeds = np.random.SeedSequence(seed).generate_state(len(models))
     entries, said, timing = {}, [], {}
     for (name, model), one in zip(models.items(), seeds, strict=True):
@@ -151,6 +148,15 @@ def verified(result: Comparison) -> Comparison:
         timing=timing,
         verdict=sentences(entries, result.table, where),
     )
+
+
+def _seed(seed: Any) -> int:
+    """The seed given, or a fresh one that is recorded."""
+    if seed is None:
+        return int(np.random.SeedSequence().generate_state(1)[0])
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+        raise BadArgument(f"seed must be a non-negative integer or None, not {seed!r}")
+    return int(seed)
 
 
 def _source(X: Any, y: Any, weights: Any) -> Design | Moments:

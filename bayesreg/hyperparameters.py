@@ -34,9 +34,22 @@ def settle(problem: Problem, hyper: Any, seed: int) -> tuple[Problem, float, str
         return problem, sigma, "σ̂² = RSS/ν, least squares"
     if not isinstance(hyper, str):
         return _plug_in(problem, hyper)
+    if problem.nu <= 0:
+        return _by_prior(problem)
     if hyper == "cv":
         return _by_cv(problem, seed)
     return {"evidence": _by_evidence, "joint": _by_joint}[hyper](problem)
+
+
+def _by_prior(problem: Problem) -> tuple[Problem, float, str]:
+    """Prior medians: with no degree of freedom left, y says nothing about σ or scale."""
+    rng = np.random.default_rng(0)
+    prior = problem.sigma_prior
+    sigma = problem.sigma or float(np.median(prior.sample(rng, 9999)))  # type: ignore[union-attr]
+    unknown = [block.hyper for block in problem.blocks if block.hyper is not None]
+    scales = [float(np.median(hyper.sample(rng, 9999))) for hyper in unknown]
+    fixed = problem.at(sigma=sigma if problem.sigma is None else None, scale=scales or None)
+    return fixed, sigma, "no degrees of freedom: σ and scale at their prior medians"
 
 
 def _by_evidence(problem: Problem) -> tuple[Problem, float, str]:

@@ -42,13 +42,13 @@ def test_notebooks_run(script, tmp_path):
     assert list((tmp_path / "figures").glob("*.png"))
     if script.stem.startswith("01"):
         assert "pymc" not in " ".join(code(notebook))
-        import datetime
+        import datetime as dt
 
         for cell in notebook.cells[1:]:
             timing = cell.metadata.get("execution", {})
             if len(timing) >= 4:
                 start, end = (
-                    datetime.datetime.fromisoformat(timing[key])
+                    dt.datetime.fromisoformat(timing[key])
                     for key in ("iopub.execute_input", "shell.execute_reply")
                 )
                 # A second a cell is the aim; the imports of a cold machine may take longer.

@@ -15,8 +15,8 @@ from bayesreg.estimators import BayesRegressor, MapRegressor
 
 pytestmark = pytest.mark.filterwarnings("ignore::bayesreg.errors.BayesregWarning")
 
-# Draws are continuous in the data but for the signs of eigenvectors, so two data sets that differ in
-# rounding give other draws: equal in distribution, not to the 1e-7 that these checks ask for.
+# Draws are continuous in the data but for the signs of eigenvectors, so two data sets that differ
+# in rounding give other draws: equal in distribution, not to the 1e-7 that these checks ask for.
 MONTE_CARLO = {
     "check_sample_weight_equivalence_on_dense_data": "draws differ within Monte Carlo error",
 }
@@ -73,7 +73,8 @@ def test_grid_search_sets_the_scale(data):
 
 def test_units_survive_a_change_of_scale():
     """A declared unit stays; an implied one follows the new scale."""
-    assert MapRegressor(br.Normal(1.0, unit="sigma")).set_params(prior__scale=2.0).prior.unit == "sigma"
+    declared = MapRegressor(br.Normal(1.0, unit="sigma"))
+    assert declared.set_params(prior__scale=2.0).prior.unit == "sigma"
     assert MapRegressor(br.Normal()).set_params(prior__scale=2.0).prior.unit == "y"
     assert MapRegressor().set_params(prior__scale=2.0).prior == br.Normal(2.0)
     with pytest.raises(BadArgument, match="width"):

@@ -105,7 +105,7 @@ def test_the_readme_penalty():
     assert round(to["alpha"], 4) == 0.2639
     assert to.needs == "StandardScaler"
     assert "alpha" in to.objective
-    with pytest.raises(NotSupported, match="sklearn.Lasso"):
+    with pytest.raises(NotSupported, match=r"sklearn\.Lasso"):
         penalty.to("sklearn.Ridge")
     with pytest.raises(BadArgument, match="Lasso"):
         penalty.to("sklearn.Laso")

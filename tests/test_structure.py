@@ -72,7 +72,7 @@ EXCEPTIONS = {
     # Most of these is the numpydoc of the public face: under 220 lines of code in each.
     "fit.py": (370, "four verbs, and each default choice as one visible function beside them"),
     "model.py": (480, "Model and Problem: what every room above reads first, in one place"),
-    "engines/base.py::run": (58, "checks its arguments and records the run: one step after another"),
+    "engines/base.py::run": (58, "checks arguments and records the run: one step after another"),
     "penalty.py": (360, "Penalty, and the table of other libraries' conventions that it serves"),
     "priors/hyper.py": (510, "nine distributions of one number, each with its few lines"),
 }

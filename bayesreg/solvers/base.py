@@ -222,15 +222,29 @@ class DualRidge:
         rest = self.y - _product(self.X, self.primal(a)) - self.level * a
         return np.asarray(rest, dtype=np.float64)
 
+    def solve(self, unit: UnitData, l2: Array, kernel: Map, first: Array, patience: int) -> Array:
+        """u, from an approximate inverse of `matrix()` and a first a, refined in both spaces.
+
+        In n-space a = (y − Xu)/τ is large where y is not in the span of X, and X'a then loses
+        digits; in p-space they come back by Woodbury's (X'X + Λ₂)⁻¹ = (I − W⁻¹X'K⁻¹X)W⁻¹/τ, unless
+        τ is so small that the difference is all rounding.
+        """
+        a = refine(first, self.residual, kernel, patience=patience)
+        u = np.asarray(self.primal(a), dtype=np.float64)
+
+        def inverse(g: Array) -> Array:
+            part = g / self.weights
+            return (part - (self.X.T @ kernel(self.X @ part)) / self.weights) / self.level
+
+        if self.level < 1e3 * EPS * float(np.sum(1.0 / self.weights)):
+            return u
+        fine = refine(u, lambda x: unit.fine_gradient(x, l2), inverse, patience=patience)
+        return np.asarray(fine, dtype=np.float64)
+
 
 def refine(
-    start: Array,
-    residual: Callable[[Extended], Array],
-    solve: Map,
-    *,
-    steps: int,
-    patience: int = 0,
-) -> tuple[Extended, int]:
+    start: Array, residual: Callable[[Extended], Array], solve: Map, *, patience: int = 0
+) -> Extended:
     """Iterative refinement: add solve(residual(x)) to x as long as these changes shrink.
 
     Parameters
@@ -238,9 +252,8 @@ def refine(
     start : ndarray
         Where to begin; zero, or a first solution.
     residual, solve : callable
-        Right side minus matrix times x, in extended precision; and an approximate inverse.
-    steps : int
-        At most so many.
+        Right side minus matrix times x, in extended precision; and an approximate inverse, which
+        may give up with NaN.
     patience : int, default 0
         How often a change may be more than half of the smallest one so far.
 
@@ -250,18 +263,17 @@ def refine(
     Methods for Least Squares Problems", §2.9.
     """
     x, smallest = start.astype(np.longdouble), float(np.max(np.abs(start), initial=0.0)) or np.inf
-    for step in range(steps):
+    for _ in range(50):
         change = solve(residual(x))
         size = float(np.max(np.abs(change), initial=0.0))
-        if not size <= 0.5 * smallest:
-            patience -= 1
-        if patience < 0:
-            return x, step
+        patience -= not size <= 0.5 * smallest
+        if patience < 0 or not size <= 2.0 * smallest:
+            break
         x = x + change
         smallest = min(size, smallest)
         if size <= EPS * float(np.max(np.abs(x), initial=0.0)):
-            return x, step + 1
-    return x, steps
+            break
+    return x
 
 
 def _product(A: Array, x: Extended) -> Extended:

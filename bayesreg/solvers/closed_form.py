@@ -29,8 +29,6 @@ from bayesreg.solvers.base import (
 if TYPE_CHECKING:
     from bayesreg.model import Problem
 
-STEPS = 8  # of refinement, of which two are the rule
-
 # In n-space the matrix is XΛ₂⁻¹X' + I: beyond this ratio of penalties it is dominated by the least
 # penalised columns, and the augmented rows in p-space keep the accuracy instead.
 MAX_SPREAD = 1e8
@@ -85,11 +83,10 @@ def solve(problem: Problem, *, start: Array | None = None) -> Solution:
             "the penalty has an ℓ₁ part, which has no closed form; use coordinate_descent"
         )
     everything = np.arange(len(unit.kept))
-    u, steps = minimise_face(unit, everything, np.zeros(len(everything)), l2)
-    route = "n-space" if _in_n_space(unit, l2) else "p-space"
-    return Solution(
-        unit.restore(u), "closed_form", steps, f"direct solution in {route}, {steps} refinement(s)"
-    )
+    u = minimise_face(unit, everything, np.zeros(len(everything)), l2)
+    space = "n-space" if _in_n_space(unit, l2) else "p-space"
+    message = f"direct solution in {space}, refined in extended precision"
+    return Solution(unit.restore(u), "closed_form", 1, message)
 
 
 def path(problem: Problem, lams: Array, weights: Array | None = None) -> tuple[Array, Array]:
@@ -138,7 +135,7 @@ def path(problem: Problem, lams: Array, weights: Array | None = None) -> tuple[A
     w = w[unit.kept] / np.square(unit.norms)
     if len(w) and float(np.max(w)) > MAX_RATIO**2 * float(np.min(w)):
         everything, none = np.arange(len(w)), np.zeros(len(w))
-        u = np.array([minimise_face(unit, everything, none, lam * w)[0] for lam in lams])
+        u = np.array([minimise_face(unit, everything, none, lam * w) for lam in lams])
         df = np.array([_df(unit, lam * w) for lam in lams])
     else:
         d, basis, z = _eigenbasis(unit, 1.0 / np.sqrt(w))
@@ -166,7 +163,7 @@ def _df(unit: UnitData, l2: Array) -> float:
     return float(np.trace(np.linalg.solve(inner, unit.gram * scale * scale[:, None])))
 
 
-def minimise_face(unit: UnitData, face: Index, shift: Array, l2: Array) -> tuple[Array, int]:
+def minimise_face(unit: UnitData, face: Index, shift: Array, l2: Array) -> Array:
     """Minimise ½‖y − Xu‖² + ½Σλ₂u² + shift'u over the columns `face`, the others at zero.
 
     Parameters
@@ -182,18 +179,15 @@ def minimise_face(unit: UnitData, face: Index, shift: Array, l2: Array) -> tuple
 
     Returns
     -------
-    u : ndarray (q,)
-    steps : int
-        Refinement steps taken.
+    ndarray (q,)
     """
     u = np.zeros(len(unit.kept))
     if not len(face):
-        return u, 0
+        return u
     if len(face) == len(unit.kept) and not np.any(shift) and _in_n_space(unit, l2):
         dual = DualRidge.of(unit, l2)
         kernel = _cholesky(dual.matrix())
-        a, steps = refine(kernel(dual.y), dual.residual, kernel, steps=STEPS)
-        return np.asarray(dual.primal(a), dtype=np.float64), steps
+        return dual.solve(unit, l2, kernel, kernel(dual.y), patience=0)
     first, inverse = _factor(unit, face, shift, l2)
 
     def residual(x: Extended) -> Array:
@@ -201,9 +195,8 @@ def minimise_face(unit: UnitData, face: Index, shift: Array, l2: Array) -> tuple
         whole[face] = x
         return unit.fine_gradient(whole, l2)[face] - shift
 
-    x, steps = refine(first, residual, inverse, steps=STEPS)
-    u[face] = x
-    return u, steps
+    u[face] = refine(first, residual, inverse)
+    return u
 
 
 def _in_n_space(unit: UnitData, l2: Array) -> bool:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 EPOCHS = 5  # between two Newton steps
 MAX_SWEEPS = 50  # epochs in all, before one column at a time enters
-MAX_SYMMETRIC_EPOCHS = 10_000  # for ridge; reached only where columns differ 1e12-fold and p > n
+MAX_SYMMETRIC_EPOCHS = 20_000  # for ridge; reached where the condition number is beyond 1e9
 MAX_ROUNDS = 1000  # of working sets, and of Newton steps in each: a bound, not a tolerance
 FIRST_WORKING_SET = 100  # columns
 
@@ -126,24 +126,22 @@ def _ridge(unit: UnitData, l2: Array, start: Array) -> tuple[Array, int, str]:
 
     def solve(g: Array) -> Array:
         nonlocal epochs
-        change, count = _conjugate(matrix, g, MAX_SYMMETRIC_EPOCHS - epochs)
+        change, count = _conjugate(matrix, g)
         epochs += count
-        return change
+        return change if epochs < MAX_SYMMETRIC_EPOCHS else np.full_like(g, np.nan)
 
     if unit.wide and 0.0 < float(np.max(l2)) <= 1e6 * float(np.min(l2)):
-        dual = DualRidge.of(unit, l2)
+        dual, space = DualRidge.of(unit, l2), "n-space"
         matrix = dual.matrix()
-        a, _ = refine(np.zeros(len(dual.y)), dual.residual, solve, steps=50, patience=3)
-        u, space = dual.primal(a), "n-space"
+        u = dual.solve(unit, l2, solve, np.zeros(len(dual.y)), patience=3)
     else:
-        matrix = unit.gram + np.diag(l2)
-        u, _ = refine(start, lambda x: unit.fine_gradient(x, l2), solve, steps=50, patience=3)
-        space = "p-space"
-    message = f"{epochs} symmetric epochs with conjugate directions in {space}"
-    return np.asarray(u, dtype=np.float64), epochs, message
+        matrix, space = unit.gram + np.diag(l2), "p-space"
+        fine = refine(start, lambda x: unit.fine_gradient(x, l2), solve, patience=3)
+        u = np.asarray(fine, dtype=np.float64)
+    return u, epochs, f"{epochs} symmetric epochs with conjugate directions in {space}"
 
 
-def _conjugate(A: Array, g: Array, budget: int) -> tuple[Array, int]:
+def _conjugate(A: Array, g: Array) -> tuple[Array, int]:
     """Solve Ax = g by conjugate gradients on symmetric epochs of coordinate descent from zero.
 
     An epoch forward is a solve with the lower triangle of A, one backward a solve with the upper:
@@ -159,8 +157,7 @@ def _conjugate(A: Array, g: Array, budget: int) -> tuple[Array, int]:
     z = epochs(r)
     direction, rho = z, float(r @ z)
     target = 1e-22 * rho
-    limit = min(20 * len(g) + 20, budget)
-    for k in range(limit):
+    for k in range(20 * len(g) + 20):
         image = A @ direction
         curvature = float(direction @ image)
         if not (rho > target and curvature > 0.0):
@@ -171,7 +168,7 @@ def _conjugate(A: Array, g: Array, budget: int) -> tuple[Array, int]:
         z = epochs(r)
         rho, old = float(r @ z), rho
         direction = z + (rho / old) * direction
-    return x, limit
+    return x, k + 1
 
 
 def _sparse(unit: UnitData, l1: Array, l2: Array, start: Array) -> tuple[Array, int, str]:
@@ -184,7 +181,7 @@ def _sparse(unit: UnitData, l1: Array, l2: Array, start: Array) -> tuple[Array, 
         excess = np.abs(g) - l1 - _slack(u, l2)
         if rounds > 1 and not np.any(excess[~busy] > 0.0):
             face = np.flatnonzero(busy)
-            polished, _ = minimise_face(unit, face, (l1 * np.sign(u))[face], l2)
+            polished = minimise_face(unit, face, (l1 * np.sign(u))[face], l2)
             held = (np.sign(polished) == np.sign(u)) | (l1 == 0.0)
             if np.all(held):
                 u = polished

@@ -1,8 +1,8 @@
 """How a benchmark is measured: alternating runs, medians, ratios, and the limit beside them.
 
-A row states one problem; each contender solves it and is judged by our certificate
-or by an exact reference, never by its own word. Absolute seconds differ between machines and days; the
-ratios within a run are what counts.
+A row states one problem; each contender solves it and is judged by our certificate or by an exact
+reference, never by its own word. Absolute seconds differ between machines and days; the ratios
+within a run are what counts.
 """
 
 from __future__ import annotations
