@@ -7,7 +7,7 @@ import hashlib
 import sys
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from types import ModuleType
 from typing import Any
@@ -44,6 +44,7 @@ def compare(
     draws: int = 1000,
     chains: int = 4,
     dataset: str = "the data",
+    watch: Callable[[Entry], object] | None = None,
 ) -> Comparison:
     r"""Fit several priors to one data set and compare them by leave-one-out prediction.
 
@@ -67,6 +68,8 @@ def compare(
         As in :func:`sample`.
     dataset : str, default "the data"
         How the verdict calls the data.
+    watch : callable, optional
+        Called with each prior's Entry as soon as it is complete.
 
     Returns
     -------
@@ -102,6 +105,8 @@ def compare(
         problem, notes = _condition(model, source, standardize=standardize, intercept=intercept)
         said += [note for note in notes if note not in said]
         entries[name] = _entry(name, problem, int(one), engine, draws, chains)
+        if watch is not None:
+            watch(entries[name])
         timing[name] = time.perf_counter() - started
     with_loo = {k: e.loo for k, e in entries.items() if e.loo is not None}
     table = compare_elpd(with_loo)

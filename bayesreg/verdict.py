@@ -32,7 +32,7 @@ def sentences(entries: Mapping[str, Entry], table: pd.DataFrame, where: str) -> 
         The data in words.
     """
     out = [_prediction(table, where)]
-    out += [_shrinkage(entry) for entry in entries.values()]
+    out += [account(entry) for entry in entries.values()]
     out.append(_held(entries))
     out += _agreement(entries)
     return tuple(out)
@@ -65,7 +65,8 @@ def _behind(name: str, row: Any) -> str:
     return f"{text}: clearly worse)" if diff > 2 * se else f"{text}: not clear)"
 
 
-def _shrinkage(entry: Entry) -> str:
+def account(entry: Entry) -> str:
+    """What one prior did: how much it shrank, and which coefficients its MAP sets to zero."""
     kappa = entry.post.shrinkage.to_numpy()
     known = kappa[np.isfinite(kappa)]
     said = ""

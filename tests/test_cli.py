@@ -56,6 +56,10 @@ def test_answers_are_on_stdout(diabetes):
     assert "On diabetes (442 rows, 10 columns, standardised)" in diabetes.stdout
     assert "Predictive comparison" in diabetes.stdout
     assert "eti95 from" in diabetes.stdout
+    # What each prior did is said as soon as it is known, and once.
+    first = diabetes.stdout.index("keeps")
+    assert first < diabetes.stdout.index("On diabetes")
+    assert diabetes.stdout.count("coefficients' worth of signal") == 2
     assert diabetes.stdout.count("normal(scale=20)") > 10
     assert diabetes.stderr == ""
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
+from contextlib import redirect_stdout
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TextIO
 
 from bayesreg.cli import sources
 from bayesreg.cli.exits import CHECK_FAILED, INTERRUPTED, say
@@ -14,7 +17,7 @@ from bayesreg.cli.screen import print_answers, print_json, print_sentences, prin
 from bayesreg.errors import BadArgument
 
 if TYPE_CHECKING:
-    from bayesreg.results import Comparison
+    from bayesreg.results import Comparison, Entry
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,6 +128,7 @@ def _fitted(request: Request, selection: Selection, log: Log) -> Comparison:
     for note in found.notes:
         log.note(note)
     log.progress(f"fitting {', '.join(priors)} to {selection.table.name} ...")
+    out = sys.stdout  # which `listening` keeps from everybody else
     with log.listening():
         from bayesreg.compare import compare
 
@@ -139,10 +143,20 @@ def _fitted(request: Request, selection: Selection, log: Log) -> Comparison:
             draws=request.draws,
             chains=request.chains,
             dataset=selection.table.name,
+            watch=None if request.json else partial(_account, out),
         )
     for note in result.warnings:
         log.note(note)
     return dataclasses.replace(result, warnings=tuple(log.said))
+
+
+def _account(out: TextIO, entry: Entry) -> None:
+    """Say what one prior did as soon as it is known: the others may take their time."""
+    from bayesreg.verdict import account
+
+    with redirect_stdout(out):
+        print_sentences([account(entry)])
+    out.flush()
 
 
 def _verified(

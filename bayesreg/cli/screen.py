@@ -22,10 +22,12 @@ GAP = 2
 
 
 def print_answers(comparison: Comparison, level: float) -> None:
-    """Verdict, predictive comparison and coefficients on stdout."""
+    """Verdict, predictive comparison and coefficients; what `account` said is not said again."""
     from bayesreg.report import tables
+    from bayesreg.verdict import account
 
-    print_sentences(comparison.verdict)
+    said = {account(entry) for entry in comparison.entries.values()}
+    print_sentences([sentence for sentence in comparison.verdict if sentence not in said])
     if len(comparison.table):
         print_table(tables.prediction(comparison))
     print_table(tables.coefficients(comparison, level))

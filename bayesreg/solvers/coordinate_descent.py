@@ -156,7 +156,7 @@ def _conjugate(A: Array, g: Array) -> tuple[Array, int]:
     x, r = np.zeros_like(g), g.copy()
     z = epochs(r)
     direction, rho = z, float(r @ z)
-    target = 1e-22 * rho
+    target = EPS**2 * rho
     for k in range(20 * len(g) + 20):
         image = A @ direction
         curvature = float(direction @ image)
