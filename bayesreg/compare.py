@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import sys
 import time
 import warnings
 from collections.abc import Callable, Mapping
-from importlib.metadata import PackageNotFoundError, version
 from types import ModuleType
 from typing import Any
 
@@ -22,11 +20,10 @@ from bayesreg.fit import closed_form, fit_map, path, sample
 from bayesreg.likelihoods import Gaussian
 from bayesreg.model import Model, Problem
 from bayesreg.priors import HalfCauchy, Normal, Penalised, Prior
+from bayesreg.provenance import provenance
 from bayesreg.results.comparison import Comparison, Entry
 from bayesreg.results.map_fit import Path
 from bayesreg.verdict import sentences
-
-PACKAGES = ("bayesreg", "numpy", "scipy", "pymc", "pytensor", "arviz", "matplotlib", "pandas")
 
 
 def compare(
@@ -118,7 +115,7 @@ def compare(
         verdict=sentences(entries, table, _describe(source, dataset, standardize)),
         warnings=tuple(said),
         path=_path(entries),
-        provenance=_provenance(source, seed, standardize, draws, chains),
+        provenance=provenance(source, seed, standardize, draws, chains),
         timing=timing,
     )
     return verified(result) if verify else result
@@ -266,49 +263,6 @@ def _describe(source: Design | Moments, dataset: str, standardize: bool) -> str:
         f"{dataset} ({moments.rows} rows, {columns}, "
         f"{'standardised' if standardize else 'in original units'})"
     )
-
-
-def _provenance(
-    source: Design | Moments, seed: int, standardize: bool, draws: int, chains: int
-) -> dict[str, Any]:
-    moments = source.moments if isinstance(source, Design) else source
-    return {
-        "versions": {"python": sys.version.split()[0], **_versions()},
-        "seed": seed,
-        "rows": moments.rows,
-        "sum_of_weights": moments.n,
-        "columns": moments.p,
-        "standardize": standardize,
-        "draws": draws,
-        "chains": chains,
-        "data_sha256": fingerprint(source),
-    }
-
-
-def _versions() -> dict[str, str]:
-    out = {}
-    for package in PACKAGES:
-        try:
-            out[package] = version(package)
-        except PackageNotFoundError:
-            out[package] = "not installed"
-    return out
-
-
-def fingerprint(source: Design | Moments) -> str:
-    """SHA-256 of names and numbers: the same data give the same text on every machine."""
-    digest = hashlib.sha256()
-    arrays: list[Any]
-    if isinstance(source, Design):
-        arrays = [source.X, source.y, source.weights]
-    else:
-        arrays = [source.x_mean, source.cross, np.array([source.n, source.y_mean])]
-    names = source.names
-    digest.update("\x1f".join(names).encode("utf-8", "surrogatepass"))
-    for array in arrays:
-        if array is not None:
-            digest.update(np.ascontiguousarray(array, dtype="<f8").tobytes())
-    return digest.hexdigest()
 
 
 class _CallableRoom(ModuleType):

@@ -90,16 +90,21 @@ def maximise_evidence(problem: Problem) -> Evidence:
         sigma = problem.sigma or float(np.sqrt(spectrum.rss / spectrum.nu))
         return Evidence(sigma, None, -spectrum.nu * np.log(sigma), at_zero=False)
     curve = _Curve(spectrum, problem.sigma, tied=columns.block is None)
-    t, value = _best(curve)
+    t, value, edge = _best(curve)
+    limit = curve.at_zero()
+    if columns.block is not None and limit >= value:
+        return Evidence(curve.sigma_at(np.inf), 0.0, limit, at_zero=True)
+    if edge and problem.sigma is None:
+        raise NotSupported(
+            "the evidence has no maximum: it grows without bound as σ → 0, because the columns can "
+            "interpolate y; give σ, or use hyper='cv'"
+        )
     lam = float(np.exp(t))
     sigma = curve.sigma_at(lam)
     if columns.block is None:
         return Evidence(sigma, None, value, at_zero=False)
     unit = sigma if columns.block.prior.unit == "y" else 1.0
-    limit = curve.at_zero()
-    if limit >= value:
-        return Evidence(curve.sigma_at(np.inf), 0.0, limit, at_zero=True)
-    return Evidence(sigma, unit / np.sqrt(lam), value, at_zero=False)
+    return Evidence(sigma, float(unit / np.sqrt(lam)), value, at_zero=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,8 +162,8 @@ class _Curve:
         return float(np.sqrt(s / self.spectrum.nu))
 
 
-def _best(curve: _Curve) -> tuple[float, float]:
-    """The highest of all local maxima in t, each refined to rounding."""
+def _best(curve: _Curve) -> tuple[float, float, bool]:
+    """The highest of all local maxima in t, refined to rounding; whether it is the left edge."""
     from scipy.optimize import brentq
 
     d = curve.spectrum.d
@@ -176,7 +181,8 @@ def _best(curve: _Curve) -> tuple[float, float]:
     ]
     points = np.array([low, *found])
     values = curve.value(points)
-    return float(points[np.argmax(values)]), float(values.max())
+    best = int(np.argmax(values))
+    return float(points[best]), float(values[best]), best == 0
 
 
 def reference_sigma(problem: Problem) -> float:

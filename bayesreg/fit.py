@@ -47,9 +47,13 @@ def default_engine(problem: Problem) -> tuple[str, str]:
 
 
 def default_hyper(problem: Problem) -> str:
-    """Evidence where it has a closed form; else the mode over σ if only σ is unknown; else CV."""
+    """Evidence where it has a maximum in closed form; else the mode over σ, or CV over the scale.
+
+    With p ≥ ν columns and σ unknown the evidence grows without bound as both shrink to fit y.
+    """
     normal = all(isinstance(block.prior, Normal) for block in problem.blocks)
-    if normal and len(problem.unknown_scales) <= 1:
+    unbounded = problem.p >= problem.nu and problem.unknown_sigma and problem.unknown_scales
+    if normal and len(problem.unknown_scales) <= 1 and not unbounded:
         return "evidence"
     return "cv" if problem.unknown_scales else "joint"
 

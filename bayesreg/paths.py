@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from bayesreg.errors import NotSupported
 from bayesreg.priors import Normal, Penalised
 from bayesreg.solvers import closed_form, coordinate_descent
-from bayesreg.solvers.certificate import certify
 
 if TYPE_CHECKING:
     from bayesreg.model import Problem
@@ -72,7 +71,9 @@ def solve_path(problem: Problem, lams: Array, sigma: float) -> tuple[Array, Arra
     """
     block = one_block(problem)
     if isinstance(block.prior, Normal):
-        return _ridge_path(problem, block, lams)
+        weights = np.empty(problem.p)
+        weights[block.columns] = 1.0 / np.square(block.relative)
+        return closed_form.path(problem, lams, weights)
     order = np.argsort(-lams, kind="stable")
     fixed = [at_lam(problem, lams[k], sigma) for k in order]
     pairs = [(one.l1, one.l2) for one in fixed]
@@ -104,26 +105,6 @@ def active_df(problem: Problem, b: Array) -> float:
         size = np.sqrt(np.diagonal(gram))
         return float(np.linalg.matrix_rank(gram / np.outer(size, size), hermitian=True))
     return float(np.trace(np.linalg.solve(gram + np.diag(l2[active]), gram)))
-
-
-def _ridge_path(problem: Problem, block: Block, lams: Array) -> tuple[Array, Array]:
-    """All λ from one eigendecomposition; points it leaves uncertified are solved one by one."""
-    r = block.relative
-    if problem.wide or problem.root is not None:
-        assert problem.root is not None
-        left, d, right = np.linalg.svd(problem.root[:, :-1] * r, full_matrices=False)
-        values, basis, z = d * d, right.T, d * (left.T @ problem.root[:, -1])
-    else:
-        values, basis = np.linalg.eigh(problem.gram * np.outer(r, r))
-        values = np.maximum(values, 0.0)
-        z = basis.T @ (problem.xy * r)
-    b = (z / (values + lams[:, None])) @ basis.T * r
-    df = np.sum(values / (values + lams[:, None]), axis=1)
-    for k, lam in enumerate(lams):
-        one = at_lam(problem, float(lam), 1.0)
-        if not certify(one, b[k]).ok:
-            b[k] = closed_form.solve(one).b
-    return b, df
 
 
 def at_lam(problem: Problem, lam: float, sigma: float) -> Problem:

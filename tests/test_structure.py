@@ -26,6 +26,7 @@ ROOMS = [
     "estimators",
     "compare",
     "verdict",
+    "provenance",
     "fit",
     "hyperparameters",
     "joint_mode",

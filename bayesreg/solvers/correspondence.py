@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ import numpy as np
 
 from bayesreg.solvers import closed_form, coordinate_descent, scipy_optimize
 from bayesreg.solvers.base import Array, Solution
+from bayesreg.solvers.certificate import certify
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,8 +73,8 @@ def correspond(problem: Problem, b: Array, solver: str) -> Correspondence:
     Notes
     -----
     For ridge "our iterative solver" is coordinate descent without its Newton step, so that the
-    closed form is not compared with itself. Where a lasso optimum is not unique (dependent columns)
-    routes may differ in b and agree in J; the certificate speaks for each of them.
+    closed form is not compared with itself. Where a lasso optimum is not unique (active columns are
+    collinear) all optima share the fit X̃b, and that is compared instead of b.
     """
     import pandas as pd
 
@@ -84,12 +86,12 @@ def correspond(problem: Problem, b: Array, solver: str) -> Correspondence:
     ]
     if not np.any(problem.l1):
         routes.insert(0, ("closed_form", "closed form", closed_form.solve, OWN))
-    size = problem.projection.norms
-    biggest = float(np.max(np.abs(b) * size, initial=0.0))
+    measure = _measure(problem, b)
+    biggest = measure(b)
     rows = {}
     for name, what, solve, limit in routes:
         other = b if name == solver else solve(problem).b
-        gap = float(np.max(np.abs(other - b) * size, initial=0.0))
+        gap = measure(other - b)
         difference = gap / biggest if biggest > 0 else gap
         rows[name] = {
             "formulation": what,
@@ -108,3 +110,15 @@ def correspond(problem: Problem, b: Array, solver: str) -> Correspondence:
         else "routes that differ by more than their limit: " + ", ".join(map(str, bad))
     )
     return Correspondence(table, not bad, why)
+
+
+def _measure(problem: Problem, b: Array) -> Callable[[Array], float]:
+    """The size of a b: ‖b‖∞ on unit-norm columns, or that of X̃b where b is not unique."""
+    if certify(problem, b).unique is not False:
+        norms = problem.projection.norms
+        return lambda v: float(np.max(np.abs(v) * norms, initial=0.0))
+    if problem.root is not None:
+        rows = problem.root[:, :-1]
+        return lambda v: float(np.linalg.norm(rows @ v))
+    gram = problem.gram
+    return lambda v: math.sqrt(max(float(v @ gram @ v), 0.0))

@@ -1,0 +1,59 @@
+"""Where a result comes from: versions, seed and a hash of the data."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import numpy as np
+
+from bayesreg.data.design import Design
+from bayesreg.data.moments import Moments
+
+PACKAGES = ("bayesreg", "numpy", "scipy", "pymc", "pytensor", "arviz", "matplotlib", "pandas")
+
+
+def provenance(
+    source: Design | Moments, seed: int, standardize: bool, draws: int, chains: int
+) -> dict[str, Any]:
+    """Versions, seed, settings, and a hash of the data: what a result can be had again from."""
+    moments = source.moments if isinstance(source, Design) else source
+    return {
+        "versions": {"python": sys.version.split()[0], **_versions()},
+        "seed": seed,
+        "rows": moments.rows,
+        "sum_of_weights": moments.n,
+        "columns": moments.p,
+        "standardize": standardize,
+        "draws": draws,
+        "chains": chains,
+        "data_sha256": fingerprint(source),
+    }
+
+
+def _versions() -> dict[str, str]:
+    out = {}
+    for package in PACKAGES:
+        try:
+            out[package] = version(package)
+        except PackageNotFoundError:
+            out[package] = "not installed"
+    return out
+
+
+def fingerprint(source: Design | Moments) -> str:
+    """SHA-256 of names and numbers: the same data give the same text on every machine."""
+    digest = hashlib.sha256()
+    arrays: list[Any]
+    if isinstance(source, Design):
+        arrays = [source.X, source.y, source.weights]
+    else:
+        arrays = [source.x_mean, source.cross, np.array([source.n, source.y_mean])]
+    names = source.names
+    digest.update("\x1f".join(names).encode("utf-8", "surrogatepass"))
+    for array in arrays:
+        if array is not None:
+            digest.update(np.ascontiguousarray(array, dtype="<f8").tobytes())
+    return digest.hexdigest()
