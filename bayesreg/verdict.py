@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 # Below four nats of elpd the normal approximation of its error is unreliable and the difference of
 # no practical weight (Sivula, Magnusson, Matamoros & Vehtari 2020, https://arxiv.org/abs/2008.10296).
 SMALL = 4.0
+# Beyond this the importance weights' variance is too large (Vehtari, Simpson, Gelman, Yao & Gabry
+# 2024, JMLR 25(72), §3.2.4).
+KHAT = 0.7
 
 
 def sentences(entries: Mapping[str, Entry], table: pd.DataFrame, where: str) -> tuple[str, ...]:
@@ -31,7 +34,7 @@ def sentences(entries: Mapping[str, Entry], table: pd.DataFrame, where: str) -> 
     where : str
         The data in words.
     """
-    out = [_prediction(table, where)]
+    out = [_prediction(table, where), *_unreliable(table)]
     out += [account(entry) for entry in entries.values()]
     out.append(_held(entries))
     out += _agreement(entries)
@@ -55,6 +58,21 @@ def _prediction(table: pd.DataFrame, where: str) -> str:
         else f"the priors predict equally well for practical purposes ({best} is nominally first)"
     )
     return f"{lead}, {head}: " + "; ".join(parts) + "."
+
+
+def _unreliable(table: pd.DataFrame) -> list[str]:
+    """Whether Pareto-smoothed importance sampling failed for some row (Vehtari et al. 2024)."""
+    bad: list[Any] = list(table.index[table["max_khat"] > KHAT]) if len(table) else []
+    if not bad:
+        return []
+    worst = float(table["max_khat"].max())
+    names = ", ".join(_short(str(name)) for name in bad)
+    text = (
+        f"That ranking is provisional: for {names} single rows change the posterior too much for "
+        f"leave-one-out to be approximated (largest Pareto k̂ {worst:.2f}, above {KHAT}); refit "
+        "with those rows held out before relying on it."
+    )
+    return [text]
 
 
 def _behind(name: str, row: Any) -> str:

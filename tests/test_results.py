@@ -234,3 +234,15 @@ def test_columns_named_like_unknowns_are_kept_apart():
     assert table.loc["beta[sigma]", "mean"] == pytest.approx(post.draws.beta[..., 0].mean())
     assert post.probability("sigma > 0") == 1.0
     assert post.probability("beta[sigma] > 0") == np.mean(post.draws.beta[..., 0] > 0)
+
+
+def test_a_failed_leave_one_out_is_said():
+    """A row far out under weak shrinkage: k̂ above 0.7 makes the ranking provisional."""
+    case = CASES[0]
+    X, y = case.X.copy(), case.y.copy()
+    X[7], y[7] = X[7] + 60.0, y[7] - 400.0
+    fits = br.compare({"ridge": br.Normal(), "lasso": br.Laplace()}, X, y, seed=1)
+    assert fits.table["max_khat"].max() > 0.7
+    assert "provisional" in fits.verdict[1]
+    calm = br.compare({"ridge": br.Normal()}, case.X, case.y, seed=1)
+    assert not any("provisional" in text for text in calm.verdict)
