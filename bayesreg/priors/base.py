@@ -183,11 +183,6 @@ def declared(prior: Prior, scale: ArrayLike | None) -> Any:
     return own if own.ndim else float(own)
 
 
-def with_scale(prior: Prior, scale: Scale) -> Prior:
-    """The same prior with another scale, in the same unit."""
-    return dataclasses.replace(prior, scale=scale)  # type: ignore[type-var]
-
-
 def _number(value: Any, what: str) -> float:
     """Convert a real scalar; bool, complex and text are refused."""
     if isinstance(value, bool | np.bool_ | str | bytes | complex):
