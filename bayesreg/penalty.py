@@ -41,6 +41,8 @@ class Block:
         The block's scale in the prior's unit; None while it is unknown.
     hyper : HyperPrior or None
         The prior of an unknown scale.
+    group : ndarray of int (len(columns),)
+        Which columns share a local scale: 0, 1, …, each in a group of its own unless asked.
     """
 
     label: str
@@ -49,6 +51,12 @@ class Block:
     relative: Array
     scale: float | None
     hyper: HyperPrior | None
+    group: NDArray[np.intp]
+
+    @property
+    def sizes(self) -> NDArray[np.intp]:
+        """How many columns each group has."""
+        return np.bincount(self.group)
 
 
 @dataclass(frozen=True, eq=False)

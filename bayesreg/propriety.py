@@ -105,6 +105,7 @@ def _block(label: str, prior: Prior, columns: list[int], n: float) -> Block:
         relative=np.ones(len(columns)) if given is None else np.asarray(given, dtype=float),
         scale=None if prior.hyper is not None else float(fixed),
         hyper=prior.hyper,
+        group=np.arange(len(columns)),
     )
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,6 +39,7 @@ class Prior(ABC):
     unit: Any
     loc: Any
     relative: Any
+    groups: Any = None  # which columns share a local scale; None: none do
 
     @property
     def family(self) -> str:
@@ -102,24 +103,42 @@ class Penalised(Prior):
         )
 
 
+@dataclasses.dataclass(frozen=True)
+class Mixing:
+    """The law of the local variances t of a scale mixture, as the compiled sampler knows it.
+
+    Attributes
+    ----------
+    law : str
+        "constant", "exponential" (mix, rest), "inverse_gamma" (df), "half_cauchy",
+        "half_cauchy_product", "gamma" (shape), "stable" (q), "slab" (slab_scale, slab_df) or
+        "dirichlet" (concentration).
+    parameters : tuple of float
+        What the law needs.
+    """
+
+    law: str
+    parameters: tuple[float, ...] = ()
+
+
 class ScaleMixture(Prior):
-    """A prior that is a scale mixture of normals: b = loc + s·√t·z, z ~ N(0, 1), t ~ p(t)."""
+    """A prior that is a scale mixture of normals: b = loc + s·√t·z, z ~ N(0, 1), t ~ p(t).
+
+    Columns of one group share t; a group has one column unless `groups` says otherwise.
+    """
+
+    @property
+    @abstractmethod
+    def mixing(self) -> Mixing:
+        """The law of t."""
 
     @abstractmethod
-    def draw_local(self, ratio2: Array, rng: np.random.Generator) -> Array:
-        """Draw t given ((b − loc)/s)² exactly, elementwise; shape as `ratio2`."""
+    def sample_sds(self, rng: np.random.Generator, scale: Array, sizes: NDArray[np.intp]) -> Array:
+        """Draw the prior sds (S, G) of G groups of `sizes` columns, for block scales (S,)."""
 
     @abstractmethod
-    def sample_local(self, rng: np.random.Generator, size: int | tuple[int, ...]) -> Array:
-        """Draw t from its prior p(t)."""
-
-    @abstractmethod
-    def collapsed(self, distance: Array) -> Callable[[float], float]:
-        """log ∏ p(b_j | s) as a function of log s, given |b_j − loc|; up to a constant."""
-
-    @abstractmethod
-    def local_node(self, name: str, size: int) -> Any:
-        """The PyMC variable t, `size` of them, inside an open model."""
+    def sd_node(self, name: str, scale: Any, sizes: NDArray[np.intp]) -> Any:
+        """The prior sds (G,) of the groups, from PyMC variables declared in an open model."""
 
 
 def settle(prior: Prior) -> None:

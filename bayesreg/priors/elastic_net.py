@@ -8,10 +8,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from bayesreg.errors import BadArgument
-from bayesreg.priors.base import Array, Penalised, Scale, ScaleMixture, declared, positive, settle
+from bayesreg.priors.base import (
+    Array,
+    Mixing,
+    Penalised,
+    Scale,
+    ScaleMixture,
+    declared,
+    positive,
+    settle,
+)
 from bayesreg.priors.hyper import HalfCauchy
 from bayesreg.priors.mixing import reciprocal_inverse_gaussian
 
@@ -150,6 +159,22 @@ class ElasticNet(Penalised, ScaleMixture):
         size_of_u = (-ndtri(rng.random(size) * tail) - self.mix / root) / root
         sign = np.where(rng.random(size) < 0.5, -1.0, 1.0)
         return np.asarray(self.loc + np.asarray(scale) * sign * np.maximum(size_of_u, 0.0))
+
+    @property
+    def mixing(self) -> Mixing:
+        """1/t = 1/t₁ + 1 − ρ with t₁ the local variance of a Laplace of rate ρ."""
+        return Mixing("exponential", (self.mix, self._rest))
+
+    def sample_sds(self, rng: np.random.Generator, scale: Array, sizes: NDArray[np.intp]) -> Array:
+        """s√t, with t as the local variance of a prior draw of u."""
+        shape = (len(scale), len(sizes))
+        return np.asarray(np.asarray(scale)[:, None] * np.sqrt(self.sample_local(rng, shape)))
+
+    def sd_node(self, name: str, scale: Any, sizes: NDArray[np.intp]) -> Any:
+        """s√t, t = t₁/(1 + (1 − ρ)t₁), t₁ of density ∝ e^(−ρ²t₁/2)(1 + (1 − ρ)t₁)^(−½)."""
+        import pymc as pm
+
+        return scale * pm.math.sqrt(self.local_node(name, len(sizes)))
 
     def draw_local(self, ratio2: Array, rng: np.random.Generator) -> Array:
         """1/t = 1/t₁ + (1 − ρ), with t₁ the local variance of the Laplace part of rate ρ."""

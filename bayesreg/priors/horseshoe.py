@@ -9,9 +9,9 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from bayesreg.priors.base import Array, Scale, ScaleMixture, settle
+from bayesreg.priors.base import Array, Mixing, Scale, ScaleMixture, settle
 from bayesreg.priors.hyper import HalfCauchy
 from bayesreg.priors.mixing import half_cauchy_local
 
@@ -77,6 +77,22 @@ class Horseshoe(ScaleMixture):
         """Independent draws at effective scale `scale`."""
         local = np.sqrt(self.sample_local(rng, size))
         return np.asarray(self.loc + np.asarray(scale) * local * rng.standard_normal(size))
+
+    @property
+    def mixing(self) -> Mixing:
+        """√t is half-Cauchy(1)."""
+        return Mixing("half_cauchy")
+
+    def sample_sds(self, rng: np.random.Generator, scale: Array, sizes: NDArray[np.intp]) -> Array:
+        """s√t, √t half-Cauchy(1)."""
+        root = np.tan(0.5 * math.pi * rng.random((len(scale), len(sizes))))
+        return np.asarray(np.asarray(scale)[:, None] * root)
+
+    def sd_node(self, name: str, scale: Any, sizes: NDArray[np.intp]) -> Any:
+        """s√t with √t a ``pm.HalfCauchy``, which PyMC samples as its logarithm."""
+        import pymc as pm
+
+        return scale * pm.HalfCauchy(f"{name}_local", beta=1.0, size=len(sizes))
 
     def draw_local(self, ratio2: Array, rng: np.random.Generator) -> Array:
         """Draw t given ((b − loc)/s)², by exact rejection."""

@@ -8,9 +8,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from bayesreg.priors.base import Array, Penalised, Scale, ScaleMixture, declared, positive, settle
+from bayesreg.priors.base import (
+    Array,
+    Mixing,
+    Penalised,
+    Scale,
+    ScaleMixture,
+    declared,
+    positive,
+    settle,
+)
 from bayesreg.priors.hyper import HalfCauchy
 from bayesreg.priors.mixing import reciprocal_inverse_gaussian
 
@@ -112,6 +121,23 @@ class Laplace(Penalised, ScaleMixture):
     ) -> Array:
         """Independent draws at effective scale `scale`."""
         return np.asarray(self.loc + np.asarray(scale) * rng.laplace(size=size))
+
+    @property
+    def mixing(self) -> Mixing:
+        """t is exponential with mean 2."""
+        return Mixing("exponential", (1.0, 0.0))
+
+    def sample_sds(self, rng: np.random.Generator, scale: Array, sizes: NDArray[np.intp]) -> Array:
+        """s√t, t ~ Gamma((m + 1)/2, rate ½): exponential for m = 1 (Andrews & Mallows 1974)."""
+        t = 2.0 * rng.standard_gamma(0.5 * (np.asarray(sizes) + 1.0), (len(scale), len(sizes)))
+        return np.asarray(np.asarray(scale)[:, None] * np.sqrt(t))
+
+    def sd_node(self, name: str, scale: Any, sizes: NDArray[np.intp]) -> Any:
+        """s√t with t a ``pm.Gamma`` of rate ½."""
+        import pymc as pm
+
+        t = pm.Gamma(f"{name}_local", alpha=0.5 * (np.asarray(sizes) + 1.0), beta=0.5)
+        return scale * pm.math.sqrt(t)
 
     def draw_local(self, ratio2: Array, rng: np.random.Generator) -> Array:
         """Draw t with 1/t ~ inverse Gaussian(1/√ratio2, 1) (Park & Casella 2008, eq. 6)."""

@@ -8,9 +8,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from bayesreg.priors.base import Array, Penalised, Scale, ScaleMixture, declared, positive, settle
+from bayesreg.priors.base import (
+    Array,
+    Mixing,
+    Penalised,
+    Scale,
+    ScaleMixture,
+    declared,
+    positive,
+    settle,
+)
 from bayesreg.priors.hyper import HalfCauchy
 
 
@@ -105,6 +114,19 @@ class Normal(Penalised, ScaleMixture):
     ) -> Array:
         """Independent draws at effective scale `scale`."""
         return np.asarray(self.loc + np.asarray(scale) * rng.standard_normal(size))
+
+    @property
+    def mixing(self) -> Mixing:
+        """t = 1."""
+        return Mixing("constant")
+
+    def sample_sds(self, rng: np.random.Generator, scale: Array, sizes: NDArray[np.intp]) -> Array:
+        """The scale itself."""
+        return np.repeat(np.asarray(scale, dtype=float)[:, None], len(sizes), axis=1)
+
+    def sd_node(self, name: str, scale: Any, sizes: NDArray[np.intp]) -> Any:
+        """The scale itself, and no variable."""
+        return scale * np.ones(len(sizes))
 
     def draw_local(self, ratio2: Array, rng: np.random.Generator) -> Array:
         """One: a normal is the mixture with t = 1."""
