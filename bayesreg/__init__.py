@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "compare": "compare",
+    "validation": "Validation validate",
     "fit": "fit_map sample path closed_form load",
     "results": "ClosedForm Comparison MapFit Path Posterior",
     "diagnostics": "agreement",
@@ -20,8 +21,9 @@ _HOME = {
     "penalty": "Penalty",
     "likelihoods": "Gaussian",
     "priors": (
-        "ElasticNet Exponential Flat HalfCauchy HalfNormal HalfStudentT Horseshoe "
-        "InverseGammaSquared Laplace Normal Uniform"
+        "BetaPrimeSquared Bridge Cauchy ElasticNet Exponential Flat HalfCauchy HalfNormal "
+        "HalfStudentT Horseshoe HorseshoePlus InverseGammaSquared Laplace Normal NormalGamma R2D2 "
+        "RegularizedHorseshoe StudentT Uniform"
     ),
     "data.design": "Design",
     "data.moments": "Moments",
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from bayesreg.fit import fit_map as fit_map
     from bayesreg.fit import path as path
     from bayesreg.fit import sample as sample
+    from bayesreg.validation import validate as validate
 
 
 def __getattr__(name: str) -> Any:

@@ -19,9 +19,10 @@ from bayesreg.errors import BadArgument, BayesregWarning, NotSupported
 from bayesreg.fit import closed_form, fit_map, path, sample
 from bayesreg.likelihoods import Gaussian
 from bayesreg.model import Model, Problem
-from bayesreg.priors import HalfCauchy, Normal, Penalised, Prior
+from bayesreg.priors import HalfCauchy, Normal, Prior
 from bayesreg.provenance import provenance
-from bayesreg.results.comparison import Comparison, Entry
+from bayesreg.results.comparison import Comparison
+from bayesreg.results.entry import Entry
 from bayesreg.results.map_fit import Path
 from bayesreg.verdict import sentences
 
@@ -105,6 +106,7 @@ def compare(
         if watch is not None:
             watch(entries[name])
         timing[name] = time.perf_counter() - started
+    said += _like_with_like(entries)
     with_loo = {k: e.loo for k, e in entries.items() if e.loo is not None}
     table = compare_elpd(with_loo)
     result = Comparison(
@@ -215,7 +217,7 @@ def _bounded(prior: Prior, problem: Problem) -> tuple[Prior, float]:
     if isinstance(prior, Normal) or "expected_nonzero" not in _fields(prior):
         tau = m / (problem.p - m) / np.sqrt(problem.n)
         return dataclasses.replace(prior, scale=HalfCauchy(float(tau))), m  # type: ignore[type-var]
-    return dataclasses.replace(prior, expected_nonzero=m), m  # type: ignore[type-var]
+    return dataclasses.replace(prior, scale=None, expected_nonzero=m), m  # type: ignore[type-var]
 
 
 def _fields(prior: Prior) -> set[str]:
@@ -227,8 +229,8 @@ def _entry(
 ) -> Entry:
     """MAP, closed form given its hyperparameters, posterior, LOO."""
     post = sample(problem, engine=engine, seed=seed, draws=draws, chains=chains)
-    fit, why, closed = None, None, None
-    if all(isinstance(block.prior, Penalised) for block in problem.blocks):
+    fit, why, closed = None, problem.penalty.why_no_map, None
+    if why is None:
         try:
             fit = fit_map(problem)
         except NotSupported:  # several unknown scales, or no rows for cross-validation
@@ -237,15 +239,29 @@ def _entry(
             closed = closed_form(fit.problem)
         except NotSupported:
             closed = None
-    else:
-        why = "no MAP exists: the density is unbounded at 0"
     loo = post.loo() if problem.design is not None else None
     return Entry(name, problem, fit, why, closed, post, loo)
 
 
+def _like_with_like(entries: dict[str, Entry]) -> list[str]:
+    """K-fold for every prior where one needs it, on the same folds; what that means, in words.
+
+    p(y_i | all but a fold) is another quantity than p(y_i | y_-i): see ``diagnostics.loo``.
+    """
+    needed = [n for n, e in entries.items() if e.loo is not None and e.loo.kind == "loo_kfold"]
+    if not needed:
+        return []
+    for name, entry in entries.items():
+        if entry.loo is not None and name not in needed:
+            entries[name] = dataclasses.replace(entry, loo=entry.post.loo("kfold"))
+    said = f"importance sampling failed at too many rows under {', '.join(needed)}"
+    return [f"{said}: all priors are compared by K-fold cross-validation on the same folds"]
+
+
 def _path(entries: Mapping[str, Entry]) -> Path | None:
-    """The path of the first prior with a kink, else of the first penalised one, at its σ̂."""
+    """The path of the first prior with λ₁, else of the first with a λ, at its σ̂."""
     fits = [e.fit for e in entries.values() if e.fit is not None and len(e.fit.problem.blocks) == 1]
+    fits = [fit for fit in fits if fit.penalty.linear_quadratic]
     if not fits:
         return None
     kinked = [f for f in fits if not isinstance(f.problem.blocks[0].prior, Normal)]

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesreg.errors import NotSupported
+from bayesreg.priors import ScaleMixture
 
 if TYPE_CHECKING:
     import pymc
 
     from bayesreg.model import Problem
+    from bayesreg.penalty import Block
 
 
 def compose(problem: Problem) -> pymc.Model:
@@ -61,9 +63,7 @@ def _coefficients(problem: Problem, model: pymc.Model, sigma: Any) -> Any:
             scales.append(scale)
         columns = problem.proper[block.columns]
         model.add_coord(f"{name}_feature", [problem.features[j] for j in columns])
-        effective = problem.effective_scale(block, sigma, scale) * np.ones(len(columns))
-        node = block.prior.node(name, effective, f"{name}_feature")
-        b = pt.set_subtensor(b[columns], node)
+        b = pt.set_subtensor(b[columns], _block(problem, block, name, sigma, scale))
     if len(scales) > 1:
         model.add_coord("block", list(problem.unknown_scales))
         pm.Deterministic("scale", pt.stack(scales), dims="block")
@@ -71,6 +71,21 @@ def _coefficients(problem: Problem, model: pymc.Model, sigma: Any) -> Any:
         model.add_coord("flat_feature", [problem.features[j] for j in problem.flat])
         b = pt.set_subtensor(b[problem.flat], pm.Flat("b_flat", dims="flat_feature"))
     return pm.Deterministic("beta", b / problem.x_sd, dims="feature")
+
+
+def _block(problem: Problem, block: Block, name: str, sigma: Any, scale: Any) -> Any:
+    """The prior's own node, or loc + sd·z where columns share what their sds are made of."""
+    import pymc as pm
+
+    dims = f"{name}_feature"
+    prior = block.prior
+    if block.separable:
+        effective = problem.effective_scale(block, sigma, scale) * np.ones(len(block.columns))
+        return prior.node(name, effective, dims)
+    assert isinstance(prior, ScaleMixture)
+    sd = (prior.sd_node(name, scale, block.sizes) * np.ones(len(block.sizes)))[block.group]
+    size = sd * block.relative * (sigma if prior.unit == "sigma" else 1.0)
+    return pm.Deterministic(name, prior.loc + size * pm.Normal(f"{name}_z", dims=dims), dims=dims)
 
 
 def _suffix(name: str, label: str, problem: Problem) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from bayesreg.model import Problem
 
 Array = NDArray[np.float64]
+Solve = Callable[["Problem", Array, float], tuple[Array, Any]]
 GRID = 101  # points in log λ that bracket every local maximum before it is refined
 
 
@@ -166,13 +168,13 @@ def _best(curve: _Curve) -> tuple[float, float, bool]:
     """The highest of all local maxima in t, refined to rounding; whether it is the left edge."""
     from scipy.optimize import brentq
 
-    d = curve.spectrum.d
-    middle = np.log(d.max()) if np.any(d > 0) else 0.0
-    low, high = middle - 40.0, middle + 40.0
+    size = np.square(curve.spectrum.v) @ curve.spectrum.d  # squared norms of the columns
+    size = np.log(size[size > 0.0]) if np.any(size > 0.0) else np.zeros(1)
+    low, high = size.min() - 40.0, size.max() + 40.0
     if curve.tied:  # λ = σ² cannot exceed what all of ỹ leaves, nor undercut the residual
         s = curve.spectrum.rss + float(np.sum(np.square(curve.spectrum.g)))
         low, high = np.log(s / curve.spectrum.nu) - 60.0, np.log(s / curve.spectrum.nu) + 2.0
-    grid = np.linspace(low, high, GRID)
+    grid = np.linspace(low, high, GRID + int(high - low))
     slopes = curve.slope(grid)
     found = [
         float(brentq(lambda t: float(curve.slope(np.array(t))), a, b, xtol=1e-13, rtol=1e-14))
@@ -182,7 +184,8 @@ def _best(curve: _Curve) -> tuple[float, float, bool]:
     points = np.array([low, *found])
     values = curve.value(points)
     best = int(np.argmax(values))
-    return float(points[best]), float(values[best]), best == 0
+    rounding = 1e-10 * (1.0 + abs(values[best]))  # ℓ may be flat towards the left edge
+    return float(points[best]), float(values[best]), bool(values[0] >= values[best] - rounding)
 
 
 def reference_sigma(problem: Problem) -> float:
@@ -223,7 +226,13 @@ class CrossValidation:
 
 
 def cross_validate(
-    problem: Problem, lams: Array, sigma: float, *, folds: int = 10, seed: int = 0
+    problem: Problem,
+    lams: Array,
+    sigma: float,
+    *,
+    folds: int = 10,
+    seed: int = 0,
+    solve: Solve = solve_path,
 ) -> CrossValidation:
     """K-fold cross-validation from fold moments: rows are read once, whatever the number of λ's.
 
@@ -243,6 +252,9 @@ def cross_validate(
         At most the number of rows.
     seed : int, default 0
         Of the random split.
+    solve : callable, default solve_path
+        ``solve(problem, lams, sigma)``: optima b (L, p) and anything else. What it takes as λ's may
+        be prior scales.
 
     Returns
     -------
@@ -276,7 +288,7 @@ def cross_validate(
             train = _moments(problem, np.setdiff1d(order, part))
         # λ is N times a per-row penalty only by convention: a prior does not depend on N.
         one = problem.on(train)
-        b, _ = solve_path(one, lams, sigma)
+        b, _ = solve(one, lams, sigma)
         errors[k] = _squared_error(held, *one.restore(b))
     weights = None
     if design.weights is not None:

@@ -13,10 +13,10 @@ from bayesreg.errors import BadArgument, NotConverged, NotSupported, PerfectFit
 from bayesreg.hyperparameters import settle
 from bayesreg.model import Problem
 from bayesreg.paths import at_lam, default_lams, one_block, scale_for, solve_path
-from bayesreg.priors import Normal, Penalised
+from bayesreg.priors import Majorised, Normal, Penalised
 from bayesreg.results.map_fit import MapFit, Path
 from bayesreg.solvers import closed_form as ridge_solver
-from bayesreg.solvers import coordinate_descent
+from bayesreg.solvers import coordinate_descent, reweighting
 from bayesreg.solvers.certificate import certify
 
 if TYPE_CHECKING:
@@ -24,12 +24,14 @@ if TYPE_CHECKING:
     from bayesreg.results.posterior import Posterior
 
 Array = NDArray[np.float64]
-SOLVERS = ("closed_form", "coordinate_descent", "lbfgsb", "newton")
+SOLVERS = ("closed_form", "coordinate_descent", "lbfgsb", "newton", "reweighting")
 ENGINES = ("exact", "direct", "gibbs", "nuts")
 
 
 def default_solver(problem: Problem) -> str:
-    """Closed form where there is no kink, coordinate descent otherwise."""
+    """Closed form where there is no kink, coordinate descent where there is, else reweighting."""
+    if not problem.penalty.linear_quadratic:
+        return "reweighting"
     assert problem.l1 is not None
     return "coordinate_descent" if np.any(problem.l1) else "closed_form"
 
@@ -47,15 +49,22 @@ def default_engine(problem: Problem) -> tuple[str, str]:
 
 
 def default_hyper(problem: Problem) -> str:
-    """Evidence where it has a maximum in closed form; else the mode over σ, or CV over the scale.
+    """Evidence where it is closed; else the mode over σ, or CV over one λ; else evidence by draws.
 
+    Laplace and ElasticNet have their evidence by name: CV is what users of the lasso know, judges
+    the optimum itself (the evidence, the posterior), and compiles no sampler at its first call.
     With p ≥ ν columns and σ unknown the evidence grows without bound as both shrink to fit y.
     """
-    normal = all(isinstance(block.prior, Normal) for block in problem.blocks)
-    unbounded = problem.p >= problem.nu and problem.unknown_sigma and problem.unknown_scales
-    if normal and len(problem.unknown_scales) <= 1 and not unbounded:
+    unknown = problem.unknown_scales
+    if problem.p >= problem.nu and problem.unknown_sigma and unknown:
+        return "cv"
+    if all(isinstance(block.prior, Normal) for block in problem.blocks) and len(unknown) <= 1:
         return "evidence"
-    return "cv" if problem.unknown_scales else "joint"
+    if not problem.penalty.linear_quadratic:
+        return "evidence"
+    if not unknown:
+        return "joint"
+    return "cv" if len(problem.blocks) == 1 and problem.design is not None else "evidence"
 
 
 def closed_form(problem: Problem) -> ClosedForm:
@@ -104,18 +113,22 @@ def fit_map(
 ) -> MapFit:
     r"""Return the MAP, argmin J = ½‖ỹ − X̃b‖² + λ₁‖b‖₁ + ½λ₂‖b‖², with its certificate.
 
+    Under StudentT, Cauchy and Bridge J has another penalty and may have several optima: the
+    certificate says whether the one returned is the only one, or how many were seen.
+
     Parameters
     ----------
     problem : Problem
-        Every prior must be a penalty.
-    solver : {"closed_form", "coordinate_descent", "lbfgsb", "newton"}, optional
+        Every prior must be a penalty, by column.
+    solver : {"closed_form", "coordinate_descent", "lbfgsb", "newton", "reweighting"}, optional
         Unsaid, :func:`default_solver`.
     hyper : {"evidence", "cv", "joint"} or Posterior, optional
-        How unknown σ or scale are settled. "evidence" maximises p(y | σ, scale); "cv" chooses λ by
-        10-fold cross-validation, then σ̂² = RSS/(N − 1 − df); "joint" is the mode over (β, log σ)
-        for a given scale; a Posterior plugs in its medians. Unsaid, :func:`default_hyper`.
+        How unknown σ or scale are settled. "evidence" maximises p(y | σ, scale), exactly for
+        Normal and else by Monte Carlo, with its error in ``fit.hyper``; "cv" chooses λ by 10-fold
+        cross-validation, then σ̂² = RSS/(N − 1 − df); "joint" is the mode over (β, log σ) for a
+        given scale; a Posterior plugs in its medians. Unsaid, :func:`default_hyper`.
     seed : int, default 0
-        For the folds.
+        For the folds, for draws, and for starts where J may have several optima.
 
     Returns
     -------
@@ -143,18 +156,12 @@ def fit_map(
     ('closed_form', True)
     """
     _need_problem(problem)
-    for block in problem.blocks:
-        if not isinstance(block.prior, Penalised):
-            raise NotSupported(
-                f"{type(block.prior).__name__} is not Penalised: its density is unbounded at 0, so "
-                "the posterior density is infinite wherever a coefficient is 0 and no MAP exists; "
-                "use sample(problem), or Laplace or ElasticNet for a penalty with exact zeros"
-            )
+    _need_penalties(problem)
     way = default_hyper(problem) if hyper is None else hyper
     fixed, sigma, how = settle(problem, way, seed)
     name = solver or default_solver(fixed)
-    b = _solver(name)(fixed)
-    return _finish(fixed, b, sigma, name, how)
+    b, seen = _solver(name, fixed, seed)
+    return _finish(fixed, b, sigma, name, how, seen)
 
 
 def sample(
@@ -290,9 +297,11 @@ def load(file: str | FilePath) -> Any:
     return load_result(file)
 
 
-def _finish(problem: Problem, b: Array, sigma: float, solver: str, how: str) -> MapFit:
+def _finish(
+    problem: Problem, b: Array, sigma: float, solver: str, how: str, seen: int | None
+) -> MapFit:
     """Certify; an uncertified result is raised with what it reached, never returned."""
-    certificate = certify(problem, b)
+    certificate = certify(problem, b, seen=seen)
     fit = MapFit(problem, b, sigma, solver, how, certificate)
     if not certificate.ok:
         raise NotConverged(
@@ -303,18 +312,40 @@ def _finish(problem: Problem, b: Array, sigma: float, solver: str, how: str) -> 
     return fit
 
 
-def _solver(name: str) -> Any:
-    """The solve function of a solver's name, returning b."""
+def _solver(name: str, problem: Problem, seed: int) -> tuple[Array, int | None]:
+    """What a solver reaches, and how many optima it saw where it looked for several."""
     if name not in SOLVERS:
         raise BadArgument(f"solver must be one of {', '.join(SOLVERS)}, not {name!r}")
+    if name == "reweighting":
+        optima = reweighting.solve(problem, seed=seed)
+        return optima.b, optima.seen
+    if not problem.penalty.linear_quadratic:
+        raise NotSupported(
+            f"solver {name!r} minimises λ₁‖b‖₁ + ½λ₂‖b‖², and the penalty here is "
+            f"{problem.penalty.kind}; use solver='reweighting'"
+        )
     if name == "closed_form":
-        return lambda problem: ridge_solver.solve(problem).b
+        return ridge_solver.solve(problem).b, None
     if name == "coordinate_descent":
-        return lambda problem: coordinate_descent.solve(problem).b
+        return coordinate_descent.solve(problem).b, None
     from bayesreg.solvers import scipy_optimize
 
     route = {"lbfgsb": scipy_optimize.lbfgsb, "newton": scipy_optimize.newton}[name]
-    return lambda problem: route(problem).b
+    return route(problem).b, None
+
+
+def _need_penalties(problem: Problem) -> None:
+    """Refuse priors without a mode, and penalties on groups of columns."""
+    why = problem.penalty.why_no_map
+    if why is None:
+        return
+    named = next(b for b in problem.blocks if not (isinstance(b.prior, Majorised) and b.separable))
+    cure = (
+        ", or leave groups= out"
+        if named.grouped
+        else ", or Laplace or ElasticNet for a penalty with exact zeros"
+    )
+    raise NotSupported(f"{type(named.prior).__name__} has {why}; use sample(problem){cure}")
 
 
 def _engine(name: str) -> Any:

@@ -11,16 +11,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bayesreg.alternation import alternate
 from bayesreg.criteria import cross_validate, maximise_evidence, reference_sigma
+from bayesreg.empirical_bayes import maximise_by_draws
+from bayesreg.engines.pseudodata import PseudoData
+from bayesreg.engines.spectrum import layout
 from bayesreg.errors import BadArgument, NotSupported
-from bayesreg.joint_mode import joint_mode, residual_sum
+from bayesreg.joint_mode import joint_mode
 from bayesreg.model import Problem
 from bayesreg.paths import default_lams, scale_for, solve_path
-from bayesreg.priors import Normal
+from bayesreg.scale_search import scale_by_cv
 from bayesreg.solvers import closed_form, coordinate_descent
 
 Array = NDArray[np.float64]
 WAYS = ("evidence", "cv", "joint")
+TINY = 1e-150  # a scale at which every coefficient is exactly 0 in floating point
 
 
 def settle(problem: Problem, hyper: Any, seed: int) -> tuple[Problem, float, str]:
@@ -37,8 +42,9 @@ def settle(problem: Problem, hyper: Any, seed: int) -> tuple[Problem, float, str
     if problem.nu <= 0:
         return _by_prior(problem)
     if hyper == "cv":
-        return _by_cv(problem, seed)
-    return {"evidence": _by_evidence, "joint": _by_joint}[hyper](problem)
+        has_lam = problem.penalty.linear_quadratic
+        return _by_cv(problem, seed) if has_lam else scale_by_cv(problem, seed)
+    return _by_evidence(problem, seed) if hyper == "evidence" else _by_joint(problem, seed)
 
 
 def _by_prior(problem: Problem) -> tuple[Problem, float, str]:
@@ -52,37 +58,36 @@ def _by_prior(problem: Problem) -> tuple[Problem, float, str]:
     return fixed, sigma, "no degrees of freedom: σ and scale at their prior medians"
 
 
-def _by_evidence(problem: Problem) -> tuple[Problem, float, str]:
-    """Maximise p(y | σ, scale), exact for Normal priors."""
-    if not all(isinstance(block.prior, Normal) for block in problem.blocks):
-        raise NotSupported(
-            "hyper='evidence' has a closed form for Normal priors only; use hyper='cv', or "
-            "hyper=post with a posterior's medians"
-        )
-    best = maximise_evidence(problem)
-    unknown = [s for s, known in (("σ", problem.sigma), ("scale", None)) if known is None]
-    how = f"{' and '.join(unknown if problem.unknown_scales else unknown[:1])} at maximal evidence"
-    if best.at_zero:
-        # The limit scale → 0: every coefficient is 0; the smallest representable ridge says so.
-        return (
-            _at_zero(problem, best.sigma),
-            best.sigma,
-            (f"{how}: the maximum is at scale = 0, so β = 0 (the data prefer no effects at all)"),
-        )
-    return (
-        problem.at(
-            sigma=best.sigma if problem.sigma is None else None,
-            scale=best.scale if problem.unknown_scales else None,
-        ),
-        best.sigma,
-        how,
-    )
+def _by_evidence(problem: Problem, seed: int) -> tuple[Problem, float, str]:
+    """Maximise p(y | σ, scale): exactly for Normal priors with one factor, else by Monte Carlo."""
+    if not isinstance(layout(problem), str):
+        best = maximise_evidence(problem)
+        scales = [] if best.scale is None else [best.scale]
+        return _at_maximum(problem, best.sigma, scales, "")
+    found = maximise_by_draws(problem, seed=seed)
+    errors = [f"log σ ± {found.sigma_error:.1g}"] * problem.unknown_sigma
+    errors += [f"log scale ± {one:.1g}" for one in found.scale_error if one > 0.0]
+    how = f" by Monte Carlo ({', '.join(errors)}; {found.draws} draws of {found.engine!r})"
+    how = how if any(found.scale) or not len(found.scale) else ""
+    return _at_maximum(problem, found.sigma, found.scale.tolist(), how)
 
 
-def _at_zero(problem: Problem, sigma: float) -> Problem:
-    """The problem at a scale so small that every coefficient is exactly 0 in floating point."""
-    tiny = 1e-150 * (1.0 if problem.blocks[0].prior.unit == "sigma" else sigma)
-    return problem.at(sigma=sigma if problem.sigma is None else None, scale=tiny)
+def _at_maximum(
+    problem: Problem, sigma: float, scales: list[float], how: str
+) -> tuple[Problem, float, str]:
+    """The problem at the maximum; scale = 0 is a scale so small that β is exactly 0."""
+    unknown = ["σ"] * problem.unknown_sigma + ["scale"] * bool(scales)
+    words = f"{' and '.join(unknown)} at maximal evidence{how}"
+    if scales and not any(scales):
+        words += ": the maximum is at scale = 0, so β = 0 (the data prefer no effects at all)"
+    elif not all(scales):
+        pairs = zip(problem.unknown_scales, scales, strict=True)
+        words += f": scale = 0 for {', '.join(repr(label) for label, s in pairs if s == 0.0)}"
+    free = [block for block in problem.blocks if block.scale is None]
+    tiny = [TINY * (1.0 if block.prior.unit == "sigma" else sigma) for block in free]
+    used = [s or least for s, least in zip(scales, tiny, strict=True)]
+    fixed = problem.at(sigma=sigma if problem.sigma is None else None, scale=used or None)
+    return fixed, sigma, words
 
 
 def _by_cv(problem: Problem, seed: int) -> tuple[Problem, float, str]:
@@ -102,7 +107,7 @@ def _by_cv(problem: Problem, seed: int) -> tuple[Problem, float, str]:
     best = cross_validate(problem, lams, guess, seed=seed).lam
     b, df = solve_path(problem, np.array([best]), guess)
     rest = max(problem.nu - float(df[0]), 1.0)
-    sigma = problem.sigma or float(np.sqrt(residual_sum(problem, b[0]) / rest))
+    sigma = problem.sigma or float(np.sqrt(_residual_sum(problem, b[0]) / rest))
     fixed = problem.at(
         sigma=sigma if problem.sigma is None else None,
         scale=scale_for(problem, best, sigma) if problem.unknown_scales else None,
@@ -110,7 +115,7 @@ def _by_cv(problem: Problem, seed: int) -> tuple[Problem, float, str]:
     return fixed, sigma, "λ by 10-fold cross-validation (minimum), σ̂² = RSS/(N − 1 − df)"
 
 
-def _by_joint(problem: Problem) -> tuple[Problem, float, str]:
+def _by_joint(problem: Problem, seed: int) -> tuple[Problem, float, str]:
     """The mode over (β, log σ); a joint mode over the scale is degenerate and refused."""
     if problem.unknown_scales:
         raise NotSupported(
@@ -119,14 +124,30 @@ def _by_joint(problem: Problem) -> tuple[Problem, float, str]:
         )
     if problem.sigma is not None:
         return problem, problem.sigma, "σ and scale given"
+    if not problem.penalty.linear_quadratic:
+        best = alternate(problem, seed)
+        how = f"σ at a joint mode of (β, log σ), the best of {best.modes} seen"
+        return problem.at(sigma=best.sigma), best.sigma, how
 
     def solve(fixed: Problem, start: Array | None) -> Array:
         if not np.any(fixed.l1):
             return closed_form.solve(fixed).b
         return coordinate_descent.solve(fixed, start=start).b
 
-    sigma = joint_mode(problem, solve)
-    return problem.at(sigma=sigma), sigma, "σ at the joint mode of (β, log σ)"
+    mode = joint_mode(problem, solve)
+    how = "σ at the joint mode of (β, log σ)"
+    if np.isfinite(mode.gap):
+        how += f" (concave: none is higher by more than {mode.gap:.1g} nats)"
+    elif mode.modes > 1:
+        how += f" ({mode.modes} local modes in σ seen, this the highest)"
+    return problem.at(sigma=mode.sigma), mode.sigma, how
+
+
+def _residual_sum(problem: Problem, b: Array) -> float:
+    """‖ỹ − X̃b‖² without cancellation: on pseudo-rows."""
+    data = PseudoData.of(problem)
+    r = data.y - data.x @ b
+    return data.rss + float(r @ r)
 
 
 def _plug_in(problem: Problem, post: Any) -> tuple[Problem, float, str]:

@@ -17,15 +17,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bayesreg.assignment import assign
 from bayesreg.data.design import Design
 from bayesreg.data.moments import Moments
 from bayesreg.data.projection import Projection
 from bayesreg.errors import BadArgument, BadData, BayesregWarning
 from bayesreg.likelihoods import Gaussian
 from bayesreg.penalty import Block, Penalty, fix_scales
-from bayesreg.priors import Flat, HyperPrior, Normal, Prior
+from bayesreg.priors import PRIORS, Flat, HyperPrior, Normal, Prior
 from bayesreg.priors.base import positive
-from bayesreg.propriety import assign, concerns, refuse_improper
+from bayesreg.propriety import concerns, refuse_improper
 
 if TYPE_CHECKING:
     import pymc
@@ -356,11 +357,11 @@ class Problem:
 
         Standardisation and projection are done anew; hyperparameters stay as they are here.
         """
-        other = _assemble(
-            self.model, moments, standardize=self.standardize, intercept=self.intercept
+        projection = _project(
+            moments, self.flat, self.blocks, standardize=self.standardize, intercept=self.intercept
         )
         return dataclasses.replace(
-            other, blocks=self.blocks, sigma=self.sigma, sigma_prior=self.sigma_prior
+            self, design=None, moments=moments, projection=projection, warnings=()
         )
 
     def effective_scale(self, block: Block, sigma: Any, scale: Any = None) -> Any:
@@ -429,23 +430,35 @@ def _assemble(
     terms = design.terms if design is not None else ()
     if moments.p == 0 and not intercept:
         raise BadData("there is no column and no intercept, so there is nothing to estimate")
-    sd = np.where(moments.constant, 0.0, moments.x_sd)
-    x_sd = np.where(sd > 0, sd, 1.0) if standardize else np.ones(moments.p)
     flat, blocks = assign(model.prior, moments.names, terms, moments.n)
-    loc = np.zeros(moments.p - len(flat))
-    for block in blocks:
-        loc[block.columns] = block.prior.loc
     return Problem(
         model=model,
         design=design,
         moments=moments,
         standardize=standardize,
         intercept=intercept,
-        projection=Projection.of(moments, flat, x_sd, loc, intercept=intercept),
+        projection=_project(moments, flat, blocks, standardize=standardize, intercept=intercept),
         blocks=blocks,
         sigma=model.likelihood.known,
         sigma_prior=model.likelihood.sigma_prior,
     )
+
+
+def _project(
+    moments: Moments,
+    flat: NDArray[np.intp],
+    blocks: tuple[Block, ...],
+    *,
+    standardize: bool,
+    intercept: bool,
+) -> Projection:
+    """The data with columns divided by their sds, and what is flat projected out."""
+    sd = np.where(moments.constant, 0.0, moments.x_sd)
+    x_sd = np.where(sd > 0, sd, 1.0) if standardize else np.ones(moments.p)
+    loc = np.zeros(moments.p - len(flat))
+    for block in blocks:
+        loc[block.columns] = block.prior.loc
+    return Projection.of(moments, flat, x_sd, loc, intercept=intercept)
 
 
 def _flat_keys(prior: PriorLike) -> frozenset[str]:
@@ -463,10 +476,11 @@ def _need_prior(value: Any, what: str) -> None:
     """Refuse what is not a prior, with the nearest name."""
     if isinstance(value, Prior):
         return
-    names = ["Normal", "Laplace", "ElasticNet", "Horseshoe", "Flat"]
+    known = {name.lower(): name for name in PRIORS}
     text = value.__name__ if isinstance(value, type) else str(value)
-    near = get_close_matches(text.strip("()").lower(), [n.lower() for n in names], n=1, cutoff=0.4)
-    right = next((n for n in names if near and n.lower() == near[0]), "Laplace")
+    squashed = text.strip("()").replace("_", "").lower()
+    near = get_close_matches(squashed, known, n=1, cutoff=0.4)
+    right = known[near[0]] if near else "Laplace"
     raise BadArgument(f"{what} must be a prior such as br.{right}(), not {value!r}")
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesreg.errors import NotSupported
-from bayesreg.priors import Normal, Penalised
+from bayesreg.priors import Majorised, Normal, Penalised
 from bayesreg.solvers import closed_form, coordinate_descent
 
 if TYPE_CHECKING:
@@ -28,9 +28,18 @@ def one_block(problem: Problem) -> Block:
         )
     block = problem.blocks[0]
     if not isinstance(block.prior, Penalised):
+        name = type(block.prior).__name__
+        if isinstance(block.prior, Majorised):
+            raise NotSupported(
+                f"{name} has no λ, because its penalty is no multiple of one norm, and so no path; "
+                "use fit_map at each scale, or Laplace or ElasticNet"
+            )
         raise NotSupported(
-            f"{type(block.prior).__name__} is not Penalised: its density is unbounded at 0, so "
-            "there is no MAP and no path; use Laplace or ElasticNet"
+            f"{name} has no MAP and no path: {block.prior.why_no_map}; use Laplace or ElasticNet"
+        )
+    if block.grouped:
+        raise NotSupported(
+            f"a path needs a penalty by column, and columns of {block.label!r} share a local scale"
         )
     return block
 

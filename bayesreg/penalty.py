@@ -8,7 +8,7 @@ One objective, in sums over rows (weights w_i), with an unpenalised intercept:
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bayesreg.conversions import CONVERSIONS, Conversion
 from bayesreg.errors import BadArgument, NotSupported
-from bayesreg.priors.base import Penalised, Prior, positive
+from bayesreg.priors.base import Majorised, Penalised, Prior, positive
 from bayesreg.priors.hyper import HyperPrior
 
 Array = NDArray[np.float64]
@@ -57,6 +58,16 @@ class Block:
     def sizes(self) -> NDArray[np.intp]:
         """How many columns each group has."""
         return np.bincount(self.group)
+
+    @property
+    def grouped(self) -> bool:
+        """Whether some columns share a local scale."""
+        return len(self.sizes) < len(self.columns)
+
+    @property
+    def separable(self) -> bool:
+        """Whether the coefficients are independent given the block's scale (and σ)."""
+        return not (self.grouped or self.prior.coupled)
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,14 +137,34 @@ class Penalty:
 
     @property
     def kind(self) -> str:
-        """Ridge, lasso, elastic net, least squares, mixed penalty, or no penalty."""
+        """Ridge, lasso, elastic net, Student-t, Cauchy, bridge, a mixture, or none."""
         if not self.blocks:
             return "least squares"
-        if not all(isinstance(block.prior, Penalised) for block in self.blocks):
+        if not all(isinstance(block.prior, Majorised) for block in self.blocks):
             return "no penalty"
-        names = {"normal": "ridge", "laplace": "lasso", "elastic_net": "elastic net"}
+        if any(block.grouped for block in self.blocks):
+            return "group penalty"
+        names = {
+            "normal": "ridge",
+            "laplace": "lasso",
+            "elastic_net": "elastic net",
+            "student_t": "Student-t",
+            "cauchy": "Cauchy",
+        }
         kinds = {names.get(block.prior.family, block.prior.family) for block in self.blocks}
         return kinds.pop() if len(kinds) == 1 else "mixed penalty"
+
+    @property
+    def why_no_map(self) -> str | None:
+        """Why the posterior has no mode that can be found, in words; None where it has."""
+        for block in self.blocks:
+            if not isinstance(block.prior, Majorised):
+                return f"no MAP: {block.prior.why_no_map}"
+            if not block.separable:
+                return (
+                    f"no MAP: {block.label!r} has a group penalty, which no solver here minimises"
+                )
+        return None
 
     @property
     def objective(self) -> str:
@@ -142,19 +173,19 @@ class Penalty:
         fit = f"½‖y − {'β₀ − ' if self.intercept else ''}{residual}‖²"
         if not self.blocks:
             return fit
-        if self.kind == "no penalty":
-            return (
-                f"{fit} − σ²·Σ log p({letter}_j): the density is unbounded at 0, so J has no "
-                "minimum and no MAP exists"
-            )
+        if self.why_no_map is not None:
+            return f"{fit} − σ²·log p({letter}); {self.why_no_map}"
         parts, where = [], []
         for block in self.blocks:
             tag = "" if len(self.blocks) == 1 else f"_{block.label}"
-            parts += self._terms(block, letter, tag)
-            where += self._values(block, tag)
+            if isinstance(block.prior, Penalised):
+                parts += self._terms(block, letter, tag)
+                where += self._values(block, tag)
+            else:
+                parts.append(self._majorised(block, letter + tag))
         if self.standardize:
             where.append("b = sd(x)·β")
-        return f"{fit} + {' + '.join(parts)} with {', '.join(where)}"
+        return f"{fit} + {' + '.join(parts)}" + (f" with {', '.join(where)}" if where else "")
 
     def at(self, *, sigma: float | None = None, scale: Any = None) -> Penalty:
         """The penalty with unknown σ or scale(s) given.
@@ -208,35 +239,49 @@ class Penalty:
             arguments = {**arguments, "fit_intercept": False}
         return Conversion(arguments, objective, "StandardScaler" if self.standardize else None)
 
+    @property
+    def linear_quadratic(self) -> bool:
+        """Whether every prior is λ₁|b| + ½λ₂b² by column, so that λ₁ and λ₂ say all of it."""
+        return all(isinstance(b.prior, Penalised) and b.separable for b in self.blocks)
+
     def vector(self, which: str) -> Array | None:
-        """λ₁ ("l1") or λ₂ ("l2") per penalised column, or None while it depends on an unknown."""
-        return self._vector(which) if self.known else None
+        """λ₁ ("l1") or λ₂ ("l2") per penalised column; None while unknown, or where none is."""
+        return self._vector(which) if self.known and self.linear_quadratic else None
 
     def _missing(self, block: Block) -> str | None:
-        """What keeps the λ's of a block from being numbers, in words."""
-        if not isinstance(block.prior, Penalised):
-            return f"{block.prior!r} is not a penalty: its density is unbounded at 0"
-        words = " ".join(block.prior.formulae.values())
+        """What keeps the penalty of a block from being a function of b alone, in words."""
+        prior = block.prior
+        if not isinstance(prior, Majorised):
+            return f"{prior!r} is not a penalty: {prior.why_no_map}"
+        if not block.separable:
+            return "its columns share a local scale, so it penalises norms of groups"
         if block.scale is None:
             return "its scale is unknown: use penalty.at(sigma=, scale=)"
+        words = " ".join(prior.formulae.values()) if isinstance(prior, Penalised) else "σ"
         if self.sigma is None and "σ" in words:
             return "σ is unknown: use penalty.at(sigma=)"
         return None
 
     def _vector(self, which: str) -> Array:
-        size = sum(len(block.columns) for block in self.blocks)
-        out = np.zeros(size)
+        out = np.zeros(sum(len(block.columns) for block in self.blocks))
         for block in self.blocks:
-            reason = self._missing(block)
-            if reason is not None or not isinstance(block.prior, Penalised):
-                raise NotSupported(f"λ of {block.label!r} is not a number: {reason}")
-            assert block.scale is not None
-            scale = block.scale * block.relative
-            sigma = 1.0 if self.sigma is None else self.sigma  # a λ that ignores σ needs none
-            out[block.columns] = (
-                block.prior.l1(sigma, scale) if which == "l1" else block.prior.l2(sigma, scale)
-            )
+            out[block.columns] = self._lams(block, which)
         return out
+
+    def _lams(self, block: Block, which: str) -> Any:
+        """λ₁ or λ₂ per column of a block."""
+        reason, prior = self._missing(block), block.prior
+        if isinstance(prior, Majorised) and not isinstance(prior, Penalised):
+            raise NotSupported(
+                f"there is no λ of {block.label!r}: {prior.words('b_j')} is no multiple of one "
+                "norm; .objective has it in words"
+            )
+        if reason is not None or not isinstance(prior, Penalised):
+            raise NotSupported(f"λ of {block.label!r} is not a number: {reason}")
+        assert block.scale is not None
+        scale = block.scale * block.relative
+        sigma = 1.0 if self.sigma is None else self.sigma  # a λ that ignores σ needs none
+        return prior.l1(sigma, scale) if which == "l1" else prior.l2(sigma, scale)
 
     @staticmethod
     def _simplify(values: Array) -> Any:
@@ -263,6 +308,20 @@ class Penalty:
             out.append(f"{'Σ ' if index else ''}{half}{name}{shapes[symbol]}")
         return out
 
+    def _majorised(self, block: Block, letter: str) -> str:
+        """A penalty of another shape in symbols, with the numbers that are known."""
+        assert isinstance(block.prior, Majorised)
+        text = block.prior.words(f"({letter}_j − loc)" if block.prior.loc else f"{letter}_j")
+        if np.ptp(block.relative) > 0:
+            text = text.replace("scale", "scale_j")
+        known = [] if self.sigma is None else [f"σ = {self.sigma:.6g}"]
+        if block.scale is not None:
+            low, high = (block.scale * float(pick(block.relative)) for pick in (np.min, np.max))
+            known.append(
+                f"scale = {low:.6g}" if low == high else f"scale_j {low:.4g} to {high:.4g}"
+            )
+        return f"{text} ({', '.join(known)})" if known else text
+
     def _values(self, block: Block, tag: str) -> list[str]:
         """The λ's of one block: formula and, where known, number."""
         assert isinstance(block.prior, Penalised)
@@ -272,7 +331,7 @@ class Penalty:
         for symbol, formula in block.prior.formulae.items():
             text = f"{'λ' if single else symbol}{tag} = {formula}{unit}"
             if self._missing(block) is None:
-                values = self._vector("l1" if symbol == "λ₁" else "l2")[block.columns]
+                values = self._lams(block, "l1" if symbol == "λ₁" else "l2")
                 low, high = float(np.min(values)), float(np.max(values))
                 text += f" = {low:.6g}" if low == high else f", {low:.4g} to {high:.4g} by column"
             out.append(text)
@@ -282,15 +341,6 @@ class Penalty:
     def __repr__(self) -> str:
         """The kind and the objective."""
         return f"{self.kind}: {self.objective}"
-
-
-class Conversion(dict[str, Any]):
-    """Arguments for another library: a dict with its `objective` and what it `needs` first."""
-
-    def __init__(self, arguments: dict[str, Any], objective: str, needs: str | None) -> None:
-        dict.__init__(self, arguments)
-        self.objective = objective
-        self.needs = needs
 
 
 def fix_scales(blocks: Sequence[Block], scale: Any) -> tuple[Block, ...]:
@@ -307,55 +357,3 @@ def fix_scales(blocks: Sequence[Block], scale: Any) -> tuple[Block, ...]:
         dataclasses.replace(block, scale=next(given), hyper=None) if block.scale is None else block
         for block in blocks
     )
-
-
-def _uniform(penalty: Penalty, target: str, *, l1: bool, l2: bool) -> tuple[float, float]:
-    """λ₁ and λ₂ as single numbers, or the reason why `target` cannot express them."""
-    if penalty.flat:
-        raise NotSupported(
-            f"{target} penalises every column, and {penalty.flat[0]!r} is Flat here; "
-            "project the flat columns out of y and X first"
-        )
-    if any(block.prior.loc for block in penalty.blocks):
-        raise NotSupported(f"{target} shrinks towards 0 only: subtract X·loc from y and use loc=0")
-    values = penalty.l1, penalty.l2
-    for symbol, value, allowed in zip(("λ₁", "λ₂"), values, (l1, l2), strict=True):
-        if np.ndim(value):
-            raise NotSupported(
-                f"{target} has one {symbol} for all columns, and here it differs by column; divide "
-                "each column by its relative scale first"
-            )
-        if value and not allowed:
-            better = (
-                "sklearn.ElasticNet"
-                if all(np.any(v) for v in values)
-                else ("sklearn.Lasso" if symbol == "λ₁" else "sklearn.Ridge")
-            )
-            raise NotSupported(
-                f"{target} has no {symbol}, and here it is {value:.6g}: use {better}"
-            )
-    return float(values[0]), float(values[1])
-
-
-def _ridge(penalty: Penalty) -> tuple[dict[str, Any], str]:
-    _, l2 = _uniform(penalty, "sklearn.Ridge", l1=False, l2=True)
-    return {"alpha": l2}, "‖y − β₀ − Xβ‖² + alpha·‖β‖²"
-
-
-def _lasso(penalty: Penalty) -> tuple[dict[str, Any], str]:
-    l1, _ = _uniform(penalty, "sklearn.Lasso", l1=True, l2=False)
-    return {"alpha": l1 / penalty.n}, "‖y − β₀ − Xβ‖²/(2N) + alpha·‖β‖₁"
-
-
-def _elastic_net(penalty: Penalty) -> tuple[dict[str, Any], str]:
-    l1, l2 = _uniform(penalty, "sklearn.ElasticNet", l1=True, l2=True)
-    total = l1 + l2
-    arguments = {"alpha": total / penalty.n, "l1_ratio": l1 / total if total else 0.5}
-    return arguments, ("‖y − β₀ − Xβ‖²/(2N) + alpha·l1_ratio·‖β‖₁ + ½·alpha·(1 − l1_ratio)·‖β‖²")
-
-
-CONVERSIONS: dict[str, Callable[[Penalty], tuple[dict[str, Any], str]]] = {
-    "sklearn.Ridge": _ridge,
-    "sklearn.Lasso": _lasso,
-    "sklearn.ElasticNet": _elastic_net,
-}

@@ -1,4 +1,4 @@
-"""Which column has which prior, whether the posterior exists, and what must be warned of.
+"""Whether the posterior exists, and what must be warned of.
 
 The conditions are those of a Gaussian likelihood with flat measures on β₀ and β_Flat: the marginal
 of σ (or of the scale) is integrable at 0 and at ∞, or the model is refused before anything runs.
@@ -6,122 +6,19 @@ of σ (or of the scale) is integrable at 0 and at ∞, or the model is refused b
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
-from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from bayesreg.errors import BadArgument, BadData, PerfectFit
-from bayesreg.penalty import Block
-from bayesreg.priors import Flat, HalfCauchy, Prior
-from bayesreg.priors.base import positive
+from bayesreg.errors import BadData, PerfectFit
+from bayesreg.priors import HalfCauchy
 
 if TYPE_CHECKING:
-    from bayesreg.data.design import Term
     from bayesreg.model import Problem
 
 # A residual below this share of ‖ỹ‖ is rounding: a fit through QR leaves about 1e-15.
 ROUNDING = 1e-13
-
-
-def assign(
-    prior: Prior | Mapping[Any, Prior],
-    names: Sequence[str],
-    terms: Sequence[Term],
-    n: float,
-) -> tuple[NDArray[np.intp], tuple[Block, ...]]:
-    """Positions of the Flat columns, and one Block per proper prior.
-
-    Raises
-    ------
-    BadArgument
-        If a key names no column or term, two keys share a column, a column has no prior, or the
-        length of `scale` or `relative` is not the number of columns.
-    """
-    groups = _groups(prior, names, terms)
-    flat = sorted(j for _, one, columns in groups if isinstance(one, Flat) for j in columns)
-    position = {j: k for k, j in enumerate(j for j in range(len(names)) if j not in set(flat))}
-    blocks = tuple(
-        _block(label, one, [position[j] for j in columns], n)
-        for label, one, columns in groups
-        if not isinstance(one, Flat) and columns
-    )
-    return np.asarray(flat, dtype=np.intp), blocks
-
-
-def _groups(
-    prior: Prior | Mapping[Any, Prior], names: Sequence[str], terms: Sequence[Term]
-) -> list[tuple[str, Prior, list[int]]]:
-    """(label, prior, columns) per key; ``...`` takes what is left."""
-    if isinstance(prior, Prior):
-        return [(prior.family, prior, list(range(len(names))))]
-    known = {name: [j] for j, name in enumerate(names)}
-    known |= {term.name: list(term.columns) for term in terms}
-    taken: dict[int, str] = {}
-    groups: list[tuple[str, Prior, list[int]]] = []
-    for key, one in prior.items():
-        if key is ...:
-            continue
-        if key not in known:
-            near = get_close_matches(str(key), known, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise BadArgument(f"a prior is given for {key!r}, which is no column or term{hint}")
-        for j in known[key]:
-            if j in taken:
-                raise BadArgument(
-                    f"column {names[j]!r} gets two priors, from {taken[j]!r} and {key!r}"
-                )
-            taken[j] = str(key)
-        groups.append((str(key), one, known[key]))
-    rest = [j for j in range(len(names)) if j not in taken]
-    if ... in prior:
-        groups.append(("rest", prior[...], rest))
-    elif rest:
-        raise BadArgument(
-            f"column {names[rest[0]]!r} has no prior ({len(rest)} such); "
-            "add `...: prior` to the mapping for the rest"
-        )
-    return groups
-
-
-def _block(label: str, prior: Prior, columns: list[int], n: float) -> Block:
-    """One block, with a scale per column turned into relative factors on scale 1."""
-    prior = _settle_expected(prior, len(columns), n)
-    given = prior.scale if isinstance(prior.scale, tuple) else prior.relative
-    if given is not None and len(given) != len(columns):
-        name = "scale" if isinstance(prior.scale, tuple) else "relative"
-        raise BadArgument(
-            f"{type(prior).__name__}: {name} has {len(given)} values, and there are "
-            f"{len(columns)} columns"
-        )
-    fixed = 1.0 if isinstance(prior.scale, tuple) else prior.scale
-    return Block(
-        label=label,
-        prior=prior,
-        columns=np.asarray(columns, dtype=np.intp),
-        relative=np.ones(len(columns)) if given is None else np.asarray(given, dtype=float),
-        scale=None if prior.hyper is not None else float(fixed),
-        hyper=prior.hyper,
-        group=np.arange(len(columns)),
-    )
-
-
-def _settle_expected(prior: Prior, p: int, n: float) -> Prior:
-    """``expected_nonzero=m`` is HalfCauchy(m/((p − m)√N)) (Piironen & Vehtari 2017, eq. 3.12)."""
-    m = getattr(prior, "expected_nonzero", None)
-    if m is None:
-        return prior
-    m = np.asarray(positive(m, f"{type(prior).__name__}: expected_nonzero"))
-    if m.ndim or not m < p:
-        raise BadArgument(
-            f"{type(prior).__name__}: expected_nonzero must be below the number of columns {p}, "
-            f"not {m}"
-        )
-    scale = HalfCauchy(float(m / (p - m) / np.sqrt(n)))
-    return dataclasses.replace(prior, scale=scale, unit="sigma")  # type: ignore[type-var]
 
 
 def refuse_improper(problem: Problem) -> None:
@@ -214,6 +111,7 @@ def concerns(problem: Problem) -> Iterator[str]:
         elif problem.moments.x_sd[j] == 0 and problem.moments.x_mean[j] == 0:
             yield f"column {names[j]!r} is all zero: its posterior is its prior"
     yield from _spread(problem)
+    yield from _expected(problem)
     yield from _collinearity(problem)
     improper = problem.sigma_prior is not None and not problem.sigma_prior.proper
     if improper and problem.projection.rank >= problem.nu and _free_sigma_scale(problem):
@@ -230,7 +128,7 @@ def _free_sigma_scale(problem: Problem) -> bool:
     return any(
         block.scale is None
         and block.prior.unit == "sigma"
-        and getattr(block.prior, "expected_nonzero", None) is None
+        and block.prior.expected_nonzero is None
         and not (isinstance(block.hyper, HalfCauchy) and block.hyper.scale <= 0.1)
         for block in problem.blocks
     )
@@ -248,6 +146,24 @@ def _spread(problem: Problem) -> Iterator[str]:
                 f"the columns under {type(block.prior).__name__} have sds from {sd.min():.3g} to "
                 f"{sd.max():.3g} and share one scale, so the prior is far tighter on some effects "
                 "than on others; use standardize=True or relative=[...]"
+            )
+
+
+def _expected(problem: Problem) -> Iterator[str]:
+    """A number of effects is a scale only where the columns have sd 1."""
+    if problem.standardize:
+        return
+    for block in problem.blocks:
+        if block.prior.expected_nonzero is None:
+            continue
+        sd = problem.column_sd[problem.proper[block.columns]]
+        sd = sd[sd > 0]
+        if len(sd) and (sd.min() < 0.5 or sd.max() > 2.0):
+            yield (
+                f"{type(block.prior).__name__}(expected_nonzero={block.prior.expected_nonzero:g}) "
+                f"counts effects per sd of a column, and the columns have sds from {sd.min():.3g} "
+                f"to {sd.max():.3g}: the scale it gives is too wide for large columns and too "
+                "tight for small ones; use standardize=True"
             )
 
 

@@ -12,7 +12,7 @@ from bayesreg.plots.text import visible
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bayesreg.results.comparison import Entry
+    from bayesreg.results.entry import Entry
 
 # Below four nats of elpd the normal approximation of its error is unreliable and the difference of
 # no practical weight (Sivula, Magnusson, Matamoros & Vehtari 2020, https://arxiv.org/abs/2008.10296).
@@ -45,7 +45,7 @@ def _prediction(table: pd.DataFrame, where: str) -> str:
     if not len(table):
         return f"On {where}: conditioned on moments, so there are no rows to predict one by one."
     best = str(table.index[0])
-    lead = f"On {where}, judged by leave-one-out prediction (elpd; higher is better)"
+    lead = f"On {where}, judged by {_said(table)}"
     if len(table) == 1:
         return f"{lead}, the {best} prior scores {table['elpd'].iloc[0]:.1f}."
     parts = [_behind(str(name), row) for name, row in table.iloc[1:].iterrows()]
@@ -60,17 +60,32 @@ def _prediction(table: pd.DataFrame, where: str) -> str:
     return f"{lead}, {head}: " + "; ".join(parts) + "."
 
 
+def _said(table: pd.DataFrame) -> str:
+    """What was left out, and by which method under which prior."""
+    names = {
+        str(method): ", ".join(_short(str(n)) for n in table.index[table["method"] == method])
+        for method in table["method"]
+    }
+    folds = [method for method in names if method.endswith("-fold")]
+    if folds:
+        return f"{' and '.join(folds)} cross-validation (elpd; higher is better)"
+    how = "; ".join(
+        method if len(names) == 1 else f"{method} under {who}" for method, who in names.items()
+    )
+    return f"leave-one-out prediction (elpd, higher is better; {how})"
+
+
 def _unreliable(table: pd.DataFrame) -> list[str]:
-    """Whether Pareto-smoothed importance sampling failed for some row (Vehtari et al. 2024)."""
+    """Whether the density of some row is the mean of too few draws (Vehtari et al. 2024)."""
     bad: list[Any] = list(table.index[table["max_khat"] > KHAT]) if len(table) else []
     if not bad:
         return []
     worst = float(table["max_khat"].max())
     names = ", ".join(_short(str(name)) for name in bad)
     text = (
-        f"That ranking is provisional: for {names} single rows change the posterior too much for "
-        f"leave-one-out to be approximated (largest Pareto k̂ {worst:.2f}, above {KHAT}); refit "
-        "with those rows held out before relying on it."
+        f"That ranking is provisional: for {names} the density of single rows could not be "
+        f"computed reliably (largest Pareto k̂ {worst:.2f}, above {KHAT}), because they lie too far from "
+        "what the other rows predict; look at those rows before relying on it."
     )
     return [text]
 
@@ -85,18 +100,21 @@ def _behind(name: str, row: Any) -> str:
 
 def account(entry: Entry) -> str:
     """What one prior did: how much it shrank, and which coefficients its MAP sets to zero."""
-    kappa = entry.post.shrinkage.to_numpy()
-    known = kappa[np.isfinite(kappa)]
-    said = ""
-    if len(known):
-        said = f"keeps {np.sum(1 - known):.1f} of {len(known)} coefficients' worth of signal"
-        names = entry.problem.features
+    shrinkage, said = entry.post.shrinkage, ""
+    if shrinkage.known and len(shrinkage.proper):
+        low, high = shrinkage.effective.interval(0.95)
+        said = (
+            f"keeps {float(shrinkage.effective):.1f} of {len(shrinkage.proper)} coefficients' "
+            f"worth of signal (eti95 {low:.1f} to {high:.1f})"
+        )
+        kappa = shrinkage.mean.to_numpy()[shrinkage.proper]
+        names = [_short(entry.problem.features[j]) for j in shrinkage.proper]
         # A normal prior shrinks all standardised columns alike; then there is no most and least.
-        if np.ptp(known) > 0.05:
-            most, least = (_short(names[int(pick(kappa))]) for pick in (np.nanargmax, np.nanargmin))
-            said += f" (most shrunk: {most}; least: {least})"
+        if np.ptp(kappa) > 0.05:
+            most, least = names[int(np.argmax(kappa))], names[int(np.argmin(kappa))]
+            said += f", most shrunk {most}, least {least}"
     if entry.fit is None:
-        return f"{entry.name} {said}; it has no MAP, because its density is unbounded at 0."
+        return f"{entry.name} {said}; {entry.why_no_map}."
     zero = [_short(str(f)) for f, v in entry.fit.beta.items() if v == 0]
     optimum = (
         f"its MAP sets {len(zero)} of {len(entry.fit.beta)} coefficients exactly to zero"
@@ -116,13 +134,21 @@ def _held(entries: Mapping[str, Entry]) -> str:
     bad += [f"{e.name}: {e.post.checks.why}" for e in entries.values() if not e.post.checks.ok]
     if bad:
         return "NOT all checks held. " + "; ".join(bad) + "."
-    gaps = [e.fit.certificate.nats for e in entries.values() if e.fit is not None]
-    largest = max((g for g in gaps if g is not None), default=None)
-    certified = (
-        f"every MAP is certified (no β has a log posterior higher by more than {largest:.1g} nats)"
-        if largest is not None
-        else "there was no MAP to certify"
-    )
+    fits = {e.name: e.fit for e in entries.values() if e.fit is not None}
+    largest = max((f.certificate.nats for f in fits.values() if f.certificate.nats), default=None)
+    local = [name for name, fit in fits.items() if fit.certificate.gap is None]
+    parts = []
+    if len(local) < len(fits):
+        bound = (
+            ""
+            if largest is None
+            else (f" (no β has a log posterior higher by more than {largest:.1g} nats)")
+        )
+        every = "every MAP" if not local else "every other MAP"
+        parts.append(f"{every} is certified{bound}")
+    if local:
+        parts.insert(0, f"the MAP of {', '.join(local)} is a local optimum, the best of those seen")
+    certified = ", ".join(parts) or "there was no MAP to certify"
     return f"All checks held: {certified}, and every posterior passed its convergence checks."
 
 

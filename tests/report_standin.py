@@ -12,6 +12,8 @@ from bayesreg.data.design import Design
 from bayesreg.likelihoods import Gaussian
 from bayesreg.model import Model
 from bayesreg.priors import Horseshoe, Laplace, Normal
+from bayesreg.results import LamPosterior, Shrinkage, Significance
+from bayesreg.results.profile import profiles
 
 FEATURES = ("age", "sex", "bmi", "bp", "s1", "s2", "s3", "s4", "s5", "s6")
 # Standardised least-squares effects of the diabetes data, and its noise sd.
@@ -82,6 +84,10 @@ def standin(
         },
         timing={name: 0.1 * (k + 1) for k, name in enumerate(entries)},
         coefficients=lambda level=0.95: _coefficients(entries, level),
+        shrinkage=lambda level=0.95: pd.concat(
+            {name: entry.post.shrinkage.summary(level) for name, entry in entries.items()},
+            names=["prior", "feature"],
+        ),
     )
 
 
@@ -113,14 +119,14 @@ def _entry(
     sigma = SIGMA * rng.gamma(400, 1 / 400, (4, 500))
     beta, intercept = problem.restore(b)
     scales = tuple(block.label for block in problem.blocks if block.scale is None)
-    kappa = 1 / (1 + np.diag(gram) * v / SIGMA**2)
+    kappa = 1 / (1 + np.diag(gram) * v / SIGMA**2) * rng.uniform(0.8, 1.0, (4, 500, 1))
     draws = SimpleNamespace(
         beta=beta,
         intercept=intercept,
         sigma=sigma,
         scale=0.4 * rng.gamma(30, 1 / 30, (4, 500, len(scales))),
         scale_labels=scales,
-        kappa=np.broadcast_to(kappa, b.shape),
+        kappa=kappa,
         engine="direct" if family == "normal" else "gibbs",
         seed=7,
         warmup=0 if family == "normal" else 500,
@@ -138,16 +144,20 @@ def _entry(
         complete=True,
         warnings=(),
         checks=_checks(problem.features),
-        shrinkage=_by_feature(problem, kappa),
+        shrinkage=Shrinkage.of(draws),
         summary=lambda level=0.95: _summary(draws, level),
     )
     largest = problem.features[int(np.argmax(np.abs(np.mean(beta, axis=(0, 1)))))]
     no_map = family == "horseshoe"
-    return SimpleNamespace(
+    fit = None if no_map else _fit(problem, mean)
+    lam = LamPosterior.of(draws)
+    entry = SimpleNamespace(
         name=name,
         model=problem.model,
         problem=problem,
-        fit=None if no_map else _fit(problem, mean),
+        fit=fit,
+        lam=lam if fit is None else lam.beside(fit),
+        significance=Significance.of_tenth(draws),
         why_no_map="no MAP exists: the density is unbounded at 0" if no_map else None,
         closed=None,
         post=post,
@@ -161,12 +171,8 @@ def _entry(
         agreement=_agreement(problem.features, rng) if verified else None,
         largest=largest,
     )
-
-
-def _by_feature(problem: Any, values: Any) -> pd.Series:
-    out = pd.Series(np.nan, index=list(problem.features))
-    out.iloc[problem.proper] = values
-    return out
+    entry.profiles = profiles(entry)
+    return entry
 
 
 def _fit(problem: Any, mean: Any) -> Any:
@@ -254,7 +260,7 @@ def _coefficients(entries: dict[str, Any], level: float) -> pd.DataFrame:
         optimum = np.nan if entry.fit is None else entry.fit.beta
         table.insert(0, "map", optimum)
         table.insert(1, "zero", None if entry.fit is None else entry.fit.beta == 0)
-        table["kappa"] = entry.post.shrinkage
+        table["kappa"] = entry.post.shrinkage.mean
         parts[name] = table
     return pd.concat(parts, names=["prior", "feature"])
 

@@ -1,4 +1,4 @@
-"""Laws of LOO: exact = refitting, PSIS = exact, weights = repeats, streaming = ArviZ; refusals."""
+"""Laws of LOO: exact = refitting = PSIS = K-fold of n, weights = repeats, ArviZ; refusals."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import pytest
 from scipy import stats
 
 import bayesreg as br
-from bayesreg.diagnostics import compare_elpd, log_likelihood_blocks, loo, to_tree
-from bayesreg.engines import base, exact
+from bayesreg.diagnostics import compare_elpd, log_likelihood_blocks, loo, psis, refit, to_tree
+from bayesreg.diagnostics.given_scales import affordable, leaving_out
+from bayesreg.engines import base, direct, exact
 from bayesreg.errors import BadArgument, BadData, BayesregWarning, NotSupported
 from tests.cases import CASES, Case
 from tests.synthetic_draws import problem, synthetic
@@ -192,7 +193,7 @@ def test_streaming_equals_arviz_on_the_full_matrix(monkeypatch):
     dims = ("chain", "draw", "obs_id")
     tree["log_likelihood"] = xr.DataTree(xr.Dataset({"y": (dims, matrix)}))
     theirs = azs.loo(tree, pointwise=True)
-    monkeypatch.setattr("bayesreg.diagnostics.leave_one_out.BLOCK", 5 * draws.sigma.size)
+    monkeypatch.setattr("bayesreg.diagnostics.pointwise.BLOCK", 5 * draws.sigma.size)
     ours = loo(draws)
 
     assert matrix.shape == (4, 1000, 60)
@@ -213,16 +214,426 @@ def test_streaming_equals_arviz_on_the_full_matrix(monkeypatch):
     assert ours.n_data_points == theirs.n_data_points
 
 
+RATIOS = {
+    "normal": lambda rng: rng.normal(size=(40, 4000)),
+    "bounded": lambda rng: -0.5 * rng.normal(size=(40, 4000)) ** 2,
+    "heavy": lambda rng: 3.0 * rng.normal(size=(40, 2000)),
+    "very heavy": lambda rng: 20.0 * rng.normal(size=(20, 1000)),
+    "beyond exp": lambda rng: 200.0 * rng.normal(size=(20, 1000)),
+    "nearly constant": lambda rng: 1e-6 * rng.normal(size=(20, 1000)),
+    "few draws": lambda rng: rng.normal(size=(40, 100)),
+    "least": lambda rng: rng.normal(size=(40, 25)),
+}
+
+
+@pytest.mark.parametrize("r_eff", [1.0, 0.3])
+@pytest.mark.parametrize("ratios", RATIOS.values(), ids=RATIOS)
+def test_smoothing_all_rows_at_once_is_arviz_row_by_row(ratios, r_eff):
+    """Both routes, the one that looks at the tail alone and the general one."""
+    from arviz_stats.base import array_stats
+    from scipy.special import logsumexp
+
+    ratio = ratios(np.random.default_rng(0))
+    theirs, khat = array_stats.psislw(-ratio, r_eff=r_eff)
+    elpd = logsumexp(theirs - ratio, axis=1)
+    lppd = logsumexp(-ratio, axis=1) - math.log(ratio.shape[1])
+    ours, _ = psis.log_weights(ratio, r_eff)
+
+    np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-9)
+    for found in (psis.leave_one(-ratio, r_eff), psis.left_out(ratio, -ratio, r_eff)):
+        np.testing.assert_allclose(found[0], elpd, rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(found[1], lppd, rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(found[2], khat, rtol=1e-8, atol=1e-9)
+    # Negative control: without smoothing, heavy tails give another answer.
+    raw = ratio - logsumexp(ratio, axis=1, keepdims=True)
+    if np.min(khat) > 1.0:
+        assert np.max(np.abs(raw - theirs)) > 1e-3
+
+
+def test_a_tail_without_a_fit_is_safe_or_hopeless():
+    """Equal weights need no smoothing; one weight that dwarfs all others is the worst case."""
+    equal = np.zeros((1, 1000))
+    lonely = np.zeros((1, 1000))
+    lonely[0, 7] = 5000.0
+
+    assert psis.log_weights(equal, 1.0)[1] == [0.0]
+    assert psis.log_weights(lonely, 1.0)[1] == [np.inf]
+    assert psis.leave_one(-lonely, 1.0)[0] == pytest.approx([math.log(1000) - 5000.0])
+    with pytest.raises(BadArgument, match="at least 25 draws"):
+        psis.log_weights(equal[:, :24], 1.0)
+
+
+def held(draws, row, **fields):
+    """One row predicted by a refit without it."""
+    return refit.held_out(dataclasses.replace(draws, **fields), np.array([row]), (1, row))
+
+
+@quiet
+@pytest.mark.parametrize("given_scales", [True, False], ids=["given scales", "given beta"])
+@pytest.mark.parametrize("case", [CASES[0], CASES[1], CASES[3], CASES[6]], ids=str)
+@pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
+def test_refitting_without_a_row_is_exact(case, model, given_scales, monkeypatch):
+    """Within 5 Monte Carlo errors (which are themselves known to a third), for single rows.
+
+    Without integrating β out, 4 000 draws are left; a density that few of them reach is skipped.
+    """
+    if not given_scales:
+        monkeypatch.setattr(refit, "affordable", lambda *_: None)
+    draws = run_exact(condition(case, model), draws=2)
+    expected = loo(draws)
+    per_copy = expected.elpd_i.to_numpy() / expected.elpd_i.coords["weight"].to_numpy()
+    inside = per_copy + expected.p_loo_i.to_numpy() / expected.elpd_i.coords["weight"].to_numpy()
+    rows = np.argsort(inside - per_copy)[-4:]
+    found = [held(draws, int(row)) for row in rows]
+    z, control = [], []
+    for row, one in zip(rows, found, strict=True):
+        if one.khat[0] < 0.5:
+            error = float(one.mcse[0]) + 1e-9
+            z.append((one.elpd[0] - per_copy[row]) / error)
+            control.append((one.elpd[0] - inside[row]) / error)
+
+    assert len(z) >= (4 if given_scales else 1) or case.name == "wide"
+    assert all(abs(value) < 5 for value in z)
+    # Negative control: the density with the row in the fit is told apart.
+    assert not z or max(abs(value) for value in control) > 5
+
+
+@quiet
+@pytest.mark.parametrize("case", [CASES[1], CASES[3], CASES[6]], ids=str)
+@pytest.mark.parametrize("name", ["sigma known, unit y", "1/sigma^2"])
+def test_a_fold_for_each_row_is_exact_leave_one_out(case, name):
+    draws = run_exact(condition(case, MODELS[name]), draws=100)
+    exactly, n = loo(draws), len(case.y if case.weights is None else case.weights.nonzero()[0])
+    found = loo(draws, "kfold", folds=n)
+
+    assert found.kind == "loo_kfold"
+    assert found.n_folds == n
+    assert found.elpd_i.attrs["method"] == f"{n}-fold"
+    assert set(found.elpd_i.coords["method"].to_numpy()) == {"kfold"}
+    # Given σ nothing is left to chance; else n errors of about sd(log p given σ)/√4000 each.
+    tolerance = 1e-6 if name == "sigma known, unit y" else 0.02
+    np.testing.assert_allclose(found.elpd_i, exactly.elpd_i, atol=5 * tolerance, rtol=1e-6)
+    assert found.elpd == pytest.approx(exactly.elpd, abs=tolerance * math.sqrt(n))
+    # Negative control: half of the rows predicted from the other half.
+    assert loo(draws, "kfold", folds=2).elpd < exactly.elpd - 0.5
+
+
+@quiet
+@pytest.mark.parametrize("case", [CASES[0], CASES[3], CASES[6]], ids=str)
+@pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
+def test_importance_sampling_with_beta_integrated_out_is_exact(case, model):
+    """σ alone is left to importance sampling: nothing where it is known."""
+    about = condition(case, model)
+    draws = run_exact(about, draws=1000)
+    sample = affordable(draws, about, about.design.n, 1000, 4000)
+    rows = np.arange(about.design.n)
+    copies = np.ones(len(rows))
+    density, ratio = leaving_out(about, about.design, sample, rows, copies)
+    found, _, khat = psis.left_out(ratio, density, 1.0)
+    exactly = loo(draws)
+    per_copy = exactly.elpd_i.to_numpy() / exactly.elpd_i.coords["weight"].to_numpy()
+    tolerance = 1e-6 if about.sigma is not None else 0.05
+
+    assert khat.max() < 0.7
+    np.testing.assert_allclose(found, per_copy, atol=tolerance, rtol=1e-6)
+    # Negative control: conditioning on β leaves the tails that make plain PSIS fail here.
+    assert loo(draws, "psis").pareto_k.to_numpy().max() > khat.max() + 0.1
+
+
+@quiet
+def test_integrating_beta_out_leaves_what_a_fractional_weight_leaves():
+    case = CASES[0]
+    w = np.ones(len(case.y))
+    w[0] = 0.3
+    about = condition(dataclasses.replace(case, weights=w), MODELS["1/sigma^2"])
+    draws = run_exact(about, draws=1000)
+    sample = affordable(draws, about, 1, 1000, 4000)
+    density, ratio = leaving_out(about, about.design, sample, np.array([0]), np.array([0.3]))
+
+    assert psis.left_out(ratio, density, 1.0)[0][0] == pytest.approx(
+        refit_density(about, 0, 0, 0.3), abs=0.02
+    )
+
+
+@quiet
+@pytest.mark.parametrize("intercept", [True, False])
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_moments_without_a_row_are_those_of_the_others(case, intercept):
+    """By difference or from rows, one copy of it: the same projected problem to rounding."""
+    about = condition(dataclasses.replace(case, intercept=intercept), br.Model(br.Normal(1.0)))
+    rows = np.array([2, 5])
+    train = refit.without(about, rows)
+    w = np.ones(about.design.n) if about.design.weights is None else about.design.weights.copy()
+    w[rows] -= 1.0
+    keep = w > 0
+    direct_one = about.on(type(about.moments).of(about.design.X[keep], about.design.y[keep], w[keep]))
+    norms = np.where(direct_one.column_sd > 0, direct_one.column_sd, 1.0)
+
+    assert train.n == pytest.approx(direct_one.n)
+    assert train.moments.rows == direct_one.moments.rows
+    np.testing.assert_array_equal(train.x_sd, about.x_sd)
+    np.testing.assert_allclose(train.column_sd / norms, direct_one.column_sd / norms, rtol=1e-9)
+    np.testing.assert_allclose(train.yy, direct_one.yy, rtol=1e-9)
+    scale = np.linalg.norm(direct_one.xy * direct_one.x_sd) + 1e-300
+    np.testing.assert_allclose(
+        train.xy * train.x_sd / scale, direct_one.xy * direct_one.x_sd / scale, atol=1e-8
+    )
+
+
+def test_removing_an_outlier_loses_no_digits():
+    """y = 1e12 at one row: a difference of moments would leave rounding errors of 1e8."""
+    case = CASES[0]
+    y = np.append(case.y[:-1], 1e12)
+    about = condition(dataclasses.replace(case, y=y), br.Model(br.Normal(1.0)))
+    train = refit.without(about, np.array([59]))
+    clean = condition(Case("rest", case.X[:59], case.y[:59]), br.Model(br.Normal(1.0)))
+
+    assert train.yy == pytest.approx(clean.yy, rel=1e-12)
+    # Negative control: the difference itself.
+    one = type(about.moments).of(case.X[59:], y[59:], warn=False)
+    assert abs((about.moments - one).cross[-1, -1] / clean.yy - 1) > 1e-3
+
+
+def outlying(size=25.0, rows=(0,)):
+    """Rows of high leverage far from the fit, under a weak prior: PSIS fails there."""
+    case = CASES[0]
+    X, y = case.X.copy(), case.y.copy()
+    for row in rows:
+        X[row, 1] += size
+        y[row] += size
+    return dataclasses.replace(case, X=X, y=y)
+
+
+def as_direct(draws):
+    """The same draws as if from an engine whose LOO is not in closed form."""
+    return dataclasses.replace(draws, engine="direct", seed=5)
+
+
+MENDED = {"integrated": True, "refit": False}
+
+
+@pytest.mark.parametrize("method, kappa", MENDED.items(), ids=MENDED)
+def test_rows_that_importance_sampling_fails_are_mended(method, kappa, monkeypatch):
+    """By β integrated out where κ is known, else by a refit; never in silence."""
+    about = condition(outlying(), br.Model(br.Normal(2.0, unit="sigma"), br.Gaussian(6.0)))
+    draws = as_direct(run_exact(about))
+    exactly = loo(dataclasses.replace(draws, engine="exact"))
+    found = loo(draws if kappa else dataclasses.replace(draws, kappa=None))
+    with pytest.warns(BayesregWarning, match="above 0.70"):
+        failed = loo(draws, "psis")
+    bad = failed.pareto_k.to_numpy() > failed.good_k
+
+    assert bad[0]
+    assert bad.sum() <= 3
+    assert set(found.elpd_i.coords["method"].to_numpy()[bad]) == {method}
+    assert set(found.elpd_i.coords["method"].to_numpy()[~bad]) == {"psis"}
+    assert found.warning is False
+    assert found.pareto_k.to_numpy().max() <= found.good_k
+    assert found.elpd == pytest.approx(exactly.elpd, abs=0.2)
+    np.testing.assert_allclose(found.elpd_i[bad], exactly.elpd_i[bad], rtol=1e-6)
+    assert abs(failed.elpd - exactly.elpd) > 0.3
+    assert f"{bad.sum()} " in found.elpd_i.attrs["method"]
+    assert "k̂ above 0.70" in found.elpd_i.attrs["note"]
+
+
+def test_the_same_draws_give_the_same_numbers():
+    about = condition(outlying(), br.Model(br.Normal(2.0, unit="sigma")))
+    draws = dataclasses.replace(as_direct(run_exact(about)), kappa=None)
+    first, second = loo(draws), loo(draws)
+
+    assert "refit" in first.elpd_i.coords["method"].to_numpy()
+    np.testing.assert_array_equal(first.elpd_i, second.elpd_i)
+    other = loo(dataclasses.replace(draws, seed=6))
+    assert first.elpd != other.elpd
+    assert first.elpd == pytest.approx(other.elpd, abs=0.1)
+
+
+def test_a_row_that_no_draw_predicts_is_said():
+    """600 sd away under σ unknown: its density hangs on single draws, with or without it."""
+    about = condition(outlying(600.0), br.Model(br.Normal(2.0), br.Gaussian()))
+    draws = base.run(direct, about, seed=1, progress=False)
+    with pytest.warns(BayesregWarning, match="even without the row in the fit"):
+        result = loo(draws)
+
+    assert result.warning is True
+    assert result.pareto_k.to_numpy()[0] > 0.7
+
+
+@pytest.fixture
+def no_refits(monkeypatch):
+    """K-fold as soon as importance sampling fails at one row."""
+    monkeypatch.setattr("bayesreg.diagnostics.leave_one_out.REFITS", 0)
+    monkeypatch.setattr("bayesreg.diagnostics.leave_one_out.affordable", lambda *_: None)
+
+
+def test_many_failures_end_in_k_fold_for_every_row(no_refits):
+    import arviz_stats as azs
+
+    about = condition(outlying(), br.Model(br.Normal(2.0, unit="sigma"), br.Gaussian(6.0)))
+    draws = as_direct(run_exact(about))
+    found, exactly = loo(draws), loo(dataclasses.replace(draws, engine="exact"))
+
+    assert found.kind == "loo_kfold"
+    assert found.n_folds == 10
+    assert "k̂ above" in found.elpd_i.attrs["note"]
+    assert "10-fold by direct" in found.elpd_i.attrs["note"]
+    assert np.isfinite(found.elpd_i.to_numpy()).all()
+    # Six rows less teach a little less: about p/(K − 1) nats, and never more than the data.
+    assert exactly.elpd - 5.0 < found.elpd < exactly.elpd + 0.5
+    assert azs.compare({"a": found, "b": found})["elpd"].iloc[0] == pytest.approx(found.elpd, abs=1)
+    with pytest.raises(BadArgument, match="single rows and 10 folds"):
+        compare_elpd({"exact": exactly, "folds": found})
+    with pytest.raises(BadArgument, match="10 folds and 5 folds"):
+        compare_elpd({"ten": found, "five": loo(draws, "kfold", folds=5)})
+
+
+def test_a_comparison_uses_folds_for_all_priors_or_none(no_refits):
+    case = outlying()
+    priors = {
+        "sure": br.Model(br.Normal(2.0, unit="sigma"), br.Gaussian(6.0)),
+        "scaled": br.Model(br.Normal(unit="sigma"), br.Gaussian(6.0)),
+    }
+    fits = br.compare(priors, case.X, case.y, seed=1)
+
+    assert {e.loo.kind for e in fits.entries.values()} == {"loo_kfold"}
+    assert list(fits.table["method"]) == ["10-fold", "10-fold"]
+    assert "10-fold cross-validation" in fits.verdict[0]
+    assert any("on the same folds" in text and "scaled" in text for text in fits.warnings)
+
+
+def test_a_comparison_says_how_each_prior_was_left_out():
+    case = CASES[0]
+    priors = {"sure": br.Normal(2.0, unit="sigma"), "scaled": br.Normal()}
+    fits = br.compare(priors, case.X, case.y, seed=1)
+
+    assert fits.table["method"].to_dict() == {"sure": "exact", "scaled": "PSIS"}
+    assert "exact under sure" in fits.verdict[0]
+    assert "PSIS under scaled" in fits.verdict[0]
+
+
+@quiet
+def test_more_columns_than_rows_is_bounded_and_right():
+    """p = 60, n = 30, every k̂ bad: 20 refits at most, or 10 folds; here β integrated out serves."""
+    rng = np.random.default_rng(8)
+    X = rng.normal(size=(30, 60))
+    y = X[:, :3] @ [2.0, -1.0, 1.0] + rng.normal(size=30)
+    about = br.Model(br.Normal(0.5, unit="sigma"), br.Gaussian(1.0)).condition(X, y)
+    draws = as_direct(run_exact(about))
+    exactly = loo(dataclasses.replace(draws, engine="exact"))
+    found = loo(draws)
+    plain = loo(draws, "psis")
+
+    assert (plain.pareto_k.to_numpy() > 0.7).sum() > 20
+    assert abs(plain.elpd - exactly.elpd) > 2.0
+    assert found.elpd == pytest.approx(exactly.elpd, abs=0.3)
+    folds = loo(draws, "kfold")
+    assert folds.n_folds == 10
+    assert exactly.elpd - 10.0 < folds.elpd < exactly.elpd + 1.0
+
+
+@quiet
+def test_folds_are_never_more_than_rows():
+    case = Case("small", CASES[0].X[:7, :2], CASES[0].y[:7])
+    draws = run_exact(condition(case, MODELS["inverse gamma"]), draws=100)
+    found, exactly = loo(draws, "kfold"), loo(draws)
+
+    assert found.n_folds == 7
+    np.testing.assert_allclose(found.elpd_i, exactly.elpd_i, atol=0.1)
+
+
+@quiet
+def test_duplicated_rows_are_left_out_one_at_a_time():
+    """A refit without one of two copies keeps the other, as does a weight of 2."""
+    case = CASES[0]
+    twice = Case("twice", np.repeat(case.X, 2, 0), np.repeat(case.y, 2))
+    weighted = dataclasses.replace(case, weights=np.full(60, 2.0))
+    model = MODELS["sigma known, unit y"]
+    a = held(run_exact(condition(twice, model), draws=2), 6)
+    b = held(run_exact(condition(weighted, model), draws=2), 3)
+
+    assert a.elpd[0] == pytest.approx(b.elpd[0], rel=1e-9)
+    assert a.elpd[0] > held(run_exact(condition(case, model), draws=2), 3).elpd[0]
+
+
+@quiet
+@pytest.mark.parametrize("standardize", [True, False])
+def test_a_column_constant_without_the_row_keeps_its_prior(standardize):
+    """One row has the level: without it the coefficient has its prior, in the same unit as before."""
+    case = CASES[0]
+    X = np.column_stack([case.X, np.arange(60) == 4])
+    model = br.Model(br.Normal(0.7), br.Gaussian(1.5))
+    about = condition(Case("level", X, case.y, standardize=standardize), model)
+    draws = run_exact(about, draws=2)
+    found = held(draws, 4)
+
+    assert refit.without(about, np.array([4])).moments.constant[-1]
+    expected = refit_density(about, 0, 4, 1.0)
+    assert found.elpd[0] == pytest.approx(expected, abs=5 * float(found.mcse[0]) + 1e-9)
+    assert loo(draws).elpd_i.to_numpy()[4] == pytest.approx(expected, rel=1e-9)
+
+
+def test_rows_without_which_there_is_no_posterior_are_named():
+    X = np.column_stack([[1.0, 0, 0, 0, 0], [0.3, -1.0, 2.0, 0.7, 1.0]])
+    model = br.Model({"x1": br.Flat(), ...: br.Normal(1.0)}, br.Gaussian(1.0))
+    draws = run_exact(model.condition(X, np.arange(5.0)), draws=2)
+    with pytest.raises(BadData, match=r"without row 0 there is no posterior.*'x1' is constant"):
+        held(draws, 0)
+    pair = br.Model(br.Normal(1.0, unit="sigma")).condition(X[:2, 1:], np.arange(2.0))
+    with pytest.raises(BadData, match="without row 1 there is no posterior"):
+        held(run_exact(pair, draws=2), 1)
+
+
+@quiet
+def test_an_engine_that_is_gone_leaves_importance_sampling_and_says_so():
+    about = condition(outlying(), br.Model(br.Normal(2.0, unit="sigma"), br.Gaussian(6.0)))
+    draws = dataclasses.replace(run_exact(about), engine="elsewhere", kappa=None)
+    result = loo(draws)
+
+    assert result.warning is True
+    assert "no engine refits draws of 'elsewhere'" in result.elpd_i.attrs["note"]
+
+
+@pytest.mark.parametrize("arguments", [{"method": "waic"}, {"folds": 1}], ids=str)
+def test_arguments_that_mean_nothing_are_refused(arguments):
+    draws = run_exact(condition(CASES[0], MODELS["1/sigma^2"]), draws=10)
+    with pytest.raises(BadArgument, match="must be"):
+        loo(draws, **arguments)
+
+
+@quiet
+@pytest.mark.slow
+@pytest.mark.parametrize("prior", [br.Laplace(), br.Horseshoe()], ids=str)
+def test_gibbs_draws_agree_by_all_three_routes(prior):
+    """PSIS, β integrated out and refits of the same posterior, at rows where all are sound."""
+    case = CASES[0]
+    about = condition(case, br.Model(prior))
+    draws = br.sample(about, engine="gibbs", seed=1).draws
+    plain = loo(draws, "psis")
+    rows = np.arange(60)
+    sample = affordable(draws, about, 60, 1000, 4000)
+    density, ratio = leaving_out(about, about.design, sample, rows, np.ones(60))
+    integrated, _, khat = psis.left_out(ratio, density, sample.r_eff)
+    worst = np.argsort(-plain.p_loo_i.to_numpy())[:4]
+
+    assert khat.max() < plain.pareto_k.to_numpy().max()
+    np.testing.assert_allclose(integrated, plain.elpd_i, atol=0.1)
+    for row in worst:
+        one = held(draws, int(row))
+        assert one.elpd[0] == pytest.approx(integrated[row], abs=5 * float(one.mcse[0]) + 0.05)
+    # Negative control: with the row in the fit.
+    assert np.abs(plain.p_loo_i.to_numpy()[worst]).min() > 0.2
+
+
 def test_an_outlier_is_reported():
     case = CASES[0]
     y = case.y.copy()
     y[0] += 60.0
     about = condition(dataclasses.replace(case, y=y), MODELS["sigma known, unit y"])
     with pytest.warns(BayesregWarning, match=r"Pareto k-hat is above 0.70 at \d of 60 rows"):
-        result = loo(as_markov(run_exact(about)))
+        result = loo(as_markov(run_exact(about)), "psis")
 
     assert result.warning is True
-    assert "K-fold" in result.elpd_i.attrs["note"]
+    assert "kfold" in result.elpd_i.attrs["note"]
 
 
 @pytest.fixture
@@ -254,6 +665,7 @@ def test_many_rows_are_estimated_from_a_sample(few_rows):
 
 def test_draws_are_thinned_when_there_is_too_much_to_do(monkeypatch):
     monkeypatch.setattr("bayesreg.diagnostics.leave_one_out.EVALUATIONS", 60 * 2000)
+    monkeypatch.setattr("bayesreg.diagnostics.leave_one_out.LEAST_DRAWS", 1000)
     draws = as_markov(run_exact(condition(CASES[0], MODELS["1/sigma^2"])))
     result = loo(draws)
 
@@ -331,7 +743,8 @@ def test_comparison_equals_az_compare(engine):
     ours, theirs = compare_elpd(models), azs.compare(models, round_to="none")
 
     assert list(ours.columns) == [
-        "rank", "elpd", "elpd_diff", "dse", "p_worse", "p_eff", "weight", "max_khat"
+        "rank", "elpd", "elpd_diff", "dse", "p_worse", "p_eff", "weight", "max_khat",
+        "method",
     ]  # fmt: skip
     assert ours.index.name == "prior"
     assert list(ours.index) == list(theirs.index)
@@ -350,7 +763,8 @@ def test_comparison_of_weighted_rows_is_that_of_repeated_rows():
     a, b = compare_elpd(three_models(case)), compare_elpd(three_models(repeated))
 
     assert list(a.index) == list(b.index)
-    np.testing.assert_allclose(a.to_numpy(), b.to_numpy(), rtol=1e-6, atol=1e-6)
+    numbers = [a.drop(columns="method").to_numpy(), b.drop(columns="method").to_numpy()]
+    np.testing.assert_allclose(*numbers, rtol=1e-6, atol=1e-6)
 
 
 @quiet

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -15,7 +16,7 @@ from bayesreg import plots
 from bayesreg.errors import BadArgument, NotSupported
 from bayesreg.plots import canvas
 from bayesreg.plots.coefficients import standardised
-from bayesreg.plots.densities import curve_of, effective_scales
+from bayesreg.plots.densities import curve_of, fitted_scales
 from bayesreg.plots.paths import chosen_lam
 from bayesreg.plots.text import shortened
 from bayesreg.priors import Horseshoe, Laplace, Normal
@@ -23,11 +24,21 @@ from tests.report_standin import FEATURES, HOSTILE, SIGMA, standin
 
 Draw = Callable[..., Any]
 
+
+def of(comparison: Any, part: Callable[[Any], Any]) -> dict[str, Any]:
+    """One part of each entry, by prior."""
+    return {name: part(entry) for name, entry in comparison.entries.items()}
+
+
 # What each figure takes, from a comparison.
 FIGURES: dict[str, tuple[Draw, Callable[[Any], Any]]] = {
     "forest": (plots.plot_forest, lambda c: c),
     "densities": (plots.plot_densities, lambda c: c),
-    "shrinkage": (plots.plot_shrinkage, lambda c: c),
+    "shrinkage": (plots.plot_shrinkage, lambda c: of(c, lambda e: e.post.shrinkage)),
+    "effective": (plots.plot_effective, lambda c: of(c, lambda e: e.post.shrinkage)),
+    "scale": (plots.plot_scale, lambda c: of(c, lambda e: e.lam)),
+    "significance": (plots.plot_significance, lambda c: of(c, lambda e: e.significance)),
+    "profile": (plots.plot_profile, lambda c: of(c, lambda e: e.profiles)),
     "priors": (plots.plot_priors, lambda c: c),
     "agreement": (plots.plot_agreement, lambda c: c),
     "path": (plots.plot_path, lambda c: c.path),
@@ -74,7 +85,7 @@ def test_hostile_names_are_drawn_as_text(hostile: Any, name: str) -> None:
     assert canvas.png(figure, 40).startswith(b"\x89PNG")
     assert not any(c in words for c in "\x00\x1b\u202e\t")
     assert "\\mathdefault" not in words
-    if name in ("forest", "shrinkage", "map", "posterior"):
+    if name in ("forest", "shrinkage", "significance", "map", "posterior"):
         assert shortened(HOSTILE[7], 28) in words
         assert "<script>alert(1)</script>" in words
 
@@ -119,7 +130,9 @@ def test_a_users_settings_do_not_reach_a_report(comparison: Any) -> None:
     assert plain == changed
 
 
-@pytest.mark.parametrize("name", ["forest", "shrinkage", "path", "map", "ppc", "residuals"])
+@pytest.mark.parametrize(
+    "name", ["forest", "shrinkage", "effective", "path", "map", "ppc", "residuals"]
+)
 def test_given_axes_are_used(comparison: Any, name: str) -> None:
     ax = canvas.new_figure(5, 5).add_subplot()
     draw, part = FIGURES[name]
@@ -128,7 +141,17 @@ def test_given_axes_are_used(comparison: Any, name: str) -> None:
     assert len(ax.get_children()) > 10
 
 
-@pytest.mark.parametrize("name, count", [("priors", 2), ("densities", 10), ("agreement", 3)])
+PANELS = [
+    ("priors", 2),
+    ("densities", 10),
+    ("agreement", 3),
+    ("scale", 3),
+    ("significance", 2),
+    ("profile", 2),
+]
+
+
+@pytest.mark.parametrize("name, count", PANELS)
 def test_given_panels_are_used_and_too_few_refused(comparison: Any, name: str, count: int) -> None:
     given = canvas.new_figure(8, 8).subplots(1, count)
     draw, part = FIGURES[name]
@@ -180,7 +203,7 @@ def test_forest_shows_the_numbers_of_the_table(comparison: Any) -> None:
 
 def test_one_colour_per_prior_everywhere(comparison: Any) -> None:
     """The colour of each prior is that of its mark in every figure that shows several."""
-    for name in ("forest", "densities", "shrinkage", "priors"):
+    for name in ("forest", "densities", "shrinkage", "significance", "profile", "priors"):
         draw, part = FIGURES[name]
         axes = np.ravel(np.asarray(draw(part(comparison)), dtype=object))
         made = axes[0].get_legend() or axes[0].figure.legends[0]
@@ -213,7 +236,7 @@ def test_priors_are_drawn_at_the_fitted_scale(comparison: Any) -> None:
     """The curve of the lasso is its density at scale·σ, the penalty λ|b|/σ²."""
     panels = plots.plot_priors(comparison)
     fit = comparison.entries["lasso"].fit
-    (scale,) = effective_scales(comparison.entries["lasso"])
+    scale = float(np.prod(fitted_scales(comparison.entries["lasso"])))
     density, penalty = (one.get_lines()[1] for one in panels)
     b = np.asarray(penalty.get_xdata())
 
@@ -272,3 +295,61 @@ def test_a_horseshoe_alone_has_no_hollow_marks() -> None:
     ax = plots.plot_forest(standin(priors={"horseshoe": Horseshoe()}))
 
     assert "MAP" not in ax.get_xlabel()
+
+
+def test_shrinkage_shows_the_numbers_of_the_table(comparison: Any) -> None:
+    """Means and intervals of κ stand where the table has them, in the order of the effects."""
+    found = of(comparison, lambda e: e.post.shrinkage)
+    ax = plots.plot_shrinkage(found, level=0.9)
+    names = [text.get_text() for text in ax.get_yticklabels()]
+    table = found["lasso"].summary(0.9).loc[names]
+    lines = [np.asarray(line.get_xdata(), dtype=float) for line in ax.get_lines()]
+    ends = [np.array(one.get_segments()) for one in ax.collections]
+
+    assert any(np.array_equal(one, table["mean"].to_numpy()) for one in lines)
+    expected = table[["eti90_lb", "eti90_ub"]].to_numpy()
+    assert any(np.array_equal(one[:, :, 0], expected) for one in ends if one.ndim == 3)
+    assert "eti90" in ax.get_xlabel()
+
+
+def test_scale_marks_the_maps_lambda(comparison: Any) -> None:
+    """A dashed line at the λ of the MAP, on a logarithmic axis; none where no λ exists."""
+    panels = plots.plot_scale(of(comparison, lambda e: e.lam))
+    titles = [panel.get_title(loc="left") for panel in panels]
+
+    assert titles == ["ridge: λ", "lasso: λ", "horseshoe: scale"]
+    for panel, name in zip(panels, ("ridge", "lasso"), strict=False):
+        assert panel.get_lines()[1].get_xdata()[0] == comparison.entries[name].fit.penalty.lam
+        assert panel.get_xscale() == "log"
+        assert len(panel.get_xticks()) >= 2
+    assert len(panels[2].get_lines()) == 1
+
+
+def test_eight_priors_and_64_columns_stay_readable() -> None:
+    """Fewer rows where there are more priors, and the number left out in words."""
+    mark = {f"prior {k}": Laplace(5.0 + k) for k in range(8)}
+    comparison = standin(tuple(f"column {j}" for j in range(64)), priors=mark, verified=False)
+    shrinkage = of(comparison, lambda e: e.post.shrinkage)
+    rows = plots.plot_shrinkage(shrinkage), plots.plot_forest(comparison)
+    left = plots.plot_significance(of(comparison, lambda e: e.significance))[0]
+
+    for ax in (*rows, left):
+        assert len(ax.get_yticklabels()) == 18
+        assert "the 18 largest of 64 coefficients; 46 smaller left out" in ax.get_xlabel()
+        assert ax.figure.get_size_inches()[1] < 18
+    assert len(plots.plot_effective(shrinkage).get_yticklabels()) == 8
+
+
+def test_nothing_to_draw_is_said(comparison: Any) -> None:
+    """No κ, or no unknown scale: the figure is refused with the reason; one missing is noted."""
+    found = of(comparison, lambda e: e.post.shrinkage)
+    none = dataclasses.replace(found["lasso"], kappa=None, source="not kept")
+    known = standin(priors={"lasso": Laplace(5.0)}, verified=False).entries["lasso"].lam
+    known = dataclasses.replace(known, quantities=())
+
+    for draw in (plots.plot_shrinkage, plots.plot_effective):
+        with pytest.raises(BadArgument, match="not kept"):
+            draw({"lasso": none})
+        assert "not available: lasso" in draw(found | {"lasso": none}).get_xlabel()
+    with pytest.raises(BadArgument, match="known"):
+        plots.plot_scale({"lasso": known})

@@ -182,7 +182,7 @@ def test_figures_are_described_and_their_texts_escaped(pages: dict[str, str]) ->
     """Each inline SVG has a role, a title and a description."""
     drawings = re.findall(r"<svg.*?</svg>", pages["hostile"], flags=re.DOTALL)
 
-    assert len(drawings) == 7
+    assert len(drawings) == 11
     for drawing in drawings:
         assert 'role="img"' in drawing
         title, alt = re.search(r'aria-labelledby="(\S+) (\S+)"', drawing).groups()  # type: ignore[union-attr]
@@ -191,9 +191,10 @@ def test_figures_are_described_and_their_texts_escaped(pages: dict[str, str]) ->
         assert "<script" not in drawing
 
 
-def test_data_in_the_page_are_json_without_markup(pages: dict[str, str]) -> None:
+def test_data_in_the_page_are_json_without_markup() -> None:
     """The embedded JSON parses, and holds the names untouched."""
-    found = Checker(page_of(document(standin((*HOSTILE[:3], "b")))))
+    made = document(standin((*HOSTILE[:3], "b")), sections=("coefficients", "provenance"))
+    found = Checker(page_of(made))
     content = json.loads(found.data)
 
     assert not re.search("[<>&]", found.data)
@@ -331,6 +332,8 @@ WORDS = [
     (0.99996, "probability", None, "> 0.999"),
     (1.0, "probability", None, "1.000"),
     (1.0, "sign", None, "> 0.999 (+)"),
+    (1.0, "share", None, "> 0.999"),
+    (0.0, "share", None, "< 0.001"),
     (0.25, "sign", None, "0.750 (−)"),
     (None, "flag", None, "not run"),
     (False, "flag", None, "FAILED"),
@@ -474,10 +477,12 @@ def test_level_is_printed_with_the_kind_of_interval(tmp_path: Path) -> None:
     assert "eti95" not in text
 
 
-def test_verdict_and_warnings_come_first(plain: Document) -> None:
+def test_verdict_and_warnings_come_first(plain: Document, pages: dict[str, str]) -> None:
+    text = pages["plain"]
+
     assert plain.sections[0].key == "verdict"
     assert plain.warnings
-    assert page_of(plain).index("nearly constant") < page_of(plain).index('<section id="verdict"')
+    assert text.index("nearly constant") < text.index('<section id="verdict"')
 
 
 def test_methods_name_versions_priors_and_interval(plain: Document) -> None:
@@ -499,7 +504,8 @@ def test_what_does_not_exist_is_left_out() -> None:
 def test_an_unverified_horseshoe_alone(tmp_path: Path) -> None:
     from bayesreg.priors import Horseshoe
 
-    made = document(standin(FEATURES[:4], priors={"horseshoe": Horseshoe()}, verified=False))
+    comparison = standin(FEATURES[:4], priors={"horseshoe": Horseshoe()}, verified=False)
+    made = document(comparison)
     keys = {one.key for one in made.tables} | {one.key for one in made.figures}
 
     assert not keys & {"agreement", "correspondence", "certificates", "path"}
@@ -522,10 +528,11 @@ def test_export_writes_every_part(tmp_path: Path) -> None:
     """Tables as CSV and LaTeX, figures as SVG and PNG with their words; again over itself."""
     comparison = standin(HOSTILE[:4])
     target = tmp_path / "out"
-    report.export(comparison, target)
+    sections = ("coefficients", "forest", "path", "fit")
+    report.export(comparison, target, sections=sections)
     report.export(comparison, target, sections=["verdict"])
     names = {one.name for one in target.iterdir()}
-    made = document(comparison, sections=("coefficients", "forest", "path", "fit"))
+    made = document(comparison, sections=sections)
 
     assert len(made.tables) == len(made.figures) == 3
     for one in made.tables:
@@ -560,6 +567,56 @@ def test_a_real_comparison_with_a_flat_column_and_a_known_scale(tmp_path: Path) 
     for row in rows:
         assert row["mean"] == frame.loc[(row["prior"], row["feature"])]["mean"]
     assert next(r for r in rows if r["prior"] == "mixed" and r["feature"] == "age")["kappa"] is None
+
+
+def test_what_each_prior_did_has_the_numbers(plain: Document) -> None:
+    """m_eff, κ, λ and probabilities as the results have them; what has no λ says so."""
+    comparison = standin()
+    section = next(s for s in plain.sections if s.key == "shrinkage")
+    made = {one.key: one for one in section.tables}
+    figures = [one.key for one in section.figures]
+    lasso = comparison.entries["lasso"]
+
+    assert section.title == "What each prior did"
+    assert figures == ["effective", "shrinkage", "profile", "scale", "significance"]
+    assert list(made) == ["effective", "shrinkage", "lam", "significance"]
+    assert made["shrinkage"].folded
+    assert made["significance"].folded
+    assert any("Under horseshoe a prior is no penalty" in text for text in section.paragraphs)
+    row = made["effective"].records()[1]
+    assert (row["mean"], row["sd"]) == (float(lasso.post.shrinkage.effective), row["sd"])
+    table = lasso.post.shrinkage.summary()
+    for row in made["shrinkage"].records():
+        if row["prior"] == "lasso":
+            assert row["mean"] == table.loc[row["feature"], "mean"]
+            assert row["eti95_ub"] == table.loc[row["feature"], "eti95_ub"]
+    row = next(r for r in made["lam"].records() if r["prior"] == "lasso")
+    assert row["map"] == lasso.fit.penalty.lam
+    assert row["p_below"] == np.mean(lasso.lam["λ"].draws < lasso.fit.penalty.lam)
+    for row in made["significance"].records():
+        if row["prior"] == "lasso":
+            assert row["p_larger"] == lasso.significance[row["feature"]]
+    assert "a tenth of sd(y)" in made["significance"].note
+
+
+def test_methods_say_what_shrinkage_is(plain: Document) -> None:
+    said = next(s.paragraphs[0] for s in plain.sections if s.key == "methods")
+
+    assert "m_eff = Σ(1 − κ_j) (Piironen and Vehtari, 2017)" in said
+
+
+def test_missing_kappa_is_said_and_not_invented() -> None:
+    """Where an engine kept none, rows and figures are of the others, and the reason is given."""
+    comparison = standin(FEATURES[:4], verified=False)
+    lasso = comparison.entries["lasso"].post
+    lasso.shrinkage = dataclasses.replace(lasso.shrinkage, kappa=None, source="not kept")
+    made = document(comparison, sections=("coefficients", "shrinkage"))
+    tables = {one.key: one for one in made.tables}
+
+    assert [row["prior"] for row in tables["effective"].records()] == ["ridge", "horseshoe"]
+    assert all(r["mean"] is None for r in tables["shrinkage"].records() if r["prior"] == "lasso")
+    assert "lasso: no κ: not kept." in made.sections[1].paragraphs
+    assert Checker(page_of(made)).problems == []
 
 
 def test_documents_are_immutable(plain: Document) -> None:

@@ -87,7 +87,8 @@ def datasets() -> None:
 @click.option("--formula", metavar="TEXT", help="Such as 'y ~ x + C(g)', instead of --target.")
 @click.option(
     "--priors", default="normal,laplace,horseshoe", show_default=True, metavar="LIST",
-    help="Names (normal or ridge, laplace or lasso, elastic_net, horseshoe, flat), or "
+    help="Names (normal or ridge, laplace or lasso, elastic_net, student_t, cauchy, bridge, "
+    "horseshoe, horseshoe_plus, regularized_horseshoe, normal_gamma, r2d2, flat), or "
     "'laplace(scale=25)', or 'laplace(scale=half_cauchy(0.5))'.",
 )  # fmt: skip
 @click.option("--sigma", metavar="SPEC", help="Noise sd: a number, or such as 'half_normal(50)'.")
@@ -131,3 +132,36 @@ def compare(context: click.Context, /, debug: bool, **options: Any) -> None:
         from bayesreg.cli.procedure import Request, run
 
         context.exit(run(Request(**options)))
+
+
+@main.command(epilog="Exit codes: 0 validated, 1 failure, 2 usage, 3 a check failed.")
+@click.option(
+    "--priors", metavar="LIST", help="As for compare; unsaid, every prior with its default scale."
+)
+@click.option(
+    "--engines", metavar="LIST",
+    help="Engines for each prior, or 'all' (but nuts); unsaid, the fastest.",
+)  # fmt: skip
+@click.option(
+    "--sigma", default="inverse_gamma_squared(3,2)", show_default=True, metavar="SPEC",
+    help="Noise sd: a number, or a proper distribution.",
+)  # fmt: skip
+@click.option("--rows", type=click.IntRange(min=3), default=10, show_default=True, help="Rows.")
+@click.option(
+    "--columns", type=click.IntRange(min=1), default=8, show_default=True, help="Columns."
+)
+@click.option("--quick", is_flag=True, help="A third of the data sets: seconds, and less power.")
+@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Seed.")
+@click.option("--out", metavar="DIR", help="Write rank plots with simultaneous bands (SVG, PNG).")
+@click.option("--quiet", is_flag=True, help="Nothing on stderr but errors.")
+@click.option("--debug", is_flag=True, help="Show the traceback of an unexpected error.")
+@click.pass_context
+def validate(context: click.Context, /, debug: bool, priors: str | None, **options: Any) -> None:
+    """Test whether the engines draw from the posteriors that the priors define.
+
+    Simulation-based calibration, recovery of the prior without data, and Geweke's joint test.
+    """
+    with explained(debug=debug):
+        from bayesreg.cli.validation import PRIORS, Inquiry, run
+
+        context.exit(run(Inquiry(priors=priors or PRIORS, **options)))

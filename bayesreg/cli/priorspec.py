@@ -13,6 +13,10 @@ from typing import Any
 from bayesreg.errors import BadArgument
 from bayesreg.likelihoods import Gaussian
 from bayesreg.priors import (
+    R2D2,
+    BetaPrimeSquared,
+    Bridge,
+    Cauchy,
     ElasticNet,
     Exponential,
     Flat,
@@ -20,11 +24,15 @@ from bayesreg.priors import (
     HalfNormal,
     HalfStudentT,
     Horseshoe,
+    HorseshoePlus,
     HyperPrior,
     InverseGammaSquared,
     Laplace,
     Normal,
+    NormalGamma,
     Prior,
+    RegularizedHorseshoe,
+    StudentT,
     Uniform,
 )
 
@@ -34,7 +42,14 @@ PRIORS: Mapping[str, Any] = {
     "laplace": Laplace,
     "lasso": Laplace,
     "elastic_net": ElasticNet,
+    "student_t": StudentT,
+    "cauchy": Cauchy,
+    "bridge": Bridge,
     "horseshoe": Horseshoe,
+    "horseshoe_plus": HorseshoePlus,
+    "regularized_horseshoe": RegularizedHorseshoe,
+    "normal_gamma": NormalGamma,
+    "r2d2": R2D2,
     "flat": Flat,
 }
 HYPERPRIORS: Mapping[str, Any] = {
@@ -44,6 +59,7 @@ HYPERPRIORS: Mapping[str, Any] = {
     "exponential": Exponential,
     "uniform": Uniform,
     "inverse_gamma_squared": InverseGammaSquared,
+    "beta_prime_squared": BetaPrimeSquared,
     "flat": Flat,
 }
 LONGEST = 1000  # characters of one prior: no honest one comes near
@@ -181,8 +197,8 @@ def _built(
     cls: Any, name: str, positional: list[Any], named: dict[str, Any], option: str
 ) -> Prior | HyperPrior:
     """Call a class, with the nearest argument named where one is unknown."""
-    # `rest` is kept beside `mix` for its digits; it is no argument of its own.
-    known = [p for p in inspect.signature(cls).parameters if p != "rest"]
+    # `rest` is kept beside `mix` for its digits, `parts` is found from the data: no arguments.
+    known = [p for p in inspect.signature(cls).parameters if p not in ("rest", "parts")]
     for key in named:
         if key not in known:
             near = get_close_matches(key, known, n=1)

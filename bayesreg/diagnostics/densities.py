@@ -16,7 +16,9 @@ Array = NDArray[np.float64]
 def log_prior(draws: Draws) -> dict[str, Array]:
     """Log prior density of β (chain, draw, feature) in penalised coordinates, σ and scale.
 
-    Flat parts contribute 0; p(σ²) ∝ 1/σ² contributes its density per dσ, as everywhere here.
+    Flat parts contribute 0; p(σ²) ∝ 1/σ² contributes its density per dσ, as everywhere here. β is
+    left out where its density given σ and scale is no product over columns (grouped columns, R2D2,
+    the slab of a regularised horseshoe): there it is known only with the local scales.
     """
     problem = draws.problem
     b = draws.beta * problem.x_sd
@@ -32,8 +34,9 @@ def log_prior(draws: Draws) -> dict[str, Array]:
         effective = s[..., None] * block.relative
         if block.prior.unit == "sigma":
             effective = effective * draws.sigma[..., None]
-        beta[..., columns] = block.prior.log_density(b[..., columns], effective)
-    out = {"beta": beta}
+        if block.separable:
+            beta[..., columns] = block.prior.log_density(b[..., columns], effective)
+    out = {"beta": beta} if all(block.separable for block in problem.blocks) else {}
     if problem.sigma_prior is not None:
         out["sigma"] = np.asarray(problem.sigma_prior.log_density(draws.sigma))
     if draws.scale_labels:

@@ -32,21 +32,24 @@ class Pointwise:
     Attributes
     ----------
     elpd, lppd, khat : ndarray (m,)
-        log p(y_i | y_-i), log p(y_i | y) and Pareto k̂ (0 where exact).
+        log p(y_i | y_-i), log p(y_i | y) and Pareto k̂ of what is averaged (0 where exact).
     weights : ndarray (n,)
         Frequencies of all rows.
+    method : ndarray of str (m,)
+        How each was computed: "exact", "psis", "integrated", "refit" or "kfold".
     rows : ndarray of int (m,) or None
         Which rows; None for all, m = n.
     approximate : ndarray (n,) or None
-        log p(y_i | y) of all rows, where only some were left out.
+        An approximation to elpd at all rows, where only some were left out.
     """
 
     elpd: Array
     lppd: Array
     khat: Array
     weights: Array
-    rows: NDArray[np.intp] | None
-    approximate: Array | None
+    method: NDArray[np.str_]
+    rows: NDArray[np.intp] | None = None
+    approximate: Array | None = None
 
 
 @dataclass(frozen=True)
@@ -58,18 +61,20 @@ class Total:
     sampling_se: float
 
 
-def elpd_data(values: Pointwise, problem: Problem, *, draws: int = 0, note: str = "exact") -> Any:
+def good_khat(draws: int) -> float:
+    """min(1 − 1/log10 S, 0.7): largest k̂ at which S draws suffice (Vehtari et al. 2024, §3.2.4)."""
+    return min(1.0 - 1.0 / math.log10(draws), KHAT_MAX) if draws > 10 else KHAT_MAX
+
+
+def elpd_data(values: Pointwise, problem: Problem, *, draws: int, note: str, method: str) -> Any:
     """ArviZ's ELPDDataLOO, or ELPDDataLOOSubsample where not every row was left out."""
     from arviz_stats.utils import ELPDDataLOO, ELPDDataLOOSubsample
 
-    good_k = min(1.0 - 1.0 / math.log10(draws), KHAT_MAX) if draws > 10 else KHAT_MAX
+    good_k = good_khat(draws)
     total = estimate(values.elpd, values.approximate, values.rows, values.weights, ddof=1)
     p = estimate(values.lppd - values.elpd, None, values.rows, values.weights, ddof=1).value
-    bad = int(np.sum(values.khat > good_k))
-    if bad:
-        text = advice(bad, len(values.khat), float(values.khat.max()), good_k)
-        warnings.warn(text, BayesregWarning, stacklevel=4)
-        note = f"{note}; {text}"
+    bad, note = _judged(values, good_k, note)
+    label = _Label(values, problem, {"note": note, "method": method})
     fields: dict[str, Any] = {
         "elpd": total.value,
         "se": total.se,
@@ -77,36 +82,69 @@ def elpd_data(values: Pointwise, problem: Problem, *, draws: int = 0, note: str 
         "n_samples": draws,
         "n_data_points": len(values.weights),
         "scale": "log",
-        "warning": bad > 0,
+        "warning": bad,
         "good_k": good_k,
-        "elpd_i": _labelled(values.elpd, values, problem, note, weighted=True),
-        "pareto_k": _labelled(values.khat, values, problem, note),
-        "p_loo_i": _labelled(values.lppd - values.elpd, values, problem, note, weighted=True),
+        "elpd_i": label(values.elpd, weighted=True),
+        "pareto_k": label(values.khat),
+        "p_loo_i": label(values.lppd - values.elpd, weighted=True),
     }
     if values.rows is None:
         return ELPDDataLOO(**fields)
     assert values.approximate is not None
-    everything = Pointwise(
-        values.approximate, values.approximate, values.khat, values.weights, None, None
-    )
-    approximate = _labelled(values.approximate, everything, problem, note, weighted=True)
     return ELPDDataLOOSubsample(
         **fields,
         subsample_size=len(values.rows),
         subsampling_se=total.sampling_se,
         loo_subsample_observations=values.rows,
-        elpd_loo_approx=approximate,
+        elpd_loo_approx=label(values.approximate, weighted=True),
     )
 
 
-def advice(bad: int, count: int, worst: float, limit: float) -> str:
-    """What a large Pareto k̂ means and what to do."""
-    return (
-        f"Pareto k-hat is above {limit:.2f} at {bad} of {count} rows (largest {worst:.2f}): "
-        "leaving such a row out changes the posterior too much for importance sampling, so that "
-        "elpd is uncertain and probably too high; look at those rows (outliers, leverage), or use "
-        "K-fold cross-validation"
+def kfold_data(values: Pointwise, problem: Problem, *, draws: int, note: str, folds: int) -> Any:
+    """ArviZ's ELPDDataLOOKFold."""
+    from arviz_stats.utils import ELPDDataLOOKFold
+
+    total = estimate(values.elpd, None, None, values.weights, ddof=1)
+    bad, note = _judged(values, good_khat(draws), note)
+    fields: dict[str, Any] = {"good_k": None, "pareto_k": None}
+    attrs = {"note": note, "method": f"{folds}-fold", "max_khat": float(values.khat.max())}
+    label = _Label(values, problem, attrs)
+    return ELPDDataLOOKFold(
+        elpd=total.value,
+        se=total.se,
+        p=float(values.weights @ (values.lppd - values.elpd)),
+        n_samples=draws,
+        n_data_points=len(values.weights),
+        scale="log",
+        warning=bad,
+        elpd_i=label(values.elpd, weighted=True),
+        n_folds=folds,
+        p_kfold_i=label(values.lppd - values.elpd, weighted=True),
+        **fields,
     )
+
+
+def _judged(values: Pointwise, good_k: float, note: str) -> tuple[bool, str]:
+    """Whether some k̂ is too large, with a warning and in the note."""
+    bad = values.khat > good_k
+    if not bad.any():
+        return False, note
+    worst = f"{int(bad.sum())} of {len(bad)} rows (largest {float(values.khat.max()):.2f})"
+    if np.any(values.method[bad] == "psis"):
+        text = (
+            f"Pareto k-hat is above {good_k:.2f} at {worst}: leaving such a row out changes the "
+            "posterior too much for importance sampling, so that elpd is uncertain and probably "
+            "too high; look at those rows (outliers, leverage), and use post.loo(), which refits "
+            "without them, or post.loo(method='kfold')"
+        )
+    else:
+        text = (
+            f"Pareto k-hat is above {good_k:.2f} at {worst} even without the row in the fit: it is "
+            "so far out that few draws predict it, and elpd is uncertain by more than its Monte "
+            "Carlo error; look at those rows"
+        )
+    warnings.warn(text, BayesregWarning, stacklevel=6)
+    return True, f"{note}; {text}"
 
 
 def estimate(
@@ -148,21 +186,31 @@ def estimate(
     return Total(value, se, math.sqrt(sampling))
 
 
-def _labelled(
-    values: Array, about: Pointwise, problem: Problem, note: str, *, weighted: bool = False
-) -> Any:
-    """Values by row, NaN where a row was not left out, with y and weights as coordinates."""
-    from xarray import DataArray
+class _Label:
+    """Makes values by row into DataArrays that share y, weight and method as coordinates."""
 
-    assert problem.design is not None
-    full = values
-    if about.rows is not None:
-        full = np.full(len(about.weights), np.nan)
-        full[about.rows] = values
-    coords = {
-        "obs_id": row_labels(problem),
-        "y": ("obs_id", problem.design.y),
-        "weight": ("obs_id", about.weights),
-    }
-    data = full * about.weights if weighted else full
-    return DataArray(data, coords, dims=("obs_id",), attrs={"note": note})
+    def __init__(self, values: Pointwise, problem: Problem, attrs: dict[str, Any]) -> None:
+        from xarray import DataArray
+
+        assert problem.design is not None
+        self.weights, self.rows = values.weights, values.rows
+        # As wide as the longest word, not as the longest possible.
+        method = values.method.astype(f"<U{max(map(len, set(values.method.tolist())))}")
+        if values.rows is not None:
+            chosen, method = method, np.zeros(len(values.weights), method.dtype)
+            method[values.rows] = chosen
+        coords = {
+            "obs_id": row_labels(problem),
+            "y": ("obs_id", problem.design.y),
+            "weight": ("obs_id", values.weights),
+            "method": ("obs_id", method),
+        }
+        self.blank = DataArray(values.weights, coords, dims=("obs_id",), attrs=attrs)
+
+    def __call__(self, values: Array, *, weighted: bool = False) -> Any:
+        """One value per row, NaN where a row was not left out."""
+        full = values
+        if len(values) < len(self.weights):
+            full = np.full(len(self.weights), np.nan)
+            full[self.rows] = values
+        return self.blank.copy(deep=False, data=full * self.weights if weighted else full)

@@ -46,25 +46,35 @@ def exact_pointwise(problem: Problem, design: Design) -> Pointwise:
             "density does not exist; give that column a proper prior"
         )
     if problem.sigma is not None:
-        scale = problem.sigma
-        elpd = _log_normal(residual / left, scale * np.sqrt(1.0 + leverage / left))
-        lppd = _log_normal(residual, scale * np.sqrt(1.0 + leverage))
+        elpd = deletion_density(residual, leverage, c, problem.sigma)
+        lppd = _log_normal(residual, problem.sigma * np.sqrt(1.0 + leverage))
     else:
         assert problem.sigma_prior is not None
         prior = problem.sigma_prior.inverse_gamma
         assert prior is not None
         shape = prior[0] + 0.5 * problem.nu
         rate = prior[1] + 0.5 * penalised
-        shape_i, rate_i = shape - 0.5 * c, rate - 0.5 * c * residual**2 / left
-        bad = np.flatnonzero(~((shape_i > 0) & (rate_i > 0)))
+        bad = np.flatnonzero(~((shape - 0.5 * c > 0) & (rate - 0.5 * c * residual**2 / left > 0)))
         if len(bad):
             raise BadData(
                 f"without row {int(bad[0])} σ has no posterior (too few rows); use a proper prior "
                 "for σ, or a known σ"
             )
-        elpd = _log_t(residual / left, shape_i, rate_i * (1.0 + leverage / left))
+        elpd = deletion_density(residual, leverage, c, (shape, rate))
         lppd = _log_t(residual, shape, rate * (1.0 + leverage))
-    return Pointwise(elpd, lppd, np.zeros(n), w, None, None)
+    return Pointwise(elpd, lppd, np.zeros(n), w, np.broadcast_to(np.array("exact"), n))
+
+
+def deletion_density(
+    residual: Array, leverage: Array, copies: Array, noise: float | tuple[float, float]
+) -> Array:
+    """Log p(y_i | y_-i) without `copies` of each row; noise: σ, or (shape, rate) of IG for σ²."""
+    left = 1.0 - copies * leverage
+    error, stretch = residual / left, 1.0 + leverage / left
+    if not isinstance(noise, tuple):
+        return _log_normal(error, noise * np.sqrt(stretch))
+    shape, rate = noise
+    return _log_t(error, shape - 0.5 * copies, (rate - 0.5 * copies * residual * error) * stretch)
 
 
 def _known(problem: Problem) -> Problem:
@@ -87,7 +97,7 @@ def _residuals(problem: Problem, design: Design, l2: Array, w: Array) -> tuple[A
     step = max(1, BLOCK // max(1, len(problem.features)))
     for start in range(0, n, step):
         part = slice(start, start + step)
-        u, y, flat = _projected(problem, design.X[part], design.y[part])
+        u, y, flat = projected(problem, design.X[part], design.y[part])
         residual[part] = y - u @ b
         root = solve_triangular(factor[0], (u * scale).T, lower=True)
         leverage[part] = flat + np.einsum("ij,ij->j", root, root)
@@ -100,7 +110,7 @@ def _in_row_space(
     """The same for p > n, from M = I + √W·UΛ⁻¹U'·√W: √w·e = M⁻¹√w·y and 1 − w·h = diag M⁻¹."""
     from scipy.linalg import cho_factor, cho_solve
 
-    u, y, flat = _projected(problem, design.X, design.y)
+    u, y, flat = projected(problem, design.X, design.y)
     root = np.sqrt(w)
     scaled = (u / np.sqrt(l2)) * root[:, None]
     factor = cho_factor(np.eye(len(y)) + scaled @ scaled.T, lower=True)
@@ -111,7 +121,7 @@ def _in_row_space(
     return weighted / root, leverage, float((root * y) @ weighted)
 
 
-def _projected(problem: Problem, X: Array, y: Array) -> tuple[Array, Array, Any]:
+def projected(problem: Problem, X: Array, y: Array) -> tuple[Array, Array, Any]:
     """Rows in b-coordinates with intercept and Flat columns projected out, y, and h of those."""
     projection = problem.projection
     z = (X - projection.x_mean) / projection.x_sd

@@ -1,86 +1,109 @@
-"""Leave-one-out predictive density, streamed over blocks of rows: never draws × rows in memory."""
+"""Leave-one-out predictive density for any engine: exact, importance sampling, refits, K-fold."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesreg.diagnostics.elpd import Pointwise, elpd_data
-from bayesreg.diagnostics.exact_loo import exact_pointwise
-from bayesreg.diagnostics.run import array_stats
-from bayesreg.errors import BadData, NotSupported
+from bayesreg.diagnostics import psis
+from bayesreg.diagnostics.elpd import Pointwise, elpd_data, good_khat, kfold_data
+from bayesreg.diagnostics.exact_loo import deletion_density, exact_pointwise
+from bayesreg.diagnostics.given_scales import affordable, leaving_out
+from bayesreg.diagnostics.pointwise import (
+    Rows,
+    Sample,
+    blocks,
+    log_mean,
+    refuse_zero_density,
+    rows_of,
+    weights_of,
+)
+from bayesreg.diagnostics.refit import CHAINS, LENGTH, held_out
+from bayesreg.engines.chains import one_blas_thread
+from bayesreg.errors import BadArgument, BadData, NotSupported
 
 if TYPE_CHECKING:
     from bayesreg.data.design import Design
     from bayesreg.engines.base import Draws
-    from bayesreg.model import Problem
 
 Array = NDArray[np.float64]
-
-# Numbers in one block of rows × draws: 2 MiB, so that a block stays in the cache.
-BLOCK = 2**18
-# Draws are thinned, not below LEAST_DRAWS, until rows × draws is at most this.
-EVALUATIONS = 1e9
-LEAST_DRAWS = 1000
-# PSIS takes about a millisecond a row. Beyond ALL_ROWS it is run on SAMPLED_ROWS rows chosen at
-# random, and the difference to the log predictive density of every row is scaled up.
-ALL_ROWS = 10_000
-SAMPLED_ROWS = 4_000
-# The same rows for every model, so that differences between models do not see the sampling.
-ROW_SEED = 315
-
-
-@dataclass(frozen=True, eq=False)
-class _Sample:
-    """The draws that LOO uses, flat: (S, P), (S,), (S,)."""
-
-    beta: Array
-    intercept: Array
-    sigma: Array
-    r_eff: float
+METHODS = ("psis", "kfold")
+# PSIS gains nothing but Monte Carlo error from more draws: k̂ = 0.7 is the limit from 2 200 on.
+EVALUATIONS, LEAST_DRAWS = 1e8, 2200
+# Beyond ALL_ROWS, PSIS is run on SAMPLED_ROWS rows chosen at random, and the difference to a
+# normal approximation at every row is scaled up.
+ALL_ROWS, SAMPLED_ROWS = 10_000, 4_000
+# Rows whose importance sampling fails are refitted one by one, up to this many; then K-fold.
+REFITS, FOLDS = 20, 10
+# For the density given the scales, below which its own tail cannot be fitted well.
+GIVEN_DRAWS = 1000
+# The same rows and folds for every model, so that differences do not see the choice.
+ROW_SEED, FOLD_SEED = 315, 316
 
 
-def loo(draws: Draws) -> Any:
+def loo(draws: Draws, method: str | None = None, *, folds: int = FOLDS) -> Any:
     r"""Expected log predictive density of a new row, by leaving out each row once.
 
     .. math:: \mathrm{elpd} = \sum_i w_i \log p(y_i \mid y_{-i})
 
-    By Pareto-smoothed importance sampling (ArviZ), with log-likelihoods formed in blocks of rows.
-    In closed form for engine ``exact``, where p(y_i | y_-i) is a normal or Student t of the
-    leave-one-out residual e_i/(1 − h_i); its Pareto k̂ are 0, and its note says "exact". Above
-    10 000 rows PSIS is run on 4 000 of them and the total estimated by the difference estimator;
-    above 1e9 rows × draws the draws are thinned to no fewer than 1 000. The note says so.
+    Each row by the first of these that serves, named in the coordinate ``method`` of ``elpd_i``:
 
-    A row of frequency w stands for w rows: *one* copy (all of it, if w < 1) is left out, and its
-    pointwise value is w·log p(y_i | y_-i), so that weights and repeated rows give the same sum.
+    * ``exact``: draws of engine ``exact``: a normal or Student t of e_i/(1 − h_i).
+    * ``psis``: Pareto-smoothed importance sampling from p(y_i | β, β₀, σ), in blocks of rows.
+    * ``integrated``: where k̂ is above min(1 − 1/log10 S, 0.7), PSIS over σ and the prior variances
+      alone, with β integrated out, if the engine recorded them (κ) and a few seconds suffice.
+    * ``refit``: where that fails too, at no more than 20 rows, the posterior is drawn anew without
+      the row, from the moments of the others: 2 × 500 draws by the engine that drew (2 × 2 000 if
+      they are independent). k̂ is then that of the densities whose mean is taken.
+    * ``kfold``: where more rows fail, all n rows in K = 10 folds of a fixed random split: 10 such
+      runs, each predicting the rows of its fold. So a fallback never takes more than 20 short runs.
+
+    The first four estimate the same number, p(y_i | y_-i), and may be mixed. K-fold estimates
+    p(y_i | all but the fold of i), which is smaller by what n/K rows teach, most so at rows of
+    high leverage: just those that would be replaced. A sum of both kinds would favour the prior
+    whose rows happened to be easy. So K-fold replaces every row or none, and ``compare`` does the
+    same for every prior as soon as one needs it, on the same folds.
+
+    Columns keep their divisors, so that the prior is the same whichever rows are left out. A row of
+    frequency w stands for w rows: *one* copy (all of it, if w < 1) is left out, and its pointwise
+    value is w·log p(y_i | y_-i), as for repeated rows. A fold leaves out one copy of each row.
+
+    Above 10 000 rows PSIS is run on 4 000 of them, and the total is estimated by the difference to
+    a normal approximation at every row. Above 1e8 rows × draws the draws are thinned to no fewer
+    than 2 200, beyond which the limit on k̂ does not depend on their number. ``elpd_i.attrs`` say
+    what was done ("note") and by which method ("method").
 
     Parameters
     ----------
     draws : Draws
-        From any engine, conditioned on rows.
+        From any engine, conditioned on rows. Its seed seeds the refits.
+    method : {"psis", "kfold"}, optional
+        PSIS without a fallback, or K-fold at once; unsaid, as above.
+    folds : int, default 10
+        K, at least 2; n or more leaves each row out in turn.
 
     Returns
     -------
-    arviz_stats ELPDDataLOO or ELPDDataLOOSubsample
-        As ``az.loo`` returns; ``az.compare`` accepts it. ``elpd_i`` carries y and the weights as
-        coordinates, and a note of what was done in ``elpd_i.attrs["note"]``.
+    arviz_stats ELPDDataLOO, ELPDDataLOOSubsample or ELPDDataLOOKFold
+        ``az.compare`` accepts it. ``elpd_i`` carries y, weight and method as coordinates.
 
     Raises
     ------
     NotSupported
         If the problem was conditioned on Moments, which have no rows.
+    BadArgument
+        If `method` or `folds` means nothing, or there are fewer than 25 draws.
     BadData
         If the draws are not finite, or without some row there is no posterior.
 
     Warns
     -----
     BayesregWarning
-        If Pareto k̂ is above min(1 − 1/log10 S, 0.7) for some rows.
+        If k̂ stays above its limit for some rows: ``method="psis"``, or a row so far out that draws
+        of the posterior without it do not reach it either.
 
     References
     ----------
@@ -97,59 +120,57 @@ def loo(draws: Draws) -> Any:
     >>> data = br.load_dataset("diabetes")
     >>> post = br.sample(br.Model().condition(data.X, data.y, standardize=True), seed=1)
     >>> result = loo(post.draws)
-    >>> round(result.elpd / 10) * 10
-    -2400
+    >>> round(result.elpd / 10) * 10, result.elpd_i.attrs["method"]
+    (-2400, 'PSIS')
     """
     design = rows_of(draws.problem)
-    if draws.engine == "exact":
+    if method is not None and method not in METHODS:
+        raise BadArgument(f"method must be one of {', '.join(METHODS)} or None, not {method!r}")
+    if folds != int(folds) or folds < 2:
+        raise BadArgument(f"folds must be an integer of at least 2, not {folds!r}")
+    # One thread, so that the numbers do not depend on how many there are.
+    with one_blas_thread():
+        return _loo(draws, design, method, int(folds))
+
+
+def _loo(draws: Draws, design: Design, method: str | None, folds: int) -> Any:
+    """By the first method that serves."""
+    if draws.engine == "exact" and method is None:
         values = exact_pointwise(draws.problem, design)
-        return elpd_data(values, draws.problem)
+        return elpd_data(values, draws.problem, draws=0, note="exact", method="exact")
     if not (np.all(np.isfinite(draws.beta)) and np.all(np.isfinite(draws.sigma))):
         raise BadData("LOO needs finite draws, and some are not; see post.checks.why")
-    thinned, kept = _thin(draws, len(design.y))
-    rows = _rows(len(design.y))
-    values = _psis(design, thinned, rows)
-    total = draws.sigma.size
-    notes = []
-    if kept < total:
-        notes.append(f"from {kept} of {total} draws")
+    if method == "kfold":
+        return _k_fold(draws, design, folds)
+    rows = _sampled_rows(len(design.y))
+    at_most = EVALUATIONS / (len(design.y) if rows is None else len(rows))
+    sample = Sample.of(draws, max(at_most, LEAST_DRAWS))
+    values, notes = _psis(design, sample, rows), ["PSIS"]
+    if sample.size < draws.sigma.size:
+        notes.append(f"from {sample.size} of {draws.sigma.size} draws")
     if rows is not None:
+        values = dataclasses.replace(values, approximate=_approximation(draws, design, sample))
         notes.append(f"PSIS on {len(rows)} of {len(design.y)} rows, difference estimator")
-    return elpd_data(values, draws.problem, draws=kept, note="; ".join(["PSIS", *notes]))
+    if method is None:
+        mended = _mend(draws, design, values, good_khat(sample.size), notes)
+        if mended is None:
+            return _k_fold(draws, design, folds, notes[-1])
+        values = mended
+    return elpd_data(
+        values, draws.problem, draws=sample.size, note="; ".join(notes), method=_said(values)
+    )
 
 
-def log_likelihood_blocks(draws: Draws, rows: int | None = None) -> Iterator[Array]:
-    """Log-likelihood of successive blocks of rows, (chain, draw, block), one copy of each row.
-
-    Parameters
-    ----------
-    draws : Draws
-        Conditioned on rows.
-    rows : int, optional
-        Rows per block; as many as 2 MiB hold unless given.
-
-    Raises
-    ------
-    NotSupported
-        If there are no rows.
-    """
-    design = rows_of(draws.problem)
-    sample = _flat(draws, 1, 1.0)
-    for _, block in _blocks(design, sample, None, rows):
-        yield np.moveaxis(block.reshape(len(block), *draws.sigma.shape), 0, -1)
+def _said(values: Pointwise) -> str:
+    """The methods used, in few words."""
+    counts = {name: int(np.sum(values.method == name)) for name in ("integrated", "refit")}
+    words = {"integrated": "with β integrated out", "refit": "refitted"}
+    return ", ".join(
+        ["PSIS", *(f"{count} {words[name]}" for name, count in counts.items() if count)]
+    )
 
 
-def rows_of(problem: Problem) -> Design:
-    """The rows of the problem, or the reason why there are none."""
-    if problem.design is None:
-        raise NotSupported(
-            "LOO needs rows, and the problem was conditioned on Moments, which keep none; "
-            "condition on X and y (rows are streamed, so n = 10⁶ fits in memory)"
-        )
-    return problem.design
-
-
-def _rows(n: int) -> NDArray[np.intp] | None:
+def _sampled_rows(n: int) -> Rows | None:
     """The rows on which PSIS is run, sorted; None for all."""
     if n <= ALL_ROWS:
         return None
@@ -157,96 +178,134 @@ def _rows(n: int) -> NDArray[np.intp] | None:
     return np.sort(chosen)
 
 
-def _thin(draws: Draws, n: int) -> tuple[_Sample, int]:
-    """Every k-th draw of each chain, with its relative efficiency, and how many draws are left."""
-    chains, length = draws.sigma.shape
-    budget = max(EVALUATIONS / n, LEAST_DRAWS)
-    step = max(1, math.ceil(chains * length / budget))
-    kept = chains * len(range(0, length, step))
-    return _flat(draws, step, _relative_efficiency(draws, step)), kept
-
-
-def _flat(draws: Draws, step: int, r_eff: float) -> _Sample:
-    beta = draws.beta[:, ::step]
-    return _Sample(
-        beta=beta.reshape(-1, beta.shape[-1]),
-        intercept=draws.intercept[:, ::step].reshape(-1),
-        sigma=draws.sigma[:, ::step].reshape(-1),
-        r_eff=r_eff,
-    )
-
-
-def _relative_efficiency(draws: Draws, step: int) -> float:
-    """ESS of the mean over draws, averaged over unknowns as in ``az.loo``; 1 if independent."""
-    chains, length = draws.sigma.shape
-    if draws.independent or chains == 1 or length // step < 4:
-        return 1.0
-    unknowns = [np.moveaxis(draws.beta[:, ::step], -1, 0)]
-    if draws.problem.intercept:
-        unknowns.append(draws.intercept[None, :, ::step])
-    if draws.problem.sigma is None:
-        unknowns.append(draws.sigma[None, :, ::step])
-    unknowns.append(np.moveaxis(draws.scale[:, ::step], -1, 0))
-    values = np.concatenate(unknowns)
-    ess = array_stats().ess(values, method="mean")
-    return float(np.mean(ess) / values[0].size)
-
-
-def _blocks(
-    design: Design, sample: _Sample, rows: NDArray[np.intp] | None, size: int | None = None
-) -> Iterator[tuple[slice, Array]]:
-    """Positions and log p(y_i | draw), (rows, draws), for successive blocks of the rows."""
-    n = len(design.y) if rows is None else len(rows)
-    size = size or max(1, BLOCK // max(1, len(sample.sigma)))
-    # One product gives (x'β + β₀ − y)/(σ√2), whose square is the exponent.
-    spread = 1.0 / (sample.sigma * math.sqrt(2.0))
-    terms = np.vstack([sample.beta.T, sample.intercept, np.full_like(spread, -1.0)]) * spread
-    constant = np.log(sample.sigma) + 0.5 * math.log(2.0 * math.pi)
-    for start in range(0, n, size):
-        part = slice(start, min(start + size, n))
-        where = part if rows is None else rows[part]
-        y = design.y[where]
-        with np.errstate(over="ignore", invalid="ignore"):
-            out = np.column_stack([design.X[where], np.ones(len(y)), y]) @ terms
-            np.multiply(out, out, out=out)
-            out += constant
-            np.negative(out, out=out)
-        yield part, out
-
-
-def _psis(design: Design, sample: _Sample, rows: NDArray[np.intp] | None) -> Pointwise:
-    """PSIS on the rows asked for, and the log predictive density of all rows if those are some."""
-    from scipy.special import logsumexp
-
-    n = len(design.y)
-    m = n if rows is None else len(rows)
-    weights = np.ones(n) if design.weights is None else design.weights
+def _psis(design: Design, sample: Sample, rows: Rows | None) -> Pointwise:
+    """PSIS from p(y_i | β, β₀, σ) on the rows asked for."""
+    weights = weights_of(design)
     copies = np.minimum(weights if rows is None else weights[rows], 1.0)
+    m = len(copies)
     elpd, lppd, khat = np.empty(m), np.empty(m), np.empty(m)
-    log_size = math.log(len(sample.sigma))
-    stats = array_stats()
-    for part, block in _blocks(design, sample, rows):
-        _refuse_zero_density(block, part, rows)
-        log_ratios, khat[part] = stats.psislw(block * copies[part, None], r_eff=sample.r_eff)
-        elpd[part] = logsumexp(log_ratios + block, axis=1)
-        lppd[part] = logsumexp(block, axis=1) - log_size
-    approximate = None
-    if rows is not None:
-        approximate = np.empty(n)
-        for part, block in _blocks(design, sample, None):
-            top = block.max(axis=1, keepdims=True)
-            np.exp(np.subtract(block, top, out=block), out=block)
-            approximate[part] = top[:, 0] + np.log(block.mean(axis=1))
-    return Pointwise(elpd, lppd, khat, weights, rows, approximate)
+    for part, block in blocks(design, sample, rows):
+        refuse_zero_density(block, part, rows)
+        c = copies[part, None]
+        if np.all(c == 1.0):
+            found = psis.leave_one(block, sample.r_eff)
+        else:
+            found = psis.left_out(-c * block, block, sample.r_eff)
+        elpd[part], lppd[part], khat[part] = found
+    method = np.full(m, "psis", dtype="<U10")
+    return Pointwise(elpd, lppd, khat, weights, method, rows)
 
 
-def _refuse_zero_density(block: Array, part: slice, rows: NDArray[np.intp] | None) -> None:
-    """A log-likelihood of −∞ or NaN at a row makes the sum meaningless."""
-    if np.isfinite(block.sum()):
-        return
-    bad = np.flatnonzero(~np.isfinite(block).all(axis=1))
-    row = part.start + int(bad[0])
-    raise BadData(
-        f"the density of row {row if rows is None else int(rows[row])} is zero or undefined under "
-        "some draws (an extreme outlier, or σ near 0); see post.checks and the residuals"
+def _approximation(draws: Draws, design: Design, sample: Sample) -> Array:
+    """Log p(y_i | y_-i) of every row if the posterior of β₀ + x'β were normal and σ² inverse gamma.
+
+    Any approximation serves the difference estimator; the closer, the smaller its error.
+    """
+    weights, sigma2 = weights_of(design), np.square(sample.sigma)
+    noise, x_mean = float(sigma2.mean()), draws.problem.x_mean
+    # The inverse gamma with the mean and variance of the draws of 1/σ².
+    precision = 1.0 / sigma2
+    shape = float(precision.mean() ** 2 / max(precision.var(), np.finfo(float).tiny))
+    gamma = (shape, shape / float(precision.mean()))
+    joint = np.column_stack([sample.intercept + sample.beta @ x_mean, sample.beta])
+    centre = joint.mean(axis=0)
+    factor = np.linalg.qr(joint - centre, mode="r").T / np.sqrt(len(joint) - 1.0)
+    out = np.empty(len(design.y))
+    step = max(1, 2**18 // len(factor))
+    for start in range(0, len(out), step):
+        part = slice(start, start + step)
+        z = np.column_stack([np.ones(len(out[part])), design.X[part] - x_mean])
+        spread = z @ factor
+        copies = np.minimum(weights[part], 1.0)
+        leverage = np.minimum(np.einsum("ij,ij->i", spread, spread) / noise, 0.9 / copies)
+        error = design.y[part] - z @ centre
+        out[part] = deletion_density(error, leverage, copies, float(np.sqrt(noise)))
+        if draws.problem.sigma is None:
+            with np.errstate(invalid="ignore", divide="ignore"):
+                t = deletion_density(error, leverage, copies, gamma)
+            out[part] = np.where(np.isfinite(t), t, out[part])
+    return out
+
+
+def _mend(
+    draws: Draws, design: Design, values: Pointwise, good_k: float, notes: list[str]
+) -> Pointwise | None:
+    """The values where k̂ is too large computed otherwise; None where only K-fold is left."""
+    bad = np.flatnonzero(values.khat > good_k)
+    if not len(bad):
+        return values
+    worst, total = float(values.khat.max()), len(values.khat)
+    said = f"Pareto k̂ above {good_k:.2f} at {len(bad)} of {total} rows (largest {worst:.2f})"
+    values = dataclasses.replace(
+        values, elpd=values.elpd.copy(), khat=values.khat.copy(), method=values.method.copy()
     )
+    bad, done = _integrate(draws, design, values, bad), len(bad)
+    if len(bad) > REFITS:
+        notes.append(said)
+        return None
+    if done > len(bad):
+        notes.append(f"{said}: with β integrated out at {done - len(bad)} of them")
+    refits = []
+    for i in bad:
+        row = int(i if values.rows is None else values.rows[i])
+        try:
+            found = held_out(draws, np.array([row]), (1, row))
+        except NotSupported as error:
+            notes.append(f"not refitted: {error}")
+            return values
+        values.elpd[i], values.khat[i], values.method[i] = found.elpd[0], found.khat[0], "refit"
+        refits.append((float(values.weights[row]) * float(found.mcse[0]), found.engine))
+    if refits:
+        by = ", ".join(sorted({engine for _, engine in refits}))
+        noise = _noise(np.array([mcse for mcse, _ in refits]))
+        notes.append(f"{said}: {len(bad)} refitted by {by}, {noise}")
+    return values
+
+
+def _noise(mcse: Array) -> str:
+    """The Monte Carlo error of a sum, in words."""
+    return f"Monte Carlo error {float(np.sqrt(np.sum(np.square(mcse)))):.2g} nats"
+
+
+def _integrate(draws: Draws, design: Design, values: Pointwise, bad: Rows) -> Rows:
+    """PSIS with β integrated out for the rows `bad`, written to `values`; those still bad."""
+    sample = affordable(draws, draws.problem, len(bad), GIVEN_DRAWS, LEAST_DRAWS)
+    if sample is None:
+        return bad
+    good_k, left = good_khat(sample.size), []
+    step = max(1, 2**20 // sample.size)
+    for start in range(0, len(bad), step):
+        some = bad[start : start + step]
+        rows = some if values.rows is None else values.rows[some]
+        copies = np.minimum(values.weights[rows], 1.0)
+        density, ratio = leaving_out(draws.problem, design, sample, rows, copies)
+        elpd, _, khat = psis.left_out(ratio, density, sample.r_eff)
+        good = khat <= good_k
+        values.elpd[some[good]], values.khat[some[good]] = elpd[good], khat[good]
+        values.method[some[good]] = "integrated"
+        left.append(some[~good])
+    return np.concatenate(left)
+
+
+def _k_fold(draws: Draws, design: Design, folds: int, why: str | None = None) -> Any:
+    """Every row predicted from the folds that it is not in."""
+    n = len(design.y)
+    count = min(folds, n)
+    if n < 2:
+        raise BadData("K-fold cross-validation needs at least two rows")
+    order = np.random.default_rng(FOLD_SEED).permutation(n)
+    elpd, mcse, khat = np.empty(n), np.empty(n), np.empty(n)
+    engines = set()
+    for k, fold in enumerate(np.array_split(order, count)):
+        rows = np.sort(fold)
+        found = held_out(draws, rows, (2, count, k))
+        elpd[rows], mcse[rows], khat[rows] = found.elpd, found.mcse, found.khat
+        engines.add(found.engine)
+    weights = weights_of(design)
+    notes = [] if why is None else [why]
+    notes.append(f"{count}-fold by {', '.join(sorted(engines))}, {_noise(weights * mcse)}")
+    lppd = log_mean(design, Sample.of(draws, GIVEN_DRAWS, r_eff=1.0))
+    method = np.broadcast_to(np.array("kfold"), n)
+    values = Pointwise(elpd, lppd, khat, weights, method)
+    size = CHAINS * LENGTH
+    return kfold_data(values, draws.problem, draws=size, note="; ".join(notes), folds=count)

@@ -38,12 +38,15 @@ def compare_elpd(models: Mapping[str, Any]) -> pd.DataFrame:
     DataFrame
         Indexed by model, best first: rank (0 is best), elpd, elpd_diff (to the best, ≤ 0), dse (its
         standard error), p_worse (normal approximation to the probability that the model predicts
-        worse than the best; NaN for the best), p_eff, weight (stacking), max_khat (0 where exact).
+        worse than the best; NaN for the best), p_eff, weight (stacking), max_khat (of what is
+        averaged; 0 where exact), method (in words).
 
     Raises
     ------
     BadArgument
-        If rows, y or weights differ, or pointwise values are missing: then elpd is not comparable.
+        If rows, y or weights differ, pointwise values are missing, or one model left out single
+        rows and another folds, or other folds: then elpd is not comparable. Exact values, PSIS and
+        refits without a row all estimate p(y_i | y_-i) and can be compared with each other.
 
     References
     ----------
@@ -76,7 +79,6 @@ def compare_elpd(models: Mapping[str, Any]) -> pd.DataFrame:
         model = models[name]
         diff = _difference(model, best) if rank else Total(0.0, 0.0, 0.0)
         dse = math.hypot(diff.se, diff.sampling_se)
-        khat = model.pareto_k
         records.append(
             {
                 "rank": rank,
@@ -86,7 +88,8 @@ def compare_elpd(models: Mapping[str, Any]) -> pd.DataFrame:
                 "p_worse": _p_worse(diff.value, dse) if rank else math.nan,
                 "p_eff": float(model.p),
                 "weight": weight[name],
-                "max_khat": math.nan if khat is None else float(np.nanmax(khat.to_numpy())),
+                "max_khat": _worst_khat(model),
+                "method": str(model.elpd_i.attrs.get("method", model.kind)),
             }
         )
     return pd.DataFrame(records, index=pd.Index(order, name="prior"))
@@ -142,6 +145,13 @@ def _difference(model: Any, best: Any) -> Total:
         return estimate(exact, None, None, weights, ddof=0)
     approximate = _approximate(model) - _approximate(best)
     return estimate(exact, approximate, rows, weights, ddof=0)
+
+
+def _worst_khat(model: Any) -> float:
+    """The largest k̂; NaN where none was computed."""
+    if model.pareto_k is None:
+        return float(model.elpd_i.attrs.get("max_khat", math.nan))
+    return float(np.nanmax(model.pareto_k.to_numpy()))
 
 
 def _p_worse(difference: float, dse: float) -> float:
@@ -206,3 +216,15 @@ def _refuse_incomparable(models: Mapping[str, Any]) -> None:
                 f"{first_name!r} and {name!r} were fitted to {what}: leave-one-out densities are "
                 "comparable only on the same rows and the same, equally transformed, y"
             )
+        if _scheme(model) != _scheme(first):
+            raise BadArgument(
+                f"{first_name!r} and {name!r} left out different sets of rows ({_scheme(first)} "
+                f"and {_scheme(model)}): a fold of n/K rows teaches more than one row, so these "
+                "are different quantities; use post.loo(method='kfold') for both"
+            )
+
+
+def _scheme(model: Any) -> str:
+    """What was left out at a time."""
+    folds = getattr(model, "n_folds", None)
+    return "single rows" if folds is None else f"{folds} folds"

@@ -26,7 +26,8 @@ def to_tree(draws: Draws) -> xarray.DataTree:
     they are unknown; ``scale`` by ``block`` when several are), ``sample_stats`` (``lp`` and the
     sampler's own), ``log_prior``, and, when there are rows, ``observed_data`` (``y`` by
     ``obs_id``). ``constant_data`` holds what is known: X, weights, a given σ, given scales (as
-    ``scale``, or as ``given_scale`` beside unknown ones).
+    ``scale``, or as ``given_scale`` beside unknown ones). Where columns share local scales the
+    prior density of β is no product over columns: it is left out of ``log_prior``, and ``lp`` too.
 
     Parameters
     ----------
@@ -56,7 +57,9 @@ def to_tree(draws: Draws) -> xarray.DataTree:
     problem = draws.problem
     groups: dict[str, dict[str, Any]] = {"posterior": _posterior(draws)}
     prior = log_prior(draws)
-    groups["sample_stats"] = {"lp": log_posterior(draws, prior), **draws.stats}
+    # Without the prior density of β there is no density of the draws.
+    density = {"lp": log_posterior(draws, prior)} if "beta" in prior else {}
+    groups["sample_stats"] = {**density, **draws.stats}
     groups["log_prior"] = prior
     coords: dict[str, Any] = {"feature": list(problem.features)}
     if len(draws.scale_labels) > 1:

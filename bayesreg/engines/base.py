@@ -7,7 +7,7 @@ import time
 import warnings
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from bayesreg.engines.chains import Collected, Output, Plan, collect, one_blas_thread
 from bayesreg.engines.kernel import External, Independent, Markov, Request
-from bayesreg.errors import BadArgument, BayesregWarning, NotConverged, NotSupported
+from bayesreg.errors import BadArgument, BayesregWarning, NotSupported
 
 if TYPE_CHECKING:
     from bayesreg.model import Problem
@@ -25,7 +25,7 @@ Array = NDArray[np.float64]
 # PyTensor's compiler and the BLAS thread limit are process-wide, so runs take turns.
 _LOCK = threading.Lock()
 _IID_BLOCK = 100_000
-_MARKOV_BLOCK = 50
+_BLOCK_SECONDS = 0.05  # of a block: how soon an interruption is heard
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,8 +114,8 @@ def run(
     progress : bool, default True
         Whether to show progress on stderr, if that is a terminal.
     workers : int, optional
-        Processes to share the chains among; by default decided from the work. The draws do not
-        depend on it.
+        Threads to share the chains among (processes for PyMC); by default as many as there are
+        cores, where that pays. The draws do not depend on it.
     thin : int, default 1
         Keep every thin-th iteration.
 
@@ -129,8 +129,6 @@ def run(
         If a number is not a positive integer (`seed`: not negative).
     NotSupported
         If the engine does not serve the problem.
-    NotConverged
-        If a worker process died; ``.result`` holds the draws of the other chains.
     KeyboardInterrupt
         If interrupted before every chain had kept a draw. Later, what was drawn is returned with
         ``complete=False`` and a warning.
@@ -160,7 +158,7 @@ def run(
     with _LOCK:
         found = _collect(engine.KERNEL, problem, plan, [s[0] for s in streams], workers, progress)
         if found.shortest == 0:
-            raise NotConverged(found.why_dead) if found.dead else KeyboardInterrupt
+            raise KeyboardInterrupt
         with one_blas_thread():
             arrays = _assemble(problem, found, [s[1] for s in streams])
     result = Draws(
@@ -175,8 +173,6 @@ def run(
         problem=problem,
         thin=plan.thin,
     )
-    if found.dead:
-        raise NotConverged(found.why_dead, result)
     if not found.complete:
         warnings.warn(
             f"interrupted: {found.shortest} of {plan.draws} draws kept in each of "
@@ -198,7 +194,7 @@ def _arguments(
         draws=_count(draws, "draws"),
         tune=0 if independent else kernel.tune if tune is None else tune,
         thin=_count(thin, "thin"),
-        block=_IID_BLOCK if independent else _MARKOV_BLOCK,
+        block=_IID_BLOCK,
     )
     return plan, chains, _seed(seed)
 
@@ -251,7 +247,10 @@ def _own(
 
     else:
         chain = kernel
-        work = chain.seconds(setup) * (plan.draws * plan.thin + plan.tune) * len(streams)
+        each = chain.seconds(setup)
+        work = each * plan.iterations * len(streams)
+        block = int(min(max(_BLOCK_SECONDS / each, 1), plan.iterations))
+        plan = replace(plan, block=max(block // plan.thin, 1) * plan.thin)
 
         def start(rng: np.random.Generator) -> Any:
             return chain.start(setup, rng)

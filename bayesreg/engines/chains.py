@@ -1,21 +1,19 @@
-"""Chains in turn or in worker processes: blocks, warm-up, thinning, progress and interruption.
+"""Chains in turn or in threads: blocks, warm-up, thinning, progress and interruption.
 
-Chains advance in turns of one block, so that an interruption leaves all about equally long. Worker
-processes are forks that share the chains out; what a chain draws depends on its stream alone.
+Chains advance in turns of one block, so that an interruption leaves all about equally long. Kernels
+run outside the interpreter's lock, so threads share the chains out and nothing is copied between
+processes; what a chain draws depends on its stream alone.
 """
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import signal
 import sys
 import threading
-import warnings
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from multiprocessing.connection import Connection, wait
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -26,8 +24,9 @@ Output = dict[str, Array]
 Start = Callable[[np.random.Generator], Any]
 Advance = Callable[[Any, np.random.Generator, int], tuple[Any, Output]]
 
-# Seconds of work below which starting processes costs more than it saves.
-_WORTH_FORKING = 0.6
+# Seconds of work below which a second thread costs more than it saves.
+_WORTH_A_THREAD = 0.01
+_LISTEN = 0.2  # seconds between looks for an interruption
 
 
 @dataclass(frozen=True)
@@ -63,30 +62,15 @@ class Collected:
         Per chain, arrays (draw, …) by name.
     complete : bool
         Whether nothing interrupted the run.
-    dead : dict of int to int
-        Exit codes of the worker processes that died, by chain.
     """
 
     kept: dict[int, Output]
     complete: bool
-    dead: dict[int, int] = field(default_factory=dict)
 
     @property
     def shortest(self) -> int:
         """Draws that every chain has; 0 if none has any."""
         return min((len(out["sigma"]) if out else 0 for out in self.kept.values()), default=0)
-
-    @property
-    def why_dead(self) -> str:
-        """Which chains were lost, and what to do."""
-        chains = ", ".join(str(c) for c in sorted(self.dead))
-        code = next(iter(self.dead.values()))
-        how = f"killed by signal {-code}" if code < 0 else f"exit code {code}"
-        return (
-            f"the worker process of chain(s) {chains} died ({how}), often for want of memory; "
-            f"the {len(self.kept)} other chain(s) are in .result. Run again with workers=1, or "
-            "with fewer draws"
-        )
 
     def stacked(self) -> Output:
         """Arrays (chain, draw, …), every chain cut to the length of the shortest."""
@@ -110,18 +94,38 @@ def collect(
     work: float,
     progress: bool,
 ) -> Collected:
-    """Run one chain per stream, in this process or in forks of it."""
-    lane = _Lane(start, advance, plan, dict(enumerate(streams)))
-    processes = _processes(workers, len(streams), work)
-    if processes > 1:
-        return _parallel(lane, processes, progress)
-    complete = True
+    """Run one chain per stream, in this thread or shared out among several."""
+    wanted = workers if workers is not None else cores() if work > _WORTH_A_THREAD else 1
+    count = min(wanted, len(streams))
+    chains = dict(enumerate(streams))
+    shares = [{c: s for c, s in chains.items() if c % count == k} for k in range(count)]
+    lanes = [_Lane(start, advance, plan, share) for share in shares]
+    stop, complete = threading.Event(), True
     with _bar(plan.iterations * len(streams), progress) as tick:
         try:
-            lane.run(tick, _never)
+            if count == 1:
+                lanes[0].run(tick, stop.is_set)
+            else:
+                _together(lanes, tick, stop)
         except KeyboardInterrupt:
             complete = False
-    return Collected(lane.output(), complete)
+    kept: dict[int, Output] = {}
+    for lane in lanes:
+        kept |= lane.output()
+    return Collected(kept, complete)
+
+
+def _together(lanes: list[_Lane], tick: Callable[[int], None], stop: threading.Event) -> None:
+    """Run lanes in threads; an interruption, or an error in one, stops all after their block."""
+    with ThreadPoolExecutor(len(lanes), thread_name_prefix="chain") as pool:
+        running: set[Future[None]] = {pool.submit(lane.run, tick, stop.is_set) for lane in lanes}
+        try:
+            while running:
+                done, running = wait(running, timeout=_LISTEN)
+                for future in done:
+                    future.result()
+        finally:
+            stop.set()
 
 
 class _Lane:
@@ -136,11 +140,6 @@ class _Lane:
     ) -> None:
         self.start, self.advance, self.plan, self.streams = start, advance, plan, streams
         self.kept: dict[int, list[Output]] = {chain: [] for chain in streams}
-
-    def part(self, chains: Sequence[int]) -> _Lane:
-        """A lane with some of the chains."""
-        streams = {chain: self.streams[chain] for chain in chains}
-        return _Lane(self.start, self.advance, self.plan, streams)
 
     def run(self, tick: Callable[[int], None], stopped: Callable[[], bool]) -> None:
         """Advance every chain to the end of the plan, or until `stopped`."""
@@ -165,120 +164,13 @@ def _joined(blocks: list[Output]) -> Output:
     return {k: np.concatenate([b[k] for b in blocks]) for k in blocks[0]} if blocks else {}
 
 
-def _never() -> bool:
-    return False
-
-
 def _ignore(_: int) -> None:
     """Progress that nobody sees."""
-
-
-def _processes(workers: int | None, chains: int, work: float) -> int:
-    """How many processes to use: forking must be safe, and by default must pay."""
-    wanted = workers if workers is not None else cores() if work > _WORTH_FORKING else 1
-    return min(wanted, chains) if may_fork() else 1
 
 
 def cores() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-
-
-def may_fork() -> bool:
-    """Whether forking is safe: Linux, and no other thread that could hold a lock."""
-    return (
-        sys.platform == "linux"
-        and threading.current_thread() is threading.main_thread()
-        and threading.active_count() == 1
-        and not multiprocessing.current_process().daemon
-    )
-
-
-def _parallel(lane: _Lane, processes: int, progress: bool) -> Collected:
-    """Share the chains among forks, and gather what they send."""
-    context = multiprocessing.get_context("fork")
-    stop = context.Event()
-    chains = list(lane.streams)
-    shares = [chains[k::processes] for k in range(processes)]
-    running: dict[Connection, tuple[Any, list[int]]] = {}
-    with _interrupts(stop.set):
-        for share in shares:
-            ours, theirs = context.Pipe(duplex=False)
-            process = context.Process(
-                target=_work, args=(lane.part(share), theirs, stop.is_set), daemon=True
-            )
-            with warnings.catch_warnings():
-                # Python warns of forking beside BLAS's idle threads; OpenBLAS re-creates them.
-                warnings.simplefilter("ignore", DeprecationWarning)
-                process.start()
-            theirs.close()
-            running[ours] = (process, share)
-        try:
-            with _bar(lane.plan.iterations * len(chains), progress) as tick:
-                kept, dead = _gather(running, tick)
-        finally:
-            for process, _ in running.values():
-                process.terminate()
-    found = Collected(kept, complete=True, dead=dead)
-    return replace(found, complete=not stop.is_set() or found.shortest == lane.plan.draws)
-
-
-def _gather(
-    running: dict[Connection, tuple[Any, list[int]]], tick: Callable[[int], None]
-) -> tuple[dict[int, Output], dict[int, int]]:
-    """Receive until every worker is done or dead; a worker's exception is raised here."""
-    kept: dict[int, Output] = {}
-    dead: dict[int, int] = {}
-    while running:
-        for ready in wait(list(running)):
-            assert isinstance(ready, Connection)
-            process, share = running[ready]
-            try:
-                kind, value = ready.recv()
-            except EOFError:
-                process.join()
-                dead |= dict.fromkeys(share, process.exitcode)
-                del running[ready]
-                continue
-            if kind == "tick":
-                tick(value)
-                continue
-            if kind == "error":
-                raise value
-            kept |= value
-            process.join()
-            del running[ready]
-    return kept, dead
-
-
-def _work(lane: _Lane, pipe: Connection, stopped: Callable[[], bool]) -> None:
-    """The body of a worker process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides, and says so by `stopped`
-    try:
-        lane.run(lambda n: pipe.send(("tick", n)), stopped)
-        pipe.send(("done", lane.output()))
-    except BaseException as error:  # noqa: BLE001  (raised again in the parent)
-        pipe.send(("error", error))
-    finally:
-        pipe.close()
-
-
-@contextmanager
-def _interrupts(stop: Callable[[], None]) -> Iterator[None]:
-    """The first Ctrl-C asks the workers to stop; a second one raises KeyboardInterrupt."""
-    seen: list[int] = []
-
-    def handler(number: int, _frame: Any) -> None:
-        if seen:
-            raise KeyboardInterrupt
-        seen.append(number)
-        stop()
-
-    before = signal.signal(signal.SIGINT, handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

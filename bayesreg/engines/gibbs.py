@@ -1,12 +1,13 @@
 r"""Blocked Gibbs sampling for scale mixtures of normals, b_j = s·√t_j·z_j.
 
-One iteration, each step exact for its conditional and in this order:
+One iteration, each step exact for its conditional and in this order (compiled in `blocked`):
 
-1. *σ, b | t, s* with b integrated out of σ's draw: one Cholesky factorisation (`conditional`).
-   Where p reaches ν/2 the scale is drawn first, from its density with b and σ integrated out.
+1. *σ, b | t, s* with b integrated out of σ's draw: one Cholesky factorisation. Where p reaches
+   ν/2, or no collapsed density is known, the scale is drawn first with b and σ integrated out.
 2. *interweaving*: (b, s) → (r·b, r·s) with z and t held (Yu & Meng 2011, JCGS 20(3)).
-3. *s | b, σ* with the local scales t integrated out.
-4. *t | b, s, σ* at once after 3, as a partially collapsed sampler requires (van Dyk & Park 2008,
+3. *sweeps* over (t_j, b_j) | the other b, for half-Cauchy local scales and many columns.
+4. *s | b, σ* with the local scales t integrated out.
+5. *t | b, s, σ* at once after 4, as a partially collapsed sampler requires (van Dyk & Park 2008,
    JASA 103). The state is recorded here, where (b, σ, s, t) is a joint draw.
 
 References: Park & Casella (2008), JASA 103; Johndrow, Orenstein & Bhattacharya (2020), "Scalable
@@ -17,23 +18,29 @@ arXiv:1509.03697, on why σ is drawn with b integrated out.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bayesreg.engines import tables
+from bayesreg.engines.arrays import BLOCK, FACTS, GROUP
+from bayesreg.engines.blocked import run
 from bayesreg.engines.chains import Output
-from bayesreg.engines.conditional import Data
 from bayesreg.engines.kernel import Markov
+from bayesreg.engines.local_laws import LAWS
 from bayesreg.engines.pseudodata import PseudoData
 from bayesreg.engines.spectrum import profile
-from bayesreg.engines.sweep import Part, Setup, State, integrated, iterate, sds
-from bayesreg.priors import ScaleMixture
+from bayesreg.priors import HyperPrior, ScaleMixture
 
 if TYPE_CHECKING:
     from bayesreg.model import Problem
+    from bayesreg.penalty import Block
 
 Array = NDArray[np.float64]
+Records = NDArray[Any]
+_MANY = 32  # columns from which a scan over them pays
 NAME = "gibbs"
 
 
@@ -43,7 +50,7 @@ def supports(problem: Problem) -> str | None:
     Parameters
     ----------
     problem : Problem
-        Needs scale mixtures of normals: Normal, Laplace, ElasticNet, Horseshoe, or a mapping.
+        Needs scale mixtures of normals: every prior here but Flat, or a mapping of them.
     """
     for block in problem.blocks:
         if not isinstance(block.prior, ScaleMixture):
@@ -56,6 +63,44 @@ def supports(problem: Problem) -> str | None:
     return None
 
 
+@dataclass(frozen=True, eq=False)
+class Setup:
+    """What every iteration needs; `order` is where each sampled column stands in the problem."""
+
+    data: tuple[Array, Array, Array, Array, Array]  # X', y, gram, X'y, G_jj
+    fixed: tuple[Array, Array, Array]  # relative factors and tables
+    blocks: Records
+    groups: Records
+    facts: Records
+    order: NDArray[np.intp]
+    hypers: tuple[HyperPrior | None, ...]
+    sigma_prior: HyperPrior | None
+    start: tuple[float, float]  # type-II log scale ÷ σ, and log σ
+
+    @property
+    def size(self) -> int:
+        """Rows of the matrix that is factored."""
+        p, m = self.data[0].shape
+        return int(min(m, p))
+
+    @property
+    def elaborate(self) -> bool:
+        """Whether more is needed than the plain steps."""
+        coupled = np.isin(self.blocks["law"], [LAWS["slab"], LAWS["dirichlet"]]).any()
+        return bool(coupled or self.facts["crowded"][0] or self.facts["sweeps"][0])
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """A chain's state, and the memory that its iterations share; changed in place."""
+
+    work: tuple[Array, Array, Array, Array, Array]  # b, prior sds, factor, core, w
+    rest: Array | None  # memory for what only some problems need
+    blocks: Records
+    groups: Records
+    facts: Records
+
+
 class Gibbs(Markov):
     """The sampler described at the head of this module."""
 
@@ -65,93 +110,145 @@ class Gibbs(Markov):
         return 500
 
     def prepare(self, problem: Problem) -> Setup:
-        """Compress the data and estimate where to start."""
-        data = PseudoData.of(problem)
-        blocks, unknown = [], 0
-        for block in problem.blocks:
-            prior = block.prior
-            assert isinstance(prior, ScaleMixture)
-            whole = len(block.columns) == problem.p
-            blocks.append(
-                Part(
-                    prior,
-                    slice(None) if whole else block.columns,
-                    block.relative if np.ptp(block.relative) else block.relative[:1],
-                    prior.unit == "y",
-                    0.0 if block.scale is None else math.log(block.scale),
-                    block.hyper,
-                    unknown,
-                )
-            )
-            unknown += block.scale is None
-        absolute = any(block.absolute for block in blocks)
-        crowded, total, sigma_prior = 2 * problem.p >= problem.nu, None, problem.sigma_prior
-        if crowded and unknown and sigma_prior is not None and not absolute:
-            total = integrated(sigma_prior, problem.nu, data.rss + float(data.y @ data.y))
+        """Compress the data, put columns in the order of their blocks, and find where to start."""
+        pseudo = PseudoData.of(problem)
+        order = np.concatenate([block.columns[_grouped(block)] for block in problem.blocks])
+        same = np.array_equal(order, np.arange(problem.p))
+        xt = np.ascontiguousarray((pseudo.x if same else pseudo.x[:, order]).T)
+        y = np.ascontiguousarray(pseudo.y)
+        narrow = xt.shape[1] >= xt.shape[0]
+        blocks, groups, densities = _records(problem.blocks)
+        facts, integrated = _facts(problem, pseudo, blocks, narrow=narrow)
+        relative = [block.relative[_grouped(block)] for block in problem.blocks]
         return Setup(
-            data=Data.of(data),
-            blocks=tuple(blocks),
-            unknown=tuple(block for block in blocks if block.hyper is not None),
-            nu=problem.nu,
-            sigma=problem.sigma,
-            sigma_prior=sigma_prior,
-            conjugate=None if sigma_prior is None or absolute else sigma_prior.inverse_gamma,
-            crowded=crowded,
-            integrated=total,
-            absolute=absolute,
-            start=profile(data, problem.sigma),
-            information=np.square(data.norms),
+            data=(
+                xt,
+                y,
+                xt @ xt.T if narrow else np.empty((0, 0)),
+                xt @ y if narrow else np.empty(0),
+                np.einsum("ij,ij->i", xt, xt),
+            ),
+            fixed=(np.concatenate(relative), densities, integrated),
+            blocks=blocks,
+            groups=groups,
+            facts=facts,
+            order=order,
+            hypers=tuple(block.hyper for block in problem.blocks),
+            sigma_prior=problem.sigma_prior,
+            start=profile(pseudo, problem.sigma),
         )
 
     def seconds(self, setup: Setup) -> float:
-        """About 200 µs of Python, and the factorisations at a few GFLOP/s."""
-        m, p = setup.data.x.shape
-        narrow = setup.data.gram is not None
-        flops = float(p**3 / 3 + 4 * p**2 if narrow else m * m * p + m**3 / 3)
-        factorisations = 1 + 5 * (int(setup.absolute) + int(setup.crowded) * len(setup.unknown))
-        return 2e-4 + factorisations * (3e-5 + flops / 4e9)
+        """A few microseconds, and the factorisations at a few GFLOP/s."""
+        p, m = setup.data[0].shape
+        forming = p * p if m >= p else 2 * m * m * p
+        factorisations = 1 + 4 * int(setup.facts["crowded"][0])
+        return 3e-6 + float(factorisations * setup.size**3 / 3 + forming + 8 * m * p) / 4e9
 
     def start(self, setup: Setup, rng: np.random.Generator) -> State:
         """Type-II estimates, over-dispersed; prior draws where the data or the prior say so."""
         relative_scale, log_sigma = setup.start
-        log_sigma += 0.1 * rng.standard_normal()
-        prior = setup.sigma_prior
-        if setup.sigma is not None:
-            log_sigma = math.log(setup.sigma)
-        elif prior is not None and not math.isfinite(prior.log_density_of_log(log_sigma)):
-            log_sigma = math.log(float(prior.sample(rng, 1)[0]))
-        log_scale = np.empty(len(setup.unknown))
-        for block in setup.unknown:
-            assert block.hyper is not None
-            trial = relative_scale + (log_sigma if block.absolute else 0.0)
+        blocks, facts, prior = setup.blocks.copy(), setup.facts.copy(), setup.sigma_prior
+        if prior is not None:
+            log_sigma += 0.1 * rng.standard_normal()
+            if not math.isfinite(prior.log_density_of_log(log_sigma)):
+                log_sigma = math.log(float(prior.sample(rng, 1)[0]))
+        facts["log_sigma"] = log_sigma
+        for one, hyper in zip(blocks, setup.hypers, strict=True):
+            if hyper is None:
+                continue
+            trial = relative_scale + (log_sigma if one["absolute"] else 0.0)
             trial += 0.5 * rng.standard_normal()
-            if not math.isfinite(block.hyper.log_density_of_log(trial)):
-                trial = math.log(float(block.hyper.sample(rng, 1)[0]))
-            log_scale[block.index] = trial
-        p = setup.data.x.shape[1]
-        return State(np.zeros(p), log_sigma, log_scale, np.ones(p))
+            if not math.isfinite(hyper.log_density_of_log(trial)):
+                trial = math.log(float(hyper.sample(rng, 1)[0]))
+            one["log_scale"] = trial
+        p, size = len(setup.order), setup.size
+        square = (size, size)
+        work = (
+            np.zeros(p),
+            np.empty(p),
+            np.empty(square),
+            np.empty(square),
+            np.empty(size),
+        )
+        rest = np.empty(size) if setup.elaborate else None
+        return State(work, rest, blocks, setup.groups.copy(), facts)
 
     def advance(
         self, setup: Setup, state: State, rng: np.random.Generator, count: int
     ) -> tuple[State, Output]:
         """Iterate and record b, σ, scale and κ."""
-        p = len(state.t)
-        out = {
-            "b": np.empty((count, p)),
-            "sigma": np.empty(count),
-            "scale": np.empty((count, len(setup.unknown))),
-        }
-        sd = np.empty((count, p))
-        # What overflows is met by a QR that squares nothing (`conditional`), or is no density.
-        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            for i in range(count):
-                state = iterate(setup, state, rng)
-                out["b"][i] = state.b
-                out["sigma"][i] = math.exp(state.log_sigma)
-                out["scale"][i] = np.exp(state.log_scale)
-                sd[i] = sds(setup, state.log_scale, state.t, state.log_sigma)
-            out["kappa"] = 1.0 / (1.0 + setup.information * np.square(sd))
-        return state, out
+        p, unknown = len(setup.order), int(setup.blocks["unknown"].max()) + 1
+        b, kappa = np.empty((count, p)), np.empty((count, p))
+        sigma, scale = np.empty(count), np.empty((count, unknown))
+        run(
+            setup.data,
+            setup.fixed,
+            state.work,
+            state.blocks,
+            state.groups,
+            state.facts[0],
+            setup.order,
+            (b, sigma, scale, kappa),
+            state.rest,
+            rng,
+        )
+        return state, {"b": b, "sigma": sigma, "scale": scale, "kappa": kappa}
+
+
+def _grouped(block: Block) -> NDArray[np.intp]:
+    """The columns of a block with each group's beside each other."""
+    return np.argsort(block.group, kind="stable")
+
+
+def _records(blocks: tuple[Block, ...]) -> tuple[Records, Records, Array]:
+    """Blocks, groups, and the tables of their collapsed densities."""
+    records, sizes = np.zeros(len(blocks), BLOCK), [block.sizes for block in blocks]
+    place, densities = tables.collapsed(blocks)
+    groups = np.zeros(len(place), GROUP)
+    groups["stop"] = np.cumsum(np.concatenate(sizes))
+    groups["start"][1:] = groups["stop"][:-1]
+    groups["table"], groups["t"] = place, 1.0
+    unknown = column = group = 0
+    for one, block, size in zip(records, blocks, sizes, strict=True):
+        prior = block.prior
+        assert isinstance(prior, ScaleMixture)
+        one["law"] = LAWS[prior.mixing.law]
+        one["first"], one["second"] = (*prior.mixing.parameters, 0.0, 0.0)[:2]
+        one["code"], one["hyper_first"], one["hyper_second"] = tables.hyper(block.hyper)
+        one["unknown"] = unknown if block.scale is None else -1
+        one["absolute"] = prior.unit == "y"
+        one["start"], one["stop"] = column, column + len(block.columns)
+        one["group_start"], one["group_stop"] = group, group + len(size)
+        one["log_scale"] = math.log(block.scale or 1.0)
+        if prior.mixing.law == "slab":
+            one["log_slab"] = 2.0 * math.log(one["first"])
+        if prior.mixing.law == "dirichlet":
+            groups["t"][group : group + len(size)] = 1.0 / len(size)
+        unknown += block.scale is None
+        column, group = one["stop"], one["group_stop"]
+    return records, groups, densities
+
+
+def _facts(
+    problem: Problem, pseudo: PseudoData, blocks: Records, *, narrow: bool
+) -> tuple[Records, Array]:
+    """What is said of the whole, and the table of σ integrated out (empty where not needed)."""
+    facts, prior = np.zeros(1, FACTS), problem.sigma_prior
+    crowded, absolute = 2 * problem.p >= problem.nu, bool(blocks["absolute"].any())
+    conjugate = None if prior is None else prior.inverse_gamma
+    facts["nu"], facts["rss"], facts["yy"] = pseudo.nu, pseudo.rss, pseudo.y @ pseudo.y
+    facts["known"], facts["conjugate"] = prior is None, conjugate is not None
+    facts["shape"], facts["rate"] = conjugate or (0.0, 0.0)
+    facts["code"], facts["first"], facts["second"] = tables.hyper(prior)
+    facts["crowded"], facts["absolute"] = crowded, absolute
+    many = problem.p >= _MANY and np.any(blocks["law"] == LAWS["half_cauchy"])
+    facts["sweeps"] = 0 if not many else 1 if narrow else 2
+    integrated = np.zeros(4)
+    slab = bool(np.any(blocks["law"] == LAWS["slab"]))
+    if prior is not None and conjugate is None and not absolute and (crowded or slab):
+        facts["low"], facts["step"], integrated = tables.integrated(prior, pseudo)
+    return facts, integrated
 
 
 KERNEL = Gibbs()

@@ -1,10 +1,11 @@
 r"""The PyMC models behind engine 'nuts', built so that NUTS sees unit scales.
 
-* :func:`coefficients`: penalised priors. θ = (β₀ at the mean, Flat columns, b) is sampled directly,
-  as θ = m + Kz with KK' the posterior covariance at type-II hyperparameters, so that z is about
-  standard normal. On rows, where nothing is shared with what it checks; on pseudo-rows for large N.
-* :func:`local_scales`: priors with a pole. (scale, t) is sampled with b, and σ² where conjugate,
-  integrated out; what is integrated out is drawn afterwards.
+* :func:`coefficients`: priors with a mode, no cusp and no groups. θ = (β₀ at the mean, Flat
+  columns, b) is sampled directly, as θ = m + Kz with KK' the posterior covariance at type-II
+  hyperparameters, so that z is about standard normal. On rows, where nothing is shared with what it
+  checks; on pseudo-rows for large N.
+* :func:`local_scales`: priors with a pole or a cusp, or whose columns share local scales. The prior
+  sds are sampled with b, and σ² where conjugate, integrated out; both are drawn afterwards.
 """
 
 from __future__ import annotations
@@ -111,7 +112,7 @@ def coefficients(problem: Problem, *, on_rows: bool) -> Graph:
 
 
 def local_scales(problem: Problem) -> Graph:
-    """(scale, t) sampled with b integrated out, and σ² where it is conjugate."""
+    """Scales and local scales sampled with b integrated out, and σ² where it is conjugate."""
     import pymc as pm
     import pytensor.tensor as pt
     from pytensor.tensor.linalg import cholesky
@@ -127,9 +128,9 @@ def local_scales(problem: Problem) -> Graph:
         sd = pt.zeros(problem.p)
         for k, block in enumerate(problem.blocks):
             assert isinstance(block.prior, ScaleMixture)
-            t = block.prior.local_node(f"local_{k}", len(block.columns))
             unit = 1.0 / unknown.sigma if block.prior.unit == "y" else 1.0
-            part = unknown.scales[k] * block.relative * pt.sqrt(t) * unit
+            of_groups = block.prior.sd_node(f"local_{k}", unknown.scales[k], block.sizes)
+            part = (of_groups * np.ones(len(block.sizes)))[block.group] * block.relative * unit
             sd = pt.set_subtensor(sd[block.columns], part)
         pm.Deterministic("sd", sd)
         rows = data.x * sd
@@ -220,7 +221,9 @@ def _start(problem: Problem, model: Any, guess: tuple[float, float]) -> dict[str
     for name, (prior, value) in targets.items():
         if prior is None or not np.isfinite(prior.log_density_of_log(value)):
             continue
-        forms = {name: np.exp(value), f"log_{name}": value, f"{name}_squared": np.exp(2 * value)}
+        square = np.exp(2 * value)
+        forms = {name: np.exp(value), f"log_{name}": value, f"{name}_squared": square}
+        forms[f"{name}_r2"] = square / (1.0 + square)
         start |= {form: at for form, at in forms.items() if form in free}
     return start
 
@@ -275,7 +278,7 @@ def _reader(
 def _local_reader(
     problem: Problem, data: PseudoData, gamma: tuple[float, float] | None
 ) -> Callable[[Trace, np.random.Generator], Trace]:
-    """Draw σ² and b from their exact conditionals given (scale, t)."""
+    """Draw σ² and b from their exact conditionals given the prior sds."""
     from bayesreg.engines.conditional import Data
 
     products = Data.of(data)

@@ -8,16 +8,18 @@ sampler", JMLR 15.
 from __future__ import annotations
 
 import importlib.util
+import multiprocessing
 import sys
+import threading
 import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesreg.engines.chains import Collected, Output, cores, may_fork
+from bayesreg.engines.chains import Collected, Output, cores
 from bayesreg.engines.graphs import Graph, coefficients, local_scales
 from bayesreg.engines.kernel import External, Request
-from bayesreg.priors import Penalised, ScaleMixture
+from bayesreg.priors import Majorised, ScaleMixture
 
 if TYPE_CHECKING:
     from bayesreg.model import Problem
@@ -31,9 +33,8 @@ _STATS = {
     "energy": "energy",
     "tree_depth": "tree_depth",
     "n_steps": "n_steps",
-    "mean_tree_accept": "acceptance_rate",
+    "acceptance_rate": "acceptance_rate",
     "step_size": "step_size",
-    "model_logp": "lp",
     "reached_max_treedepth": "reached_max_treedepth",
 }
 
@@ -44,24 +45,33 @@ def supports(problem: Problem) -> str | None:
     Parameters
     ----------
     problem : Problem
-        Any whose priors are penalties, or scale mixtures of normals.
+        Any whose priors have modes, or are scale mixtures of normals.
     """
     if importlib.util.find_spec("pymc") is None:
         return "it needs PyMC: python -m pip install 'pymc>=6.3'"
     if problem.p == 0 and problem.design is None:
         return "Moments hold no rows, and there is no column with a proper prior"
-    priors = [block.prior for block in problem.blocks]
-    if all(isinstance(prior, Penalised) for prior in priors):
+    if _smooth(problem):
         return None
-    odd = [prior for prior in priors if not isinstance(prior, ScaleMixture)]
+    odd = [b.prior for b in problem.blocks if not isinstance(b.prior, ScaleMixture)]
     if odd:
         return f"{type(odd[0]).__name__} beside a prior with a pole has no local scales to sample"
     return None
 
 
+def _smooth(problem: Problem) -> bool:
+    """Whether every coefficient has a density of its own without a pole or a cusp."""
+    return all(
+        block.separable
+        and isinstance(block.prior, Majorised)
+        and bool(np.all(np.isfinite(block.prior.slope(0.0, 1.0, 1.0))))
+        for block in problem.blocks
+    )
+
+
 def graph(problem: Problem) -> Graph:
     """The model that NUTS samples for this problem."""
-    if all(isinstance(block.prior, Penalised) for block in problem.blocks):
+    if _smooth(problem):
         on_rows = problem.design is not None and len(problem.design.y) <= ROWS
         return coefficients(problem, on_rows=on_rows or problem.p == 0)
     return local_scales(problem)
@@ -134,3 +144,13 @@ def _cores(request: Request) -> int:
     """Two processes where forking is safe, or as many as asked for."""
     wanted = request.workers if request.workers is not None else min(2, cores())
     return min(wanted, request.chains) if may_fork() else 1
+
+
+def may_fork() -> bool:
+    """Whether forking is safe: Linux, and no other thread that could hold a lock."""
+    return (
+        sys.platform == "linux"
+        and threading.current_thread() is threading.main_thread()
+        and threading.active_count() == 1
+        and not multiprocessing.current_process().daemon
+    )

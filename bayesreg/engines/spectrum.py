@@ -234,3 +234,24 @@ def profile(data: PseudoData, sigma: float | None) -> tuple[float, float]:
     best = int(np.argmax(target))
     size = 0.5 * np.log(s[best] / data.nu) if sigma is None else np.log(sigma)
     return float(log_s[best]), float(size)
+
+
+def maxima(data: PseudoData, sigma: float | None) -> list[tuple[float, float]]:
+    """Rough log(scale ÷ σ) and log σ where a Normal prior's evidence has maxima, and at `profile`.
+
+    The latter leans away from scale → 0, where a prior with heavier tails may not have its maximum.
+    """
+    d, g, _, outside = _rotate(data.x, data.y)
+    known = profile(data, sigma)
+    if not np.any(d > 0.0):
+        return [known]
+    low, high = (-0.5 * float(np.log(x)) for x in (d.max(), d[d > 0.0].min()))
+    log_s = np.linspace(low - 2.0, min(high, low + 60.0) + 8.0, 801)
+    share = 1.0 / (1.0 + d * np.exp(2.0 * log_s)[:, None])
+    rest = data.rss + outside + share @ np.square(g)
+    fit = 0.5 * data.nu * np.log(rest) if sigma is None else 0.5 * rest / sigma**2
+    curve = 0.5 * np.sum(np.log(share), axis=1) - fit
+    inner = 1 + np.flatnonzero((curve[1:-1] > curve[:-2]) & (curve[1:-1] >= curve[2:]))
+    size = 0.5 * np.log(rest / data.nu) if sigma is None else np.full(801, np.log(sigma))
+    found = [(float(log_s[k]), float(size[k])) for k in inner[np.argsort(-curve[inner])][:3]]
+    return found + [known] * all(abs(known[0] - one[0]) > 1.0 for one in found)

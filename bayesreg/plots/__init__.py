@@ -6,6 +6,7 @@ rcParams and open windows stay as they are; a notebook shows the returned axes.
 
 from __future__ import annotations
 
+from bayesreg.plots.calibration import plot_calibration
 from bayesreg.plots.checks import (
     plot_agreement,
     plot_ppc,
@@ -13,21 +14,33 @@ from bayesreg.plots.checks import (
     plot_residuals,
     plot_trace,
 )
-from bayesreg.plots.coefficients import plot_forest, plot_map, plot_posterior, plot_shrinkage
+from bayesreg.plots.coefficients import plot_forest, plot_map, plot_posterior
 from bayesreg.plots.densities import plot_densities, plot_priors
 from bayesreg.plots.paths import plot_path
+from bayesreg.plots.scales import plot_scale
+from bayesreg.plots.shrinkage import (
+    plot_effective,
+    plot_profile,
+    plot_shrinkage,
+    plot_significance,
+)
 
 __all__ = [
     "plot_agreement",
+    "plot_calibration",
     "plot_densities",
+    "plot_effective",
     "plot_forest",
     "plot_map",
     "plot_path",
     "plot_posterior",
     "plot_ppc",
     "plot_priors",
+    "plot_profile",
     "plot_rank",
     "plot_residuals",
+    "plot_scale",
     "plot_shrinkage",
+    "plot_significance",
     "plot_trace",
 ]

@@ -1,4 +1,4 @@
-"""Figures of coefficients: forest, posterior of one prior, optimum, shrinkage."""
+"""Figures of coefficients: forest, posterior of one prior, optimum."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesreg.plots.canvas import BAND, INK, MUTED, PAPER, RULE, Mark, axes, dress, legend, marks
+from bayesreg.plots.canvas import BAND, INK, MUTED, PAPER, Mark, axes, dress, legend, marks
 from bayesreg.plots.text import labels
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from bayesreg.results import Comparison, MapFit, Posterior
 
 MOST = 30  # rows that one page holds and one reader reads
+MARKS = 150  # of all priors in these rows
 PER_SD = "change in y per standard deviation of the column"
 
 
@@ -30,7 +31,6 @@ class Row:
     mean: NDArray[np.float64]
     low: NDArray[np.float64]
     high: NDArray[np.float64]
-    kappa: NDArray[np.float64]
 
 
 def plot_forest(comparison: Comparison, ax: Axes | None = None, *, level: float = 0.95) -> Axes:
@@ -96,7 +96,7 @@ def plot_map(fit: MapFit, ax: Axes | None = None) -> Axes:
     """
     features = list(fit.problem.features)
     values = fit.beta.reindex(features).to_numpy(float) * np.asarray(fit.problem.column_sd)
-    order, note = _largest(np.abs(values))
+    order, note = largest(np.abs(values))
     ax = axes(ax, 7.2, 1.1 + 0.28 * len(order))
     mark = marks([""])[""]
     where = np.arange(len(order))[::-1]
@@ -107,52 +107,10 @@ def plot_map(fit: MapFit, ax: Axes | None = None) -> Axes:
         ax.plot(
             shown[zero == hollow], where[zero == hollow], "o", color=mark.colour, mfc=face, ms=5.5
         )
-    _names(ax, [features[j] for j in order], where)
+    name_rows(ax, [features[j] for j in order], where)
     ax.axvline(0.0, color=MUTED, linewidth=0.8, zorder=0)
     zeros = f"{int(np.sum(values == 0))} of {len(values)} coefficients are exactly zero (hollow)"
-    dress(ax, x=_lines(PER_SD, zeros, note), rules="x")
-    return ax
-
-
-def plot_shrinkage(comparison: Comparison, ax: Axes | None = None) -> Axes:
-    """Shrinkage factor κ of every coefficient, one mark per prior.
-
-    Parameters
-    ----------
-    comparison : Comparison
-        Result of ``br.compare``.
-    ax : matplotlib.axes.Axes, optional
-        Where to draw; by default a new figure outside pyplot.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-        0: left as least squares has it; 1: the prior decides. The order is that of the forest.
-    """
-    features, sd = columns_of(comparison)
-    rows = standardised(comparison.coefficients(), features, sd)
-    order, note = _largest(size(rows))
-    ax = axes(ax, 7.6, 1.2 + 0.27 * len(order))
-    where = np.arange(len(order))[::-1]
-    kappa = np.array([row.kappa[order] for row in rows.values()])
-    known = ~np.all(np.isnan(kappa), axis=0)
-    ax.hlines(
-        where[known], np.nanmin(kappa[:, known], axis=0), np.nanmax(kappa[:, known], axis=0),
-        color=RULE, linewidth=2.5, zorder=1,
-    )  # fmt: skip
-    handles = []
-    offsets = offsets_of(len(rows), 0.14)
-    for (name, mark), row, offset in zip(marks(rows).items(), kappa, offsets, strict=True):
-        (handle,) = ax.plot(
-            row, where - offset, linestyle="", marker=mark.marker, color=mark.colour, ms=5.5,
-            mec=PAPER, mew=0.6, label=name, zorder=3,
-        )  # fmt: skip
-        handles.append(handle)
-    _names(ax, [features[j] for j in order], where)
-    ax.set_xlim(-0.03, 1.03)
-    ax.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0\nleft alone", "¼", "½", "¾", "1\nthe prior decides"])
-    dress(ax, x=_lines("posterior mean of the shrinkage factor κ", note), rules="x")
-    legend(ax, handles, labels(rows))
+    dress(ax, x=lines(PER_SD, zeros, note), rules="x")
     return ax
 
 
@@ -188,7 +146,6 @@ def _row(table: DataFrame, sd: NDArray[np.float64]) -> Row:
         mean=column("mean") * sd,
         low=column(f"{interval}_lb") * sd,
         high=column(f"{interval}_ub") * sd,
-        kappa=column("kappa"),
     )
 
 
@@ -203,18 +160,19 @@ def columns_of(comparison: Comparison) -> tuple[list[str], NDArray[np.float64]]:
     return list(problem.features), np.asarray(problem.column_sd, dtype=float)
 
 
-def _largest(values: NDArray[np.float64]) -> tuple[NDArray[np.intp], str]:
-    """Order of the rows, largest first, at most `MOST`, and a note on those left out."""
+def largest(values: NDArray[np.float64], priors: int = 1) -> tuple[NDArray[np.intp], str]:
+    """Order of the rows, largest first, as many as a page holds, and a note on those left out."""
+    most = min(MOST, max(12, MARKS // priors))
     order = np.argsort(-np.nan_to_num(values), kind="stable")
-    left = len(order) - MOST
+    left = len(order) - most
     if left <= 0:
         return order, ""
-    return order[:MOST], f"the {MOST} largest of {len(order)} coefficients; {left} smaller left out"
+    return order[:most], f"the {most} largest of {len(order)} coefficients; {left} smaller left out"
 
 
 def _forest(rows: dict[str, Row], features: Sequence[str], interval: str, ax: Axes | None) -> Axes:
     """Draw the forest of any number of priors."""
-    order, note = _largest(size(rows))
+    order, note = largest(size(rows), len(rows))
     step = max(0.34, 0.12 + 0.1 * len(rows))
     ax = axes(ax, 7.6, 1.2 + step * len(order))
     where = np.arange(len(order))[::-1].astype(float)
@@ -226,11 +184,11 @@ def _forest(rows: dict[str, Row], features: Sequence[str], interval: str, ax: Ax
         _intervals(ax, row, order, where - offset, mark)
         for (row, mark, offset) in zip(rows.values(), marks(rows).values(), offsets, strict=True)
     ]
-    _names(ax, [features[j] for j in order], where)
+    name_rows(ax, [features[j] for j in order], where)
     ax.set_ylim(-0.6, len(order) - 0.4)
     has_map = any(np.any(np.isfinite(row.map)) for row in rows.values())
     reading = f"line: {interval}; filled: posterior mean" + ("; hollow: MAP" if has_map else "")
-    dress(ax, x=_lines(PER_SD, reading, note), rules="x")
+    dress(ax, x=lines(PER_SD, reading, note), rules="x")
     legend(ax, handles, labels(rows))
     return ax
 
@@ -246,7 +204,7 @@ def _intervals(
     return handle
 
 
-def _names(ax: Axes, names: Sequence[str], where: NDArray[Any]) -> None:
+def name_rows(ax: Axes, names: Sequence[str], where: NDArray[Any]) -> None:
     """Feature names along the y axis, as plain text."""
     ax.set_yticks(where, labels=labels(names, 28), parse_math=False, usetex=False)
     for text in ax.get_yticklabels():
@@ -255,6 +213,6 @@ def _names(ax: Axes, names: Sequence[str], where: NDArray[Any]) -> None:
         ax.set_ylim(-0.7, len(where) - 0.3)
 
 
-def _lines(*parts: str) -> str:
+def lines(*parts: str) -> str:
     """The parts that say something, one per line."""
     return "\n".join(part for part in parts if part)

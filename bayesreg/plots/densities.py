@@ -55,7 +55,7 @@ def plot_densities(comparison: Comparison, ax: Any = None) -> NDArray[np.object_
         figure_legend(panels[0].figure, handles, labels(entries))
     left = len(problem.features) - len(order)
     note = f"; the {len(order)} largest effects, {left} smaller left out" if left else ""
-    _footer(panels, "change in y per unit of the column; mark on the axis: MAP" + note)
+    footer(panels, "change in y per unit of the column; mark on the axis: MAP" + note)
     return panels
 
 
@@ -170,11 +170,14 @@ class _Curve:
     name: str
     prior: Prior
     scale: float
+    unit: float
     mark: Mark
 
     def log_density(self, b: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Log prior density of a coefficient."""
-        return np.asarray(self.prior.log_density(b, self.scale), dtype=float)
+        """Log prior density of a coefficient, evaluated in the unit that the prior is stated in."""
+        loc = self.prior.loc
+        density = self.prior.log_density(loc + (b - loc) / self.unit, self.scale)
+        return np.asarray(density - np.log(self.unit), dtype=float)
 
 
 def _fitted(comparison: Comparison) -> Iterator[_Curve]:
@@ -182,23 +185,23 @@ def _fitted(comparison: Comparison) -> Iterator[_Curve]:
     for name, mark in marks(comparison.entries).items():
         entry = comparison.entries[name]
         several = len(entry.problem.blocks) > 1
-        for block, scale in zip(entry.problem.blocks, effective_scales(entry), strict=True):
+        settled = zip(entry.problem.blocks, fitted_scales(entry), strict=True)
+        for block, (scale, unit) in settled:
             label = f"{shortened(name, 20)}: {shortened(block.label, 20)}" if several else name
-            yield _Curve(label, block.prior, scale, mark)
+            yield _Curve(label, block.prior, scale, unit, mark)
 
 
-def effective_scales(entry: Entry) -> list[float]:
-    """Scale of each block in the unit of b: the MAP's, or else the posterior median."""
+def fitted_scales(entry: Entry) -> list[tuple[float, float]]:
+    """(scale, unit) of each block, their product in the unit of b: the MAP's, or else medians."""
     draws, fit = entry.post.draws, entry.fit
     median = {k: float(np.median(draws.scale[..., i])) for i, k in enumerate(draws.scale_labels)}
     sigma = float(np.median(draws.sigma)) if fit is None else float(fit.sigma)
-    blocks = (entry.problem if fit is None else fit.problem).blocks
-    scales = []
-    for block in blocks:
+    settled = []
+    for block in (entry.problem if fit is None else fit.problem).blocks:
         scale = median[block.label] if block.scale is None else float(block.scale)
         unit = sigma if block.prior.unit == "sigma" else 1.0
-        scales.append(scale * unit * float(np.median(block.relative)))
-    return scales
+        settled.append((scale * float(np.median(block.relative)), unit))
+    return settled
 
 
 def _reach(comparison: Comparison) -> float:
@@ -210,7 +213,7 @@ def _reach(comparison: Comparison) -> float:
     return 1.3 * largest or 1.0
 
 
-def _footer(panels: NDArray[np.object_], text: str) -> None:
+def footer(panels: NDArray[np.object_], text: str) -> None:
     """One line under all panels."""
     if len(panels):
         panels[0].figure.supxlabel(text, fontsize=8.5, color=MUTED, parse_math=False, usetex=False)

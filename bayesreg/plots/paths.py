@@ -54,7 +54,7 @@ def plot_path(path: Path, ax: Axes | None = None, *, mark: Mark | None = None) -
     ax.set_xlim(lam[0], lam[-1])
     _mark_lam(ax, chosen)
     dress(ax, x=_below(features, order, chosen), y=PER_SD, rules="y")
-    ax.xaxis.set_major_formatter(_plain)
+    ax.xaxis.set_major_formatter(plain_tick)
     ax.minorticks_off()
     ax.yaxis.set_label_position("right")
     ax.tick_params(axis="y", labelleft=False, labelright=True)
@@ -126,13 +126,13 @@ def _scale_axis(ax: Axes, lam: NDArray[np.float64], scale: NDArray[np.float64]) 
 
     top = ax.secondary_xaxis("top", functions=(to_scale, to_lam))
     top.set_xlabel("scale of the prior", fontsize=8.5, color=MUTED, labelpad=6)
-    top.xaxis.set_major_formatter(_plain)
+    top.xaxis.set_major_formatter(plain_tick)
     top.minorticks_off()
     top.tick_params(length=0, labelsize=8, labelcolor=MUTED)
     top.spines["top"].set_visible(False)
 
 
-def _plain(value: float, position: float) -> str:
+def plain_tick(value: float, position: float) -> str:
     """A tick of a logarithmic axis without mathematics."""
     del position
     return f"{value:g}".replace("-", "−")

@@ -2,9 +2,11 @@
 
 A prior says how each coefficient b of its block is distributed given one number, its *effective
 scale* s: the declared `scale`, times σ when ``unit="sigma"``, times the column's `relative`.
-Two capabilities go beyond the density:
+Three capabilities go beyond the density:
 
-* :class:`Penalised`: −log density is λ₁|b| + ½λ₂b² after multiplication by σ², so a MAP exists;
+* :class:`Majorised`: the density is bounded, so a MAP exists, and its penalty σ²·(−log density) has
+  a majoriser λ₁|b| + ½λ₂b² + constant that touches it wherever asked;
+* :class:`Penalised`: that majoriser is the penalty itself;
 * :class:`ScaleMixture`: b = loc + s·√t·z with z ~ N(0, 1), so a blocked Gibbs sampler applies.
 
 Solvers and engines ask for the type that they need; nobody asks for a class by name.
@@ -13,23 +15,32 @@ Solvers and engines ask for the type that they need; nobody asks for a class by 
 from __future__ import annotations
 
 import dataclasses
-import math
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bayesreg.errors import BadArgument
+from bayesreg.priors.arguments import declared, one_positive, positive, settle
 from bayesreg.priors.hyper import HyperPrior
-
-if TYPE_CHECKING:
-    pass
 
 Array = NDArray[np.float64]
 Scale = float | Sequence[float] | Array | HyperPrior
-UNITS = ("y", "sigma")
+
+__all__ = [
+    "Majorised",
+    "Mixing",
+    "Penalised",
+    "Prior",
+    "Scale",
+    "ScaleMixture",
+    "declared",
+    "one_positive",
+    "positive",
+    "settle",
+]
 
 
 class Prior(ABC):
@@ -40,21 +51,38 @@ class Prior(ABC):
     loc: Any
     relative: Any
     groups: Any = None  # which columns share a local scale; None: none do
+    expected_nonzero: Any = None  # a guess that stands for the scale until the model meets data
 
     @property
     def family(self) -> str:
-        """Name of the family in snake case: ``ElasticNet`` is ``elastic_net``."""
-        name = type(self).__name__
-        return "".join("_" + c.lower() if c.isupper() else c for c in name).lstrip("_")
+        """Name of the family in snake case: ``elastic_net``, ``r2d2``."""
+        return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(self).__name__).lower()
 
     @property
     def hyper(self) -> HyperPrior | None:
         """The hyperprior of the scale, or None where the scale is a given number."""
         return self.scale if isinstance(self.scale, HyperPrior) else None
 
+    def among(self, sizes: NDArray[np.intp]) -> tuple[Prior, Array]:
+        """The prior once its groups have these sizes, and a factor on the sds of each."""
+        return self, np.ones(len(sizes))
+
+    @property
+    def coupled(self) -> bool:
+        """Whether coefficients depend on one another even given the scale and without `groups`."""
+        return False
+
+    @property
+    def why_no_map(self) -> str | None:
+        """Why the posterior under this prior has no mode to be found; None where it has one."""
+        return None
+
     @abstractmethod
     def log_density(self, b: ArrayLike, scale: ArrayLike) -> Array:
-        """Log density of each coefficient at effective scale `scale`, shapes broadcast."""
+        """Log density of each coefficient at effective scale `scale`, shapes broadcast.
+
+        Where the family is more than its scale (a slab), b and `scale` are in the prior's unit.
+        """
 
     @abstractmethod
     def sample(
@@ -71,12 +99,52 @@ class Prior(ABC):
         shown = [
             f"{f.name}={_plain(getattr(self, f.name))}"
             for f in dataclasses.fields(self)  # type: ignore[arg-type]
-            if f.repr and (f.name == "scale" or not _is_default(f, getattr(self, f.name)))
+            if f.repr and (_is_given_scale(f, self) or not _is_default(f, getattr(self, f.name)))
         ]
         return f"{type(self).__name__}({', '.join(shown)})"
 
 
-class Penalised(Prior):
+class Majorised(Prior):
+    r"""A prior with a mode at `loc`: P(u) = σ²·(log p(loc) − log p(loc + u)) can be minimised.
+
+    P is even, P(0) = 0, it does not fall as |u| grows, and λ₁|v| + ½λ₂v² + constant, with the λ's
+    of `majoriser` at u, touches it at v = ±u and lies nowhere below. Everything is per coordinate
+    (shapes broadcast) and in the unit of u; `scale` is the effective one.
+    """
+
+    @property
+    def exact(self) -> bool:
+        """Whether the majoriser is the same at every u, and so the penalty itself."""
+        return False
+
+    @abstractmethod
+    def words(self, term: str) -> str:
+        """The penalty of all coordinates in symbols, `term` being b_j or the like."""
+
+    @abstractmethod
+    def cost(self, u: ArrayLike, sigma: float, scale: ArrayLike) -> Array:
+        """P(u) for noise sd `sigma`."""
+
+    @abstractmethod
+    def slope(self, u: ArrayLike, sigma: float, scale: ArrayLike) -> Array:
+        """P′(|u|); at u = 0 its limit from the right, which is ∞ under a cusp."""
+
+    @abstractmethod
+    def bend(self, u: ArrayLike, sigma: float, scale: ArrayLike) -> Array:
+        """P″(|u|); at u = 0 its limit from the right."""
+
+    @abstractmethod
+    def least_bend(self, radius: ArrayLike, sigma: float, scale: ArrayLike) -> Array:
+        """The least P″ on 0 < |u| ≤ radius; −∞ under a cusp. A kink counts as no curvature."""
+
+    @abstractmethod
+    def majoriser(
+        self, u: ArrayLike, sigma: float, scale: ArrayLike
+    ) -> tuple[Array | float, Array | float]:
+        """λ₁ and λ₂ of a majoriser that touches P at u; ∞ where it keeps u = 0 at 0."""
+
+
+class Penalised(Majorised):
     """A prior that is a penalty: σ²·(−log density) = λ₁|b − loc| + ½λ₂(b − loc)² + constant."""
 
     @abstractmethod
@@ -91,6 +159,41 @@ class Penalised(Prior):
     @abstractmethod
     def formulae(self) -> dict[str, str]:
         """The non-zero λ's as formulae in σ and scale, by name, in the declared unit."""
+
+    @property
+    def exact(self) -> bool:
+        """Always."""
+        return True
+
+    def words(self, term: str) -> str:
+        """λ₁ and λ₂ as formulae, on sums over the coordinates."""
+        shapes = {"λ₁": f"Σ|{term}|", "λ₂": f"½Σ{term}²"}
+        return " + ".join(f"({f})·{shapes[name]}" for name, f in self.formulae.items())
+
+    def majoriser(
+        self, u: ArrayLike, sigma: float, scale: ArrayLike
+    ) -> tuple[Array | float, Array | float]:
+        """λ₁ and λ₂, the same at every u."""
+        declared = np.asarray(scale) / (sigma if self.unit == "sigma" else 1.0)
+        return self.l1(sigma, declared), self.l2(sigma, declared)
+
+    def cost(self, u: ArrayLike, sigma: float, scale: ArrayLike) -> Array:
+        """λ₁|u| + ½λ₂u²."""
+        l1, l2 = self.majoriser(u, sigma, scale)
+        return np.asarray(l1 * np.abs(u) + 0.5 * l2 * np.square(u))
+
+    def slope(self, u: ArrayLike, sigma: float, scale: ArrayLike) -> Array:
+        """λ₁ + λ₂|u|."""
+        l1, l2 = self.majoriser(u, sigma, scale)
+        return np.asarray(l1 + l2 * np.abs(u))
+
+    def bend(self, u: ArrayLike, sigma: float, scale: ArrayLike) -> Array:
+        """λ₂."""
+        return np.asarray(self.majoriser(u, sigma, scale)[1] + 0.0 * np.abs(u))
+
+    def least_bend(self, radius: ArrayLike, sigma: float, scale: ArrayLike) -> Array:
+        """λ₂."""
+        return np.asarray(self.majoriser(radius, sigma, scale)[1])
 
     def prox(
         self, u: ArrayLike, step: float, sigma: float, scale: ArrayLike | None = None
@@ -140,80 +243,32 @@ class ScaleMixture(Prior):
     def sd_node(self, name: str, scale: Any, sizes: NDArray[np.intp]) -> Any:
         """The prior sds (G,) of the groups, from PyMC variables declared in an open model."""
 
+    def sample(
+        self, rng: np.random.Generator, size: int | tuple[int, ...], scale: ArrayLike
+    ) -> Array:
+        """Independent draws at scale `scale`, each coefficient in a group of its own."""
+        full = np.broadcast_to(np.asarray(scale, dtype=float), size)
+        sd = self.sample_sds(rng, full.ravel(), np.ones(1, dtype=np.intp)).reshape(full.shape)
+        return np.asarray(self.loc + sd * rng.standard_normal(full.shape))
 
-def settle(prior: Prior) -> None:
-    """Validate `scale`, `unit`, `loc` and `relative` of a frozen prior and settle the unit.
+    def node(self, name: str, scale: Any, dims: str | None) -> Any:
+        """Non-centred: loc + sd·z with the sds of :meth:`sd_node`, one per entry of `scale`."""
+        import pymc as pm
+        import pytensor.tensor as pt
 
-    Unsaid, a number is in ``"y"`` and a hyperprior in ``"sigma"``: no absolute size suits every y.
-    """
-    name = type(prior).__name__
-    if not isinstance(prior.scale, HyperPrior):
-        object.__setattr__(prior, "scale", positive(prior.scale, f"{name}: scale"))
-    elif not prior.scale.proper:
-        raise BadArgument(
-            f"{name}: the hyperprior of a scale must be proper, and {prior.scale!r} is not; "
-            "use HalfCauchy(1.0), HalfNormal(s) or a number"
-        )
-    if prior.unit is None:
-        object.__setattr__(prior, "unit", "sigma" if isinstance(prior.scale, HyperPrior) else "y")
-    elif prior.unit not in UNITS:
-        raise BadArgument(
-            f"{name}: unit must be 'y' (absolute) or 'sigma' (multiples of σ), not {prior.unit!r}"
-        )
-    if isinstance(prior.loc, bool) or not math.isfinite(_number(prior.loc, f"{name}: loc")):
-        raise BadArgument(f"{name}: loc must be a finite number, not {prior.loc!r}")
-    if prior.relative is not None:
-        relative = positive(prior.relative, f"{name}: relative")
-        if not isinstance(relative, tuple):
-            raise BadArgument(f"{name}: relative must be a list, one positive factor per column")
-        if isinstance(prior.scale, tuple):
-            raise BadArgument(f"{name}: give a scale per column or `relative`, not both")
-        object.__setattr__(prior, "relative", relative)
-
-
-def positive(value: Any, what: str) -> float | tuple[float, ...]:
-    """Return a positive finite number, or a tuple of them; anything else is a BadArgument."""
-    if isinstance(value, str | bytes | bool) or value is None:
-        raise BadArgument(f"{what} must be a positive number, not {value!r}")
-    if np.ndim(value) == 0:
-        number = _number(value, what)
-        if not (math.isfinite(number) and number > 0):
-            raise BadArgument(f"{what} must be positive and finite, not {value!r}")
-        return number
-    values = [_number(v, what) for v in np.asarray(value, dtype=object).ravel()]
-    for j, v in enumerate(values):
-        if not (math.isfinite(v) and v > 0):
-            raise BadArgument(f"{what}[{j}] must be positive and finite, not {v!r}")
-    if not values:
-        raise BadArgument(f"{what} is empty; give a number or one per column")
-    return tuple(values)
-
-
-def declared(prior: Prior, scale: ArrayLike | None) -> Any:
-    """The scale in the declared unit: the argument, or the prior's own number(s)."""
-    if scale is not None:
-        return np.asarray(scale, dtype=float) if np.ndim(scale) else float(scale)  # type: ignore[arg-type]
-    if isinstance(prior.scale, HyperPrior):
-        raise BadArgument(
-            f"{prior!r} has no fixed scale: pass scale=, or use penalty.at(sigma=, scale=)"
-        )
-    own = np.asarray(prior.scale, dtype=float)
-    own = own if prior.relative is None else own * np.asarray(prior.relative)
-    return own if own.ndim else float(own)
-
-
-def _number(value: Any, what: str) -> float:
-    """Convert a real scalar; bool, complex and text are refused."""
-    if isinstance(value, bool | np.bool_ | str | bytes | complex):
-        raise BadArgument(f"{what} must be a number, not {value!r}")
-    try:
-        return float(value)
-    except (TypeError, ValueError) as error:
-        raise BadArgument(f"{what} must be a number, not {value!r}") from error
+        vector = pt.atleast_1d(pt.as_tensor_variable(scale))
+        sd = self.sd_node(name, vector, np.ones(vector.type.shape[0], dtype=np.intp))
+        z = pm.Normal(f"{name}_z", shape=vector.type.shape, dims=dims)
+        return pm.Deterministic(name, self.loc + sd * z, dims=dims)
 
 
 def _plain(value: Any) -> str:
     return repr(list(value)) if isinstance(value, tuple) else repr(value)
+
+
+def _is_given_scale(field: dataclasses.Field[Any], prior: Prior) -> bool:
+    """Whether this is the field `scale` and holds something."""
+    return field.name == "scale" and prior.scale is not None
 
 
 def _is_default(field: dataclasses.Field[Any], value: Any) -> bool:

@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bayesreg.priors.base import Array, Mixing, Scale, ScaleMixture, settle
-from bayesreg.priors.hyper import HalfCauchy
 from bayesreg.priors.mixing import half_cauchy_local
 
 
@@ -38,6 +37,8 @@ class Horseshoe(ScaleMixture):
     expected_nonzero : float, optional
         Instead of `scale`: m gives HalfCauchy(m/((p − m)√N)) in units of σ, settled when the model
         meets data (Piironen & Vehtari 2017, eq. 3.12; stated for standardised columns).
+    groups : "factors", None, list of lists of names, or mapping, default "factors"
+        Which columns share a local scale: those of one categorical term, none, or those named.
 
     Raises
     ------
@@ -56,14 +57,23 @@ class Horseshoe(ScaleMixture):
     -2.1439
     """
 
-    scale: Scale = field(default_factory=HalfCauchy)
+    scale: Scale | None = None
     loc: float = 0.0
     unit: str | None = field(default=None, kw_only=True)
     relative: Any = field(default=None, kw_only=True)
     expected_nonzero: float | None = field(default=None, kw_only=True)
+    groups: Any = field(default="factors", kw_only=True)
 
     def __post_init__(self) -> None:
         settle(self)
+
+    @property
+    def why_no_map(self) -> str:
+        """The pole."""
+        return (
+            "its density is unbounded at 0, so the posterior density is infinite wherever a "
+            "coefficient is 0"
+        )
 
     def log_density(self, b: ArrayLike, scale: ArrayLike) -> Array:
         """Log density at effective scale `scale`; +inf at the pole."""

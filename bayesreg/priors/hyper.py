@@ -32,6 +32,11 @@ class HyperPrior(ABC):
         """(a, b) when the square is inverse gamma, p(x²) ∝ (x²)^(−a−1) e^(−b/x²); else None."""
         return None
 
+    @property
+    @abstractmethod
+    def law(self) -> tuple[str, tuple[float, ...]]:
+        """Name and numbers by which the compiled sampler knows the distribution."""
+
     @abstractmethod
     def log_density(self, x: ArrayLike) -> Array:
         """Log density at x; −inf outside the support."""
@@ -80,7 +85,12 @@ class HalfStudentT(HyperPrior):
     scale: float = 1.0
 
     def __post_init__(self) -> None:
-        _positive(self, "df", "scale")
+        check_positive(self, "df", "scale")
+
+    @property
+    def law(self) -> tuple[str, tuple[float, ...]]:
+        """As the compiled sampler knows it."""
+        return "half_student_t", (self.df, self.scale)
 
     def log_density(self, x: ArrayLike) -> Array:
         """Log density at x."""
@@ -100,7 +110,7 @@ class HalfStudentT(HyperPrior):
         df = self.df
         constant = math.lgamma((df + 1) / 2) - math.lgamma(df / 2) - 0.5 * math.log(df * math.pi)
         u = log_x - math.log(self.scale)
-        body = 0.5 * (df + 1) * _softplus(2.0 * u - math.log(df))
+        body = 0.5 * (df + 1) * softplus(2.0 * u - math.log(df))
         return math.log(2.0) + constant + u - body
 
     def sample(self, rng: np.random.Generator, size: int | tuple[int, ...]) -> Array:
@@ -142,7 +152,12 @@ class HalfCauchy(HyperPrior):
     scale: float = 1.0
 
     def __post_init__(self) -> None:
-        _positive(self, "scale")
+        check_positive(self, "scale")
+
+    @property
+    def law(self) -> tuple[str, tuple[float, ...]]:
+        """As the compiled sampler knows it."""
+        return "half_student_t", (1.0, self.scale)
 
     def log_density(self, x: ArrayLike) -> Array:
         """Log density at x."""
@@ -153,7 +168,7 @@ class HalfCauchy(HyperPrior):
     def log_density_of_log(self, log_x: float) -> float:
         """Log density of log x."""
         u = log_x - math.log(self.scale)
-        return math.log(2.0 / math.pi) + u - _softplus(2.0 * u)
+        return math.log(2.0 / math.pi) + u - softplus(2.0 * u)
 
     def sample(self, rng: np.random.Generator, size: int | tuple[int, ...]) -> Array:
         """Independent draws, by the inverse distribution function."""
@@ -193,7 +208,12 @@ class HalfNormal(HyperPrior):
     scale: float = 1.0
 
     def __post_init__(self) -> None:
-        _positive(self, "scale")
+        check_positive(self, "scale")
+
+    @property
+    def law(self) -> tuple[str, tuple[float, ...]]:
+        """As the compiled sampler knows it."""
+        return "half_normal", (self.scale,)
 
     def log_density(self, x: ArrayLike) -> Array:
         """Log density at x."""
@@ -245,7 +265,12 @@ class Exponential(HyperPrior):
     rate: float = 1.0
 
     def __post_init__(self) -> None:
-        _positive(self, "rate")
+        check_positive(self, "rate")
+
+    @property
+    def law(self) -> tuple[str, tuple[float, ...]]:
+        """As the compiled sampler knows it."""
+        return "exponential", (self.rate,)
 
     def log_density(self, x: ArrayLike) -> Array:
         """Log density at x."""
@@ -302,6 +327,11 @@ class Uniform(HyperPrior):
                 f"Uniform needs 0 <= lower < upper, not ({self.lower!r}, {self.upper!r})"
             )
 
+    @property
+    def law(self) -> tuple[str, tuple[float, ...]]:
+        """As the compiled sampler knows it."""
+        return "uniform", (self.lower, self.upper)
+
     def log_density(self, x: ArrayLike) -> Array:
         """Log density at x."""
         x = np.asarray(x, dtype=float)
@@ -353,12 +383,17 @@ class InverseGammaSquared(HyperPrior):
     rate: float
 
     def __post_init__(self) -> None:
-        _positive(self, "shape", "rate")
+        check_positive(self, "shape", "rate")
 
     @property
     def inverse_gamma(self) -> tuple[float, float]:
         """(shape, rate)."""
         return (float(self.shape), float(self.rate))
+
+    @property
+    def law(self) -> tuple[str, tuple[float, ...]]:
+        """As the compiled sampler knows it."""
+        return "inverse_gamma_squared", (self.shape, self.rate)
 
     def log_density(self, x: ArrayLike) -> Array:
         """Log density of x itself: that of x² times the Jacobian 2x."""
@@ -424,6 +459,11 @@ class Power(HyperPrior):
         """((exponent − 1)/2, 0): p(x²) = p(x)/(2x)."""
         return ((self.exponent - 1.0) / 2.0, 0.0)
 
+    @property
+    def law(self) -> tuple[str, tuple[float, ...]]:
+        """As the compiled sampler knows it."""
+        return "power", (self.exponent,)
+
     def log_density(self, x: ArrayLike) -> Array:
         """−exponent·log x: the measure is dx²/x² for exponent 1, so p(x) = 2/x there."""
         x = np.asarray(x, dtype=float)
@@ -469,7 +509,7 @@ def _exp(x: float) -> float:
     return math.exp(x) if x < 709.0 else math.inf
 
 
-def _softplus(x: float) -> float:
+def softplus(x: float) -> float:
     """log(1 + e^x) without overflow."""
     return x + math.log1p(math.exp(-x)) if x > 0 else math.log1p(_exp(x))
 
@@ -487,7 +527,8 @@ def _finite(prior: HyperPrior, field: str) -> float:
     return float(value)
 
 
-def _positive(prior: HyperPrior, *fields: str) -> None:
+def check_positive(prior: HyperPrior, *fields: str) -> None:
+    """Settle named fields as positive finite floats; anything else is a BadArgument."""
     for field in fields:
         object.__setattr__(prior, field, _finite(prior, field))
         if getattr(prior, field) <= 0:

@@ -20,7 +20,6 @@ from bayesreg.priors.base import (
     positive,
     settle,
 )
-from bayesreg.priors.hyper import HalfCauchy
 from bayesreg.priors.mixing import reciprocal_inverse_gaussian
 
 
@@ -46,6 +45,10 @@ class Laplace(Penalised, ScaleMixture):
     expected_nonzero : float, optional
         Instead of `scale`: m gives HalfCauchy(m/((p − m)√N)) in units of σ, settled when the model
         meets data (Piironen & Vehtari 2017, eq. 3.12; stated for standardised columns).
+    groups : None, "factors", list of lists of names, or mapping, default None
+        Which columns share a local scale: none, those of one categorical term, or those named.
+        The density of a group of m columns is then ∝ e^(−‖u‖), the group lasso, and has no MAP
+        here (Kyung et al. 2010, Bayesian Analysis 5(2)).
 
     Raises
     ------
@@ -65,11 +68,12 @@ class Laplace(Penalised, ScaleMixture):
     Laplace(scale=25.0, unit='y')
     """
 
-    scale: Scale = field(default_factory=HalfCauchy)
+    scale: Scale | None = None
     loc: float = 0.0
     unit: str | None = field(default=None, kw_only=True)
     relative: Any = field(default=None, kw_only=True)
     expected_nonzero: float | None = field(default=None, kw_only=True)
+    groups: Any = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         settle(self)

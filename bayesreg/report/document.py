@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from bayesreg.errors import BadArgument
 from bayesreg.plots.text import shortened
-from bayesreg.report import evidence, tables
-from bayesreg.report.figures import Figure, draw
+from bayesreg.report import effects, evidence, tables
+from bayesreg.report.figure import Figure
+from bayesreg.report.figures import draw
 from bayesreg.report.methods import methods, objective
 from bayesreg.report.table import Column, Table
 
@@ -24,7 +25,7 @@ TITLES = {
     "coefficients": "Coefficients",
     "forest": "Effects under each prior",
     "densities": "Posterior densities",
-    "shrinkage": "Shrinkage",
+    "shrinkage": "What each prior did",
     "path": "Regularisation path",
     "fit": "Fit to the data",
     "correspondence": "The MAP by every route",
@@ -172,6 +173,8 @@ def _contents(
         return list(comparison.verdict), [*rows, tables.held]
     if key == "methods":
         return [methods(comparison, level)], []
+    if key == "shrinkage":
+        return effects.words(comparison), _effects(level)
     plans: dict[str, tuple[list[str], list[Any]]] = {
         "priors": ([objective(comparison)], [tables.priors, figure]),
         "coefficients": (
@@ -185,6 +188,22 @@ def _contents(
         "provenance": ([], [_provenance, tables.columns_table]),
     }
     return plans.get(key, ([], [figure]))
+
+
+def _effects(level: float) -> list[Callable[[Comparison], Table | Figure | None]]:
+    """What each prior did: how many coefficients it left, which, how, and what λ that was."""
+    figure = partial(draw, level=level)
+    return [
+        partial(effects.effective, level=level),
+        partial(figure, key="effective"),
+        partial(figure, key="shrinkage"),
+        partial(effects.kappa, level=level),
+        partial(figure, key="profile"),
+        partial(effects.lam, level=level),
+        partial(figure, key="scale"),
+        partial(figure, key="significance"),
+        effects.significance,
+    ]
 
 
 def _facts(comparison: Comparison) -> Iterator[tuple[str, str]]:

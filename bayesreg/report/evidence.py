@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesreg.report.table import Column, Table
+from bayesreg.report.table import PRIOR, Column, Table, plain
 
 if TYPE_CHECKING:
     from bayesreg.results import Comparison
 
-PRIOR = Column("prior", "prior", "prior")
 SHOWN = 40
 
 
@@ -172,14 +171,9 @@ def _run_row(name: str, post: Any) -> tuple[Any, ...]:
     count, length = draws.sigma.shape
     table = checks.table
     worst = (
-        _or_none(table["rhat"].max()),
-        _or_none(table["ess_bulk"].min()),
-        _or_none(table["ess_tail"].min()),
+        plain(table["rhat"].max()),
+        plain(table["ess_bulk"].min()),
+        plain(table["ess_tail"].min()),
     )
     verdict = (checks.divergences, bool(checks.ok), checks.why)
     return (name, draws.engine, count, length, draws.warmup, *worst, *verdict)
-
-
-def _or_none(value: Any) -> float | None:
-    """The number, or None for NaN."""
-    return None if np.isnan(value) else float(value)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import re
-import xml.etree.ElementTree as ET
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,39 +12,10 @@ from bayesreg.plots import canvas
 from bayesreg.plots.coefficients import columns_of, kind, size, standardised
 from bayesreg.plots.paths import chosen_lam
 from bayesreg.plots.text import shortened
+from bayesreg.report.figure import Figure
 
 if TYPE_CHECKING:
     from bayesreg.results import Comparison
-
-# Colours of the SVG that follow the page between light and dark.
-_THEME = {canvas.INK: "ink", canvas.MUTED: "muted", canvas.RULE: "rule", canvas.BAND: "band"}
-_THEME |= {canvas.PAPER: "paper"} | {c: f"p{i}" for i, c in enumerate(canvas.COLOURS)}
-_LONG = re.compile(r"-?\d+\.\d{3,}")
-
-
-@dataclass(frozen=True, eq=False)
-class Figure:
-    """One figure of a report.
-
-    Attributes
-    ----------
-    key : str
-        Its name: of the file on export.
-    title, caption, alt : str
-        Heading, how to read it, and what it shows in words.
-    drawn : matplotlib.figure.Figure
-        The figure itself.
-    """
-
-    key: str
-    title: str
-    caption: str
-    alt: str
-    drawn: Any
-
-    def inline(self) -> str:
-        """The figure as an element of an HTML page."""
-        return inline_svg(canvas.svg(self.drawn), f"figure-{self.key}", self.title, self.alt)
 
 
 def draw(comparison: Comparison, key: str, level: float) -> Figure | None:
@@ -59,7 +27,11 @@ def draw(comparison: Comparison, key: str, level: float) -> Figure | None:
         "priors": _priors,
         "forest": _forest,
         "densities": _densities,
+        "effective": _effective,
         "shrinkage": _shrinkage,
+        "profile": _profile,
+        "scale": _scale,
+        "significance": _significance,
         "path": _path,
         "fit": _fit,
         "agreement": _agreement,
@@ -69,72 +41,6 @@ def draw(comparison: Comparison, key: str, level: float) -> Figure | None:
         if figure is not None:
             canvas.settle(figure.drawn)
     return figure
-
-
-def inline_svg(text: str, key: str, title: str, alt: str) -> str:
-    """An SVG file as an element of an HTML page.
-
-    Parameters
-    ----------
-    text : str
-        The SVG file.
-    key : str
-        Prefix of its ids, which must be unique in the page.
-    title, alt : str
-        Short and long description, for screen readers.
-
-    Returns
-    -------
-    str
-        ``<svg>…</svg>`` with escaped texts, numbers to a hundredth of a point, and colours as CSS
-        variables.
-    """
-    root = ET.fromstring(text)
-    for parent in list(root.iter()):
-        for child in list(parent):
-            if _local(child.tag) in ("metadata", "title", "style"):
-                parent.remove(child)
-    for element in root.iter():
-        element.tag = _local(element.tag)
-        old = dict(element.attrib)
-        element.attrib.clear()
-        element.attrib.update((_local(k), _attribute(_local(k), v, key)) for k, v in old.items())
-    box = root.attrib["viewBox"]
-    root.attrib.clear()
-    root.attrib.update({"id": key, "viewBox": box, "role": "img"})
-    root.attrib["aria-labelledby"] = f"{key}-title {key}-alt"
-    for place, (tag, end, words) in enumerate((("title", "title", title), ("desc", "alt", alt))):
-        described = ET.Element(tag, {"id": f"{key}-{end}"})
-        described.text = words
-        root.insert(place, described)
-    return ET.tostring(root, encoding="unicode")
-
-
-def _attribute(name: str, value: str, key: str) -> str:
-    """An attribute for use inside a page."""
-    if name == "id":
-        return f"{key}-{value}"
-    if name == "href" and value.startswith("#"):
-        return f"#{key}-{value[1:]}"
-    value = value.replace("url(#", f"url(#{key}-")
-    if name == "style":
-        value = re.sub(r"font: [^;]*", _font, value)
-        for colour, variable in _THEME.items():
-            value = value.replace(colour, f"var(--{variable})")
-    if name in ("d", "transform", "x", "y", "width", "height"):
-        value = _LONG.sub(lambda found: f"{float(found.group()):.2f}", value)
-    return " ".join(value.split())
-
-
-def _font(found: re.Match[str]) -> str:
-    """The size alone: the family is the page's."""
-    points = re.search(r"[\d.]+px", found.group())
-    return f"font-size: {points.group() if points else '9px'}"
-
-
-def _local(tag: str) -> str:
-    """A tag or attribute without its namespace."""
-    return tag.rsplit("}", 1)[-1]
 
 
 def _figure(key: str, title: str, caption: str, alt: str, axes: Any) -> Figure:
@@ -180,24 +86,109 @@ def _densities(comparison: Comparison, level: float) -> Figure:
     )
 
 
-def _shrinkage(comparison: Comparison, level: float) -> Figure | None:
-    kappa = comparison.coefficients(level)["kappa"].to_numpy(float)
-    if np.all(np.isnan(kappa)):
+def _effective(comparison: Comparison, level: float) -> Figure | None:
+    found = _shrunk(comparison)
+    if found is None:
         return None
     words = "; ".join(
-        f"{shortened(name)}: {np.nanmean(e.post.shrinkage.to_numpy(float)):.2f} on average"
-        for name, e in comparison.entries.items()
-        if np.any(np.isfinite(e.post.shrinkage.to_numpy(float)))
+        f"{shortened(name)}: {float(one.effective):.1f} of {len(one.proper)}"
+        for name, one in found.items()
+        if one.known and len(one.proper)
+    )
+    return _figure(
+        "effective",
+        "Effective number of non-zero coefficients",
+        "Posterior of m_eff under each prior, on the right its mean and interval. The same data "
+        "leave more coefficients alive under one prior than under another.",
+        f"Density of the effective number of non-zero coefficients. {words}.",
+        plots.plot_effective(found, level=level),
+    )
+
+
+def _shrinkage(comparison: Comparison, level: float) -> Figure | None:
+    found = _shrunk(comparison)
+    if found is None:
+        return None
+    words = "; ".join(
+        f"{shortened(name)}: {np.nanmean(one.mean.to_numpy(float)):.2f} on average"
+        for name, one in found.items()
+        if one.known and len(one.proper)
     )
     return _figure(
         "shrinkage",
         "Shrinkage of each coefficient",
-        "Posterior mean of κ = 1/(1 + n·var(x)·v/σ²), v the prior variance of the coefficient: at "
-        "0 the data decide, at 1 the prior. On standardised columns a ridge has one κ for all; a "
-        "horseshoe leaves large effects alone and pulls small ones in.",
+        "Posterior mean and interval of κ: at 0 the data decide, at 1 the prior. On standardised "
+        "columns a ridge has one κ for all; a horseshoe leaves large effects alone and pulls small "
+        "ones in, and is uncertain of those between.",
         f"Shrinkage factor of each coefficient. {words}.",
-        plots.plot_shrinkage(comparison),
+        plots.plot_shrinkage(found, level=level),
     )
+
+
+def _profile(comparison: Comparison, level: float) -> Figure | None:
+    del level
+    found = {name: entry.profiles for name, entry in comparison.entries.items()}
+    if not any(found.values()):
+        return None
+    at = int(np.argmin(np.abs(next(p for every in found.values() for p in every).estimate - 3.0)))
+    words = "; ".join(
+        f"{shortened(name)}: {one.estimate[at] - one.mean[at]:.2f}"
+        for name, every in found.items()
+        for one in every[:1]
+    )
+    return _figure(
+        "profile",
+        "What each prior takes from an estimate",
+        "In an orthogonal design, at the fitted σ and scale: how far the posterior mean (left) and "
+        "the MAP (right) lie below a least-squares estimate, in standard errors. A ridge takes a "
+        "share, a lasso an amount, a horseshoe much of what is small and little of what is large.",
+        f"Taken by the posterior mean from an estimate of 3 standard errors: {words}.",
+        plots.plot_profile(found),
+    )
+
+
+def _scale(comparison: Comparison, level: float) -> Figure | None:
+    found = {name: entry.lam for name, entry in comparison.entries.items()}
+    if all(q.known for one in found.values() for q in one.quantities):
+        return None
+    words = "; ".join(
+        f"{q.name} of {shortened(name)}: median {q.median:.3g}, {100 * level:.6g} % in "
+        f"{q.interval(level)[0]:.3g} to {q.interval(level)[1]:.3g}"
+        for name, one in found.items()
+        for q in one.quantities
+    )
+    return _figure(
+        "scale",
+        "The posterior of λ",
+        "The scale of each prior as the λ that it is, where it is a penalty; dashed: the λ of the "
+        "MAP. A point of a wide density is a choice that the data leave open.",
+        f"Posterior density of λ or scale. {words}.",
+        plots.plot_scale(found),
+    )
+
+
+def _significance(comparison: Comparison, level: float) -> Figure:
+    del level
+    found = {name: entry.significance for name, entry in comparison.entries.items()}
+    words = "; ".join(
+        f"{shortened(name)}: {int(np.sum(one.p_larger > 0.95))} of {len(one.features)}"
+        for name, one in found.items()
+    )
+    first = next(iter(found.values()))
+    return _figure(
+        "significance",
+        "Which effects matter, and of which sign",
+        f"Left: probability of the likelier sign. Right: probability that the effect of one sd of "
+        f"the column is larger than ε = {first.words.split(',')[0]}, a tenth of sd(y).",
+        f"Effects larger than ε with probability above 0.95: {words}.",
+        plots.plot_significance(found),
+    )
+
+
+def _shrunk(comparison: Comparison) -> dict[str, Any] | None:
+    """κ by prior, or None where no prior has any."""
+    found = {name: entry.post.shrinkage for name, entry in comparison.entries.items()}
+    return found if any(one.known and len(one.proper) for one in found.values()) else None
 
 
 def _path(comparison: Comparison, level: float) -> Figure | None:

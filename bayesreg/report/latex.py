@@ -11,6 +11,7 @@ _ESCAPES = {
     "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}",
     "`": r"\textasciigrave{}", "'": r"\textquotesingle{}", "-": "{-}", MINUS: "$-$", "–": "--",
     "κ": r"$\kappa$", "λ": r"$\lambda$", "σ": r"$\sigma$", "β": r"$\beta$", "ν": r"$\nu$",
+    "ρ": r"$\rho$", "ε": r"$\epsilon$",
     "Δ": r"$\Delta$", "Σ": r"$\Sigma$", "½": r"$\frac12$", "‖": r"$\Vert$", "≠": r"$\neq$",
     "₀": r"$_0$", "₁": r"$_1$", "₂": r"$_2$", "²": r"$^2$", "×": r"$\times$", "÷": r"$\div$",
     "≤": r"$\leq$", "·": r"$\cdot$", "∞": r"$\infty$", "∝": r"$\propto$", "…": r"\dots{}",

@@ -38,6 +38,7 @@ def methods(comparison: Comparison, level: float) -> str:
         _optimum(comparison),
         _posterior(comparison),
         _verification(comparison),
+        _shrinkage(comparison),
         _prediction(comparison, level),
         _software(comparison),
     ]
@@ -129,14 +130,36 @@ def _verification(comparison: Comparison) -> str:
     )
 
 
+def _shrinkage(comparison: Comparison) -> str:
+    """κ, m_eff, λ and ε, where they were computed."""
+    entries = comparison.entries.values()
+    if not any(len(e.problem.proper) for e in entries):
+        return ""
+    eps = next(iter(entries)).significance.words
+    return (
+        "What each prior did is said by the shrinkage factors κ_j = 1/(1 + G_jj·v_j/σ²) of the "
+        "coefficients (Carvalho, Polson and Scott, 2010), the effective number of non-zero "
+        "coefficients m_eff = Σ(1 − κ_j) (Piironen and Vehtari, 2017), and the posterior of λ. An "
+        f"effect was held to matter if |sd(x)·β| exceeds ε = {eps}."
+    )
+
+
 def _prediction(comparison: Comparison, level: float) -> str:
     """LOO and the kind of the intervals."""
     intervals = f"Intervals are equal-tailed {100 * level:.6g} % credible intervals."
     if not len(comparison.table):
         return intervals
+    methods = sorted({str(method) for method in comparison.table.get("method", [])})
+    if any(method.endswith("-fold") for method in methods):
+        how = f"{' and '.join(methods)} cross-validation of the log predictive density"
+    else:
+        how = "leave-one-out expected log predictive density"
+        said = {"exact": "closed form", "PSIS": "Pareto-smoothed importance sampling"}
+        words = [said.get(m, m) for m in methods]
+        how += f" ({', '.join(words)})" if words else ""
     return (
-        "Priors were compared by leave-one-out expected log predictive density (Vehtari, Gelman "
-        f"and Gabry, 2017), and combined by stacking (Yao et al., 2018). {intervals}"
+        f"Priors were compared by {how} (Vehtari, Gelman and Gabry, 2017), and combined by "
+        f"stacking (Yao et al., 2018). {intervals}"
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from bayesreg.plots.canvas import COLOURS
 from bayesreg.plots.text import shortened, visible
 from bayesreg.report.document import Document
-from bayesreg.report.figures import Figure
+from bayesreg.report.figure import Figure
 from bayesreg.report.latex import fragment
 from bayesreg.report.records import csv_bytes, json_text
 from bayesreg.report.table import Table

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from bayesreg.plots.text import shown
 
 if TYPE_CHECKING:
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 MINUS = "−"
 KINDS = (
     "name", "prior", "text", "code", "number", "estimate", "small", "decimal", "probability",
-    "ratio", "integer", "flag", "zero", "sign", "why",
+    "share", "ratio", "integer", "flag", "zero", "sign", "why",
 )  # fmt: skip
 TEXTS = ("name", "prior", "text", "code", "why")
 
@@ -43,6 +45,9 @@ class Column:
     def textual(self) -> bool:
         """Whether the column holds words rather than numbers."""
         return self.kind in TEXTS
+
+
+PRIOR = Column("prior", "prior", "prior")
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,6 +121,13 @@ def from_frame(
     return Table(key, title, columns, tuple(zip(*data, strict=True)), **options)
 
 
+def plain(value: Any) -> Any:
+    """Python's own number, truth value or None (NaN), for any writer."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
 def decimals_for(spreads: Iterable[float]) -> int:
     """Decimals that show the smallest of these sds to two significant digits."""
     known = [s for s in spreads if math.isfinite(s) and s > 0]
@@ -165,6 +177,8 @@ def _number(x: float, kind: str, decimals: int | None) -> str:
         return f"{x:.0f}"
     if kind == "probability":
         return _probability(x)
+    if kind == "share":
+        return _probability(min(max(x, 0.0001), 0.9999))
     if kind == "sign":
         # All of some thousand draws on one side show that P > 0.999, not that it is 1.
         return f"{_probability(min(max(x, 1 - x), 0.9999))} ({'+' if x >= 0.5 else '-'})"

@@ -9,13 +9,14 @@ import numpy as np
 
 from bayesreg.errors import NotSupported
 from bayesreg.plots.coefficients import columns_of, kind, size, standardised
-from bayesreg.report.table import Column, Table, decimals_for, from_frame
+from bayesreg.report.table import PRIOR, Column, Table, decimals_for, from_frame, plain
 
 if TYPE_CHECKING:
+    from pandas import DataFrame
+
     from bayesreg.results import Comparison, Entry
 
 FEATURES = 30  # shown before the rest is folded
-PRIOR = Column("prior", "prior", "prior")
 _PREDICTION = (
     PRIOR,
     Column("elpd", "elpd", "decimal"),
@@ -25,6 +26,7 @@ _PREDICTION = (
     Column("p_eff", "effective parameters", "decimal"),
     Column("weight", "stacking weight", "probability"),
     Column("max_khat", "largest k̂", "ratio"),
+    Column("method", "left out by", "text"),
 )
 _TARGETS = {"ridge": "sklearn.Ridge", "lasso": "sklearn.Lasso", "elastic net": "sklearn.ElasticNet"}
 
@@ -40,7 +42,8 @@ def prediction(comparison: Comparison) -> Table:
         _PREDICTION,
         note="elpd: expected log predictive density by leave-one-out cross-validation, in nats, "
         "higher is better. P(worse): normal approximation; differences below 4 nats are too small "
-        "to matter. Largest k̂ below 0.7: the estimate is reliable; – where it is exact.",
+        "to matter. Largest k̂ below 0.7: the estimate is reliable; 0 where it is exact. Left out "
+        "by: PSIS is importance sampling, with refits where that fails.",
     )
 
 
@@ -89,14 +92,8 @@ def priors(comparison: Comparison) -> Table:
 def coefficients(comparison: Comparison, level: float) -> Table:
     """Every coefficient under every prior, the largest effects first."""
     frame = comparison.coefficients(level)
-    features, sd = columns_of(comparison)
     interval = kind(frame)
-    order = np.argsort(-size(standardised(frame, features, sd)), kind="stable")
-    names = list(comparison.entries)
-    parts = {name: frame.loc[name].reindex(features) for name in names}
     columns = (
-        Column("feature", "column", "name"),
-        PRIOR,
         Column("map", "MAP", "estimate"),
         Column("zero", "MAP zero?", "zero"),
         Column("mean", "mean", "estimate"),
@@ -106,27 +103,47 @@ def coefficients(comparison: Comparison, level: float) -> Table:
         Column("p_positive", "P(sign)", "sign"),
         Column("kappa", "shrinkage κ", "probability"),
     )
-    values = {n: [parts[n][c.key].tolist() for c in columns[2:]] for n in names}
-    rows, decimals = [], []
-    for j in order:
-        digits = decimals_for(values[name][3][j] for name in names)
-        for name in names:
-            cells = [_plain(column[j]) for column in values[name]]
-            rows.append((features[j], name, *cells))
-            decimals.append(digits)
-    return Table(
+    return by_feature(
+        comparison,
+        frame,
         "coefficients",
         "Coefficients, per unit of the original column",
         columns,
-        tuple(rows),
-        f"Sorted by |mean| × sd of the column. {interval}: equal-tailed interval that holds "
+        note=f"Sorted by |mean| × sd of the column. {interval}: equal-tailed interval that holds "
         f"{100 * level:.6g} % of the posterior. P(sign): of the likelier sign, which follows. "
         "κ: 0 left to the data, 1 left to the prior. A MAP of exactly 0 is no posterior "
         "probability: under these continuous priors P(β = 0) = 0.",
-        decimals=tuple(decimals),
-        group=len(names),
-        first=FEATURES * len(names),
     )
+
+
+def by_feature(
+    comparison: Comparison,
+    frame: DataFrame,
+    key: str,
+    title: str,
+    columns: tuple[Column, ...],
+    **options: Any,
+) -> Table:
+    """A frame by prior and feature as one group of rows per feature, the largest effects first.
+
+    Estimates are written with the decimals that the column `sd` asks for, where there is one.
+    """
+    features, sd = columns_of(comparison)
+    effects = standardised(comparison.coefficients(), features, sd)
+    order = np.argsort(-size(effects), kind="stable")
+    names = list(comparison.entries)
+    parts = {name: frame.loc[name].reindex(features) for name in names}
+    values = {n: [parts[n][column.key].tolist() for column in columns] for n in names}
+    spreads = {n: parts[n]["sd"].tolist() for n in names if "sd" in parts[n]}
+    rows, decimals = [], []
+    for j in order:
+        digits = decimals_for(spread[j] for spread in spreads.values())
+        for name in names:
+            rows.append((features[j], name, *(plain(column[j]) for column in values[name])))
+            decimals.append(digits)
+    every = (Column("feature", "column", "name"), PRIOR, *columns)
+    shown: dict[str, Any] = {"group": len(names), "first": FEATURES * len(names)}
+    return Table(key, title, every, tuple(rows), decimals=tuple(decimals), **shown, **options)
 
 
 def unknowns(comparison: Comparison, level: float) -> Table:
@@ -248,10 +265,3 @@ def _unknowns(entry: Entry) -> Iterator[tuple[str, float | None, Any]]:
     for k, label in enumerate(draws.scale_labels):
         name = "scale" if len(draws.scale_labels) == 1 else f"scale of {label}"
         yield name, fixed.get(label), draws.scale[..., k]
-
-
-def _plain(value: Any) -> Any:
-    """Python's own number, truth value or None, for any writer."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    return None if isinstance(value, float) and np.isnan(value) else value

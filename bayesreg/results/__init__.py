@@ -11,8 +11,13 @@ _HOME = {
     "Path": "map_fit",
     "ClosedForm": "closed_form",
     "Posterior": "posterior",
+    "Shrinkage": "shrinkage",
+    "Significance": "significance",
+    "LamPosterior": "lam",
+    "Quantity": "quantity",
+    "Profile": "profile",
     "Comparison": "comparison",
-    "Entry": "comparison",
+    "Entry": "entry",
 }
 __all__ = sorted(_HOME)  # noqa: PLE0605
 

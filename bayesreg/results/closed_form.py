@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bayesreg.diagnostics.run import short_name
 from bayesreg.engines.exact import ExactPosterior
 from bayesreg.model import Problem
 from bayesreg.results.levels import check_level, interval_names
@@ -122,11 +123,42 @@ class ClosedForm:
             std[start : start + ROWS] = np.hypot(np.sqrt(exact.s2), scale)
         return mean, std * exact.inflation
 
+    def sigma_interval(self, level: float = 0.95) -> tuple[float, float]:
+        """Equal-tailed interval of σ, whose square is inverse gamma; both ends the known σ."""
+        from scipy.special import gammaincinv
+
+        tail = (1 - check_level(level)) / 2
+        if self.problem.sigma is not None:
+            return self.problem.sigma, self.problem.sigma
+        quantiles = gammaincinv(self.exact.shape, np.array([1 - tail, tail]))
+        low, high = np.sqrt(self.exact.rate / quantiles)
+        return float(low), float(high)
+
     def summary(self, level: float = 0.95) -> pd.DataFrame:
-        """Mean, sd and interval by column."""
+        """Mean, sd and interval of the intercept, every coefficient and σ, where unknown.
+
+        Parameters
+        ----------
+        level : float, default 0.95
+            Probability inside the equal-tailed interval; its columns are named after kind and
+            level.
+
+        Raises
+        ------
+        BadArgument
+            If `level` is not strictly between 0 and 1.
+        """
         import pandas as pd
 
-        return pd.concat([self.mean, self.sd, self.interval(level)], axis=1)
+        exact, parts = self.exact, [pd.concat([self.mean, self.sd, self.interval(level)], axis=1)]
+        parts[0].index = [short_name(f"beta[{name}]") for name in self.problem.features]
+        if self.problem.intercept:
+            row = (self.intercept, exact.intercept_sd, *exact.intercept_interval(level))
+            parts.insert(0, pd.DataFrame([row], index=["intercept"], columns=parts[0].columns))
+        if self.problem.unknown_sigma:
+            row = (self.sigma, exact.sigma_sd, *self.sigma_interval(level))
+            parts.append(pd.DataFrame([row], index=["sigma"], columns=parts[0].columns))
+        return pd.concat(parts)
 
     def _series(self, values: Array, name: str) -> pd.Series:
         import pandas as pd

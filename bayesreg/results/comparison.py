@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,54 +10,12 @@ import numpy as np
 
 from bayesreg.data.design import Design
 from bayesreg.errors import BadArgument
-from bayesreg.model import Model, Problem
-from bayesreg.results.closed_form import ClosedForm
+from bayesreg.results.entry import Entry
 from bayesreg.results.levels import interval_names
-from bayesreg.results.map_fit import MapFit, Path
-from bayesreg.results.posterior import Posterior
+from bayesreg.results.map_fit import Path
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from bayesreg.diagnostics import Agreement
-
-
-@dataclass(frozen=True, eq=False)
-class Entry:
-    """Everything computed under one prior.
-
-    Attributes
-    ----------
-    name : str
-        The name given to the prior.
-    problem : Problem
-        The model conditioned on the data.
-    fit : MapFit or None
-        The penalised optimum; None where there is none, and `why_no_map` says why.
-    closed : ClosedForm or None
-        The closed form given the MAP's hyperparameters, where there is one.
-    post : Posterior
-        The fastest exact engine's draws.
-    loo : object or None
-        Leave-one-out predictive density; None without rows.
-    nuts, agreement : Posterior or None, Agreement or None
-        PyMC's draws of the same posterior and the verdict, when verified.
-    """
-
-    name: str
-    problem: Problem
-    fit: MapFit | None
-    why_no_map: str | None
-    closed: ClosedForm | None
-    post: Posterior
-    loo: Any = None
-    nuts: Posterior | None = None
-    agreement: Agreement | None = None
-
-    @property
-    def model(self) -> Model:
-        """Prior and likelihood."""
-        return self.problem.model
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,28 +126,76 @@ class Comparison:
                     low: tails[0],
                     high: tails[1],
                     "p_positive": (flat > 0).mean(axis=0),
-                    "kappa": entry.post.shrinkage.to_numpy(),
+                    "kappa": entry.post.shrinkage.mean.to_numpy(),
                 },
                 index=list(entry.problem.features),
             )
         return pd.concat(parts, names=["prior", "feature"])
 
+    def shrinkage(self, level: float = 0.95) -> pd.DataFrame:
+        """Shrinkage factor κ by prior and feature: mean, sd, interval; see :class:`Shrinkage`."""
+        import pandas as pd
+
+        parts = {name: e.post.shrinkage.summary(level) for name, e in self.entries.items()}
+        return pd.concat(parts, names=["prior", "feature"])
+
+    def effective(self, level: float = 0.95) -> pd.DataFrame:
+        """Effective number of non-zero coefficients m_eff by prior; NaN where κ is not known."""
+        import pandas as pd
+
+        rows = {}
+        for name, entry in self.entries.items():
+            found = entry.post.shrinkage
+            said = found.effective.summary(level) if found.known else {}
+            rows[name] = {"columns": len(found.proper), **said}
+        columns = ["columns", "mean", "sd", "median", *interval_names(level)]
+        return pd.DataFrame.from_dict(rows, orient="index").reindex(columns=columns)
+
+    def lam(self, level: float = 0.95) -> pd.DataFrame:
+        """Posterior of λ (or scale) by prior, the MAP's λ, and P(λ < the MAP's | y)."""
+        import pandas as pd
+
+        parts = {name: e.lam.summary(level) for name, e in self.entries.items()}
+        return pd.concat(parts, names=["prior", "quantity"])
+
+    def significance(self, eps: Any, standardized: bool = False) -> pd.DataFrame:
+        """P(|β_j| > ε) and P(likelier sign) by prior and feature; see `Posterior.significance`."""
+        import pandas as pd
+
+        parts = {
+            name: entry.post.significance(eps, standardized=standardized).table
+            for name, entry in self.entries.items()
+        }
+        return pd.concat(parts, names=["prior", "feature"])
+
     def plot(self, kind: str = "forest", ax: Any = None) -> Any:
-        """Draw "forest", "densities", "shrinkage", "priors", "path" or "agreement"."""
+        """Draw "forest", "densities", "priors", "profile", "path", "agreement", or what each did.
+
+        That is "shrinkage" (κ by coefficient), "effective" (m_eff), "scale" (as λ where there is
+        one), and "significance" with ε a tenth of sd(y) per sd of the column.
+        """
         from bayesreg import plots
 
-        kinds: dict[str, Any] = {
-            "forest": plots.plot_forest,
-            "densities": plots.plot_densities,
-            "shrinkage": plots.plot_shrinkage,
-            "priors": plots.plot_priors,
-            "agreement": plots.plot_agreement,
+        each = self.entries.items()
+        kinds: dict[str, Callable[[], Any]] = {
+            "forest": lambda: plots.plot_forest(self, ax),
+            "densities": lambda: plots.plot_densities(self, ax),
+            "priors": lambda: plots.plot_priors(self, ax),
+            "agreement": lambda: plots.plot_agreement(self, ax),
+            "shrinkage": lambda: plots.plot_shrinkage({k: e.post.shrinkage for k, e in each}, ax),
+            "effective": lambda: plots.plot_effective({k: e.post.shrinkage for k, e in each}, ax),
+            "scale": lambda: plots.plot_scale({k: e.lam for k, e in each}, ax),
+            "profile": lambda: plots.plot_profile({k: e.profiles for k, e in each}, ax),
+            "significance": lambda: plots.plot_significance(
+                {k: e.significance for k, e in each}, ax
+            ),
         }
-        if kind == "path" and self.path is not None:
-            return plots.plot_path(self.path, ax)
+        if self.path is not None:
+            path = self.path
+            kinds["path"] = lambda: plots.plot_path(path, ax)
         if kind not in kinds:
-            raise BadArgument(f"plot kind must be one of {', '.join(kinds)}, path, not {kind!r}")
-        return kinds[kind](self, ax)
+            raise BadArgument(f"plot kind must be one of {', '.join(kinds)}, not {kind!r}")
+        return kinds[kind]()
 
     def report(
         self,

@@ -239,11 +239,11 @@ class Path:
 
     def __repr__(self) -> str:
         """Range of λ and the worst certificate."""
-        worst = max(self.certificates, key=lambda c: c.gap)
+        worst = max(c.gap or 0.0 for c in self.certificates)
         ok = sum(c.ok for c in self.certificates)
         return (
             f"path of {len(self.lam)} λ's from {self.lam.max():.4g} to {self.lam.min():.4g}: "
-            f"{ok} certified, worst gap {worst.gap:.2g}"
+            f"{ok} certified, worst gap {worst:.2g}"
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -11,14 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesreg.diagnostics import Checks, check, loo, to_tree
-from bayesreg.diagnostics.run import short_name
 from bayesreg.engines.base import Draws
 from bayesreg.errors import BadArgument
 from bayesreg.model import Problem
 from bayesreg.results import predictive
 from bayesreg.results.events import Contrast, contrast_draws, event_draws
-from bayesreg.results.levels import check_level, interval_names
+from bayesreg.results.lam import LamPosterior
+from bayesreg.results.levels import check_level
 from bayesreg.results.map_fit import encode
+from bayesreg.results.shrinkage import Shrinkage
+from bayesreg.results.significance import Significance
+from bayesreg.results.unknowns import summarise, unknowns_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,7 +90,10 @@ class Posterior:
     @property
     def beta(self) -> pd.Series:
         """Posterior means per unit of the original column."""
-        return self._means(self.draws.beta)
+        import pandas as pd
+
+        values = self.draws.beta.mean(axis=(0, 1))
+        return pd.Series(values, index=list(self.problem.features), name="beta")
 
     @property
     def intercept(self) -> float:
@@ -105,15 +111,15 @@ class Posterior:
         medians = np.median(self.draws.scale, axis=(0, 1))
         return None if not medians.size else float(medians[0]) if medians.size == 1 else medians
 
-    @property
-    def shrinkage(self) -> pd.Series:
-        """Mean κ_j = 1/(1 + G_jj v_j/σ²): 1 is all prior, 0 all data; NaN where not recorded."""
-        kappa = np.full(len(self.problem.features), np.nan)
-        if self.draws.kappa is not None:
-            kappa[self.problem.proper] = self.draws.kappa.mean(axis=(0, 1))
-        out = self._means(kappa[None, None])
-        out.name = "kappa"
-        return out
+    @cached_property
+    def shrinkage(self) -> Shrinkage:
+        """κ_j = 1/(1 + G_jj v_j/σ²) with intervals, and m_eff: 1 is all prior, 0 all data."""
+        return Shrinkage.of(self.draws)
+
+    @cached_property
+    def lam(self) -> LamPosterior:
+        """The scale's posterior said as one of λ, draw by draw, where the prior is a penalty."""
+        return LamPosterior.of(self.draws)
 
     def summary(self, level: float = 0.95, standardized: bool = False) -> pd.DataFrame:
         """Mean, sd, equal-tailed interval and P(> 0) of every unknown, with ESS and R-hat.
@@ -130,21 +136,8 @@ class Posterior:
         BadArgument
             If `level` is not strictly between 0 and 1.
         """
-        import pandas as pd
-
-        tails = [(1 - check_level(level)) / 2, (1 + level) / 2]
-        values = self._unknowns(standardized=standardized)
-        flat = {name: v.reshape(-1) for name, v in values.items()}
-        table = pd.DataFrame(
-            {
-                "mean": {k: v.mean() for k, v in flat.items()},
-                "sd": {k: v.std(ddof=1) for k, v in flat.items()},
-            }
-        )
-        bounds = np.array([np.quantile(v, tails) for v in flat.values()])
-        table[list(interval_names(level))] = bounds
-        table["p_positive"] = [np.mean(v > 0) for v in flat.values()]
-        return table.join(self.checks.by_unknown())
+        values = unknowns_of(self.draws, standardized=standardized)
+        return summarise(values, level).join(self.checks.by_unknown())
 
     def probability(self, event: str) -> float:
         """Posterior probability of an event such as ``"bmi > 0"``, ``"|s1| < 2"`` or ``"s1 > s2"``.
@@ -160,7 +153,24 @@ class Posterior:
         BadArgument
             If the event does not parse or names an unknown quantity.
         """
-        return float(np.mean(event_draws(event, self._unknowns())))
+        return float(np.mean(event_draws(event, unknowns_of(self.draws))))
+
+    def significance(self, eps: Any, standardized: bool = False) -> Significance:
+        """P(|β_j| > ε) and the probability of the likelier sign, by column.
+
+        Parameters
+        ----------
+        eps : float, sequence of float, or mapping
+            The smallest size that matters, in the unit of β_j: one for all, or one per column.
+        standardized : bool, default False
+            Ask of sd(x_j)·β_j instead, so that `eps` is in the unit of y.
+
+        Raises
+        ------
+        BadArgument
+            If `eps` is not such numbers, or below 0.
+        """
+        return Significance.of(self.draws, eps, standardized=standardized)
 
     def contrast(self, weights: Mapping[str, float], level: float = 0.95) -> Contrast:
         """Posterior of Σ w_k·β_k.
@@ -177,7 +187,7 @@ class Posterior:
         BadArgument
             If a name is unknown or a weight is not finite.
         """
-        return contrast_draws(weights, self._unknowns(), check_level(level))
+        return contrast_draws(weights, unknowns_of(self.draws), check_level(level))
 
     def predict(self, X: Any, return_std: bool = False) -> Any:
         """Posterior predictive mean for new rows; with `return_std`, also its sd, noise included.
@@ -203,9 +213,9 @@ class Posterior:
             self.draws, None if X is None else encode(self.problem, X), seed
         )
 
-    def loo(self) -> Any:
-        """Leave-one-out predictive density, streamed over rows; ``az.compare`` accepts it."""
-        return loo(self.draws)
+    def loo(self, method: str | None = None, *, folds: int = 10) -> Any:
+        """Leave-one-out density, by `method` None, "psis" or "kfold": see ``diagnostics.loo``."""
+        return loo(self.draws, method, folds=folds)
 
     def to_arviz(
         self,
@@ -244,19 +254,27 @@ class Posterior:
         )
 
     def plot(self, kind: str = "forest", ax: Any = None) -> Any:
-        """Draw the posterior: "forest", "trace", "rank", "ppc" or "residuals"; returns the Axes."""
+        """Draw "forest", "trace", "rank", "ppc", "residuals", "shrinkage", "effective" or "scale".
+
+        Or "significance", with ε a tenth of sd(y) per sd of the column; for another ε use
+        ``post.significance(eps).plot()``. Returns the Axes, or an array of them.
+        """
         from bayesreg import plots
 
-        kinds: dict[str, Any] = {
-            "forest": plots.plot_posterior,
-            "trace": plots.plot_trace,
-            "rank": plots.plot_rank,
-            "ppc": plots.plot_ppc,
-            "residuals": plots.plot_residuals,
+        kinds: dict[str, Callable[[], Any]] = {
+            "forest": lambda: plots.plot_posterior(self, ax),
+            "trace": lambda: plots.plot_trace(self, ax),
+            "rank": lambda: plots.plot_rank(self, ax),
+            "ppc": lambda: plots.plot_ppc(self, ax),
+            "residuals": lambda: plots.plot_residuals(self, ax),
+            "shrinkage": lambda: self.shrinkage.plot(ax),
+            "effective": lambda: plots.plot_effective({"posterior": self.shrinkage}, ax),
+            "scale": lambda: self.lam.plot(ax),
+            "significance": lambda: Significance.of_tenth(self.draws).plot(ax),
         }
         if kind not in kinds:
             raise BadArgument(f"plot kind must be one of {', '.join(kinds)}, not {kind!r}")
-        return kinds[kind](self, ax)
+        return kinds[kind]()
 
     def plot_ppc(self, ax: Any = None) -> Any:
         """Draw replicated against observed y; returns the Axes."""
@@ -267,25 +285,6 @@ class Posterior:
         from bayesreg.results.archive import save_posterior
 
         save_posterior(self, path, overwrite=overwrite)
-
-    def _unknowns(self, *, standardized: bool = False) -> dict[str, Array]:
-        """Draws (chain, draw) of every unknown by name, in the order of the summary."""
-        d, out = self.draws, {}
-        if self.problem.intercept:
-            out["intercept"] = d.intercept
-        factor = self.problem.column_sd if standardized else np.ones(d.beta.shape[-1])
-        for j, name in enumerate(self.problem.features):
-            out[short_name(f"beta[{name}]")] = d.beta[..., j] * factor[j]
-        if self.problem.unknown_sigma:
-            out["sigma"] = d.sigma
-        for k, label in enumerate(d.scale_labels):
-            out["scale" if len(d.scale_labels) == 1 else f"scale[{label}]"] = d.scale[..., k]
-        return out
-
-    def _means(self, values: Array) -> pd.Series:
-        import pandas as pd
-
-        return pd.Series(values.mean(axis=(0, 1)), index=list(self.problem.features), name="beta")
 
     def __repr__(self) -> str:
         """Engine, checks, table."""

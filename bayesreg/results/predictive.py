@@ -11,6 +11,8 @@ from bayesreg.diagnostics import log_likelihood_blocks, to_tree
 from bayesreg.engines.base import Draws
 from bayesreg.errors import BadArgument, NotSupported
 from bayesreg.model import Problem
+from bayesreg.penalty import Block
+from bayesreg.priors import ScaleMixture
 
 Array = NDArray[np.float64]
 # Rows are taken in blocks of this many, so that no second copy of X is ever made.
@@ -71,11 +73,7 @@ def prior_draws(problem: Problem, size: int, seed: int | None) -> tuple[dict[str
         scale = np.full(size, block.scale) if block.hyper is None else block.hyper.sample(rng, size)
         if block.hyper is not None:
             scales.append(scale)
-        effective = scale[:, None] * block.relative
-        if block.prior.unit == "sigma":
-            effective = effective * sigma[:, None]
-        draw = block.prior.sample(rng, effective.shape, effective)
-        b[:, block.columns] = draw - block.prior.loc
+        b[:, block.columns] = _prior_block(block, scale, sigma, rng)
     if problem.intercept:
         held.append("β₀ so that the mean prediction is ȳ")
     if len(problem.flat):
@@ -86,6 +84,18 @@ def prior_draws(problem: Problem, size: int, seed: int | None) -> tuple[dict[str
         out["scale"] = np.column_stack(scales)
     label = "prior predictive" if not held else "conditional prior predictive"
     return out, label + (f": {'; '.join(held)}" if held else "")
+
+
+def _prior_block(block: Block, scale: Array, sigma: Array, rng: np.random.Generator) -> Array:
+    """Draws of b − loc for a block, (S, columns), at scales and noise sds (S,)."""
+    prior = block.prior
+    unit = block.relative * (sigma[:, None] if prior.unit == "sigma" else 1.0)
+    if block.separable:
+        effective = scale[:, None] * unit
+        return np.asarray(prior.sample(rng, effective.shape, effective) - prior.loc)
+    assert isinstance(prior, ScaleMixture)
+    sd = prior.sample_sds(rng, scale, block.sizes)[:, block.group] * unit
+    return np.asarray(sd * rng.standard_normal(sd.shape))
 
 
 def extend_tree(

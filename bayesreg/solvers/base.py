@@ -109,6 +109,14 @@ class UnitData:
             return part.T @ part
         return self.gram[np.ix_(index, index)]
 
+    def residual_square(self, u: Array) -> float:
+        """‖y − Xu‖²."""
+        if self.X is not None and self.y is not None:
+            r = self.y - self.X @ u
+            return float(r @ r)
+        linear = 2.0 * float(self.xy @ u)
+        return max(self.y_square - linear + float(u @ self.gram @ u), 0.0)
+
     def gradient(self, u: Array, l2: Array) -> Array:
         """X'(y − Xu) − λ₂u, minus the gradient of the smooth part of J/‖y‖²."""
         if self.X is not None and self.y is not None and self.wide:

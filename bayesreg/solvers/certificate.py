@@ -7,6 +7,9 @@ g = X̃'(ỹ − X̃b) − Λ₂b, the descent direction of the smooth part of J
 * gap: J(b) − J(b*) ≤ gap. Columns without λ₁ contribute ½g_N'A_NN⁻¹g_N, A = X̃'X̃ + Λ₂, which moves
   b_N to its optimum; what is left is a lasso on the augmented rows [X̃; √Λ₂], whose residual scaled
   by some s until |s g_j| ≤ λ₁ⱼ is a dual point, with gap ½(1 − s)²‖r‖² + Σ(λ₁ⱼ|b_j| − s b_j g_j).
+
+A penalty of another shape has the gap of :mod:`bayesreg.solvers.objective` where J is convex on all
+that could be lower; elsewhere b is certified as a local optimum only, and the certificate says so.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ from scipy.linalg import eigh
 from scipy.linalg.lapack import dposv
 
 from bayesreg.solvers.base import EPS, Array, Index, UnitData, unit_data
+from bayesreg.solvers.objective import Objective
 
 if TYPE_CHECKING:
     from bayesreg.model import Problem
@@ -36,8 +40,8 @@ class Certificate:
 
     Attributes
     ----------
-    gap : float
-        Upper bound of J(b) − min J, in the unit of J (that of y²).
+    gap : float or None
+        Upper bound of J(b) − min J, in the unit of J (that of y²); None where J is not convex.
     gap_limit : float
         1e-9·½‖ỹ‖², or the rounding floor where that is larger: kkt floor × Σ|b|.
     kkt : float
@@ -49,7 +53,7 @@ class Certificate:
     sigma : float or None
         Noise sd, where known.
     ok : bool
-        Whether both are within their limits.
+        Whether both are within their limits; without a gap, whether b is a local optimum.
     why : str
         The verdict in words.
     unique : bool or None
@@ -63,7 +67,7 @@ class Certificate:
     problem and uniqueness", Electron. J. Stat. 7, §2.3.
     """
 
-    gap: float
+    gap: float | None
     gap_limit: float
     kkt: float
     kkt_limit: float
@@ -74,8 +78,8 @@ class Certificate:
 
     @property
     def nats(self) -> float | None:
-        """gap/σ²: no b has a log posterior density higher by more; None where σ is unknown."""
-        return None if self.sigma is None else self.gap / self.sigma**2
+        """gap/σ²: no b has a log posterior density higher by more; None without σ or a gap."""
+        return None if self.sigma is None or self.gap is None else self.gap / self.sigma**2
 
     def __str__(self) -> str:
         """One line."""
@@ -86,7 +90,7 @@ class Certificate:
         return f"<span>{html.escape(str(self))}</span>"
 
 
-def certify(problem: Problem, b: Array) -> Certificate:
+def certify(problem: Problem, b: Array, *, seen: int | None = None) -> Certificate:
     r"""Bound how far b is from the minimum of J, whichever way b was found.
 
     Parameters
@@ -95,6 +99,8 @@ def certify(problem: Problem, b: Array) -> Certificate:
         With λ known.
     b : ndarray (p,)
         Coefficients of the proper columns in the coordinates of the penalty.
+    seen : int, optional
+        How many distinct optima a search met, to be said where J is not convex.
 
     Returns
     -------
@@ -116,11 +122,10 @@ def certify(problem: Problem, b: Array) -> Certificate:
     >>> certify(problem, np.array([1.5])).ok, certify(problem, np.array([1.4])).ok
     (True, False)
     """
-    unit = unit_data(problem)
-    l1, l2 = unit.penalty(problem.l1, problem.l2)
+    objective = None if problem.penalty.linear_quadratic else Objective.of(problem)
+    unit = unit_data(problem) if objective is None else objective.unit
     # From units of the arithmetic to those reported: J by ‖y‖², X̃'ỹ on unit-sd columns by √N‖y‖.
     value, slope = unit.y_norm**2, unit.y_norm * math.sqrt(problem.n)
-    silent = not np.any(unit.xy)
     largest = float(np.max(np.abs(unit.xy), initial=0.0))
     limits = 0.5 * GAP_TOLERANCE * unit.y_square * value, KKT_TOLERANCE * largest * slope
     b = np.asarray(b, dtype=float)
@@ -128,16 +133,51 @@ def certify(problem: Problem, b: Array) -> Certificate:
     if fault:
         return Certificate(math.inf, limits[0], math.inf, limits[1], problem.sigma, False, fault)
     u = unit.reduce(b)
+    if objective is None:
+        judged = _judge(unit, *unit.penalty(problem.l1, problem.l2), u)
+    elif objective.exact:
+        judged = _judge(unit, *objective.majoriser(u), u)
+    else:
+        judged = _judge_stationary(objective, u)
+    gap = None if judged.gap is None else judged.gap * value
+    gap_limit = max(limits[0], judged.floor * float(np.sum(np.abs(u))) * value)
+    kkt = judged.kkt * slope
+    kkt_limit = max(limits[1], judged.floor * slope if np.any(u) or np.any(unit.xy) else 0.0)
+    ok = bool((gap is None or gap <= gap_limit) and kkt <= kkt_limit and not judged.saddle)
+    why = _words(problem.sigma, (gap, gap_limit, kkt, kkt_limit), judged, seen)
+    return Certificate(gap, gap_limit, kkt, kkt_limit, problem.sigma, ok, why, judged.unique)
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """What was found on unit columns: J by ‖y‖², gradients by ‖y‖."""
+
+    gap: float | None
+    kkt: float
+    floor: float
+    unique: bool | None
+    only: bool = False  # by curvature, where J as a whole may not be convex
+    saddle: bool = False
+
+
+def _judge(unit: UnitData, l1: Array, l2: Array, u: Array) -> _Judged:
+    """Judge u under λ₁|u| + ½λ₂u²."""
     g = unit.fine_gradient(u, l2)
     floor = ROUNDING * _terms(u, l2)
-    kkt = float(np.max(_distance(g, l1, u), initial=0.0)) * slope
-    gap = _gap(unit, l1, l2, u, g, floor) * value
-    gap_limit = max(limits[0], floor * float(np.sum(np.abs(u))) * value)
-    kkt_limit = max(limits[1], floor * slope if np.any(u) or not silent else 0.0)
-    unique = _unique(unit, l1, l2, g)
-    ok = bool(gap <= gap_limit and kkt <= kkt_limit)
-    why = _words(problem.sigma, (gap, gap_limit, kkt, kkt_limit), unique)
-    return Certificate(gap, gap_limit, kkt, kkt_limit, problem.sigma, ok, why, unique)
+    kkt = float(np.max(_distance(g, l1, u), initial=0.0))
+    return _Judged(_gap(unit, l1, l2, u, g, floor), kkt, floor, _unique(unit, l1, l2, g))
+
+
+def _judge_stationary(objective: Objective, u: Array) -> _Judged:
+    """Judge u under penalties of other shapes: ½r'M⁻¹r where J is convex, else curvature alone."""
+    r = objective.residual(u)
+    floor, kkt = ROUNDING * objective.terms(u), float(np.max(np.abs(r), initial=0.0))
+    step = objective.inverse(objective.floor_of_bend(u), r)
+    if step is not None:
+        return _Judged(0.5 * abs(float(r @ step)), kkt, floor, True, only=True)
+    least = objective.least_curvature(u)
+    saddle = least is not None and least.value < -1e-9
+    return _Judged(None, kkt, floor, None, saddle=saddle)
 
 
 def _fault(problem: Problem, unit: UnitData, b: Array) -> str:
@@ -188,22 +228,12 @@ def _gap(unit: UnitData, l1: Array, l2: Array, u: Array, g: Array, floor: float)
     if not np.any(kinked):
         return abs(decrement)
     rest, v, weight = rest[kinked], u[kinked], l1[kinked]
-    rr = _residual_square(unit, u, l2)
+    rr = unit.residual_square(u) + float(np.sum(l2 * u * u))  # on the augmented rows
     allowed = float(np.min((weight + floor) / np.maximum(np.abs(rest), weight + floor)))
     s = min(1.0 + float(v @ rest) / rr, allowed) if rr > 0.0 else allowed
     s = max(s, -allowed)
     linear = float(np.sum(weight * np.abs(v) - s * v * rest))
     return abs(decrement) + 0.5 * (1.0 - s) ** 2 * rr + abs(linear)
-
-
-def _residual_square(unit: UnitData, u: Array, l2: Array) -> float:
-    """‖y − Xu‖² + Σλ₂u²: the squared residual on the augmented rows."""
-    if unit.X is not None and unit.y is not None:
-        r = unit.y - unit.X @ u
-        fit = float(r @ r)
-    else:
-        fit = max(unit.y_square - 2.0 * float(unit.xy @ u) + float(u @ unit.gram @ u), 0.0)
-    return fit + float(np.sum(l2 * u * u))
 
 
 def _solve(unit: UnitData, index: Index, l2: Array, g: Array) -> Array:
@@ -249,17 +279,29 @@ def _unique(unit: UnitData, l1: Array, l2: Array, g: Array) -> bool | None:
 
 
 def _words(
-    sigma: float | None, numbers: tuple[float, float, float, float], unique: bool | None
+    sigma: float | None,
+    numbers: tuple[float | None, float, float, float],
+    judged: _Judged,
+    seen: int | None,
 ) -> str:
     """The verdict: what can be gained at most, and what is missing where it does not hold."""
     gap, gap_limit, kkt, kkt_limit = numbers
-    bound = f"no b has a J lower by more than {gap:.1e}"
-    if sigma is not None:
-        bound = f"no b has a log posterior higher by more than {gap / sigma**2:.1e} nats"
-    if not gap <= gap_limit:
+    if gap is None:
+        bound = "stationary" if kkt <= kkt_limit and not judged.saddle else "not a local optimum"
+        bound += "" if seen is None else f"; {seen} distinct optim{'um' if seen == 1 else 'a'} seen"
+        bound += "; J is not convex, so nothing bounds how much lower another may be"
+    elif not gap <= gap_limit:
         bound = f"the duality gap {gap:.1e} exceeds its limit {gap_limit:.1e}"
+    elif sigma is not None:
+        bound = f"no b has a log posterior higher by more than {gap / sigma**2:.1e} nats"
+    else:
+        bound = f"no b has a J lower by more than {gap:.1e}"
     relation = "is within" if kkt <= kkt_limit else "exceeds"
     parts = [bound, f"the KKT residual {kkt:.1e} {relation} its limit {kkt_limit:.1e}"]
-    if unique is False:
+    if judged.saddle:
+        parts.append("a saddle: J falls along some direction")
+    if judged.only:
+        parts.append("the only optimum: J is strictly convex wherever it is as low")
+    if judged.unique is False:
         parts.append("the minimiser is not unique, because active columns are collinear")
     return "; ".join(parts)

@@ -5,11 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayesreg.solvers import closed_form, coordinate_descent, scipy_optimize
+from bayesreg.solvers import (
+    closed_form,
+    coordinate_descent,
+    local_routes,
+    scipy_optimize,
+)
 from bayesreg.solvers.base import Array, Solution
 from bayesreg.solvers.certificate import certify
 
@@ -73,24 +79,18 @@ def correspond(problem: Problem, b: Array, solver: str) -> Correspondence:
     Notes
     -----
     For ridge "our iterative solver" is coordinate descent without its Newton step, so that the
-    closed form is not compared with itself. Where a lasso optimum is not unique (active columns are
-    collinear) all optima share the fit X̃b, and that is compared instead of b.
+    closed form is not compared with itself. Penalties that are not λ₁|b| + ½λ₂b² may have several
+    optima, so that scipy's routes start 1 % from this one. Where a lasso optimum is not unique
+    (active columns are collinear) all optima share the fit X̃b, and that is compared instead of b.
     """
     import pandas as pd
 
-    assert problem.l1 is not None
-    routes: list[tuple[str, str, Callable[..., Solution], float]] = [
-        ("coordinate_descent", "our iterative solver", coordinate_descent.solve, OWN),
-        ("lbfgsb", "scipy.optimize, first order", scipy_optimize.lbfgsb, SCIPY),
-        ("newton", "scipy.optimize, second order", scipy_optimize.newton, SCIPY),
-    ]
-    if not np.any(problem.l1):
-        routes.insert(0, ("closed_form", "closed form", closed_form.solve, OWN))
+    routes = _routes(problem, b)
     measure = _measure(problem, b)
     biggest = measure(b)
     rows = {}
     for name, what, solve, limit in routes:
-        other = b if name == solver else solve(problem).b
+        other = b if name == solver else solve().b
         gap = measure(other - b)
         difference = gap / biggest if biggest > 0 else gap
         rows[name] = {
@@ -110,6 +110,32 @@ def correspond(problem: Problem, b: Array, solver: str) -> Correspondence:
         else "routes that differ by more than their limit: " + ", ".join(map(str, bad))
     )
     return Correspondence(table, not bad, why)
+
+
+def _routes(problem: Problem, b: Array) -> list[tuple[str, str, Callable[[], Solution], float]]:
+    """Name, formulation, how to solve, and limit of each route to this optimum."""
+    if not problem.penalty.linear_quadratic:
+        first, second = (
+            partial(one, problem, start=b) for one in (local_routes.lbfgsb, local_routes.hybrid)
+        )
+        return [
+            ("reweighting", "our reweighting", partial(Solution, b, "reweighting", 0, ""), OWN),
+            ("lbfgsb", "scipy.optimize, first order, from 1 % away", first, SCIPY),
+            ("hybrid", "scipy.optimize, second order, from 1 % away", second, SCIPY),
+        ]
+    routes: list[tuple[str, str, Callable[[], Solution], float]] = [
+        (
+            "coordinate_descent",
+            "our iterative solver",
+            partial(coordinate_descent.solve, problem),
+            OWN,
+        ),
+        ("lbfgsb", "scipy.optimize, first order", partial(scipy_optimize.lbfgsb, problem), SCIPY),
+        ("newton", "scipy.optimize, second order", partial(scipy_optimize.newton, problem), SCIPY),
+    ]
+    if not np.any(problem.l1):
+        routes.insert(0, ("closed_form", "closed form", partial(closed_form.solve, problem), OWN))
+    return routes
 
 
 def _measure(problem: Problem, b: Array) -> Callable[[Array], float]:

@@ -1,0 +1,157 @@
+"""Which column has which prior, and which columns share a local scale."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayesreg.errors import BadArgument
+from bayesreg.penalty import Block
+from bayesreg.priors import Flat, HalfCauchy, Prior
+
+if TYPE_CHECKING:
+    from bayesreg.data.design import Term
+
+
+def assign(
+    prior: Prior | Mapping[Any, Prior],
+    names: Sequence[str],
+    terms: Sequence[Term],
+    n: float,
+) -> tuple[NDArray[np.intp], tuple[Block, ...]]:
+    """Positions of the Flat columns, and one Block per proper prior.
+
+    Raises
+    ------
+    BadArgument
+        If a key or a group names no column or term, two of them share a column, a column has no
+        prior, or the length of `scale` or `relative` is not the number of columns.
+    """
+    shares = _shares(prior, names, terms)
+    flat = sorted(j for _, one, columns in shares if isinstance(one, Flat) for j in columns)
+    position = {j: k for k, j in enumerate(j for j in range(len(names)) if j not in set(flat))}
+    blocks = tuple(
+        _block(label, one, [position[j] for j in columns], _grouping(one, columns, names, terms), n)
+        for label, one, columns in shares
+        if not isinstance(one, Flat) and columns
+    )
+    return np.asarray(flat, dtype=np.intp), blocks
+
+
+def _shares(
+    prior: Prior | Mapping[Any, Prior], names: Sequence[str], terms: Sequence[Term]
+) -> list[tuple[str, Prior, list[int]]]:
+    """(label, prior, columns) per key; ``...`` takes what is left."""
+    if isinstance(prior, Prior):
+        return [(prior.family, prior, list(range(len(names))))]
+    known = {name: [j] for j, name in enumerate(names)}
+    known |= {term.name: list(term.columns) for term in terms}
+    taken: dict[int, str] = {}
+    shares: list[tuple[str, Prior, list[int]]] = []
+    for key, one in prior.items():
+        if key is ...:
+            continue
+        if key not in known:
+            near = get_close_matches(str(key), known, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise BadArgument(f"a prior is given for {key!r}, which is no column or term{hint}")
+        for j in known[key]:
+            if j in taken:
+                raise BadArgument(
+                    f"column {names[j]!r} gets two priors, from {taken[j]!r} and {key!r}"
+                )
+            taken[j] = str(key)
+        shares.append((str(key), one, known[key]))
+    rest = [j for j in range(len(names)) if j not in taken]
+    if ... in prior:
+        shares.append(("rest", prior[...], rest))
+    elif rest:
+        raise BadArgument(
+            f"column {names[rest[0]]!r} has no prior ({len(rest)} such); "
+            "add `...: prior` to the mapping for the rest"
+        )
+    return shares
+
+
+def _grouping(
+    prior: Prior, columns: list[int], names: Sequence[str], terms: Sequence[Term]
+) -> NDArray[np.intp]:
+    """Index of each column's group, counted in order of the columns."""
+    sets: list[list[int]] = []
+    if prior.groups == "factors":
+        sets = [list(term.columns) for term in terms if term.coding is not None]
+    elif prior.groups is not None:
+        sets = _named_sets(prior, columns, names, terms)
+    leader = {j: one[0] for one in sets for j in one}
+    index: dict[int, int] = {}
+    return np.array([index.setdefault(leader.get(j, j), len(index)) for j in columns], np.intp)
+
+
+def _named_sets(
+    prior: Prior, columns: list[int], names: Sequence[str], terms: Sequence[Term]
+) -> list[list[int]]:
+    """The columns of each group that `groups` names, by their own names or their terms'."""
+    known = {term.name: list(term.columns) for term in terms}
+    known |= {name: [j] for j, name in enumerate(names)}
+    what, taken, sets = f"{type(prior).__name__}: groups", set[int](), []
+    for one in prior.groups:
+        found: list[int] = []
+        for name in one:
+            if name not in known:
+                near = get_close_matches(str(name), known, n=1)
+                hint = f"; did you mean {near[0]!r}?" if near else ""
+                raise BadArgument(f"{what} names {name!r}, which is no column or term{hint}")
+            found += known[name]
+        for j in found:
+            if j in taken:
+                raise BadArgument(
+                    f"{what} names column {names[j]!r} twice; a column is in one group"
+                )
+            if j not in columns:
+                raise BadArgument(
+                    f"{what} names column {names[j]!r}, which has another prior; name columns of "
+                    "this one"
+                )
+            taken.add(j)
+        sets.append(found)
+    return sets
+
+
+def _block(
+    label: str, prior: Prior, columns: list[int], group: NDArray[np.intp], n: float
+) -> Block:
+    """One block, with a scale per column turned into relative factors on scale 1."""
+    prior, factor = prior.among(np.bincount(group))
+    given = prior.scale if isinstance(prior.scale, tuple) else prior.relative
+    if given is not None and len(given) != len(columns):
+        name = "scale" if isinstance(prior.scale, tuple) else "relative"
+        raise BadArgument(
+            f"{type(prior).__name__}: {name} has {len(given)} values, and there are "
+            f"{len(columns)} columns"
+        )
+    fixed = 1.0 if isinstance(prior.scale, tuple) else prior.scale
+    hyper = prior.hyper if prior.expected_nonzero is None else _expected(prior, len(columns), n)
+    return Block(
+        label=label,
+        prior=prior,
+        columns=np.asarray(columns, dtype=np.intp),
+        relative=factor[group] * (1.0 if given is None else np.asarray(given, dtype=float)),
+        scale=None if hyper is not None else float(fixed),
+        hyper=hyper,
+        group=group,
+    )
+
+
+def _expected(prior: Prior, p: int, n: float) -> HalfCauchy:
+    """``expected_nonzero=m`` is HalfCauchy(m/((p − m)√N)) (Piironen & Vehtari 2017, eq. 3.12)."""
+    m = prior.expected_nonzero
+    if not m < p:
+        raise BadArgument(
+            f"{type(prior).__name__}: expected_nonzero must be below the number of columns {p}, "
+            f"not {m:g}"
+        )
+    return HalfCauchy(float(m / (p - m) / np.sqrt(n)))

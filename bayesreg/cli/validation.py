@@ -1,0 +1,192 @@
+"""What ``bayesreg validate`` does: every prior with every engine that serves it, then a table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayesreg.cli.exits import CHECK_FAILED
+from bayesreg.cli.log import Log
+from bayesreg.cli.screen import print_sentences, print_table
+from bayesreg.errors import BadArgument, NotSupported
+
+if TYPE_CHECKING:
+    from bayesreg.priors import Prior
+    from bayesreg.validation import Validation
+
+FULL, QUICK = (500, 100), (150, 40)  # simulations, and draws ranked in each
+# Every prior that has a scale of its own, under one name.
+PRIORS = (
+    "normal,laplace,elastic_net,student_t,cauchy,horseshoe,horseshoe_plus,regularized_horseshoe,"
+    "normal_gamma,r2d2,bridge"
+)
+_BARS = "▁▂▃▄▅▆▇█"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inquiry:
+    """The options of ``bayesreg validate``, by their names there."""
+
+    priors: str
+    engines: str | None
+    sigma: str
+    rows: int
+    columns: int
+    quick: bool
+    seed: int
+    out: str | None
+    quiet: bool
+
+
+def run(inquiry: Inquiry) -> int:
+    """Answer an inquiry.
+
+    Parameters
+    ----------
+    inquiry : Inquiry
+
+    Returns
+    -------
+    int
+        The exit code: 0, or 3 if a prior under an engine was not validated.
+    """
+    from bayesreg.cli.priorspec import parse_priors
+
+    log = Log(quiet=inquiry.quiet)
+    priors = parse_priors(inquiry.priors)
+    named = None if inquiry.engines is None else _named(inquiry.engines)
+    folder = None if inquiry.out is None else _folder(inquiry.out)
+    found: list[tuple[str, Validation]] = []
+    for name, prior in priors.items():
+        for engine in [None] if named is None else named:
+            log.progress(f"validating {name}{'' if engine is None else f' with {engine}'} ...")
+            one = _validated(inquiry, prior, engine, log)
+            if one is None:
+                log.note(f"{name}: engine {engine!r} cannot serve it, and was left out")
+                continue
+            found.append((name, one))
+            if folder is not None:
+                _write(one, folder / f"{len(found):02d}-{one.engine}-{_plain(name)}")
+    if not found:
+        raise NotSupported(
+            f"nothing was validated: no prior of {inquiry.priors} is served by {inquiry.engines}"
+        )
+    _print(found, inquiry)
+    return 0 if all(one.ok for _, one in found) else CHECK_FAILED
+
+
+def _validated(inquiry: Inquiry, prior: Prior, engine: str | None, log: Log) -> Validation | None:
+    """One prior under one engine; None where an engine of several cannot serve it."""
+    from bayesreg.cli.priorspec import parse_sigma
+    from bayesreg.model import Model
+    from bayesreg.validation import validate
+
+    simulations, draws = QUICK if inquiry.quick else FULL
+    model = Model(prior, parse_sigma(inquiry.sigma))
+    try:
+        with log.listening():
+            return validate(
+                model, engine, n=inquiry.rows, p=inquiry.columns, simulations=simulations,
+                draws=draws, seed=inquiry.seed, progress=not inquiry.quiet,
+            )  # fmt: skip
+    except NotSupported as error:
+        if engine is None or "cannot serve" not in str(error):
+            raise
+        return None
+
+
+def _named(text: str) -> list[str]:
+    """Engines of a list; "all" stands for every one but nuts, which takes minutes."""
+    from bayesreg.fit import ENGINES
+
+    if text.strip() == "all":
+        return [name for name in ENGINES if name != "nuts"]
+    names = [part.strip() for part in text.split(",")]
+    wrong = [name for name in names if name not in ENGINES]
+    if wrong:
+        raise BadArgument(f"--engines: no engine is called {wrong[0]!r}; write all, or some of "
+                          f"{', '.join(ENGINES)}")  # fmt: skip
+    return names
+
+
+def _folder(text: str) -> Path:
+    """The folder of the figures."""
+    path = Path(text)
+    if path.exists() and not path.is_dir():
+        raise BadArgument(f"--out: {text!r} is a file; give a folder for the rank plots")
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def _write(one: Validation, stem: Path) -> None:
+    """The rank plot as SVG and PNG."""
+    from bayesreg.plots.canvas import png, svg
+
+    figure = one.plot()[0].figure
+    stem.with_suffix(".svg").write_text(svg(figure), encoding="utf-8")
+    stem.with_suffix(".png").write_bytes(png(figure))
+
+
+def _plain(name: str) -> str:
+    return "".join(c if c.isalnum() else "_" for c in name)[:40].strip("_")
+
+
+def _print(found: list[tuple[str, Validation]], inquiry: Inquiry) -> None:
+    """One row per prior and engine, and in words what failed."""
+    from bayesreg.report.table import Column, Table
+
+    columns = (
+        Column("prior", "prior", "prior"),
+        Column("engine", "engine", "name"),
+        Column("calibration", "calibration", "flag"),
+        Column("recovery", "recovery", "flag"),
+        Column("joint", "joint", "flag"),
+        Column("p", "smallest p", "number"),
+        Column("quantity", "of", "name"),
+        Column("ranks", "its ranks", "text"),
+        Column("seconds", "s", "decimal"),
+    )
+    rows = tuple(_row(name, one) for name, one in found)
+    simulations, _ = QUICK if inquiry.quick else FULL
+    print_table(Table("validation", f"Validation, {simulations} simulations each", columns, rows))
+    failed = [(name, one) for name, one in found if not one.ok]
+    print_sentences(["", *(f"{name}, {one.engine}: {one.why}" for name, one in failed)])
+    verdict = (
+        f"{len(failed)} of {len(found)} NOT validated"
+        if failed
+        else "every posterior is calibrated: nothing strays beyond what chance does"
+    )
+    how = f"σ ~ {inquiry.sigma}, seed {inquiry.seed}"
+    limit = "p-values are corrected over all of a row, which fails below 0.001"
+    print_sentences([f"{verdict} ({how}; {limit})"])
+
+
+def _row(name: str, one: Validation) -> tuple[Any, ...]:
+    """Which tests held, and the quantity whose ranks are least uniform with its histogram."""
+    held: dict[str, bool] = {}
+    for finding in one.findings:
+        held[finding.check] = held.get(finding.check, True) and finding.adjusted >= one.level
+    for failure in one.failures:
+        held[failure.split(":")[0].split()[0]] = False
+    ranked = [f for f in one.findings if f.check == "calibration"]
+    worst = min(ranked, key=lambda f: f.p) if ranked else None
+    return (
+        name, one.engine, *(held.get(check) for check in ("calibration", "recovery", "joint")),
+        one.p, None if worst is None else worst.quantity,
+        None if worst is None else bars(one.ranks[worst.quantity]), one.wall,
+    )  # fmt: skip
+
+
+def bars(ranks: Any, count: int = 16) -> str:
+    """A histogram of ranks in text; half height is what uniform ranks come to.
+
+    Examples
+    --------
+    >>> bars(np.linspace(0.01, 0.99, 64), 8)
+    '▄▄▄▄▄▄▄▄'
+    """
+    heights = np.histogram(ranks, np.linspace(0.0, 1.0, count + 1))[0] * count / len(ranks)
+    return "".join(_BARS[int(h)] for h in np.clip(np.round(4.0 * heights) - 1, 0, 7))

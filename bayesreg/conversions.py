@@ -1,0 +1,74 @@
+"""The arguments with which other libraries minimise the same objective."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayesreg.errors import NotSupported
+
+if TYPE_CHECKING:
+    from bayesreg.penalty import Penalty
+
+
+class Conversion(dict[str, Any]):
+    """Arguments for another library: a dict with its `objective` and what it `needs` first."""
+
+    def __init__(self, arguments: dict[str, Any], objective: str, needs: str | None) -> None:
+        dict.__init__(self, arguments)
+        self.objective = objective
+        self.needs = needs
+
+
+def _uniform(penalty: Penalty, target: str, *, l1: bool, l2: bool) -> tuple[float, float]:
+    """λ₁ and λ₂ as single numbers, or the reason why `target` cannot express them."""
+    if penalty.flat:
+        raise NotSupported(
+            f"{target} penalises every column, and {penalty.flat[0]!r} is Flat here; "
+            "project the flat columns out of y and X first"
+        )
+    if any(block.prior.loc for block in penalty.blocks):
+        raise NotSupported(f"{target} shrinks towards 0 only: subtract X·loc from y and use loc=0")
+    values = penalty.l1, penalty.l2
+    for symbol, value, allowed in zip(("λ₁", "λ₂"), values, (l1, l2), strict=True):
+        if np.ndim(value):
+            raise NotSupported(
+                f"{target} has one {symbol} for all columns, and here it differs by column; divide "
+                "each column by its relative scale first"
+            )
+        if value and not allowed:
+            better = (
+                "sklearn.ElasticNet"
+                if all(np.any(v) for v in values)
+                else ("sklearn.Lasso" if symbol == "λ₁" else "sklearn.Ridge")
+            )
+            raise NotSupported(
+                f"{target} has no {symbol}, and here it is {value:.6g}: use {better}"
+            )
+    return float(values[0]), float(values[1])
+
+
+def _ridge(penalty: Penalty) -> tuple[dict[str, Any], str]:
+    _, l2 = _uniform(penalty, "sklearn.Ridge", l1=False, l2=True)
+    return {"alpha": l2}, "‖y − β₀ − Xβ‖² + alpha·‖β‖²"
+
+
+def _lasso(penalty: Penalty) -> tuple[dict[str, Any], str]:
+    l1, _ = _uniform(penalty, "sklearn.Lasso", l1=True, l2=False)
+    return {"alpha": l1 / penalty.n}, "‖y − β₀ − Xβ‖²/(2N) + alpha·‖β‖₁"
+
+
+def _elastic_net(penalty: Penalty) -> tuple[dict[str, Any], str]:
+    l1, l2 = _uniform(penalty, "sklearn.ElasticNet", l1=True, l2=True)
+    total = l1 + l2
+    arguments = {"alpha": total / penalty.n, "l1_ratio": l1 / total if total else 0.5}
+    return arguments, ("‖y − β₀ − Xβ‖²/(2N) + alpha·l1_ratio·‖β‖₁ + ½·alpha·(1 − l1_ratio)·‖β‖²")
+
+
+CONVERSIONS: dict[str, Callable[[Penalty], tuple[dict[str, Any], str]]] = {
+    "sklearn.Ridge": _ridge,
+    "sklearn.Lasso": _lasso,
+    "sklearn.ElasticNet": _elastic_net,
+}

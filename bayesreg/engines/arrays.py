@@ -1,0 +1,60 @@
+"""What the compiled sampler reads and changes: records of blocks, groups and facts.
+
+Columns stand in the order of their blocks, and within these of their groups.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+BLOCK = np.dtype(
+    [
+        ("law", np.int64),  # of its local variances: `local_laws`
+        ("first", np.float64),  # numbers of that law
+        ("second", np.float64),
+        ("unknown", np.int64),  # place among the unknown scales, −1 where known
+        ("absolute", np.int64),  # 1 where the scale is in the unit of y
+        ("code", np.int64),  # of the hyperprior: `slices`
+        ("hyper_first", np.float64),
+        ("hyper_second", np.float64),
+        ("start", np.int64),  # its columns
+        ("stop", np.int64),
+        ("group_start", np.int64),  # its groups
+        ("group_stop", np.int64),
+        ("log_scale", np.float64),  # state of the chain
+        ("log_slab", np.float64),  # log c², likewise
+    ]
+)
+
+GROUP = np.dtype(
+    [
+        ("start", np.int64),  # its columns
+        ("stop", np.int64),
+        ("table", np.int64),  # row of its collapsed density
+        ("t", np.float64),  # local variance: state of the chain
+    ]
+)
+
+FACTS = np.dtype(
+    [
+        ("nu", np.float64),
+        ("rss", np.float64),
+        ("yy", np.float64),
+        ("known", np.int64),  # whether σ is known
+        ("conjugate", np.int64),  # whether σ² is inverse gamma (shape, rate)
+        ("shape", np.float64),
+        ("rate", np.float64),
+        ("code", np.int64),  # of a prior of σ that is not conjugate
+        ("first", np.float64),
+        ("second", np.float64),
+        ("low", np.float64),  # of the table of ∫ σ^(−ν) e^(−S/2σ²) p(σ) dσ over log S
+        ("step", np.float64),
+        ("absolute", np.int64),  # whether some block is
+        ("crowded", np.int64),  # p ≥ ν/2: scales are drawn with b integrated out
+        ("sweeps", np.int64),
+        ("log_sigma", np.float64),  # state of the chain
+    ]
+)
+
+# Of the densities of log ‖u‖ with local variances integrated out: from −60 to 40.
+TABLE_LOW, TABLE_STEP, TABLE_NODES = -60.0, 0.01, 10_001

@@ -1,0 +1,46 @@
+"""Compilation of inner loops, kept on disk where that can be written to.
+
+Numba asks whether a function's own file has changed since it was compiled, not whether the files of
+the functions that it calls have. All compiled code of this room is therefore forgotten when any of
+its files is newer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from numba import njit
+
+
+def compiled[Function: Callable[..., Any]](function: Function) -> Function:
+    """Compile without the interpreter's lock, so that chains run in threads of one process."""
+    return _compile(function, fastmath=False)
+
+
+def reassociated[Function: Callable[..., Any]](function: Function) -> Function:
+    """Compile sums in any order, so that they fill vector registers: for inner products only."""
+    return _compile(function, fastmath={"reassoc", "contract", "nsz"})
+
+
+def _compile[Function: Callable[..., Any]](function: Function, *, fastmath: Any) -> Function:
+    options = {"nogil": True, "error_model": "numpy", "fastmath": fastmath}
+    try:
+        return njit(cache=True, **options)(function)  # type: ignore[no-any-return]
+    except RuntimeError:  # there is no folder to keep machine code in
+        return njit(**options)(function)  # type: ignore[no-any-return]
+
+
+def _forget_stale(folder: Path) -> None:
+    """Delete indices of compiled code that are older than the newest source."""
+    newest = max(source.stat().st_mtime for source in folder.glob("*.py"))
+    for index in (folder / "__pycache__").glob("*.nbi"):
+        try:
+            if index.stat().st_mtime < newest:
+                index.unlink(missing_ok=True)
+        except OSError:  # another process was first, or the folder is not ours to change
+            continue
+
+
+_forget_stale(Path(__file__).parent)

@@ -1,0 +1,140 @@
+"""The arguments that all priors share, checked and settled: scale, unit, loc, relative, groups."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from bayesreg.errors import BadArgument
+from bayesreg.priors.hyper import HalfCauchy, HyperPrior
+
+if TYPE_CHECKING:
+    from bayesreg.priors.base import Prior
+
+UNITS = ("y", "sigma")
+
+
+def settle(prior: Prior) -> None:
+    """Validate `scale`, `unit`, `loc` and `relative` of a frozen prior and settle the unit.
+
+    Unsaid, a number is in ``"y"`` and a hyperprior in ``"sigma"``: no absolute size suits every y.
+    """
+    name = type(prior).__name__
+    _settle_scale(prior)
+    object.__setattr__(prior, "groups", _named_groups(prior.groups, f"{name}: groups"))
+    if prior.scale is None:
+        pass
+    elif not isinstance(prior.scale, HyperPrior):
+        object.__setattr__(prior, "scale", positive(prior.scale, f"{name}: scale"))
+    elif not prior.scale.proper:
+        raise BadArgument(
+            f"{name}: the hyperprior of a scale must be proper, and {prior.scale!r} is not; "
+            "use HalfCauchy(1.0), HalfNormal(s) or a number"
+        )
+    if prior.unit is None:
+        unknown = prior.scale is None or isinstance(prior.scale, HyperPrior)
+        object.__setattr__(prior, "unit", "sigma" if unknown else "y")
+    elif prior.unit not in UNITS:
+        raise BadArgument(
+            f"{name}: unit must be 'y' (absolute) or 'sigma' (multiples of σ), not {prior.unit!r}"
+        )
+    if isinstance(prior.loc, bool) or not math.isfinite(_number(prior.loc, f"{name}: loc")):
+        raise BadArgument(f"{name}: loc must be a finite number, not {prior.loc!r}")
+    if prior.relative is not None:
+        relative = positive(prior.relative, f"{name}: relative")
+        if not isinstance(relative, tuple):
+            raise BadArgument(f"{name}: relative must be a list, one positive factor per column")
+        if isinstance(prior.scale, tuple):
+            raise BadArgument(f"{name}: give a scale per column or `relative`, not both")
+        object.__setattr__(prior, "relative", relative)
+
+
+def _settle_scale(prior: Prior) -> None:
+    """No scale is HalfCauchy(1), or what `expected_nonzero` will make of N and p."""
+    name = type(prior).__name__
+    if prior.expected_nonzero is None:
+        if prior.scale is None:
+            object.__setattr__(prior, "scale", HalfCauchy())
+        return
+    if prior.scale is not None:
+        raise BadArgument(
+            f"{name}: give scale or expected_nonzero, not both: expected_nonzero=m means "
+            "scale=HalfCauchy(m/((p - m)√N)) in units of σ, settled when the model meets data"
+        )
+    if prior.unit not in (None, "sigma"):
+        raise BadArgument(
+            f"{name}: expected_nonzero gives a scale in units of σ, so unit must be 'sigma' or "
+            f"left out, not {prior.unit!r}"
+        )
+    what = f"{name}: expected_nonzero"
+    object.__setattr__(prior, "expected_nonzero", one_positive(prior.expected_nonzero, what))
+
+
+def _named_groups(groups: Any, what: str) -> Any:
+    """None, "factors", or a tuple of tuples of names; of a mapping, its values."""
+    if groups is None or (isinstance(groups, str) and groups == "factors"):
+        return groups
+    lists = list(groups.values()) if isinstance(groups, Mapping) else groups
+    fine = isinstance(lists, list | tuple) and all(
+        isinstance(one, list | tuple) and len(one) and all(isinstance(n, str | int) for n in one)
+        for one in lists
+    )
+    if not fine:
+        raise BadArgument(
+            f"{what} must be None, 'factors', a list of lists of column names, or a mapping from "
+            f"a name to such a list, not {groups!r}"
+        )
+    return tuple(tuple(one) for one in lists)
+
+
+def one_positive(value: Any, what: str) -> float:
+    """Return one positive finite number; anything else is a BadArgument."""
+    number = positive(value, what)
+    if isinstance(number, tuple):
+        raise BadArgument(f"{what} must be one number, not {value!r}")
+    return number
+
+
+def positive(value: Any, what: str) -> float | tuple[float, ...]:
+    """Return a positive finite number, or a tuple of them; anything else is a BadArgument."""
+    if isinstance(value, str | bytes | bool) or value is None:
+        raise BadArgument(f"{what} must be a positive number, not {value!r}")
+    if np.ndim(value) == 0:
+        number = _number(value, what)
+        if not (math.isfinite(number) and number > 0):
+            raise BadArgument(f"{what} must be positive and finite, not {value!r}")
+        return number
+    values = [_number(v, what) for v in np.asarray(value, dtype=object).ravel()]
+    for j, v in enumerate(values):
+        if not (math.isfinite(v) and v > 0):
+            raise BadArgument(f"{what}[{j}] must be positive and finite, not {v!r}")
+    if not values:
+        raise BadArgument(f"{what} is empty; give a number or one per column")
+    return tuple(values)
+
+
+def declared(prior: Prior, scale: ArrayLike | None) -> Any:
+    """The scale in the declared unit: the argument, or the prior's own number(s)."""
+    if scale is not None:
+        return np.asarray(scale, dtype=float) if np.ndim(scale) else float(scale)  # type: ignore[arg-type]
+    if prior.scale is None or isinstance(prior.scale, HyperPrior):
+        raise BadArgument(
+            f"{prior!r} has no fixed scale: pass scale=, or use penalty.at(sigma=, scale=)"
+        )
+    own = np.asarray(prior.scale, dtype=float)
+    own = own if prior.relative is None else own * np.asarray(prior.relative)
+    return own if own.ndim else float(own)
+
+
+def _number(value: Any, what: str) -> float:
+    """Convert a real scalar; bool, complex and text are refused."""
+    if isinstance(value, bool | np.bool_ | str | bytes | complex):
+        raise BadArgument(f"{what} must be a number, not {value!r}")
+    try:
+        return float(value)
+    except (TypeError, ValueError) as error:
+        raise BadArgument(f"{what} must be a number, not {value!r}") from error

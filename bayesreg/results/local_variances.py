@@ -1,0 +1,36 @@
+"""Local variances drawn given coefficients, for runs that kept none; compiled, so loaded late."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayesreg.engines.compiled import compiled
+from bayesreg.engines.local_laws import LAWS, draw_local
+from bayesreg.priors.base import Mixing
+
+Array = NDArray[np.float64]
+# Laws whose t of one group depends on nothing but the coefficients of that group.
+ALONE = frozenset(LAWS) - {"slab", "dirichlet"}
+
+
+def local_variances(
+    mixing: Mixing, x: Array, sizes: NDArray[np.intp], rng: np.random.Generator
+) -> Array:
+    """Draw t (…, G) given x = ‖b_g/s‖² (…, G) of groups of `sizes` columns; a law in `ALONE`."""
+    first, second = (*mixing.parameters, 0.0, 0.0)[:2]
+    flat = np.ascontiguousarray(x.reshape(-1, x.shape[-1]))
+    return np.asarray(
+        _draw(LAWS[mixing.law], first, second, flat, sizes.astype(float), rng)
+    ).reshape(x.shape)
+
+
+@compiled
+def _draw(
+    law: int, first: float, second: float, x: Array, sizes: Array, rng: np.random.Generator
+) -> Array:
+    out = np.empty(x.shape)
+    for i in range(x.shape[0]):
+        for g in range(x.shape[1]):
+            out[i, g] = draw_local(law, first, second, x[i, g], sizes[g], rng)
+    return out

@@ -1,0 +1,170 @@
+"""Shrinkage: how much of each coefficient the prior decided, and how many it left alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayesreg.engines.base import Draws
+from bayesreg.errors import BadArgument, NotSupported
+from bayesreg.results.factors import shrinkage_factors
+from bayesreg.results.levels import check_level, interval_names
+from bayesreg.results.quantity import Quantity
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Shrinkage:
+    r"""Posterior of the shrinkage factors κ_j = 1/(1 + G_jj·v_j/σ²) ∈ (0, 1).
+
+    v_j is the prior variance of b_j given its scales and G = X̃'X̃ the columns with intercept and
+    Flat columns projected out. At 1 the prior decides, at 0 the data. Where the columns are
+    orthogonal, E(b_j | y, v, σ) is exactly 1 − κ_j times least squares (about loc); elsewhere κ_j
+    is what the coefficient's own column would suffer alone. m_eff = Σ(1 − κ_j), between 0 and p, is
+    the effective number of non-zero coefficients.
+
+    Attributes
+    ----------
+    kappa : ndarray (chain, draw, p) or None
+        The factors of the columns with a proper prior; None where they are not available.
+    features : tuple of str
+        Names of all P columns.
+    proper : ndarray of int (p,)
+        Which of them have a proper prior; Flat ones have no κ.
+    effect : ndarray (P,)
+        Posterior mean of sd(x_j)·β_j, by which figures are ordered.
+    source : str
+        Where κ comes from, or why it is not available.
+
+    References
+    ----------
+    Carvalho, Polson & Scott (2010), Biometrika 97(2), https://doi.org/10.1093/biomet/asq017;
+    Piironen & Vehtari (2017), EJS 11(2), eq. 3.8, https://doi.org/10.1214/17-EJS1337SI.
+
+    Examples
+    --------
+    >>> import bayesreg as br
+    >>> data = br.load_dataset("diabetes")
+    >>> model = br.Model(br.Normal(1.0, unit="sigma"), br.Gaussian(sigma=54.0))
+    >>> post = br.sample(model.condition(data.X, data.y, standardize=True), seed=1)
+    >>> round(float(post.shrinkage["bmi"]) * (1 + 442), 12)
+    1.0
+    """
+
+    kappa: Array | None
+    features: tuple[str, ...]
+    proper: NDArray[np.intp]
+    effect: Array
+    source: str
+
+    @classmethod
+    def of(cls, draws: Draws) -> Shrinkage:
+        """The factors of a run: those that it kept, or those that follow from its draws."""
+        kappa, source = shrinkage_factors(draws)
+        problem = draws.problem
+        effect = draws.beta.mean(axis=(0, 1)) * problem.column_sd
+        return cls(kappa, problem.features, problem.proper, effect, source)
+
+    @property
+    def known(self) -> bool:
+        """Whether the factors are available; `source` says why, if not."""
+        return self.kappa is not None
+
+    @property
+    def mean(self) -> pd.Series:
+        """Posterior mean of κ by column; NaN for Flat columns and where it is not available."""
+        import pandas as pd
+
+        values = np.full(len(self.features), np.nan)
+        if self.kappa is not None:
+            values[self.proper] = self.kappa.mean(axis=(0, 1))
+        return pd.Series(values, index=list(self.features), name="kappa")
+
+    @property
+    def effective(self) -> Quantity:
+        """Posterior of m_eff = Σ(1 − κ_j), Flat columns not counted.
+
+        Raises
+        ------
+        NotSupported
+            If κ is not available.
+        """
+        return Quantity("m_eff", len(self.proper) - self._known().sum(axis=2))
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """`summary()` at its default level."""
+        return self.summary()
+
+    def summary(self, level: float = 0.95) -> pd.DataFrame:
+        """Mean, sd and equal-tailed interval of κ by column.
+
+        Parameters
+        ----------
+        level : float, default 0.95
+            Probability inside the interval; its columns are named after kind and level.
+
+        Raises
+        ------
+        BadArgument
+            If `level` is not strictly between 0 and 1.
+        """
+        import pandas as pd
+
+        tails = [(1 - check_level(level)) / 2, (1 + level) / 2]
+        values = np.full((4, len(self.features)), np.nan)
+        if self.kappa is not None and len(self.proper):
+            flat = self.kappa.reshape(-1, len(self.proper))
+            spread = flat.std(axis=0, ddof=1) if len(flat) > 1 else np.zeros(len(self.proper))
+            values[:, self.proper] = [flat.mean(0), spread, *np.quantile(flat, tails, axis=0)]
+        columns = ["mean", "sd", *interval_names(level)]
+        return pd.DataFrame(values.T, index=list(self.features), columns=columns)
+
+    def plot(self, ax: Any = None, *, level: float = 0.95) -> Any:
+        """Draw κ of the largest coefficients with its intervals; returns the Axes."""
+        from bayesreg.plots import plot_shrinkage
+
+        return plot_shrinkage({"κ": self}, ax, level=level)
+
+    def __getitem__(self, name: str) -> Quantity:
+        """Posterior of one column's κ."""
+        kappa = self._known()
+        if name not in self.features:
+            raise BadArgument(f"no column is called {name!r}; there are {_some(self.features)}")
+        at = np.flatnonzero(self.proper == self.features.index(name))
+        if not len(at):
+            raise BadArgument(f"column {name!r} is Flat: no prior shrinks it, so it has no κ")
+        return Quantity(f"κ[{name}]", kappa[..., int(at[0])])
+
+    def _known(self) -> Array:
+        if self.kappa is None:
+            raise NotSupported(f"no shrinkage factors: {self.source}")
+        return self.kappa
+
+    def __repr__(self) -> str:
+        """What κ is, m_eff, table."""
+        if not self.known:
+            return f"shrinkage: not available: {self.source}"
+        return (
+            f"shrinkage κ = 1/(1 + G_jj·v_j/σ²): 0 is all data, 1 all prior; {self.source}\n"
+            f"effective number of non-zero coefficients of {len(self.proper)}: {self.effective!r}\n"
+            f"{self.table.round(4).to_string(max_rows=30)}"
+        )
+
+    def _repr_html_(self) -> str:
+        """The same, as escaped HTML for notebooks."""
+        from html import escape
+
+        head = escape("\n".join(repr(self).split("\n")[:2]))
+        return f"<pre>{head}</pre>{self.table.to_html(max_rows=40, float_format='{:.4g}'.format)}"
+
+
+def _some(names: tuple[str, ...]) -> str:
+    return ", ".join(names[:12]) + ("…" if len(names) > 12 else "")

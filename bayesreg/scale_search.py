@@ -1,0 +1,129 @@
+"""The scale and σ of a penalty that has no λ, by cross-validation over the prior's scale."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayesreg.criteria import cross_validate
+from bayesreg.engines.pseudodata import PseudoData
+from bayesreg.errors import NotSupported
+from bayesreg.model import Problem
+from bayesreg.paths import default_lams, solve_path
+from bayesreg.priors import Laplace
+from bayesreg.solvers import reweighting
+from bayesreg.solvers.objective import Objective, solve_positive
+
+Array = NDArray[np.float64]
+GRID = np.geomspace(1e3, 1e-4, 22)  # scales in multiples of a coefficient's least-squares error
+
+
+def scale_by_cv(problem: Problem, seed: int) -> tuple[Problem, float, str]:
+    r"""Choose the one unknown scale by 10-fold cross-validation; σ̂² = RSS/(N − 1 − df) at it.
+
+    During the search an unknown σ is that of the lasso with cross-validated λ, which is consistent
+    whether or not p < n (Reid, Tibshirani & Friedman 2016, "A study of error variance estimation in
+    lasso regression", Statistica Sinica 26). The optima of a fold are those that reweighting
+    reaches from the optimum at the next larger scale, beginning where J is close to ridge.
+
+    Parameters
+    ----------
+    problem : Problem
+        On rows, with one unknown scale.
+    seed : int
+        Of the folds.
+
+    Returns
+    -------
+    Problem, float, str
+        With σ and scale fixed; σ; and how, in words.
+
+    Raises
+    ------
+    NotSupported
+        If no scale is unknown, or several are, or there are no rows.
+    """
+    if len(problem.unknown_scales) != 1:
+        raise NotSupported(
+            f"hyper='cv' chooses one scale, and here {len(problem.unknown_scales)} are unknown; "
+            "use hyper='joint' where scales are given, or hyper=post with a posterior's medians"
+        )
+    if problem.design is None:
+        raise NotSupported(
+            "hyper='cv' needs rows, and this problem was conditioned on Moments; fix scale and σ"
+        )
+    guess = problem.sigma or _sigma_of_lasso(problem, seed)
+    scales = GRID * _reference(problem, guess)
+    best = cross_validate(problem, scales, guess, seed=seed, solve=solve_scales).lam
+    known = _at(problem, best, guess)
+    b = reweighting.solve(known, seed=seed).b
+    sigma = problem.sigma or _residual_sd(known, b, effective_df(known, b))
+    return (
+        problem.at(sigma=sigma if problem.sigma is None else None, scale=best),
+        sigma,
+        "scale by 10-fold cross-validation (minimum), σ̂² = RSS/(N − 1 − df)",
+    )
+
+
+def solve_scales(problem: Problem, scales: Array, sigma: float) -> tuple[Array, None]:
+    """Local optima b (L, p) at each scale, from the largest down, each from the one before."""
+    rows = np.zeros((len(scales), problem.p))
+    b: Array | None = None
+    for k in np.argsort(-scales, kind="stable"):
+        one = _at(problem, float(scales[k]), sigma)
+        b = reweighting.local(one, b)
+        rows[k] = b
+    return rows, None
+
+
+def effective_df(problem: Problem, b: Array) -> float:
+    """tr (H⁻¹X̃'X̃) on the face of b, H the Hessian of J: how far fitted values follow y."""
+    objective = Objective.of(problem)
+    u = objective.unit.reduce(b)
+    face = objective.face(u)
+    gram = objective.unit.block(face)
+    columns = [solve_positive(objective.unit, face, objective.bend(u)[face], one) for one in gram]
+    return float(sum(c[j] for j, c in enumerate(columns) if c is not None))
+
+
+def _at(problem: Problem, scale: float, sigma: float) -> Problem:
+    """The problem with its unknown scale at `scale`, and σ at `sigma` whatever its own is."""
+    fixed = dataclasses.replace(problem, sigma=sigma, sigma_prior=None)
+    return fixed.at(scale=scale)
+
+
+def _reference(problem: Problem, sigma: float) -> float:
+    """The scale, in its declared unit, that equals a coefficient's least-squares error."""
+    (block,) = (block for block in problem.blocks if block.scale is None)
+    norms = problem.projection.norms[block.columns] * block.relative
+    typical = float(np.median(norms[norms > 0.0])) if np.any(norms > 0.0) else 1.0
+    return (1.0 if block.prior.unit == "sigma" else sigma) / typical
+
+
+def _sigma_of_lasso(problem: Problem, seed: int) -> float:
+    """σ̂ of the lasso with λ by cross-validation, all columns under one Laplace prior."""
+    lasso = Laplace()
+    whole = dataclasses.replace(
+        problem.blocks[0],
+        label="lasso",
+        prior=lasso,
+        columns=np.arange(problem.p),
+        relative=np.ones(problem.p),
+        scale=None,
+        hyper=lasso.hyper,
+        group=np.arange(problem.p),
+    )
+    one = dataclasses.replace(problem, blocks=(whole,))
+    best = cross_validate(one, default_lams(one, 50), 1.0, seed=seed).lam
+    b, df = solve_path(one, np.array([best]), 1.0)
+    return _residual_sd(problem, b[0], float(df[0]))
+
+
+def _residual_sd(problem: Problem, b: Array, df: float) -> float:
+    """√(RSS/(ν − df)), with at least one degree of freedom; never 0."""
+    data = PseudoData.of(problem)
+    r = data.y - data.x @ b
+    rss = data.rss + float(r @ r)
+    return float(np.sqrt(max(rss, 1e-12 * problem.yy) / max(problem.nu - df, 1.0)))

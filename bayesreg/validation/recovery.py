@@ -1,0 +1,75 @@
+"""Prior recovery: without data the posterior is the prior, and draws must be the prior's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import erfc
+
+from bayesreg.diagnostics.run import array_stats
+from bayesreg.engines import base
+from bayesreg.validation.calibration import FAULTS
+from bayesreg.validation.quantities import Unknowns, of_prior
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bayesreg.validation.trials import Trial
+
+Array = NDArray[np.float64]
+
+LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
+REFERENCE = 200_000  # draws straight from the prior
+CHAINS = 4
+_SHARE = 1e-9  # of the design's X'X, for engines that cannot run without any
+
+
+def recover(trial: Trial, engine: Any, *, draws: int, seed: int) -> tuple[dict[str, Array], str]:
+    """Draws (chain, draw) of each quantity without data, and what "without" had to mean."""
+    try:
+        return _run(trial, engine, draws, seed, 0.0), "X'X = 0"
+    except FAULTS:
+        return _run(trial, engine, draws, seed, _SHARE), f"X'X times {_SHARE:g}"
+
+
+def _run(trial: Trial, engine: Any, draws: int, seed: int, share: float) -> dict[str, Array]:
+    """Quantities of one run."""
+    problem = trial.without_data(share)
+    run = base.run(engine, problem, draws=draws, chains=CHAINS, seed=seed, progress=False)
+    found = Unknowns.of_draws(run)
+    if not found.finite:
+        raise ArithmeticError("the engine returned draws that are not finite")
+    return {k: v.reshape(CHAINS, -1) for k, v in of_prior(problem, found).items()}
+
+
+def reference(trial: Trial, seed: int) -> dict[str, Array]:
+    """The same quantities (S,) of draws from the source's prior itself."""
+    truths = trial.truths(REFERENCE, seed)
+    return of_prior(trial.problem, truths)
+
+
+def strays(found: Mapping[str, Array], prior: Mapping[str, Array]) -> dict[str, tuple[float, str]]:
+    r"""By quantity, the smallest p-value over five prior quantiles, and the quantile in words.
+
+    The share of draws below the prior's q-quantile is q within √(q(1 − q)(1/ESS + 1/S)): indicators
+    have every moment, whatever the tails, and their ESS is that of the chain at this quantile.
+    """
+    stats = array_stats()
+    told = {}
+    for name, draws in found.items():
+        worst = (np.inf, "")
+        for q in LEVELS:
+            below = (draws <= np.quantile(prior[name], q)).astype(float)
+            share = float(below.mean())
+            ess = float(stats.ess(below, chain_axis=0, draw_axis=1, method="mean"))
+            if not 0.0 < share < 1.0:  # ArviZ gives a constant chain full ESS
+                ess = float(stats.ess(draws, chain_axis=0, draw_axis=1, method="bulk"))
+            ess = min(ess, float(below.size))
+            z = (share - q) / np.sqrt(q * (1.0 - q) * (1.0 / ess + 1.0 / REFERENCE))
+            p = float(erfc(abs(z) / np.sqrt(2.0)))
+            words = f"{share:.3f} of draws below the prior's {q:g} quantile (ESS {ess:.0f})"
+            worst = min(worst, (p, words))
+        told[name] = (min(len(LEVELS) * worst[0], 1.0), worst[1])
+    return told
