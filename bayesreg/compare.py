@@ -19,7 +19,7 @@ from bayesreg.errors import BadArgument, BayesregWarning, NotSupported
 from bayesreg.fit import closed_form, fit_map, path, sample
 from bayesreg.likelihoods import Gaussian
 from bayesreg.model import Model, Problem
-from bayesreg.priors import HalfCauchy, Normal, Prior
+from bayesreg.priors import R2D2, HalfCauchy, Normal, Prior
 from bayesreg.provenance import provenance
 from bayesreg.results.comparison import Comparison
 from bayesreg.results.entry import Entry
@@ -107,8 +107,7 @@ def compare(
             watch(entries[name])
         timing[name] = time.perf_counter() - started
     said += _like_with_like(entries)
-    with_loo = {k: e.loo for k, e in entries.items() if e.loo is not None}
-    table = compare_elpd(with_loo)
+    table = compare_elpd({k: e.loo for k, e in entries.items() if e.loo is not None})
     result = Comparison(
         entries=entries,
         table=table,
@@ -198,6 +197,7 @@ def _condition(
         if (
             isinstance(prior, Prior)
             and prior == type(prior)()
+            and not isinstance(prior, R2D2)  # whose scale is what R² says; `problem` warns
             and any("interpolates" in text for text in problem.warnings)
         ):
             bounded, m = _bounded(prior, problem)

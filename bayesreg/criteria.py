@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from bayesreg.model import Problem
 
 Array = NDArray[np.float64]
-Solve = Callable[["Problem", Array, float], tuple[Array, Any]]
 GRID = 101  # points in log λ that bracket every local maximum before it is refined
 
 
@@ -232,7 +231,7 @@ def cross_validate(
     *,
     folds: int = 10,
     seed: int = 0,
-    solve: Solve = solve_path,
+    solve: Any = solve_path,
 ) -> CrossValidation:
     """K-fold cross-validation from fold moments: rows are read once, whatever the number of λ's.
 
@@ -253,8 +252,7 @@ def cross_validate(
     seed : int, default 0
         Of the random split.
     solve : callable, default solve_path
-        ``solve(problem, lams, sigma)``: optima b (L, p) and anything else. What it takes as λ's may
-        be prior scales.
+        ``solve(problem, lams, sigma)`` with optima b (L, p) first; its λ's may be prior scales.
 
     Returns
     -------
@@ -279,20 +277,17 @@ def cross_validate(
         raise BadArgument("cross-validation needs at least two folds and two rows")
     order = np.random.default_rng(seed).permutation(design.n)
     parts = tuple(np.sort(part) for part in np.array_split(order, count))
-    errors = np.empty((count, len(lams)))
+    errors, sums = np.empty((count, len(lams))), problem.moments.root is None
     for k, part in enumerate(parts):
         held = _moments(problem, part)
-        if problem.moments.root is None:
-            train = problem.moments - held
-        else:
-            train = _moments(problem, np.setdiff1d(order, part))
+        rest = np.setdiff1d(order, part)
+        train = problem.moments - held if sums else _moments(problem, rest)
         # λ is N times a per-row penalty only by convention: a prior does not depend on N.
         one = problem.on(train)
         b, _ = solve(one, lams, sigma)
         errors[k] = _squared_error(held, *one.restore(b))
-    weights = None
-    if design.weights is not None:
-        weights = np.array([design.weights[part].sum() for part in parts])
+    w = design.weights
+    weights = None if w is None else np.array([w[part].sum() for part in parts])
     mean = np.average(errors, axis=0, weights=weights)
     se = errors.std(axis=0, ddof=1) / np.sqrt(count)
     return CrossValidation(lams, mean, se, float(lams[np.argmin(mean)]), parts)
@@ -312,6 +307,6 @@ def _squared_error(held: Moments, beta: Array, intercept: Array) -> Array:
     if held.root is not None:
         spread = np.einsum("li,li->l", full @ held.root.T, full @ held.root.T)
     else:
-        spread = np.einsum("li,li->l", full @ held.cross, full)
+        spread = held.quadratic(full)
     centre = held.y_mean - intercept - beta @ held.x_mean
     return np.asarray(spread / held.n + centre * centre)

@@ -51,13 +51,19 @@ class _PriorRegressor(RegressorMixin, BaseEstimator):
             prior = Normal() if self.prior is None else self.prior
             if not isinstance(prior, Prior):
                 raise BadArgument("prior__… sets a field of a single prior, and this is a mapping")
-            unknown = set(nested) - {f.name for f in dataclasses.fields(prior)}  # type: ignore[arg-type]
+            known = {f.name for f in dataclasses.fields(prior)}  # type: ignore[arg-type]
+            unknown = set(nested) - known
             if unknown:
                 raise BadArgument(f"{type(prior).__name__} has no parameter {min(unknown)!r}")
+            # Of the two ways to say a scale the one that is set replaces the other.
+            for one, other in (("scale", "expected_nonzero"), ("expected_nonzero", "scale")):
+                if nested.get(one) is not None and other in known:
+                    nested.setdefault(other, None)
             if "scale" in nested and "unit" not in nested:
                 # The unit follows from what the new scale is, as in a fresh prior, unless it was
                 # declared: a prior whose unit is not the one its scale implies was declared so.
-                implied = "sigma" if prior.hyper is not None else "y"
+                unknown_scale = prior.scale is None or prior.hyper is not None
+                implied = "sigma" if unknown_scale else "y"
                 nested["unit"] = None if prior.unit == implied else prior.unit
             self.prior = dataclasses.replace(prior, **nested)  # type: ignore[type-var]
         return self

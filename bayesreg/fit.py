@@ -13,10 +13,9 @@ from bayesreg.errors import BadArgument, NotConverged, NotSupported, PerfectFit
 from bayesreg.hyperparameters import settle
 from bayesreg.model import Problem
 from bayesreg.paths import at_lam, default_lams, one_block, scale_for, solve_path
-from bayesreg.priors import Majorised, Normal, Penalised
+from bayesreg.priors import Normal, Penalised
 from bayesreg.results.map_fit import MapFit, Path
-from bayesreg.solvers import closed_form as ridge_solver
-from bayesreg.solvers import coordinate_descent, reweighting
+from bayesreg.solvers.by_name import minimise, refuse_without_map
 from bayesreg.solvers.certificate import certify
 
 if TYPE_CHECKING:
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from bayesreg.results.posterior import Posterior
 
 Array = NDArray[np.float64]
-SOLVERS = ("closed_form", "coordinate_descent", "lbfgsb", "newton", "reweighting")
 ENGINES = ("exact", "direct", "gibbs", "nuts")
 
 
@@ -156,11 +154,11 @@ def fit_map(
     ('closed_form', True)
     """
     _need_problem(problem)
-    _need_penalties(problem)
+    refuse_without_map(problem)
     way = default_hyper(problem) if hyper is None else hyper
     fixed, sigma, how = settle(problem, way, seed)
     name = solver or default_solver(fixed)
-    b, seen = _solver(name, fixed, seed)
+    b, seen = minimise(fixed, name, seed)
     return _finish(fixed, b, sigma, name, how, seen)
 
 
@@ -298,7 +296,7 @@ def load(file: str | FilePath) -> Any:
 
 
 def _finish(
-    problem: Problem, b: Array, sigma: float, solver: str, how: str, seen: int | None
+    problem: Problem, b: Array, sigma: float, solver: str, how: str, seen: int | None = None
 ) -> MapFit:
     """Certify; an uncertified result is raised with what it reached, never returned."""
     certificate = certify(problem, b, seen=seen)
@@ -310,42 +308,6 @@ def _finish(
             fit,
         )
     return fit
-
-
-def _solver(name: str, problem: Problem, seed: int) -> tuple[Array, int | None]:
-    """What a solver reaches, and how many optima it saw where it looked for several."""
-    if name not in SOLVERS:
-        raise BadArgument(f"solver must be one of {', '.join(SOLVERS)}, not {name!r}")
-    if name == "reweighting":
-        optima = reweighting.solve(problem, seed=seed)
-        return optima.b, optima.seen
-    if not problem.penalty.linear_quadratic:
-        raise NotSupported(
-            f"solver {name!r} minimises λ₁‖b‖₁ + ½λ₂‖b‖², and the penalty here is "
-            f"{problem.penalty.kind}; use solver='reweighting'"
-        )
-    if name == "closed_form":
-        return ridge_solver.solve(problem).b, None
-    if name == "coordinate_descent":
-        return coordinate_descent.solve(problem).b, None
-    from bayesreg.solvers import scipy_optimize
-
-    route = {"lbfgsb": scipy_optimize.lbfgsb, "newton": scipy_optimize.newton}[name]
-    return route(problem).b, None
-
-
-def _need_penalties(problem: Problem) -> None:
-    """Refuse priors without a mode, and penalties on groups of columns."""
-    why = problem.penalty.why_no_map
-    if why is None:
-        return
-    named = next(b for b in problem.blocks if not (isinstance(b.prior, Majorised) and b.separable))
-    cure = (
-        ", or leave groups= out"
-        if named.grouped
-        else ", or Laplace or ElasticNet for a penalty with exact zeros"
-    )
-    raise NotSupported(f"{type(named.prior).__name__} has {why}; use sample(problem){cure}")
 
 
 def _engine(name: str) -> Any:
@@ -391,7 +353,7 @@ def _refuse_perfect_fit(problem: Problem) -> None:
     prior = problem.sigma_prior
     if prior is None or prior.proper or problem.p:
         return
-    total = problem.moments.cross[-1, -1]
+    total = problem.moments.n * problem.moments.y_sd**2
     if problem.yy <= 1e-26 * total:
         raise PerfectFit(
             "zero residual variance: the Flat columns fit y perfectly, so under "

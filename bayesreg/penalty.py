@@ -144,13 +144,8 @@ class Penalty:
             return "no penalty"
         if any(block.grouped for block in self.blocks):
             return "group penalty"
-        names = {
-            "normal": "ridge",
-            "laplace": "lasso",
-            "elastic_net": "elastic net",
-            "student_t": "Student-t",
-            "cauchy": "Cauchy",
-        }
+        names = {"normal": "ridge", "laplace": "lasso", "elastic_net": "elastic net"}
+        names |= {"student_t": "Student-t", "cauchy": "Cauchy"}
         kinds = {names.get(block.prior.family, block.prior.family) for block in self.blocks}
         return kinds.pop() if len(kinds) == 1 else "mixed penalty"
 
@@ -182,7 +177,9 @@ class Penalty:
                 parts += self._terms(block, letter, tag)
                 where += self._values(block, tag)
             else:
-                parts.append(self._majorised(block, letter + tag))
+                term, values = self._majorised(block, letter + tag)
+                parts.append(term)
+                where += values
         if self.standardize:
             where.append("b = sd(x)·β")
         return f"{fit} + {' + '.join(parts)}" + (f" with {', '.join(where)}" if where else "")
@@ -308,19 +305,20 @@ class Penalty:
             out.append(f"{'Σ ' if index else ''}{half}{name}{shapes[symbol]}")
         return out
 
-    def _majorised(self, block: Block, letter: str) -> str:
-        """A penalty of another shape in symbols, with the numbers that are known."""
+    def _majorised(self, block: Block, letter: str) -> tuple[str, list[str]]:
+        """A penalty of another shape in symbols, and the numbers in it that are known."""
         assert isinstance(block.prior, Majorised)
         text = block.prior.words(f"({letter}_j − loc)" if block.prior.loc else f"{letter}_j")
         if np.ptp(block.relative) > 0:
             text = text.replace("scale", "scale_j")
-        known = [] if self.sigma is None else [f"σ = {self.sigma:.6g}"]
+        term, *values = text.split(" with ")
+        if self.sigma is not None:
+            values.append(f"σ = {self.sigma:.6g}")
         if block.scale is not None:
             low, high = (block.scale * float(pick(block.relative)) for pick in (np.min, np.max))
-            known.append(
-                f"scale = {low:.6g}" if low == high else f"scale_j {low:.4g} to {high:.4g}"
-            )
-        return f"{text} ({', '.join(known)})" if known else text
+            one = f"scale = {low:.6g}"
+            values.append(one if low == high else f"scale_j from {low:.4g} to {high:.4g}")
+        return term, values
 
     def _values(self, block: Block, tag: str) -> list[str]:
         """The λ's of one block: formula and, where known, number."""

@@ -87,7 +87,7 @@ def _refuse_no_variation(problem: Problem) -> None:
     by the verbs that return a posterior.
     """
     moments = problem.moments
-    centred = float(moments.cross[-1, -1])
+    centred = moments.n * moments.y_sd**2
     total = centred + problem.n * moments.y_mean**2
     about = centred if problem.intercept else total
     left = about if problem.p == 0 else problem.yy
@@ -118,8 +118,8 @@ def concerns(problem: Problem) -> Iterator[str]:
         yield (
             f"p = {problem.p} columns reach ν = {problem.nu:g}: under {problem.sigma_prior!r} and "
             "a hyperprior in units of σ the posterior is proper but interpolates y (σ far too "
-            "small). Two cures: expected_nonzero=m on the prior, or a proper prior for σ such as "
-            "Gaussian(HalfNormal(s))"
+            "small). Two cures: expected_nonzero=m on the prior (a larger precision= for R2D2), or "
+            "a proper prior for σ such as Gaussian(HalfNormal(s))"
         )
 
 

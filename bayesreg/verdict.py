@@ -148,7 +148,7 @@ def _held(entries: Mapping[str, Entry]) -> str:
         parts.append(f"{every} is certified{bound}")
     if local:
         parts.insert(0, f"the MAP of {', '.join(local)} is a local optimum, the best of those seen")
-    certified = ", ".join(parts) or "there was no MAP to certify"
+    certified = "; ".join(parts) or "there was no MAP to certify"
     return f"All checks held: {certified}, and every posterior passed its convergence checks."
 
 

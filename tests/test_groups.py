@@ -11,9 +11,11 @@ import pytest
 from scipy import stats
 
 import bayesreg as br
+from bayesreg.cli.priorspec import parse_priors
 from bayesreg.engines import base, nuts
 from bayesreg.errors import BadArgument, BayesregWarning, NotSupported
-from bayesreg.priors import Majorised
+from bayesreg.estimators import MapRegressor
+from bayesreg.priors import PRIORS, Majorised
 from bayesreg.results.predictive import prior_draws
 from bayesreg.storage.records import model_from_json, model_to_json
 
@@ -137,6 +139,26 @@ def test_the_scale_of_expected_nonzero():
         assert block.scale is None
     with pytest.warns(BayesregWarning, match="counts effects per sd of a column"):
         br.Model(br.Horseshoe(expected_nonzero=0.5)).condition(data, y)
+
+
+def test_setting_one_way_to_say_a_scale_drops_the_other():
+    """In scikit-learn's words, so that a grid may hold either."""
+    shell = MapRegressor(br.Laplace())
+    assert shell.set_params(prior__expected_nonzero=3).prior == br.Laplace(expected_nonzero=3)
+    assert shell.set_params(prior__scale=2.0).prior == br.Laplace(2.0)
+
+
+def test_the_shell_knows_every_prior():
+    for name in PRIORS:
+        assert any(type(one).__name__ == name for one in parse_priors(name).values())
+    given = parse_priors("r2d2(mean=.3), horseshoe-plus(expected_nonzero=3), normal_gamma(0.2)")
+    assert list(given.values()) == [
+        br.R2D2(0.3), br.HorseshoePlus(expected_nonzero=3), br.NormalGamma(0.2)
+    ]  # fmt: skip
+    with pytest.raises(BadArgument, match="did you mean 'regularized_horseshoe'"):
+        parse_priors("regularised_horseshoe")
+    with pytest.raises(BadArgument, match="no argument 'parts'"):
+        parse_priors("r2d2(parts=3)")
 
 
 @pytest.mark.parametrize("prior", FAMILIES[3:], ids=families[3:])

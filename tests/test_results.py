@@ -237,7 +237,7 @@ def test_columns_named_like_unknowns_are_kept_apart():
 
 
 def test_a_failed_leave_one_out_is_said():
-    """A row far out under weak shrinkage: k̂ above 0.7 makes the ranking provisional."""
+    """A row so far out that not even draws without it predict it makes the ranking provisional."""
     case = CASES[0]
     X, y = case.X.copy(), case.y.copy()
     X[7], y[7] = X[7] + 60.0, y[7] - 400.0

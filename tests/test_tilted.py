@@ -211,7 +211,7 @@ def test_precision_is_drawn_exactly(k: float, A: float, B: float, where: float) 
 @pytest.mark.parametrize("where", [0.05, 0.5, 0.95])
 @pytest.mark.parametrize(
     "count, total, df, scale",
-    [(1.0, 1e-3, 1.0, 1.0), (10.0, 55.0, 1.0, 0.2), (3.0, 400.0, 3.0, 2.0), (50.0, 9.0, 1.0, 1.0)],
+    [(2.0, 1e-6, 1.0, 1.0), (10.0, 55.0, 1.0, 0.2), (3.0, 400.0, 30.0, 2.0), (50.0, 9.0, 1.0, 1.0)],
     ids=str,
 )
 def test_scale_is_drawn_exactly(
@@ -227,6 +227,13 @@ def test_scale_is_drawn_exactly(
 
     assert abs(below(x, log_density, where)) < 4.5
     assert abs(below(x, lambda s: log_density(s, 1.5 * total), where)) > 4.5
+
+
+def test_what_is_not_a_number_is_not_looked_for_for_ever() -> None:
+    rng = np.random.default_rng(6)
+    assert math.isnan(rejection.power_normal(rng, 3.0, math.nan, 1.0))
+    assert math.isnan(rejection.power_normal(rng, 3.0, 1.0, math.nan))
+    assert math.isnan(rejection.half_t_scale(rng, 3.0, math.nan, 1.0, 1.0))
 
 
 # --- draws -----------------------------------------------------------------------------------

@@ -130,6 +130,13 @@ class Moments:
         assert self.root is not None
         return np.asarray(self.root.T @ self.root)
 
+    def quadratic(self, contrasts: Array) -> Array:
+        """v'Cv (L,) for contrasts v (L, p + 1) of the columns and y, without forming C if wide."""
+        if self.gram is not None:
+            return np.asarray(np.einsum("li,li->l", contrasts @ self.gram, contrasts))
+        assert self.root is not None
+        return np.square(contrasts @ self.root.T).sum(axis=1)
+
     @cached_property
     def _squares(self) -> Array:
         """The diagonal of the cross-products, without forming them."""

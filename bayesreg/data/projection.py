@@ -93,7 +93,10 @@ class Projection:
         divisor = np.concatenate([x_sd, [1.0]])[order]
         names = [centred.names[j] for j in flat]
         if centred.root is not None:
-            whole = centred.root[:, order] / divisor
+            # By columns: what works in row space runs along them, and needs no copy of its own.
+            whole = np.empty((len(centred.root), len(order)), order="F")
+            for part in np.array_split(np.arange(len(order)), 1 + len(order) // 512):
+                whole[:, part] = centred.root[:, order[part]] / divisor[part]
             parts = _project_root(whole, len(flat), loc, names)
         else:
             whole = centred.cross[np.ix_(order, order)] / np.outer(divisor, divisor)
@@ -167,6 +170,8 @@ class Projection:
             unit = self.cross[np.ix_(keep, keep)] / np.outer(size, size)
             factor = np.linalg.cholesky(unit)
             return len(live), float(factor[-1, -1] ** 2 * self.yy)
+        if self.wide and (found := self._residual_of_rows(live)) is not None:
+            return found
         x, y = self.root[:, live] / self.norms[live], self.root[:, -1]
         q, r, _ = qr(x, mode="economic", pivoting=True)
         pivots = np.abs(np.diagonal(r))
@@ -175,6 +180,20 @@ class Projection:
         rest = y - q @ (q.T @ y)
         rest -= q @ (q.T @ rest)
         return rank, float(rest @ rest)
+
+    def _residual_of_rows(self, live: NDArray[np.intp]) -> tuple[int, float] | None:
+        """The same from XX', unless some direction is too weak for a product to judge."""
+        assert self.root is not None
+        rows = np.zeros((len(self.root), len(self.root)))
+        for part in np.array_split(live, 1 + len(live) // 512):
+            unit = self.root[:, part] / self.norms[part]
+            rows += unit @ unit.T
+        values, vectors = np.linalg.eigh(rows)
+        strong, weak = values > 1e-8 * values[-1], values < 1e-13 * values[-1]
+        if not np.all(strong | weak):
+            return None
+        rest = vectors[:, weak].T @ self.root[:, -1]
+        return int(strong.sum()), float(rest @ rest)
 
     @property
     def rank(self) -> int:
@@ -221,7 +240,7 @@ _Parts = tuple[Array | None, Array | None, Array, Array]
 
 def _project_root(whole: Array, f: int, loc: Array, names: list[str]) -> _Parts:
     """Project the first `f` columns out of a root [X_F, X, y] by QR, applied twice."""
-    rest = whole[:, f:].copy()
+    rest = whole if f == 0 else whole[:, f:].copy(order="F")
     if np.any(loc):
         rest[:, -1] -= rest[:, :-1] @ loc
     if f == 0:

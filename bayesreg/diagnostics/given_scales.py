@@ -95,47 +95,49 @@ def predicting(problem: Problem, design: Design, sample: Sample, rows: Rows) -> 
 def _standing(problem: Problem, sample: Sample, u: Array) -> Iterator[tuple[slice, Array, Array]]:
     """Which draws, u'b̂ and u'P⁻¹u, both (draws, rows)."""
     assert sample.kappa is not None
+    kappa = sample.kappa
     norms = problem.projection.norms
     inverse = np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > 0)
-    v = u * inverse
-    if problem.wide:
-        yield from _in_row_space(problem, sample, v, inverse)
+    solve = _in_row_space if problem.wide else _in_column_space
+    if np.all(kappa == kappa[0]):  # the scales are known
+        (fitted, leverage) = solve(problem, kappa[:1], u * inverse, inverse)
+        shape = (sample.size, len(u))
+        yield slice(None), np.broadcast_to(fitted, shape), np.broadcast_to(leverage, shape)
         return
-    correlation = problem.gram * inverse * inverse[:, None]
-    xy = problem.xy * inverse
-    p, m = problem.p, len(u)
-    step = max(1, CELLS // (p * (p + m + 1)))
+    side = len(problem.root) if problem.wide and problem.root is not None else problem.p
+    step = max(1, CELLS // (problem.p * side + side * (len(u) + 1)))
     for start in range(0, sample.size, step):
         part = slice(start, min(start + step, sample.size))
-        kappa = sample.kappa[part]
-        c = np.sqrt(1.0 - kappa)
-        matrix = c[:, :, None] * correlation * c[:, None, :]
-        diagonal = np.arange(p)
-        matrix[:, diagonal, diagonal] = 1.0
-        cv = c[:, :, None] * v.T
-        right = np.concatenate([(c * xy)[:, :, None], cv], axis=2)
-        solved = np.linalg.solve(matrix, right)
-        fitted = np.einsum("spm,sp->sm", cv, solved[:, :, 0])
-        yield part, fitted, np.einsum("spm,spm->sm", cv, solved[:, :, 1:])
+        yield part, *solve(problem, kappa[part], u * inverse, inverse)
 
 
-def _in_row_space(
-    problem: Problem, sample: Sample, v: Array, inverse: Array
-) -> Iterator[tuple[slice, Array, Array]]:
-    """The same for p > n, from M = I + A diag(v/σ²) A' with A the root of the cross-products."""
-    from scipy.linalg import cho_factor, cho_solve
+def _in_column_space(
+    problem: Problem, kappa: Array, v: Array, inverse: Array
+) -> tuple[Array, Array]:
+    """From diag κ + cRc, for draws of κ (S, p) and rows v of unit columns."""
+    c = np.sqrt(1.0 - kappa)
+    matrix = c[:, :, None] * (problem.gram * inverse * inverse[:, None]) * c[:, None, :]
+    diagonal = np.arange(problem.p)
+    matrix[:, diagonal, diagonal] = 1.0
+    right = np.concatenate([(c * problem.xy * inverse)[:, :, None], c[:, :, None] * v.T], axis=2)
+    solved = np.linalg.solve(matrix, right)
+    fitted = np.einsum("spm,sp->sm", right[:, :, 1:], solved[:, :, 0])
+    return fitted, np.einsum("spm,spm->sm", right[:, :, 1:], solved[:, :, 1:])
 
+
+def _in_row_space(problem: Problem, kappa: Array, v: Array, inverse: Array) -> tuple[Array, Array]:
+    """The same for p > n, from I + A diag(v/σ²) A' with A the root of the cross-products."""
     assert problem.root is not None
-    assert sample.kappa is not None
     a, y = problem.root[:, :-1] * inverse, problem.root[:, -1]
-    for s, kappa in enumerate(sample.kappa):
-        t = (1.0 - kappa) / np.maximum(kappa, np.finfo(float).tiny)
-        at = a * t
-        along = at @ v.T
-        factor = cho_factor(np.eye(len(a)) + at @ a.T, lower=True)
-        solved = cho_solve(factor, np.column_stack([y, along]))
-        leverage = np.einsum("mp,p,mp->m", v, t, v) - np.einsum("am,am->m", along, solved[:, 1:])
-        yield slice(s, s + 1), (along.T @ solved[:, 0])[None], np.maximum(leverage, 0.0)[None]
+    t = (1.0 - kappa) / np.maximum(kappa, np.finfo(float).tiny)
+    at = a * t[:, None, :]
+    along = at @ v.T
+    matrix = at @ a.T + np.eye(len(a))
+    right = np.concatenate([np.broadcast_to(y[:, None], (len(t), len(y), 1)), along], axis=2)
+    solved = np.linalg.solve(matrix, right)
+    fitted = np.einsum("sam,sa->sm", along, solved[:, :, 0])
+    leverage = t @ np.square(v).T - np.einsum("sam,sam->sm", along, solved[:, :, 1:])
+    return fitted, np.maximum(leverage, 0.0)
 
 
 def _log_normal(x: Array, sd: Array) -> Array:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from bayesreg.diagnostics import psis
 from bayesreg.diagnostics.elpd import Pointwise, elpd_data, good_khat, kfold_data
-from bayesreg.diagnostics.exact_loo import deletion_density, exact_pointwise
+from bayesreg.diagnostics.exact_loo import exact_pointwise, normal_pointwise
 from bayesreg.diagnostics.given_scales import affordable, leaving_out
 from bayesreg.diagnostics.pointwise import (
     Rows,
@@ -36,6 +36,8 @@ EVALUATIONS, LEAST_DRAWS = 1e8, 2200
 # Beyond ALL_ROWS, PSIS is run on SAMPLED_ROWS rows chosen at random, and the difference to a
 # normal approximation at every row is scaled up.
 ALL_ROWS, SAMPLED_ROWS = 10_000, 4_000
+# Ratios with k̂ above this have no variance (Vehtari et al. 2024, §2.3).
+HEAVY = 0.5
 # Rows whose importance sampling fails are refitted one by one, up to this many; then K-fold.
 REFITS, FOLDS = 20, 10
 # For the density given the scales, below which its own tail cannot be fitted well.
@@ -53,19 +55,19 @@ def loo(draws: Draws, method: str | None = None, *, folds: int = FOLDS) -> Any:
 
     * ``exact``: draws of engine ``exact``: a normal or Student t of e_i/(1 − h_i).
     * ``psis``: Pareto-smoothed importance sampling from p(y_i | β, β₀, σ), in blocks of rows.
-    * ``integrated``: where k̂ is above min(1 − 1/log10 S, 0.7), PSIS over σ and the prior variances
-      alone, with β integrated out, if the engine recorded them (κ) and a few seconds suffice.
-    * ``refit``: where that fails too, at no more than 20 rows, the posterior is drawn anew without
-      the row, from the moments of the others: 2 × 500 draws by the engine that drew (2 × 2 000 if
-      they are independent). k̂ is then that of the densities whose mean is taken.
+    * ``integrated``: where k̂ is above 0.5 (ratios without a variance), PSIS over σ and the prior
+      variances alone, with β integrated out, if the engine recorded them (κ) and seconds suffice.
+    * ``refit``: where k̂ stays above min(1 − 1/log10 S, 0.7), at no more than 20 rows: posterior
+      draws without the row, from the moments of the others, 2 × 500 by the engine that drew (2 ×
+      2 000 if they are independent). k̂ is then that of the densities whose mean is taken.
     * ``kfold``: where more rows fail, all n rows in K = 10 folds of a fixed random split: 10 such
       runs, each predicting the rows of its fold. So a fallback never takes more than 20 short runs.
 
     The first four estimate the same number, p(y_i | y_-i), and may be mixed. K-fold estimates
-    p(y_i | all but the fold of i), which is smaller by what n/K rows teach, most so at rows of
-    high leverage: just those that would be replaced. A sum of both kinds would favour the prior
-    whose rows happened to be easy. So K-fold replaces every row or none, and ``compare`` does the
-    same for every prior as soon as one needs it, on the same folds.
+    p(y_i | all but the fold of i), smaller by what n/K rows teach, most so at rows of leverage,
+    just those to be replaced. A sum of both kinds would favour the prior whose rows happened to be
+    easy. So K-fold replaces every row or none, and ``compare`` takes it for every prior as soon as
+    one needs it, on the same folds.
 
     Columns keep their divisors, so that the prior is the same whichever rows are left out. A row of
     frequency w stands for w rows: *one* copy (all of it, if w < 1) is left out, and its pointwise
@@ -95,7 +97,7 @@ def loo(draws: Draws, method: str | None = None, *, folds: int = FOLDS) -> Any:
     NotSupported
         If the problem was conditioned on Moments, which have no rows.
     BadArgument
-        If `method` or `folds` means nothing, or there are fewer than 25 draws.
+        If `method` or `folds` means nothing, or there are fewer than 30 draws.
     BadData
         If the draws are not finite, or without some row there is no posterior.
 
@@ -149,7 +151,7 @@ def _loo(draws: Draws, design: Design, method: str | None, folds: int) -> Any:
     if sample.size < draws.sigma.size:
         notes.append(f"from {sample.size} of {draws.sigma.size} draws")
     if rows is not None:
-        values = dataclasses.replace(values, approximate=_approximation(draws, design, sample))
+        values = dataclasses.replace(values, approximate=normal_pointwise(draws, design, sample))
         notes.append(f"PSIS on {len(rows)} of {len(design.y)} rows, difference estimator")
     if method is None:
         mended = _mend(draws, design, values, good_khat(sample.size), notes)
@@ -196,57 +198,29 @@ def _psis(design: Design, sample: Sample, rows: Rows | None) -> Pointwise:
     return Pointwise(elpd, lppd, khat, weights, method, rows)
 
 
-def _approximation(draws: Draws, design: Design, sample: Sample) -> Array:
-    """Log p(y_i | y_-i) of every row if the posterior of β₀ + x'β were normal and σ² inverse gamma.
-
-    Any approximation serves the difference estimator; the closer, the smaller its error.
-    """
-    weights, sigma2 = weights_of(design), np.square(sample.sigma)
-    noise, x_mean = float(sigma2.mean()), draws.problem.x_mean
-    # The inverse gamma with the mean and variance of the draws of 1/σ².
-    precision = 1.0 / sigma2
-    shape = float(precision.mean() ** 2 / max(precision.var(), np.finfo(float).tiny))
-    gamma = (shape, shape / float(precision.mean()))
-    joint = np.column_stack([sample.intercept + sample.beta @ x_mean, sample.beta])
-    centre = joint.mean(axis=0)
-    factor = np.linalg.qr(joint - centre, mode="r").T / np.sqrt(len(joint) - 1.0)
-    out = np.empty(len(design.y))
-    step = max(1, 2**18 // len(factor))
-    for start in range(0, len(out), step):
-        part = slice(start, start + step)
-        z = np.column_stack([np.ones(len(out[part])), design.X[part] - x_mean])
-        spread = z @ factor
-        copies = np.minimum(weights[part], 1.0)
-        leverage = np.minimum(np.einsum("ij,ij->i", spread, spread) / noise, 0.9 / copies)
-        error = design.y[part] - z @ centre
-        out[part] = deletion_density(error, leverage, copies, float(np.sqrt(noise)))
-        if draws.problem.sigma is None:
-            with np.errstate(invalid="ignore", divide="ignore"):
-                t = deletion_density(error, leverage, copies, gamma)
-            out[part] = np.where(np.isfinite(t), t, out[part])
-    return out
-
-
 def _mend(
     draws: Draws, design: Design, values: Pointwise, good_k: float, notes: list[str]
 ) -> Pointwise | None:
     """The values where k̂ is too large computed otherwise; None where only K-fold is left."""
-    bad = np.flatnonzero(values.khat > good_k)
-    if not len(bad):
+    bad = values.khat > good_k
+    heavy = np.flatnonzero(values.khat > min(HEAVY, good_k))
+    if not len(heavy):
         return values
     worst, total = float(values.khat.max()), len(values.khat)
-    said = f"Pareto k̂ above {good_k:.2f} at {len(bad)} of {total} rows (largest {worst:.2f})"
+    said = f"Pareto k̂ above {good_k:.2f} at {bad.sum()} of {total} rows (largest {worst:.2f})"
     values = dataclasses.replace(
         values, elpd=values.elpd.copy(), khat=values.khat.copy(), method=values.method.copy()
     )
-    bad, done = _integrate(draws, design, values, bad), len(bad)
-    if len(bad) > REFITS:
+    _integrate(draws, design, values, heavy)
+    left = np.flatnonzero(values.khat > good_k)
+    if len(left) > REFITS:
         notes.append(said)
         return None
-    if done > len(bad):
-        notes.append(f"{said}: with β integrated out at {done - len(bad)} of them")
+    done = int(np.sum(values.method == "integrated"))
+    notes += [said] if bad.any() else []
+    notes += [f"β integrated out at {done} rows of k̂ above {HEAVY}"] if done else []
     refits = []
-    for i in bad:
+    for i in left:
         row = int(i if values.rows is None else values.rows[i])
         try:
             found = held_out(draws, np.array([row]), (1, row))
@@ -258,7 +232,7 @@ def _mend(
     if refits:
         by = ", ".join(sorted({engine for _, engine in refits}))
         noise = _noise(np.array([mcse for mcse, _ in refits]))
-        notes.append(f"{said}: {len(bad)} refitted by {by}, {noise}")
+        notes.append(f"{len(left)} refitted by {by}, {noise}")
     return values
 
 
@@ -267,24 +241,22 @@ def _noise(mcse: Array) -> str:
     return f"Monte Carlo error {float(np.sqrt(np.sum(np.square(mcse)))):.2g} nats"
 
 
-def _integrate(draws: Draws, design: Design, values: Pointwise, bad: Rows) -> Rows:
-    """PSIS with β integrated out for the rows `bad`, written to `values`; those still bad."""
-    sample = affordable(draws, draws.problem, len(bad), GIVEN_DRAWS, LEAST_DRAWS)
+def _integrate(draws: Draws, design: Design, values: Pointwise, heavy: Rows) -> None:
+    """PSIS with β integrated out for the rows `heavy`, written to `values` where its k̂ is good."""
+    sample = affordable(draws, draws.problem, len(heavy), GIVEN_DRAWS, LEAST_DRAWS)
     if sample is None:
-        return bad
-    good_k, left = good_khat(sample.size), []
+        return
+    good_k = good_khat(sample.size)
     step = max(1, 2**20 // sample.size)
-    for start in range(0, len(bad), step):
-        some = bad[start : start + step]
+    for start in range(0, len(heavy), step):
+        some = heavy[start : start + step]
         rows = some if values.rows is None else values.rows[some]
         copies = np.minimum(values.weights[rows], 1.0)
         density, ratio = leaving_out(draws.problem, design, sample, rows, copies)
         elpd, _, khat = psis.left_out(ratio, density, sample.r_eff)
-        good = khat <= good_k
+        good = khat <= np.minimum(good_k, values.khat[some])
         values.elpd[some[good]], values.khat[some[good]] = elpd[good], khat[good]
         values.method[some[good]] = "integrated"
-        left.append(some[~good])
-    return np.concatenate(left)
 
 
 def _k_fold(draws: Draws, design: Design, folds: int, why: str | None = None) -> Any:

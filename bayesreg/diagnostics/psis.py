@@ -19,7 +19,7 @@ from bayesreg.errors import BadArgument
 
 Array = NDArray[np.float64]
 # Fewer draws than this leave no tail to fit.
-LEAST = 25
+LEAST = 30
 # Factors multiplied before a logarithm is taken, and the largest that cannot overflow.
 GROUP, LARGEST = 8, 1e37
 # Numbers in one array of the fit: 2 MiB.

@@ -29,7 +29,7 @@ from bayesreg.engines.triangle import (
 
 Array = NDArray[np.float64]
 
-STRIP = 512  # columns of X in one matrix product
+STRIP, SQUARE = 512, 256  # columns of X in one matrix product, and rows of its result
 LOST = 1e12  # entry of XD²X' beside which the identity still keeps four digits
 
 
@@ -49,11 +49,26 @@ def core_of(xt: Array, gram: Array, sd: Array, core: Array) -> None:
             row, source, d = strip[j], xt[start + j], sd[start + j]
             for i in range(m):
                 row[i] = source[i] * d
-        products = np.dot(strip.T, strip)
-        for i in range(m):
-            row, source = core[i], products[i]
-            for j in range(i, m):
-                row[j] = source[j] if start == 0 else row[j] + source[j]
+        for left in range(0, m, SQUARE):
+            _add_products(strip, left, start == 0, core)
+
+
+@compiled
+def _add_products(strip: Array, left: int, first: bool, core: Array) -> None:
+    """Rows left … left + SQUARE of S'S, from the diagonal on, onto those of `core`."""
+    k, m = strip.shape
+    height = min(SQUARE, m - left)
+    here, beyond = np.empty((height, k)), np.empty((k, m - left))
+    for c in range(k):
+        for j in range(m - left):
+            beyond[c, j] = strip[c, left + j]
+        for i in range(height):
+            here[i, c] = strip[c, left + i]
+    products = np.dot(here, beyond)
+    for i in range(height):
+        row, source = core[left + i, left:], products[i]
+        for j in range(i, m - left):
+            row[j] = source[j] if first else row[j] + source[j]
 
 
 @compiled

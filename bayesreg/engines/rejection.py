@@ -10,6 +10,9 @@ from bayesreg.engines.compiled import compiled
 
 Random = np.random.Generator
 
+# Refusals in a row that chance never brings: only what is not a number is refused so often.
+_REFUSALS = 10_000
+
 
 @compiled
 def power_normal(rng: Random, k: float, A: float, B: float) -> float:
@@ -23,19 +26,21 @@ def power_normal(rng: Random, k: float, A: float, B: float) -> float:
     mode = 2.0 * k / (B + root) if B > 0.0 else 0.5 * (root - B) / A
     if A * mode * mode > 0.3 * k:
         step = 1.0 / (mode * math.sqrt(A))
-        while True:
+        for _ in range(_REFUSALS):
             d = step * rng.standard_normal()
             if d > -1.0 and rng.standard_exponential() >= k * (d - math.log1p(d)):
                 return mode * (1.0 + d)
-    while True:
+        return math.nan
+    for _ in range(_REFUSALS):
         d = rng.standard_gamma(k + 1.0) / k - 1.0
         if rng.standard_exponential() >= 0.5 * A * mode * mode * d * d:
             return mode * (1.0 + d)
+    return math.nan
 
 
 @compiled
 def half_t_scale(rng: Random, count: float, total: float, df: float, scale: float) -> float:
-    """Draw log scale given Σr|v| = `total` under a half-Student-t, by exact rejection.
+    """Draw log scale given Σr|v| = `total` of count ≥ 2 under a half-Student-t, by rejection.
 
     μ = √df·`scale`/scale has density ∝ μ^(count + 2d − 2) e^(−Sμ)/(1 + μ²)^d, d = (df + 1)/2. With
     m near its mode and k = 2dm²/(1 + m²), μ^k/(1 + μ²)^d is largest at m: propose
@@ -44,12 +49,15 @@ def half_t_scale(rng: Random, count: float, total: float, df: float, scale: floa
     unit, d, free = math.sqrt(df) * scale, 0.5 * (df + 1.0), count - 1.0
     rate = total / unit
     m = (free + d) / rate
-    for _ in range(3):
-        m = (free + 2.0 * d / (1.0 + m * m)) / rate
+    for _ in range(4):  # without the root the steps may overshoot for ever
+        m = math.sqrt(m * (free + 2.0 * d / (1.0 + m * m)) / rate)
     k = 2.0 * d * m * m / (1.0 + m * m)
     top = d * math.log1p(m * m) - k * math.log(m)
-    while True:
+    if not (m > 0.0 and m < math.inf):  # a gamma of such a shape would be looked for for ever
+        return math.nan
+    for _ in range(_REFUSALS):
         mu = rng.standard_gamma(free + 2.0 * d - k) / rate
         log_mu = math.log(mu)
         if rng.standard_exponential() >= d * math.log1p(mu * mu) - k * log_mu - top:
             return math.log(unit) - log_mu
+    return math.nan

@@ -30,6 +30,7 @@ Index = NDArray[np.intp]
 
 # Above this ratio of column norms an ordinary SVD loses the small columns (Drmač & Veselić 2008).
 _GRADED = 1e3
+_ENOUGH = 400  # pseudo-rows for a rough estimate of two numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -223,7 +224,8 @@ def profile(data: PseudoData, sigma: float | None) -> tuple[float, float]:
     Maximises −½Σ log(1 + d_i s²) − (ν/2) log S(s), or −S/2σ², over a grid of log s with a
     half-Cauchy(1) penalty that keeps s finite (MacKay 1992, Neural Computation 4(3)).
     """
-    d, g, _, outside = _rotate(data.x, data.y)
+    data = _sketch(data)
+    d, g, outside = _rough_spectrum(data)
     log_s = np.linspace(-14.0, 6.0, 161)
     share = 1.0 / (1.0 + d * np.exp(2.0 * log_s)[:, None])
     s = data.rss + outside + share @ np.square(g)
@@ -234,6 +236,25 @@ def profile(data: PseudoData, sigma: float | None) -> tuple[float, float]:
     best = int(np.argmax(target))
     size = 0.5 * np.log(s[best] / data.nu) if sigma is None else np.log(sigma)
     return float(log_s[best]), float(size)
+
+
+def _rough_spectrum(data: PseudoData) -> tuple[Array, Array, float]:
+    """d, g and the rest of ‖y‖² as `_rotate` gives them, from XX' where rows are fewer."""
+    if data.x.shape[0] >= data.x.shape[1]:
+        d, g, _, outside = _rotate(data.x, data.y)
+        return d, g, outside
+    d, u = np.linalg.eigh(data.x @ data.x.T)
+    return np.maximum(d, 0.0), u.T @ data.y, 0.0
+
+
+def _sketch(data: PseudoData) -> PseudoData:
+    """As many random combinations of the pseudo-rows as a rough estimate needs."""
+    m = len(data.y)
+    if m <= _ENOUGH:
+        return data
+    mix = np.random.default_rng(0).standard_normal((_ENOUGH, m)) / np.sqrt(m)
+    share = _ENOUGH / m
+    return PseudoData(mix @ data.x, mix @ data.y, share * data.rss, share * data.nu)
 
 
 def maxima(data: PseudoData, sigma: float | None) -> list[tuple[float, float]]:

@@ -61,8 +61,8 @@ def _log_density(mixing: Mixing, size: int) -> Array:
     log_prior = _LOG_PRIOR[mixing.law](y, *mixing.parameters)
     log_x = 2.0 * (TABLE_LOW + TABLE_STEP * np.arange(TABLE_NODES))
     out = np.empty(TABLE_NODES)
-    for start in range(0, TABLE_NODES, 500):
-        rows = slice(start, start + 500)
+    for start in range(0, TABLE_NODES, 100):
+        rows = slice(start, start + 100)
         with np.errstate(over="ignore"):
             body = log_prior - 0.5 * size * y - 0.5 * np.exp(log_x[rows, None] - y)
         top = body.max(axis=1)

@@ -184,7 +184,8 @@ def _facts(frame: Frame) -> list[Array]:
     rows = []
     for block, (start, stop), in_y in zip(frame.blocks, frame.bounds, frame.absolute, strict=True):
         name, numbers = ("", ()) if block.hyper is None else block.hyper.law
-        gamma = name == "half_student_t" and not np.any(frame.square[start:stop])
+        gamma = name == "half_student_t" and stop - start > 1
+        gamma = gamma and not np.any(frame.square[start:stop])
         code = (HYPER[name], *(*numbers, 0.0, 0.0)[:2])
         rows.append([stop - start, in_y, block.scale is None, gamma, *code])
     return list(np.array(rows, dtype=np.float64).T)

@@ -200,7 +200,7 @@ def fitted_scales(entry: Entry) -> list[tuple[float, float]]:
     for block in (entry.problem if fit is None else fit.problem).blocks:
         scale = median[block.label] if block.scale is None else float(block.scale)
         unit = sigma if block.prior.unit == "sigma" else 1.0
-        settled.append((scale * float(np.median(block.relative)), unit))
+        settled.append((scale, unit * float(np.median(block.relative))))
     return settled
 
 

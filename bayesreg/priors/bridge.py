@@ -93,17 +93,21 @@ class Bridge(Majorised, ScaleMixture):
         return np.asarray(self.loc + np.asarray(scale) * np.where(rng.random(size) < 0.5, -g, g))
 
     def node(self, name: str, scale: Any, dims: str | None) -> Any:
-        """A ``pm.CustomDist`` with this density."""
+        """A ``pm.CustomDist`` with this density, drawn as `sample` does."""
         import pymc as pm
+        import pytensor.tensor as pt
 
         def logp(value: Any, loc: Any, s: Any) -> Any:
-            return self._constant - pm.math.log(s) - pm.math.abs((value - loc) / s) ** self.q
+            return self._constant - pt.log(s) - pt.abs((value - loc) / s) ** self.q
 
-        def random(loc: Any, s: Any, rng: Any = None, size: Any = None) -> Array:
-            return np.asarray(self.sample(rng, size, s) - self.loc + loc)
+        def dist(loc: Any, s: Any, size: Any) -> Any:
+            full = 0.0 * (loc + s)
+            g = pm.Gamma.dist(alpha=full + 1.0 / self.q, beta=1.0, size=size)
+            sign = 2.0 * pm.Bernoulli.dist(p=full + 0.5, size=size) - 1.0
+            return loc + s * sign * g ** (1.0 / self.q)
 
         return pm.CustomDist(
-            name, self.loc, scale, logp=logp, random=random, dims=dims, class_name="Bridge"
+            name, self.loc, scale, logp=logp, dist=dist, dims=dims, class_name="Bridge"
         )
 
     @property

@@ -35,7 +35,10 @@ def certificates(comparison: Comparison) -> Table:
         Column("ok", "certificate", "flag"),
         Column("why", "in words", "why"),
     )
-    note = "No β has a log posterior, given σ and scale, that is higher by more than gap ÷ σ² nats."
+    note = (
+        "No β has a log posterior, given σ and scale, that is higher by more than gap ÷ σ² nats. "
+        "Without a gap J is not convex, and the MAP is the best local optimum that was seen."
+    )
     return Table("certificates", "Certificates", columns, tuple(rows), note)
 
 

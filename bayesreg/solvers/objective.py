@@ -9,6 +9,7 @@ J(u) − min J ≤ ½r'M⁻¹r for a residual r of stationarity.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -86,8 +87,8 @@ class Objective:
             scale = problem.effective_scale(block, sigma)[kept] * (unit.norms[index] / unit.y_norm)
             if np.any(scale < NARROW * sigma / unit.y_norm):
                 raise NotSupported(
-                    f"the scale of {block.label!r} is {float(np.min(scale)):.1g} of the size of its "
-                    "coefficients, where its penalty leaves the range of float64; use a larger one"
+                    f"the scale of {block.label!r} is so small that the penalty leaves the range "
+                    f"of float64 ({float(np.min(scale)):.1g} of what y allows); use a larger one"
                 )
             parts.append(Part(block.prior, index, sigma / unit.y_norm, scale))
         return cls(unit, tuple(parts), 0.0 if unit.wide else _least(problem) / unit.y_norm**2)
@@ -127,6 +128,21 @@ class Objective:
                 first[part.index], second[part.index] = l1, l2
         return np.minimum(first, LIMIT), np.minimum(second, HUGE)
 
+    @cached_property
+    def kink(self) -> Array:
+        """P′_j at 0 from the right: positive on a kink, ∞ on a cusp."""
+        return self.slope(np.zeros(self.size))
+
+    @cached_property
+    def convex(self) -> NDArray[np.bool_]:
+        """Which P_j are convex everywhere."""
+        return self.least_bend(np.full(self.size, np.inf)) >= 0.0
+
+    @cached_property
+    def _pull(self) -> Array:
+        """How large a gradient leaves a coefficient at 0, as far as float64 can tell."""
+        return np.maximum(self.kink, self.slope(np.full(self.size, TINY)))
+
     def value(self, u: Array) -> float:
         """J/‖y‖²."""
         return 0.5 * self.unit.residual_square(u) + float(np.sum(self.cost(u)))
@@ -134,15 +150,13 @@ class Objective:
     def residual(self, u: Array) -> Array:
         """What keeps u from stationarity: minus the smallest subgradient of J/‖y‖²."""
         g = self.unit.fine_gradient(u, np.zeros_like(u))
-        at_zero = np.maximum(self.slope(np.zeros_like(u)), self.slope(np.full_like(u, TINY)))
-        still = np.sign(g) * np.maximum(np.abs(g) - at_zero, 0.0)
+        still = np.sign(g) * np.maximum(np.abs(g) - self._pull, 0.0)
         moving = np.where(u != 0.0, u, 1.0)
         return np.where(u != 0.0, g - np.sign(u) * self.slope(moving), still)
 
     def face(self, u: Array) -> Index:
         """The columns along which J is smooth at u: those not at rest on a kink or cusp."""
-        smooth = (u != 0.0) | (self.slope(np.zeros_like(u)) == 0.0)
-        return np.flatnonzero(smooth & (self.bend(u) < HUGE))
+        return np.flatnonzero(((u != 0.0) | (self.kink == 0.0)) & (self.bend(u) < HUGE))
 
     def floor_of_bend(self, u: Array) -> Array:
         """κ: the least P″_j over all coefficients that could belong to a lower J than u has."""

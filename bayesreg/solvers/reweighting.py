@@ -74,8 +74,8 @@ def solve(problem: Problem, *, start: Array | None = None, seed: int = 0) -> Opt
 
     References
     ----------
-    Lange, Little & Taylor (1989), JASA 84(408), §3 (Student-t as reweighted ridge); Candès, Wakin &
-    Boyd (2008), "Enhancing sparsity by reweighted ℓ₁ minimization", J. Fourier Anal. Appl. 14,
+    Lange, Little & Taylor (1989), JASA 84(408), §3 (Student-t as reweighted ridge); Candès et al.
+    (2008), "Enhancing sparsity by reweighted ℓ₁ minimization", J. Fourier Anal. Appl. 14,
     §2.2, https://doi.org/10.1007/s00041-008-9045-x (q ≤ 1).
 
     Examples
@@ -206,9 +206,10 @@ def _newton_step(objective: Objective, u: Array, r: Array) -> Array | None:
     power law of the same elasticity: for |u|^q, 1 < q < 2, whose P″ is infinite at 0, that is exact
     where plain Newton overshoots.
     """
-    convex = objective.least_bend(np.full(objective.size, np.inf)) >= 0.0
-    free = convex & (u == 0.0) & (r != 0.0) & (objective.slope(np.zeros_like(u)) == 0.0)
-    u = np.where(free & (objective.bend(u) >= 1.0), np.copysign(TINY, r), u)
+    convex, kink = objective.convex, objective.kink
+    free = convex & (u == 0.0) & (r != 0.0) & (kink == 0.0)
+    if np.any(free):
+        u = np.where(free & (objective.bend(u) >= 1.0), np.copysign(TINY, r), u)
     face = objective.face(u)
     bend, slope = objective.bend(u)[face], objective.slope(u)[face]
     step = solve_positive(objective.unit, face, bend, r[face])
@@ -216,8 +217,7 @@ def _newton_step(objective: Objective, u: Array, r: Array) -> Array | None:
         return None
     old = u[face]
     plain = old + step
-    kinked = objective.slope(np.zeros_like(u))[face] > 0.0
-    if np.any(kinked & (np.sign(plain) != np.sign(old))):
+    if np.any((kink[face] > 0.0) & (np.sign(plain) != np.sign(old))):
         return None
     new = u.copy()
     curved = convex[face] & (bend > 1.0) & (old != 0.0) & (slope > 0.0)

@@ -1,12 +1,17 @@
 r"""Geweke's joint test: y | θ and one step of the engine's chain θ | y, in turn, keep p(θ, y).
 
 The data are their sufficient statistics: with R'R = X'X, responses Rβ + σε of R and a residual sum
-of squares σ²χ², so that a step costs the same for any n (Geweke 2004, "Getting it right: joint
-distribution tests of posterior simulators", JASA 99(467), https://doi.org/10.1198/016214504000001132).
+of squares σ²χ², so that a step costs the same for any n. Chains are short and many. Each starts
+with y from the model and the engine's warm-up on it, which gives a draw of p(θ, y) already: under
+heavy tails one long chain would stay among large coefficients, or small ones, nearly for ever.
+
+Geweke (2004), "Getting it right: joint distribution tests of posterior simulators", JASA 99(467),
+https://doi.org/10.1198/016214504000001132.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,16 +24,26 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
-CHAINS = 4
-_WARM_UP = 0.1  # of the steps: chains start where the engine likes, not at the prior
+LENGTH = 20  # steps of a chain: faults of a kernel add up, and the tails need no crossing
 MISFIT = "misfit"
 
 
-def alternate(trial: Trial, engine: Any, *, steps: int, seed: int) -> dict[str, Array]:
+def alternate(trial: Trial, engine: Any, *, chains: int, seed: int) -> dict[str, Array]:
     """Quantities (chain, step) of θ along the joint chains, and the misfit ‖y − Xβ‖²/σ²."""
-    streams = np.random.SeedSequence(seed).spawn(CHAINS)
-    found = [_chain(trial, engine, steps, np.random.default_rng(s)) for s in streams]
-    return {name: np.stack([one[name] for one in found]) for name in found[0]}
+    streams = np.random.SeedSequence(seed).spawn(chains)
+    truths = trial.truths(chains, seed)
+    P, B = truths.beta.shape[1], truths.scale.shape[1]
+    beta, scale = np.empty((chains, LENGTH, P)), np.empty((chains, LENGTH, B))
+    sigma, size = np.empty((chains, LENGTH)), np.empty((chains, LENGTH))
+    for c, stream in enumerate(streams):
+        steps = _chain(trial, engine.KERNEL, truths.row(c), np.random.default_rng(stream))
+        for k, (at, misfit) in enumerate(steps):
+            beta[c, k], scale[c, k] = at.beta[0], at.scale[0]
+            sigma[c, k], size[c, k] = at.sigma[0], misfit
+    zero = np.zeros(chains * LENGTH)
+    flat = Unknowns(beta.reshape(len(zero), P), zero, sigma.ravel(), scale.reshape(len(zero), B))
+    found = {**of_prior(trial.problem, flat), MISFIT: size}
+    return {name: value.reshape(chains, LENGTH) for name, value in found.items()}
 
 
 def misfit(trial: Trial, size: int, seed: int) -> Array:
@@ -36,33 +51,40 @@ def misfit(trial: Trial, size: int, seed: int) -> Array:
     return np.random.default_rng(seed).chisquare(len(trial.X) - 1, size)
 
 
-def _chain(trial: Trial, engine: Any, steps: int, rng: np.random.Generator) -> dict[str, Array]:
-    """One joint chain."""
-    kernel, problem, root = engine.KERNEL, trial.problem, trial.root
+def effective(below: Array, draws: Array) -> float:
+    """How many independent indicators (chain, step) are worth, chains being independent."""
+    chains, length = below.shape
+    ranks = np.argsort(np.argsort(draws, axis=None), axis=None).reshape(draws.shape)
+    share = max(_within(below), _within(ranks.astype(float)), 0.0)
+    return float(chains * length / (1.0 + (length - 1) * share))
+
+
+def _within(values: Array) -> float:
+    """Correlation of the steps of one chain; 1 where nothing varies."""
+    total, length = float(values.var()), values.shape[1]
+    if not total > 0.0:
+        return 1.0
+    return float((values.mean(axis=1).var() * length / total - 1.0) / (length - 1))
+
+
+def _chain(
+    trial: Trial, kernel: Any, at: Unknowns, rng: np.random.Generator
+) -> Iterator[tuple[Unknowns, float]]:
+    """θ and the misfit at each step of one joint chain."""
+    root, flat = trial.root, trial.problem.flat
     degrees = len(trial.X) - 1 - len(root)
-    at, state = trial.truths(1, int(rng.integers(2**62))), None
-    warm = int(_WARM_UP * steps)
-    beta = np.empty((steps, at.beta.shape[1]))
-    sigma, scale, size = np.empty(steps), np.empty((steps, at.scale.shape[1])), np.empty(steps)
-    for k in range(-warm, steps):
+    state = None
+    for _ in range(LENGTH):
+        # Under flat priors θ and y may be moved together; else they would wander for ever.
+        at.beta[:, flat] = 0.0
         y = root @ at.beta[0] + at.sigma[0] * rng.standard_normal(len(root))
         rest = at.sigma[0] * np.sqrt(rng.chisquare(degrees)) if degrees > 0 else 0.0
         given = trial.given_root(y, float(rest))
         setup = kernel.prepare(given)
         if state is None:
-            state = kernel.start(setup, rng)
+            state = kernel.advance(setup, kernel.start(setup, rng), rng, kernel.tune)[0]
         state, out = kernel.advance(setup, state, rng, 1)
-        at = _restored(given, out, rng)
-        if k >= 0:
-            beta[k], sigma[k], scale[k] = at.beta[0], at.sigma[0], at.scale[0]
-            size[k] = (np.sum((y - root @ at.beta[0]) ** 2) + rest**2) / at.sigma[0] ** 2
-        # Under flat priors θ and y may be moved together: without this they would wander for ever.
-        at.beta[:, problem.flat] = 0.0
-    values = of_prior(problem, Unknowns(beta, np.zeros(steps), sigma, scale))
-    return {**values, MISFIT: size}
-
-
-def _restored(problem: Any, out: dict[str, Array], rng: np.random.Generator) -> Unknowns:
-    """θ in original units after one step; β_Flat is drawn as `restore_draws` does."""
-    beta, intercept = problem.restore_draws(out["b"], out["sigma"], rng)
-    return Unknowns(beta, intercept, out["sigma"], out["scale"])
+        beta, intercept = given.restore_draws(out["b"], out["sigma"], rng)
+        at = Unknowns(beta, intercept, out["sigma"], out["scale"])
+        size = (np.sum((y - root @ beta[0]) ** 2) + rest**2) / at.sigma[0] ** 2
+        yield at, float(size)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import erfc
+from scipy.special import betainc
 
 from bayesreg.diagnostics.run import array_stats
 from bayesreg.engines import base
@@ -14,11 +15,10 @@ from bayesreg.validation.calibration import FAULTS
 from bayesreg.validation.quantities import Unknowns, of_prior
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from bayesreg.validation.trials import Trial
 
 Array = NDArray[np.float64]
+Effective = Callable[[Array, Array], float]
 
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 REFERENCE = 200_000  # draws straight from the prior
@@ -50,26 +50,38 @@ def reference(trial: Trial, seed: int) -> dict[str, Array]:
     return of_prior(trial.problem, truths)
 
 
-def strays(found: Mapping[str, Array], prior: Mapping[str, Array]) -> dict[str, tuple[float, str]]:
+def strays(
+    found: Mapping[str, Array], prior: Mapping[str, Array], effective: Effective
+) -> dict[str, tuple[float, str]]:
     r"""By quantity, the smallest p-value over five prior quantiles, and the quantile in words.
 
-    The share of draws below the prior's q-quantile is q within √(q(1 − q)(1/ESS + 1/S)): indicators
-    have every moment, whatever the tails, and their ESS is that of the chain at this quantile.
+    Of m effective draws, a binomial number of m and q lies below the prior's q-quantile: indicators
+    have every moment, whatever the tails, and m is that of the chain at this quantile.
     """
-    stats = array_stats()
     told = {}
     for name, draws in found.items():
         worst = (np.inf, "")
         for q in LEVELS:
             below = (draws <= np.quantile(prior[name], q)).astype(float)
-            share = float(below.mean())
-            ess = float(stats.ess(below, chain_axis=0, draw_axis=1, method="mean"))
-            if not 0.0 < share < 1.0:  # ArviZ gives a constant chain full ESS
-                ess = float(stats.ess(draws, chain_axis=0, draw_axis=1, method="bulk"))
-            ess = min(ess, float(below.size))
-            z = (share - q) / np.sqrt(q * (1.0 - q) * (1.0 / ess + 1.0 / REFERENCE))
-            p = float(erfc(abs(z) / np.sqrt(2.0)))
-            words = f"{share:.3f} of draws below the prior's {q:g} quantile (ESS {ess:.0f})"
-            worst = min(worst, (p, words))
+            share, count = float(below.mean()), effective(below, draws)
+            words = f"{share:.3f} of draws below the prior's {q:g} quantile (ESS {count:.0f})"
+            worst = min(worst, (_tail(share, q, 1.0 / (1.0 / count + 1.0 / REFERENCE)), words))
         told[name] = (min(len(LEVELS) * worst[0], 1.0), worst[1])
     return told
+
+
+def effective(below: Array, draws: Array) -> float:
+    """ESS of indicators (chain, draw); of the draws where no indicator differs."""
+    stats = array_stats()
+    constant = not 0.0 < below.mean() < 1.0  # ArviZ gives these full ESS
+    values, method = (draws, "bulk") if constant else (below, "mean")
+    ess = float(stats.ess(values, chain_axis=0, draw_axis=1, method=method))
+    return min(ess, float(below.size))
+
+
+def _tail(share: float, q: float, count: float) -> float:
+    """Two-sided p-value of a binomial share; `count` need not be whole."""
+    hits = share * count
+    lower = betainc(count - hits, hits + 1.0, 1.0 - q) if share < 1.0 else 1.0
+    upper = betainc(hits, count - hits + 1.0, q) if share > 0.0 else 1.0
+    return float(min(2.0 * min(lower, upper), 1.0))
