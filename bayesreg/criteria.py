@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -280,8 +279,7 @@ def cross_validate(
     errors, sums = np.empty((count, len(lams))), problem.moments.root is None
     for k, part in enumerate(parts):
         held = _moments(problem, part)
-        rest = np.setdiff1d(order, part)
-        train = problem.moments - held if sums else _moments(problem, rest)
+        train = problem.moments - held if sums else _moments(problem, np.setdiff1d(order, part))
         # λ is N times a per-row penalty only by convention: a prior does not depend on N.
         one = problem.on(train)
         b, _ = solve(one, lams, sigma)

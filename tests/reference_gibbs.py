@@ -62,7 +62,7 @@ def _stable(y: Array, m: float, q: float) -> Array:
 
 def log_positive_stable(log_w: Array, a: float) -> Array:
     """Log density of the positive stable law of index a (Zolotarev 1986, §2.2), by quadrature."""
-    u = np.pi * (np.arange(4000) + 0.5) / 4000
+    u = np.pi * (np.arange(800) + 0.5) / 800
     log_a = a * np.log(np.sin(a * u)) + (1 - a) * np.log(np.sin((1 - a) * u)) - np.log(np.sin(u))
     log_a /= 1.0 - a
     power = np.asarray(log_w)[..., None] / (1.0 - a)

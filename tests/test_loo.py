@@ -623,17 +623,17 @@ def test_gibbs_draws_agree_by_all_three_routes(prior):
     """PSIS, β integrated out and refits of the same posterior, at rows where all are sound."""
     case = CASES[0]
     about = condition(case, br.Model(prior))
-    draws = br.sample(about, engine="gibbs", seed=1).draws
+    draws = br.sample(about, engine="gibbs", seed=1, draws=4000).draws
     plain = loo(draws, "psis")
     rows = np.arange(60)
-    sample = affordable(draws, about, 60, 1000, 4000)
+    sample = affordable(draws, about, 60, 1000, 16_000)
     density, ratio = leaving_out(about, about.design, sample, rows, np.ones(60))
     integrated, _, khat = psis.left_out(ratio, density, sample.r_eff)
     worst = np.argsort(-plain.p_loo_i.to_numpy())[:4]
 
-    sound = plain.pareto_k.to_numpy() < 0.5
+    sound = plain.pareto_k.to_numpy() < 0.4
     assert khat.max() < plain.pareto_k.to_numpy().max()
-    np.testing.assert_allclose(integrated[sound], plain.elpd_i[sound], atol=0.1)
+    np.testing.assert_allclose(integrated[sound], plain.elpd_i[sound], atol=0.03)
     for row in worst:
         one = held(draws, int(row))
         assert one.elpd[0] == pytest.approx(integrated[row], abs=5 * float(one.mcse[0]) + 0.05)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 # Left out in this order where the terminal is too narrow; the report has them all. A MAP of exactly
 # zero prints as 0, and no other does, so its own column comes first.
-DISPENSABLE = ("zero", "max_khat", "weight", "p_eff", "kappa", "sd")
+DISPENSABLE = ("zero", "method", "max_khat", "weight", "p_eff", "kappa", "sd")
 WIDEST_NAME = 24
 GAP = 2
 

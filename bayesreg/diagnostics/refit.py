@@ -38,7 +38,7 @@ Array = NDArray[np.float64]
 # A short run: the log of a mean of 1 000 densities is known to a few hundredths of a nat, unless
 # the row is far out; independent draws cost next to nothing.
 CHAINS, LENGTH, INDEPENDENT = 2, 500, 2000
-LEAST = 250  # draws, where each is a density given the scales
+LEAST, MOST = 250, 1000  # draws for a fold, where each is a density given the scales
 BATCHES = 10  # of each chain, for Monte Carlo errors
 SETTLED = 0.1
 CELLS = 2**20  # numbers in one array of rows × draws: 8 MiB
@@ -181,7 +181,7 @@ def _densities(short: Draws, design: Design, rows: Rows) -> tuple[Array, Array, 
 
 def _log_density(short: Draws, design: Design, rows: Rows) -> Array:
     """(rows, draws): given the scales where affordable, else given β and σ."""
-    size = short.sigma.size
+    size = short.sigma.size if len(rows) == 1 else MOST
     sample = affordable(short, short.problem, len(rows), LEAST, size)
     if sample is not None:
         found = predicting(short.problem, design, sample, rows)

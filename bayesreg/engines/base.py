@@ -25,6 +25,8 @@ Array = NDArray[np.float64]
 # PyTensor's compiler and the BLAS thread limit are process-wide, so runs take turns.
 _LOCK = threading.Lock()
 _IID_BLOCK = 100_000
+_UNSAID = 0  # of a plan's thinning, until the kernel's cost is known
+_NEARLY_FREE = 0.1  # seconds of a chain that thinning may fill
 _BLOCK_SECONDS = 0.05  # of a block: how soon an interruption is heard
 
 
@@ -94,7 +96,7 @@ def run(
     seed: int | None = None,
     progress: bool = True,
     workers: int | None = None,
-    thin: int = 1,
+    thin: int | None = None,
 ) -> Draws:
     """Run an engine on a problem.
 
@@ -116,8 +118,9 @@ def run(
     workers : int, optional
         Threads to share the chains among (processes for PyMC); by default as many as there are
         cores, where that pays. The draws do not depend on it.
-    thin : int, default 1
-        Keep every thin-th iteration.
+    thin : int, optional
+        Keep every thin-th iteration of a Markov chain. Unsaid, as many as are nearly free: up to 5
+        where a chain then still takes less than about 0.1 s, by a count of its operations.
 
     Returns
     -------
@@ -156,7 +159,9 @@ def run(
     begin = time.perf_counter()
     streams = _streams(root, engine.NAME, chains)
     with _LOCK:
-        found = _collect(engine.KERNEL, problem, plan, [s[0] for s in streams], workers, progress)
+        found, thin = _collect(
+            engine.KERNEL, problem, plan, [s[0] for s in streams], workers, progress
+        )
         if found.shortest == 0:
             raise KeyboardInterrupt
         with one_blas_thread():
@@ -171,7 +176,7 @@ def run(
         complete=found.complete,
         wall=time.perf_counter() - begin,
         problem=problem,
-        thin=plan.thin,
+        thin=thin,
     )
     if not found.complete:
         warnings.warn(
@@ -193,7 +198,7 @@ def _arguments(
     plan = Plan(
         draws=_count(draws, "draws"),
         tune=0 if independent else kernel.tune if tune is None else tune,
-        thin=_count(thin, "thin"),
+        thin=_UNSAID if thin is None else _count(thin, "thin"),
         block=_IID_BLOCK,
     )
     return plan, chains, _seed(seed)
@@ -215,13 +220,14 @@ def _collect(
     streams: list[np.random.SeedSequence],
     workers: int | None,
     progress: bool,
-) -> Collected:
-    """Run the chains: PyMC's way for an External kernel, ours for the others."""
+) -> tuple[Collected, int]:
+    """Run the chains, PyMC's way for an External kernel and ours for others; and the thinning."""
     if isinstance(kernel, External):
         seeds = tuple(int(s.generate_state(1)[0]) for s in streams)
-        draws = plan.draws * plan.thin
+        thin = max(plan.thin, 1)
+        draws = plan.draws * thin
         found = kernel.sample(problem, Request(draws, plan.tune, seeds, workers, progress))
-        return found.every(plan.thin) if plan.thin > 1 else found
+        return found.every(thin) if thin > 1 else found, thin
     with one_blas_thread():
         return _own(kernel, problem, plan, streams, workers, progress)
 
@@ -233,7 +239,7 @@ def _own(
     streams: list[np.random.SeedSequence],
     workers: int | None,
     progress: bool,
-) -> Collected:
+) -> tuple[Collected, int]:
     """Run a kernel of ours: as a chain whose state is nothing, where draws are independent."""
     setup = kernel.prepare(problem)
     start: Callable[[np.random.Generator], Any]
@@ -241,6 +247,7 @@ def _own(
         iid = kernel
         work = 0.0
         start = _nothing
+        plan = replace(plan, thin=max(plan.thin, 1))
 
         def advance(state: Any, rng: np.random.Generator, count: int) -> tuple[Any, Output]:
             return state, iid.draw(setup, rng, count)
@@ -248,6 +255,8 @@ def _own(
     else:
         chain = kernel
         each = chain.seconds(setup)
+        if plan.thin == _UNSAID:
+            plan = replace(plan, thin=int(min(max(_NEARLY_FREE / (each * plan.draws), 1), 5)))
         work = each * plan.iterations * len(streams)
         block = int(min(max(_BLOCK_SECONDS / each, 1), plan.iterations))
         plan = replace(plan, block=max(block // plan.thin, 1) * plan.thin)
@@ -258,7 +267,8 @@ def _own(
         def advance(state: Any, rng: np.random.Generator, count: int) -> tuple[Any, Output]:
             return chain.advance(setup, state, rng, count)
 
-    return collect(start, advance, streams, plan, workers=workers, work=work, progress=progress)
+    found = collect(start, advance, streams, plan, workers=workers, work=work, progress=progress)
+    return found, plan.thin
 
 
 def _nothing(rng: np.random.Generator) -> None:

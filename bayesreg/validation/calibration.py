@@ -94,6 +94,7 @@ def _one(
         seed=int(rng.integers(2**62)),
         progress=False,
         workers=1,
+        thin=1,
     )
     found = Unknowns.of_draws(run)
     if not found.finite:
