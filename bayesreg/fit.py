@@ -12,7 +12,15 @@ from bayesreg.criteria import reference_sigma
 from bayesreg.errors import BadArgument, NotConverged, NotSupported, PerfectFit
 from bayesreg.hyperparameters import settle
 from bayesreg.model import Problem
-from bayesreg.paths import at_lam, default_lams, one_block, scale_for, solve_path
+from bayesreg.paths import (
+    at_lam,
+    check_count,
+    check_lams,
+    default_lams,
+    one_block,
+    scale_for,
+    solve_path,
+)
 from bayesreg.priors import Normal, Penalised
 from bayesreg.results.map_fit import MapFit, Path
 from bayesreg.solvers.by_name import minimise, refuse_without_map
@@ -23,7 +31,7 @@ if TYPE_CHECKING:
     from bayesreg.results.posterior import Posterior
 
 Array = NDArray[np.float64]
-ENGINES = ("exact", "direct", "gibbs", "nuts")
+ENGINES = ("exact", "direct", "tilted", "gibbs", "nuts")
 
 
 def default_solver(problem: Problem) -> str:
@@ -39,6 +47,7 @@ def default_engine(problem: Problem) -> tuple[str, str]:
     for name, why in (
         ("exact", "the posterior is conjugate: independent draws from its closed form"),
         ("direct", "normal prior: independent draws by quadrature over the hyperparameters"),
+        ("tilted", "a Gaussian envelope at the lasso's MAP, whose proposals are accepted often"),
         ("gibbs", "the prior is a scale mixture of normals: blocked Gibbs"),
     ):
         if _engine(name).supports(problem) is None:
@@ -181,7 +190,7 @@ def sample(
         Draws per chain after warm-up, and chains.
     tune : int, optional
         Warm-up iterations per chain; unsaid, the engine's own default.
-    engine : {"exact", "direct", "gibbs", "nuts"}, optional
+    engine : {"exact", "direct", "tilted", "gibbs", "nuts"}, optional
         Unsaid, the fastest exact engine (:func:`default_engine`).
     seed : int, optional
         Drawn and recorded when not given.
@@ -265,7 +274,7 @@ def path(problem: Problem, lams: Any = None, n: int = 100) -> Path:
     """
     _need_problem(problem)
     block = one_block(problem)
-    grid = default_lams(problem, _count(n)) if lams is None else _check_lams(lams)
+    grid = default_lams(problem, check_count(n)) if lams is None else check_lams(lams)
     sigma = reference_sigma(problem)
     b, df = solve_path(problem, grid, sigma)
     # A λ means a scale only where σ is known, or where the formula does without it.
@@ -317,28 +326,6 @@ def _engine(name: str) -> Any:
     from importlib import import_module
 
     return import_module(f"bayesreg.engines.{name}")
-
-
-def _count(n: Any) -> int:
-    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
-        raise BadArgument(f"n must be a positive integer, not {n!r}")
-    return int(n)
-
-
-def _check_lams(lams: Any) -> Array:
-    """λ's as a vector of positive finite numbers, in the order given."""
-    try:
-        grid = np.atleast_1d(np.asarray(lams, dtype=float))
-    except (TypeError, ValueError) as error:
-        raise BadArgument(f"lams must be positive numbers, not {lams!r}") from error
-    if grid.ndim != 1 or not len(grid):
-        raise BadArgument(f"lams must be a non-empty list of λ's, not of shape {grid.shape}")
-    bad = np.flatnonzero(~(np.isfinite(grid) & (grid > 0)))
-    if len(bad):
-        raise BadArgument(
-            f"lams[{bad[0]}] = {grid[bad[0]]}: λ must be positive and finite (λ = 0 is Flat())"
-        )
-    return grid
 
 
 def _need_problem(problem: Any) -> None:

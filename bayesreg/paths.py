@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesreg.errors import NotSupported
+from bayesreg.errors import BadArgument, NotSupported
 from bayesreg.priors import Majorised, Normal, Penalised
 from bayesreg.solvers import closed_form, coordinate_descent
 
@@ -121,3 +121,26 @@ def at_lam(problem: Problem, lam: float, sigma: float) -> Problem:
     scale = scale_for(problem, float(lam), sigma)
     fixed = dataclasses.replace(one_block(problem), scale=scale, hyper=None)
     return dataclasses.replace(problem, blocks=(fixed,), sigma=sigma, sigma_prior=None)
+
+
+def check_count(n: Any) -> int:
+    """How many λ's, as a positive integer."""
+    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
+        raise BadArgument(f"n must be a positive integer, not {n!r}")
+    return int(n)
+
+
+def check_lams(lams: Any) -> Array:
+    """λ's as a vector of positive finite numbers, in the order given."""
+    try:
+        grid = np.atleast_1d(np.asarray(lams, dtype=float))
+    except (TypeError, ValueError) as error:
+        raise BadArgument(f"lams must be positive numbers, not {lams!r}") from error
+    if grid.ndim != 1 or not len(grid):
+        raise BadArgument(f"lams must be a non-empty list of λ's, not of shape {grid.shape}")
+    bad = np.flatnonzero(~(np.isfinite(grid) & (grid > 0)))
+    if len(bad):
+        raise BadArgument(
+            f"lams[{bad[0]}] = {grid[bad[0]]}: λ must be positive and finite (λ = 0 is Flat())"
+        )
+    return grid

@@ -50,7 +50,8 @@ def fingerprint(source: Design | Moments) -> str:
     if isinstance(source, Design):
         arrays = [source.X, source.y, source.weights]
     else:
-        arrays = [source.x_mean, source.root if source.gram is None else source.gram, np.array([source.n, source.y_mean])]
+        products = source.root if source.gram is None else source.gram
+        arrays = [source.x_mean, products, np.array([source.n, source.y_mean])]
     names = source.names
     digest.update("\x1f".join(names).encode("utf-8", "surrogatepass"))
     for array in arrays:

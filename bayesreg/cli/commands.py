@@ -119,8 +119,9 @@ def datasets() -> None:
 @click.option("--title", help="Title of the report.")
 @click.option("--author", help="Author of the report.")
 @click.option(
-    "--verify/--no-verify", default=True, show_default=True,
-    help="Check every posterior against PyMC, after the answers are printed; takes minutes.",
+    "--verify/--no-verify", default=None,
+    help="Check every posterior against PyMC, after the answers are printed; takes minutes. "
+    "Unsaid, up to 4 priors on up to 20 columns are.",
 )  # fmt: skip
 @click.option("--strict", is_flag=True, help="Exit with code 3 if a check failed.")
 @click.option("--quiet", is_flag=True, help="Nothing on stderr but errors.")

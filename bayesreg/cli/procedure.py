@@ -16,6 +16,10 @@ from bayesreg.cli.predictors import Choice, Selection, design, select
 from bayesreg.cli.screen import print_answers, print_json, print_sentences, print_table
 from bayesreg.errors import BadArgument
 
+# What PyMC verifies unasked: a few minutes' work. It factors a p × p matrix at every gradient where
+# local scales are sampled.
+MOST_PRIORS, MOST_COLUMNS = 4, 20
+
 if TYPE_CHECKING:
     from bayesreg.results import Comparison, Entry
 
@@ -44,7 +48,7 @@ class Request:
     level: float
     title: str | None
     author: str | None
-    verify: bool
+    verify: bool | None
     strict: bool
     quiet: bool
 
@@ -163,11 +167,18 @@ def _verified(
     request: Request, result: Comparison, log: Log
 ) -> tuple[Comparison, BaseException | None]:
     """The comparison checked against PyMC prior by prior, as far as it came; what stopped it."""
-    if not request.verify:
+    if request.verify is False:
         return result, None
     names = [name for name, entry in result.entries.items() if entry.post.engine != "nuts"]
     if not names:
         log.note("the posteriors are PyMC's own, so there is nothing to verify them against")
+        return dataclasses.replace(result, warnings=tuple(log.said)), None
+    columns = next(iter(result.entries.values())).post.problem.p
+    if request.verify is None and (len(names) > MOST_PRIORS or columns > MOST_COLUMNS):
+        log.note(
+            f"not verified with PyMC, which would take long for {len(names)} prior(s) on {columns} "
+            "columns; --verify does it, and br.agreement(a, b) compares any two engines"
+        )
         return dataclasses.replace(result, warnings=tuple(log.said)), None
     agreed: list[str] = []
     failure: BaseException | None = None

@@ -114,12 +114,13 @@ def _stable(x: float, q: float, rng: np.random.Generator) -> float:
     for its third cumulant, and a shifted gamma with its first three is within 1e-5 of it.
     """
     a = 0.5 * q
-    pieces = max(1.0, math.floor(x**a + 0.5))
-    if pieces > 1e4:
+    tilt = x**a
+    if tilt > 1e4:
         rest = 2.0 - a
-        shape = 4.0 * a * (1.0 - a) * x**a / (rest * rest)
+        shape = 4.0 * a * (1.0 - a) * tilt / (rest * rest)
         w = (a * a / rest) * x ** (a - 1.0) + 0.5 * rest / x * rng.standard_gamma(shape)
         return _within(0.5 / max(w, SMALL))
+    pieces = max(1.0, math.floor(tilt + 0.5))
     size = pieces ** (-1.0 / a)
     total, k = 0.0, 0.0
     while k < pieces:
@@ -168,6 +169,8 @@ def _log_concave(law: int, k: float, h: float, rng: np.random.Generator) -> floa
     mode = _mode(law, k, h)
     top, _, curve = _log_kernel(law, k, h, mode)
     step = 1.0 / math.sqrt(max(-curve, 1e-12))
+    if step < 1e-6:  # differences of the density drown in rounding; its skewness is of this size
+        return mode + step * rng.standard_normal()
     low, low_value, low_slope = _tangent(law, k, h, mode, top, -step)
     high, high_value, high_slope = _tangent(law, k, h, mode, top, step)
     left = low - low_value / low_slope  # where the tangents reach the mode's height

@@ -16,7 +16,7 @@ _REFUSALS = 10_000
 
 @compiled
 def power_normal(rng: Random, k: float, A: float, B: float) -> float:
-    """Draw u > 0 of density ∝ u^k e^(−Au²/2 − Bu), k > 0, A > 0 by exact rejection.
+    """Draw u > 0 of density ∝ u^k e^(−½Au² − uB), k > 0, A > 0 by exact rejection.
 
     With u₀ the mode and f = Au₀²/k, a normal of precision A about u₀ is accepted with probability
     (u/u₀)^k e^(−k(u/u₀ − 1)), √(f/(1 + f)) on average; where f is small a gamma of rate k/u₀ with

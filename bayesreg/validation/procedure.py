@@ -55,9 +55,9 @@ def validate(
     the chain θ | y in turn keep p(θ, y) (Markov chains only). P-values are corrected over all of
     them (Holm).
 
-    With the default sizes a prior scale off by 10 %, a variance taken for an sd, a Jacobian left
-    out and an engine that ignores the data are each found with probability above .99, at a
-    false-alarm rate of .001.
+    With the default sizes and Normal priors, a prior scale off by 10 %, a variance taken for an sd,
+    a Jacobian left out and an engine that ignores the data are each found with probability above
+    .99, at a false-alarm rate of .001 (the first two, and the last, by calibration alone).
 
     Parameters
     ----------
