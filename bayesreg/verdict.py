@@ -84,8 +84,8 @@ def _unreliable(table: pd.DataFrame) -> list[str]:
     names = ", ".join(_short(str(name)) for name in bad)
     text = (
         f"That ranking is provisional: for {names} the density of single rows could not be "
-        f"computed reliably (largest Pareto k̂ {worst:.2f}, above {KHAT}), because they lie too far from "
-        "what the other rows predict; look at those rows before relying on it."
+        f"computed reliably (largest Pareto k̂ {worst:.2f}, above {KHAT}), because they lie too far "
+        "from what the other rows predict; look at those rows before relying on it."
     )
     return [text]
 

@@ -151,7 +151,7 @@ def compare(context: click.Context, /, debug: bool, **options: Any) -> None:
 @click.option(
     "--columns", type=click.IntRange(min=1), default=8, show_default=True, help="Columns."
 )
-@click.option("--quick", is_flag=True, help="A third of the data sets: seconds, and less power.")
+@click.option("--quick", is_flag=True, help="A quarter of the data sets: seconds, and less power.")
 @click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Seed.")
 @click.option("--out", metavar="DIR", help="Write rank plots with simultaneous bands (SVG, PNG).")
 @click.option("--quiet", is_flag=True, help="Nothing on stderr but errors.")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from bayesreg.priors import Prior
     from bayesreg.validation import Validation
 
-FULL, QUICK = (500, 100), (150, 40)  # simulations, and draws ranked in each
+FULL, QUICK = (600, 100), (150, 40)  # simulations, and draws ranked in each
 # Every prior that has a scale of its own, under one name.
 PRIORS = (
     "normal,laplace,elastic_net,student_t,cauchy,horseshoe,horseshoe_plus,regularized_horseshoe,"

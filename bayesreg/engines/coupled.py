@@ -13,12 +13,10 @@ from numpy.typing import NDArray
 
 from bayesreg.engines.compiled import compiled
 from bayesreg.engines.local_laws import SMALL
-from bayesreg.engines.slices import STEPS, WIDTH, slice_exponentials, softplus
+from bayesreg.engines.slices import STEPS, TAILS, WIDTH, slice_exponentials, softplus
 
 Array = NDArray[np.float64]
 Records = NDArray[Any]
-
-_TAILS = 6.0  # width of a slice on log 1/t, whose law spans several powers of e
 
 
 @compiled
@@ -46,8 +44,8 @@ def _slice_eta(
     m: float, half: float, log_ratio: float, x: float, rng: np.random.Generator
 ) -> float:
     """Slice y = log 1/t: the density of a half-Cauchy's, times (1 + s²t/c²)^(m/2)."""
-    low = x - _TAILS * rng.random()
-    high, trial, level = low + _TAILS, x, math.inf
+    low = x - TAILS * rng.random()
+    high, trial, level = low + TAILS, x, math.inf
     for step in range(STEPS):
         value = 0.5 * (m + 1.0) * trial - half * math.exp(trial) - softplus(trial)
         value += 0.5 * m * softplus(log_ratio - trial)
@@ -139,8 +137,8 @@ def _slice_gamma(
     rng: np.random.Generator,
 ) -> float:
     """Slice one gamma on its logarithm; the sum that divides all shares moves with it."""
-    low = here - _TAILS * rng.random()
-    high, trial, level = low + _TAILS, here, math.inf
+    low = here - TAILS * rng.random()
+    high, trial, level = low + TAILS, here, math.inf
     for step in range(STEPS):
         gamma = math.exp(trial)
         total = others + gamma

@@ -242,10 +242,10 @@ def _facts(
     facts["shape"], facts["rate"] = conjugate or (0.0, 0.0)
     facts["code"], facts["first"], facts["second"] = tables.hyper(prior)
     facts["crowded"], facts["absolute"] = crowded, absolute
-    many = problem.p >= _MANY and np.any(blocks["law"] == LAWS["half_cauchy"])
-    facts["sweeps"] = 0 if not many else 1 if narrow else 2
-    integrated = np.zeros(4)
     slab = bool(np.any(blocks["law"] == LAWS["slab"]))
+    many = problem.p >= _MANY and bool(np.any(blocks["law"] == LAWS["half_cauchy"]))
+    facts["sweeps"] = int(many or slab) * (1 if narrow else 2)
+    integrated = np.zeros(4)
     if prior is not None and conjugate is None and not absolute and (crowded or slab):
         facts["low"], facts["step"], integrated = tables.integrated(prior, pseudo)
     return facts, integrated

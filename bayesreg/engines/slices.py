@@ -20,6 +20,7 @@ Array = NDArray[np.float64]
 
 STEPS = 200  # far more than an interval needs that halves, on average, at each refusal
 WIDTH = 2.5  # of a slice on a log scale: 2–3 with shrinkage only
+TAILS = 6.0  # of a slice on log t, whose law spans several powers of e
 BOUND = 300.0  # |log scale| beyond which nothing is looked for
 
 HYPER = {

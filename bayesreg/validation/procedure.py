@@ -39,7 +39,7 @@ def validate(
     p: int = 8,
     design: Any = None,
     standardize: bool = False,
-    simulations: int = 500,
+    simulations: int = 600,
     draws: int = 100,
     seed: int | None = None,
     checks: Sequence[str] = CHECKS,
@@ -73,7 +73,7 @@ def validate(
         Columns to use instead.
     standardize : bool, default False
         As in ``model.condition``.
-    simulations : int, default 500
+    simulations : int, default 600
         Data sets.
     draws : int, default 100
         Nearly independent draws ranked in each (a Markov chain is run longer and thinned to its

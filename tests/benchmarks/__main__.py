@@ -1,21 +1,27 @@
-"""Print the benchmark table: ``uv run python -m tests.benchmarks [map] [direct] [moments]``."""
+"""Print benchmark tables: ``uv run python -m tests.benchmarks [map] [direct] [moments]``.
+
+``uv run python -m tests.benchmarks posteriors [--quick]`` has options and a figure of its own.
+"""
 
 from __future__ import annotations
 
 import sys
 import warnings
+from importlib import import_module
 
-from tests.benchmarks import draws, optima, passes
 from tests.benchmarks.harness import report
 
-SUITES = {"map": optima.rows, "direct": draws.rows, "moments": passes.rows}
+SUITES = {"map": "optima", "direct": "draws", "moments": "passes"}
 
 
-def main(names: list[str]) -> None:
-    """Run the suites named, or all."""
+def main(words: list[str]) -> None:
+    """Run the suites named, or all but the posteriors, which take longer."""
     warnings.simplefilter("ignore")
-    for name in names or SUITES:
-        report(SUITES[name]())
+    if words[:1] == ["posteriors"]:
+        import_module("tests.benchmarks.posteriors").main(words[1:])
+        return
+    for name in words or SUITES:
+        report(import_module(f"tests.benchmarks.{SUITES[name]}").rows())
 
 
 if __name__ == "__main__":
