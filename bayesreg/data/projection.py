@@ -93,10 +93,7 @@ class Projection:
         divisor = np.concatenate([x_sd, [1.0]])[order]
         names = [centred.names[j] for j in flat]
         if centred.root is not None:
-            # By columns: what works in row space runs along them, and needs no copy of its own.
-            whole = np.empty((len(centred.root), len(order)), order="F")
-            for part in np.array_split(np.arange(len(order)), 1 + len(order) // 512):
-                whole[:, part] = centred.root[:, order[part]] / divisor[part]
+            whole = _by_columns(centred.root, order, divisor)
             parts = _project_root(whole, len(flat), loc, names)
         else:
             whole = centred.cross[np.ix_(order, order)] / np.outer(divisor, divisor)
@@ -233,6 +230,17 @@ class Projection:
         if self.intercept:
             return beta, intercept + sigma / np.sqrt(self.n) * rng.standard_normal(len(b))
         return beta, np.zeros(len(b))
+
+
+def _by_columns(root: Array, order: NDArray[np.intp], divisor: Array) -> Array:
+    """The columns in this order over their divisors, each contiguous, as row space works on them.
+
+    In parts, so that no second copy is held beside the one that is made.
+    """
+    whole = np.empty((len(root), len(order)), order="F")
+    for part in np.array_split(np.arange(len(order)), 1 + len(order) // 512):
+        whole[:, part] = root[:, order[part]] / divisor[part]
+    return whole
 
 
 _Parts = tuple[Array | None, Array | None, Array, Array]

@@ -13,9 +13,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesreg.engines.chains import Collected, Output, Plan, collect, one_blas_thread
+from bayesreg.engines.chains import (
+    Collected,
+    Output,
+    Plan,
+    collect,
+    one_blas_thread,
+    positive_integer,
+    settled_seed,
+)
 from bayesreg.engines.kernel import External, Independent, Markov, Request
-from bayesreg.errors import BadArgument, BayesregWarning, NotSupported
+from bayesreg.errors import BayesregWarning, NotSupported
 
 if TYPE_CHECKING:
     from bayesreg.model import Problem
@@ -152,7 +160,7 @@ def run(
     ((2, 500, 10), ('normal',))
     """
     plan, chains, root = _arguments(engine.KERNEL, draws, chains, tune, seed, thin)
-    workers = None if workers is None else _count(workers, "workers")
+    workers = None if workers is None else positive_integer(workers, "workers")
     reason = engine.supports(problem)
     if reason is not None:
         raise NotSupported(f"engine {engine.NAME!r} cannot serve: {reason}")
@@ -192,16 +200,16 @@ def _arguments(
     kernel: Any, draws: Any, chains: Any, tune: Any, seed: Any, thin: Any
 ) -> tuple[Plan, int, int]:
     """The numbers asked for, checked: a plan for each chain, how many chains, and the seed."""
-    chains = _count(chains, "chains")
-    tune = None if tune is None else _count(tune, "tune")
+    chains = positive_integer(chains, "chains")
+    tune = None if tune is None else positive_integer(tune, "tune")
     independent = isinstance(kernel, Independent)
     plan = Plan(
-        draws=_count(draws, "draws"),
+        draws=positive_integer(draws, "draws"),
         tune=0 if independent else kernel.tune if tune is None else tune,
-        thin=_UNSAID if thin is None else _count(thin, "thin"),
+        thin=_UNSAID if thin is None else positive_integer(thin, "thin"),
         block=_IID_BLOCK,
     )
-    return plan, chains, _seed(seed)
+    return plan, chains, settled_seed(seed)
 
 
 def _streams(root: int, name: str, chains: int) -> list[list[np.random.SeedSequence]]:
@@ -293,21 +301,3 @@ def _assemble(
     used = {*named, "kappa", "b"}
     arrays["stats"] = {name: value for name, value in stacked.items() if name not in used}
     return arrays
-
-
-def _count(value: Any, name: str) -> int:
-    """A positive integer, or BadArgument."""
-    integer = isinstance(value, int | np.integer) and not isinstance(value, bool | np.bool_)
-    if not integer or value < 1:
-        raise BadArgument(f"{name} must be a positive integer, not {value!r}")
-    return int(value)
-
-
-def _seed(value: Any) -> int:
-    """A given seed, or a fresh one from the operating system."""
-    if value is None:
-        return int(np.random.SeedSequence().generate_state(1, np.uint64)[0] >> np.uint64(1))
-    integer = isinstance(value, int | np.integer) and not isinstance(value, bool | np.bool_)
-    if not integer or value < 0:
-        raise BadArgument(f"seed must be a non-negative integer or None, not {value!r}")
-    return int(value)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesreg.engines.compiled import compiled
-from bayesreg.engines.local_laws import SMALL
+from bayesreg.engines.local_laws import SLAB, SMALL
 from bayesreg.engines.slices import STEPS, TAILS, WIDTH, slice_exponentials, softplus
 
 Array = NDArray[np.float64]
@@ -20,12 +20,23 @@ Records = NDArray[Any]
 
 
 @compiled
-def draw_slab(
+def draw_coupled(
+    one: Any, groups: Records, squares: Array, shift: float, rng: np.random.Generator
+) -> None:
+    """t and what couples them, given b; `squares` are ‖b/relative‖² by group."""
+    if one.law == SLAB:
+        _draw_slab(one, groups, squares, shift, rng)
+    else:
+        _draw_shares(one, groups, squares, shift, rng)
+
+
+@compiled
+def _draw_slab(
     one: Any, groups: Records, squares: Array, shift: float, rng: np.random.Generator
 ) -> None:
     """t | b, s, c, then c | b, s, t, of a regularised horseshoe: prior variance s²t/(1 + s²t/c²).
 
-    Piironen & Vehtari (2017), EJS 11(2), eqs. 2.8–2.9. `squares` are ‖b/relative‖² by group.
+    Piironen & Vehtari (2017), EJS 11(2), eqs. 2.8–2.9.
     """
     log_s2, log_ratio = 2.0 * one.log_scale, 2.0 * one.log_scale - one.log_slab
     total, unit = 0.0, math.exp(-2.0 * shift)
@@ -89,7 +100,7 @@ def _draw_width(
 
 
 @compiled
-def draw_shares(
+def _draw_shares(
     one: Any, groups: Records, squares: Array, shift: float, rng: np.random.Generator
 ) -> None:
     """Shares φ of a block's variance, as gammas over their sum, then its scale given them.

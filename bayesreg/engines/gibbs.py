@@ -181,6 +181,9 @@ class Gibbs(Markov):
         p, unknown = len(setup.order), int(setup.blocks["unknown"].max()) + 1
         b, kappa = np.empty((count, p)), np.empty((count, p))
         sigma, scale = np.empty(count), np.empty((count, unknown))
+        facts = setup.facts.copy()  # the data are the setup's, σ is the chain's
+        facts["log_sigma"] = state.facts["log_sigma"]
+        state.facts[:] = facts
         run(
             setup.data,
             setup.fixed,

@@ -29,7 +29,6 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import statistics
 import sys
 import time
 from dataclasses import dataclass, field, replace
@@ -130,12 +129,13 @@ def ours(
 
 
 @cache
-def first_call(prior: str, engine: str, wide: bool) -> float:
+def first_call(prior: str, engine: str, wide: bool) -> float | None:
     """Compilation: a first call in a fresh process less a later one, on the smallest such data."""
     data = min((d for d in DATA.values() if d.wide == wide), key=lambda d: d.n * d.p)
     back = worker.run("first", data, prior, 120.0, engine)
     if back.failed:
-        return float("nan")
+        print(f"# first call, {engine}, {prior}, {data.label}: {back.failed}")
+        return None
     first, later = back.numbers["first"], back.numbers["later"]
     print(f"# first call, {engine}, {prior}, {data.label}: {first:.2f} s, later {later:.3f} s")
     return first - later
@@ -144,7 +144,7 @@ def first_call(prior: str, engine: str, wide: bool) -> float:
 # --- peers ------------------------------------------------------------------------------------
 
 
-def peer(data: Data, prior: str, name: str, effort: Effort) -> Sampled:
+def peer(problem: br.Problem, data: Data, prior: str, name: str, effort: Effort) -> Sampled:
     """One run of a peer, or how it failed."""
     blank = Speed(data.name, prior, name, draws=worker.DRAWS, ours=False)
     print(f"# {name} on {data.name}, {prior}: at most {worker.length(effort.cut)}", flush=True)
@@ -152,15 +152,15 @@ def peer(data: Data, prior: str, name: str, effort: Effort) -> Sampled:
     if back.failed:
         bound = CHAINS * worker.DRAWS / effort.cut if back.cut else None
         return Sampled(replace(blank, said=back.failed, bound=bound), peer=True)
-    tree = as_tree(back.arrays)
+    tree = as_tree(back.arrays, problem.features)
     ess, worst = least_ess(run_of_tree(tree))
     numbers = {k: back.numbers[k] for k in ("wall", "setup", "compile")}
     speed = replace(blank, ess=ess, worst=worst, compiled_within=True, **numbers)
     return Sampled(speed, tree, peer=True)
 
 
-def as_tree(arrays: dict[str, Array]) -> Any:
-    """A DataTree of a peer's draws."""
+def as_tree(arrays: dict[str, Array], features: tuple[str, ...]) -> Any:
+    """A DataTree of a peer's draws, columns named as ours are."""
     import xarray as xr
 
     where = ("chain", "draw")
@@ -168,7 +168,7 @@ def as_tree(arrays: dict[str, Array]) -> Any:
         name: (where if name != "beta" else (*where, "feature"), arrays[name])
         for name in ("beta", "intercept", "sigma", "scale")
     }
-    named = xr.Dataset(posterior, coords={"feature": np.arange(arrays["beta"].shape[-1])})
+    named = xr.Dataset(posterior, coords={"feature": list(features)})
     stats = xr.Dataset({"diverging": (where, arrays["diverging"])})
     return xr.DataTree.from_dict({"posterior": named, "sample_stats": stats})
 
@@ -193,7 +193,7 @@ def soundness(one: Sampled) -> str:
 
 
 def _judged(one: Sampled, others: list[Sampled]) -> Speed:
-    """Against a sound peer rather than an engine of ours, and ours rather than a peer for a peer."""
+    """Against a sound run of the other side, peers or ours, before one of the same side."""
     if one.draws is None or not others:
         return replace(one.speed, said=one.speed.said or "unverified: nothing to compare with")
     best = max(others, key=lambda o: (o.sound, o.peer != one.peer, o.speed.ess))
@@ -223,11 +223,11 @@ def regression(data: Data, prior: str, peers: list[str], effort: Effort, kept: S
             samples.append(ours(data, prior, named, arrays, effort))
         else:
             refused.append(f"{data.label}, {prior}: {engine} does not serve: {reason}")
-    del arrays, problem
+    del arrays  # a million rows, which peers make for themselves
     limit = per_draw(data.n, data.p)
     for name in [None, *peers]:
         if name is not None:
-            samples.append(peer(data, prior, name, effort))
+            samples.append(peer(problem, data, prior, name, effort))
         speeds = [replace(one, limit=1.0 / limit) for one in judge(samples)]
         kept.keep(speeds)
     for speed in speeds:

@@ -62,7 +62,7 @@ class Data:
 
     @property
     def global_scale(self) -> float:
-        """τ₀: 1, or with p > n that of 10 expected non-zeros (Piironen & Vehtari 2017, eq. 3.12)."""
+        """τ₀: 1, or for p > n that of 10 expected non-zeros (Piironen & Vehtari 2017, eq. 3.12)."""
         return ACTIVE / ((self.p - ACTIVE) * math.sqrt(self.n)) if self.wide else 1.0
 
     def arrays(self) -> tuple[Array, Array]:
