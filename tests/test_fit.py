@@ -262,7 +262,7 @@ def test_equivariance_of_the_map(case):
 
 def test_closed_form_refuses_by_naming_an_engine():
     """NotSupported says which engine serves."""
-    with pytest.raises(NotSupported, match="gibbs"):
+    with pytest.raises(NotSupported, match="tilted"):
         br.closed_form(condition(CASES[0], br.Model(br.Laplace(1.0), br.Gaussian(1.0))))
     with pytest.raises(NotSupported, match="direct"):
         br.closed_form(condition(CASES[0], br.Model()))

@@ -73,7 +73,7 @@ def far(bare, kept):
 @pytest.mark.parametrize("name", MIXTURES)
 def test_kappa_drawn_beside_coefficients_is_that_of_the_sampler(name):
     """Given (b, σ, s) both have one law, so means agree: 5 standard errors for 5 columns."""
-    bare, kept = run(CASES[1], br.Model(MIXTURES[name]), draws=2000)
+    bare, kept = run(CASES[1], br.Model(MIXTURES[name]), draws=2000, engine="gibbs")
     found = Shrinkage.of(bare)
 
     assert far(bare, kept) < 5

@@ -47,8 +47,6 @@ FACTS = np.dtype(
         ("code", np.int64),  # of a prior of σ that is not conjugate
         ("first", np.float64),
         ("second", np.float64),
-        ("low", np.float64),  # of the table of ∫ σ^(−ν) e^(−S/2σ²) p(σ) dσ over log S
-        ("step", np.float64),
         ("absolute", np.int64),  # whether some block is
         ("crowded", np.int64),  # p ≥ ν/2: scales are drawn with b integrated out
         ("sweeps", np.int64),

@@ -42,7 +42,7 @@ Records = NDArray[Any]
 @compiled
 def run(
     data: tuple[Array, Array, Array, Array, Array],
-    fixed: tuple[Array, Array, Array],
+    fixed: tuple[Array, Array],
     work: tuple[Array, Array, Array, Array, Array],
     blocks: Records,
     groups: Records,
@@ -55,7 +55,7 @@ def run(
     """Iterate and record as often as `out` has rows, with columns in the problem's order.
 
     data : X' (p, m), y (m,), gram (p, p) or empty in row space, X'y likewise, G_jj (p,).
-    fixed : relative factors (p,), tables of collapsed densities, table of σ integrated out.
+    fixed : relative factors (p,), tables of collapsed densities.
     work : b, prior sds ÷ σ, the factor, its core, and w; b is the state of the chain.
     out : b, σ, scale, κ.
     rest : memory for scans, or None where every problem takes the plain steps only: what is then
@@ -68,7 +68,7 @@ def run(
         if rest is not None:
             for k in range(len(blocks) + 1):
                 if needs_slice(k, blocks, facts):
-                    s = slice_without_b(k, data, fixed, work, blocks, groups, facts, rng)
+                    s = slice_without_b(k, data, relative, work, blocks, groups, facts, rng)
         _sigma_and_b(data, relative, work, blocks, groups, facts, s, rng)
         _interweave(data, b, blocks, facts.log_sigma, rng)
         if rest is not None:
@@ -170,7 +170,7 @@ def _in_units_of_sigma(blocks: Records, sd: Array, b: Array) -> tuple[float, flo
 @compiled
 def _scales_and_locals(
     b: Array,
-    fixed: tuple[Array, Array, Array],
+    fixed: tuple[Array, Array],
     blocks: Records,
     groups: Records,
     log_sigma: float,
@@ -178,7 +178,7 @@ def _scales_and_locals(
     rng: np.random.Generator,
 ) -> None:
     """Block by block s | b, σ with the local variances integrated out, then t | b, s, σ."""
-    relative, tables, _ = fixed
+    relative, tables = fixed
     for k in range(len(blocks)):
         one = blocks[k]
         shift = 0.0 if one.absolute == 1 else log_sigma

@@ -68,7 +68,7 @@ class Setup:
     """What every iteration needs; `order` is where each sampled column stands in the problem."""
 
     data: tuple[Array, Array, Array, Array, Array]  # X', y, gram, X'y, G_jj
-    fixed: tuple[Array, Array, Array]  # relative factors and tables
+    fixed: tuple[Array, Array]  # relative factors and tables
     blocks: Records
     groups: Records
     facts: Records
@@ -118,7 +118,7 @@ class Gibbs(Markov):
         y = np.ascontiguousarray(pseudo.y)
         narrow = xt.shape[1] >= xt.shape[0]
         blocks, groups, densities = _records(problem.blocks)
-        facts, integrated = _facts(problem, pseudo, blocks, narrow=narrow)
+        facts = _facts(problem, pseudo, blocks, narrow=narrow)
         relative = [block.relative[_grouped(block)] for block in problem.blocks]
         return Setup(
             data=(
@@ -128,7 +128,7 @@ class Gibbs(Markov):
                 xt @ y if narrow else np.empty(0),
                 np.einsum("ij,ij->i", xt, xt),
             ),
-            fixed=(np.concatenate(relative), densities, integrated),
+            fixed=(np.concatenate(relative), densities),
             blocks=blocks,
             groups=groups,
             facts=facts,
@@ -233,10 +233,8 @@ def _records(blocks: tuple[Block, ...]) -> tuple[Records, Records, Array]:
     return records, groups, densities
 
 
-def _facts(
-    problem: Problem, pseudo: PseudoData, blocks: Records, *, narrow: bool
-) -> tuple[Records, Array]:
-    """What is said of the whole, and the table of σ integrated out (empty where not needed)."""
+def _facts(problem: Problem, pseudo: PseudoData, blocks: Records, *, narrow: bool) -> Records:
+    """What is said of the whole."""
     facts, prior = np.zeros(1, FACTS), problem.sigma_prior
     crowded, absolute = 2 * problem.p >= problem.nu, bool(blocks["absolute"].any())
     conjugate = None if prior is None else prior.inverse_gamma
@@ -248,10 +246,7 @@ def _facts(
     slab = bool(np.any(blocks["law"] == LAWS["slab"]))
     many = problem.p >= _MANY and bool(np.any(blocks["law"] == LAWS["half_cauchy"]))
     facts["sweeps"] = int(many or slab) * (1 if narrow else 2)
-    integrated = np.zeros(4)
-    if prior is not None and conjugate is None and not absolute and (crowded or slab):
-        facts["low"], facts["step"], integrated = tables.integrated(prior, pseudo)
-    return facts, integrated
+    return facts
 
 
 KERNEL = Gibbs()

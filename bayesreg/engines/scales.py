@@ -1,7 +1,7 @@
 r"""Compiled: draws of the scales, and the prior sds that they make.
 
 A scale is drawn with the local variances integrated out, given b; or given them, with b integrated
-out and σ too where all scales are in its unit.
+out and, where all scales are in its unit, with σ integrated out or carried along.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def prior_sds(
         for g in range(one.group_start, one.group_stop):
             own = scale * math.sqrt(groups[g].t)
             if one.law == SLAB:
-                own /= math.sqrt(1.0 + own * own * math.exp(2.0 * shift - one.log_slab))
+                own /= math.hypot(1.0, own * math.exp(shift - 0.5 * one.log_slab))
             for j in range(groups[g].start, groups[g].stop):
                 sd[j] = own * relative[j]
 
@@ -144,7 +144,7 @@ def needs_slice(k: int, blocks: Records, facts: Any) -> bool:
 def slice_without_b(
     k: int,
     data: tuple[Array, Array, Array, Array, Array],
-    fixed: tuple[Array, Array, Array],
+    relative: Array,
     work: tuple[Array, Array, Array, Array, Array],
     blocks: Records,
     groups: Records,
@@ -154,13 +154,14 @@ def slice_without_b(
     """Slice log s of block k, or log σ after the last, given t and with b integrated out.
 
     Returns S where the factor in `work` is that of the new value, else −1.
-
-    Where all scales are in units of σ, σ is integrated out too. With one block I + s²C has the
+    Where all scales are in units of σ, σ is integrated out too if its prior is conjugate. If not,
+    σ/√S is held and σ moves with s: σ would have to be drawn anew, independently of where it is,
+    had it been integrated out (van Dyk & Jiao 2015, JCGS 24(2)). With one block I + s²C has the
     same C at every trial, which then costs one factorisation.
     """
     xt, y, gram, xy, _ = data
-    relative, _, integrated = fixed
     _, sd, a, core, w = work
+    log_sigma, ratio = facts.log_sigma, 0.0  # and log S over what it was
     of_sigma = k == len(blocks)
     here = facts.log_sigma if of_sigma else blocks[k].log_scale
     alone = len(blocks) == 1 and not of_sigma and blocks[0].law != SLAB
@@ -173,7 +174,12 @@ def slice_without_b(
             core_of(xt, gram, sd, core)
         factor(xt, gram, sd, core, math.exp(2.0 * (trial - here)) if alone else 1.0, a)
         s = penalised_sum(xt, y, xy, (facts.yy, facts.rss), sd, a, w)
-        value = _log_fit(of_sigma, s, integrated, facts) - log_diagonal(a)
+        log_s = math.log(max(s, SMALL))
+        if step == 0:
+            ratio = -log_s
+        if not (of_sigma or facts.known == 1 or facts.absolute == 1 or facts.conjugate == 1):
+            facts.log_sigma = log_sigma + 0.5 * (ratio + log_s)
+        value = _log_fit(of_sigma, s, facts) - log_diagonal(a)
         if not of_sigma:
             one = blocks[k]
             value += log_hyper(one.code, one.hyper_first, one.hyper_second, trial)
@@ -186,6 +192,7 @@ def slice_without_b(
         else:
             high = trial
         trial = low + (high - low) * rng.random()
+    facts.log_sigma = log_sigma
     _put(here, of_sigma, k, blocks, facts)
     return -1.0
 
@@ -200,16 +207,14 @@ def _put(value: float, of_sigma: bool, k: int, blocks: Records, facts: Any) -> N
 
 
 @compiled
-def _log_fit(of_sigma: bool, s: float, integrated: Array, facts: Any) -> Any:
-    """log of ∫ σ^(−ν) e^(−S/2σ²) p(σ) dσ, or its integrand at the present σ."""
-    x = facts.log_sigma
-    if of_sigma:
-        value = -facts.nu * x - 0.5 * s * math.exp(-2.0 * x)
-        if facts.conjugate == 1:
-            return value - 2.0 * facts.shape * x - facts.rate * math.exp(-2.0 * x)
-        return value + log_hyper(facts.code, facts.first, facts.second, x)
-    if facts.known == 1 or facts.absolute == 1:
+def _log_fit(of_sigma: bool, s: float, facts: Any) -> Any:
+    """log σ^(−ν) e^(−S/2σ²) p(σ)σ at the present σ, or its integral where σ is integrated out."""
+    x, out = facts.log_sigma, not of_sigma
+    if out and (facts.known == 1 or facts.absolute == 1):
         return -0.5 * s * math.exp(-2.0 * x)
-    if facts.conjugate == 1:
+    if out and facts.conjugate == 1:
         return -(facts.shape + 0.5 * facts.nu) * math.log(max(facts.rate + 0.5 * s, SMALL))
-    return interpolate(integrated, facts.low, facts.step, math.log(max(s, SMALL)))
+    value = -facts.nu * x - 0.5 * s * math.exp(-2.0 * x)
+    if facts.conjugate == 1:
+        return value - 2.0 * facts.shape * x - facts.rate * math.exp(-2.0 * x)
+    return value + log_hyper(facts.code, facts.first, facts.second, x)

@@ -1,22 +1,18 @@
-r"""What the compiled sampler reads from tables: densities without a short formula.
+"""What the compiled sampler reads from tables: densities without a short formula.
 
-* the density of a group's ‖u‖ with its local variance integrated out, over log ‖u‖;
-* log ∫ σ^(−ν) e^(−S/2σ²) p(σ) dσ over log S, where p(σ) is not conjugate.
+The density of a group's ‖u‖ with its local variance integrated out, over log ‖u‖.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from functools import cache, lru_cache
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bayesreg.engines.arrays import TABLE_LOW, TABLE_NODES, TABLE_STEP
-from bayesreg.engines.pseudodata import PseudoData
-from bayesreg.engines.quadrature import integrate
 from bayesreg.engines.slices import HYPER
 from bayesreg.priors import HyperPrior, ScaleMixture
 from bayesreg.priors.base import Mixing
@@ -92,27 +88,3 @@ _LOG_PRIOR: dict[str, Callable[..., Array]] = {
     "half_cauchy_product": _half_cauchy_product,
     "gamma": _gamma,
 }
-
-
-def integrated(prior: HyperPrior, data: PseudoData) -> tuple[float, float, Array]:
-    """log ∫ σ^(−ν) e^(−S/2σ²) p(σ) dσ at evenly spaced log S, up to the largest that occurs."""
-    top = math.log(max(data.rss + float(data.y @ data.y), 1e-280))
-    return _integrated(prior, float(data.nu), math.ceil(top))
-
-
-@lru_cache(maxsize=16)
-def _integrated(prior: HyperPrior, nu: float, top: int) -> tuple[float, float, Array]:
-    """The same for log S below `top`, kept for the next data set of the same size."""
-    step = 0.05
-    log_s = top + 0.1 + step * np.arange(-1420, 1)
-
-    def log_density(x: Array) -> Array:
-        with np.errstate(over="ignore", divide="ignore"):
-            fit = (1.0 - nu) * x - 0.5 * np.exp(log_s[:, None] - 2.0 * x)
-            return np.asarray(fit + prior.log_density(np.exp(x)))
-
-    centre = np.asarray(0.5 * (log_s - math.log(max(nu, 1.0))), dtype=float)
-    total = integrate(
-        log_density, centre - 2.0, centre + 2.0, scan=65, cells=16, ends=False
-    ).log_total
-    return float(log_s[0]), step, np.asarray(total)

@@ -27,10 +27,13 @@ INK, MUTED, RULE, BAND, PAPER = "#20242a", "#6a717c", "#d9dde3", "#f4f5f7", "#fe
 
 # Okabe & Ito (2008), "Color universal design": told apart under every common colour blindness.
 # Each colour has its own marker and dash as well, so that a grey print is still readable.
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a7a7a")
-_MARKERS = ("o", "s", "D", "^", "v", "P", "X")
+COLOURS = (
+    "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a7a7a", "#7a4a1e",
+)  # fmt: skip
+_MARKERS = ("o", "s", "D", "^", "v", "P", "X", "h")
 _DASHES: tuple[Any, ...] = (
-    "-", (0, (6, 1.5)), (0, (3, 1.2)), (0, (6, 1.5, 1.5, 1.5)), (0, (1.5, 1)), (0, (9, 2)), "-."
+    "-", (0, (6, 1.5)), (0, (3, 1.2)), (0, (6, 1.5, 1.5, 1.5)), (0, (1.5, 1)), (0, (9, 2)), "-.",
+    (0, (4, 1, 1, 1, 1, 1)),
 )  # fmt: skip
 
 # The families of rcParams that decide what a file looks like; the rest are none of our business.
@@ -73,7 +76,7 @@ def marks(names: Iterable[str]) -> dict[str, Mark]:
     Returns
     -------
     dict of str to Mark
-        Colour, marker and dash; after seven priors the markers shift, so that pairs stay unique.
+        Colour, marker and dash; after eight priors the markers shift, so that pairs stay unique.
 
     Examples
     --------

@@ -110,8 +110,12 @@ def synthetic(
     return X, 3.0 + X @ beta + rng.standard_normal(n)
 
 
-def draw(problem: br.Problem, engine: str | None, draws: int, seed: int) -> Draws:
+def draw(
+    problem: br.Problem, engine: str | None, draws: int, seed: int, tune: int | None = None
+) -> Draws:
     """What ``br.sample`` runs, the choice of an engine included where none is named."""
     name = engine or default_engine(problem)[0]
     module = import_module(f"bayesreg.engines.{name}")
-    return base.run(module, problem, draws=draws, chains=CHAINS, seed=seed, progress=False)
+    return base.run(
+        module, problem, draws=draws, chains=CHAINS, tune=tune, seed=seed, progress=False
+    )

@@ -18,9 +18,9 @@ from tests.benchmarks.problems import CHAINS, DATA
 NAME = "posterior_speed"
 LOOKS = {
     # who: colour, marker, what the legend says
-    "tilted": (COLOURS[0], "o", "bayesreg, tilted"),
-    "gibbs": (COLOURS[5], "D", "bayesreg, gibbs"),
-    "nuts": (COLOURS[6], "X", "bayesreg, nuts"),
+    "tilted": (COLOURS[0], "o", "tilted (ours)"),
+    "gibbs": (COLOURS[5], "D", "gibbs (ours)"),
+    "nuts": (COLOURS[6], "X", "nuts (ours)"),
     "pymc": (COLOURS[1], "s", "PyMC"),
     "nutpie": (COLOURS[4], "^", "nutpie"),
     "numpyro": (COLOURS[3], "v", "NumPyro"),
@@ -40,8 +40,9 @@ class Speed:
     ess, worst : float, str
         The smallest effective size, and whose.
     wall, setup, compile : float
-        Seconds in all; of conditioning or model building; of compilation, which is part of `wall`
-        if `compiled_within`.
+        Seconds in all; of them, conditioning or model building, and compilation.
+    first : float or None
+        Seconds that a first call in a fresh process takes besides.
     verified : bool or None
         Whether it agrees with another sampler; None without a verdict.
     said : str
@@ -60,9 +61,9 @@ class Speed:
     ess: float | None = None
     worst: str = ""
     wall: float | None = None
-    setup: float | None = None
-    compile: float | None = None
-    compiled_within: bool = False
+    setup: float = 0.0
+    compile: float = 0.0
+    first: float | None = None
     repeats: int = 1
     verified: bool | None = None
     said: str = ""
@@ -77,10 +78,12 @@ class Speed:
     @property
     def sampling_rate(self) -> float | None:
         """The same without set-up and compilation."""
-        if self.wall is None:
-            return None
-        within = self.compile if self.compiled_within else 0.0
-        return self._per(self.wall - (self.setup or 0.0) - (within or 0.0))
+        return None if self.wall is None else self._per(self.wall - self.setup - self.compile)
+
+    @property
+    def first_rate(self) -> float | None:
+        """The same of a first call in a fresh process."""
+        return None if None in (self.wall, self.first) else self._per(self.wall + self.first)
 
     @property
     def engine(self) -> str:
@@ -116,8 +119,8 @@ class Speeds:
         """Put speeds in the place of earlier ones of the same sampler, and write all down."""
         keys = {(one.data, one.prior, one.engine) for one in new}
         old = [one for one in self.speeds if (one.data, one.prior, one.engine) not in keys]
-        names = list(DATA)
-        self.speeds = sorted([*old, *new], key=lambda one: (names.index(one.data), one.prior))
+        order = [(data.name, prior) for data in DATA.values() for prior in data.priors]
+        self.speeds = sorted([*old, *new], key=lambda one: order.index((one.data, one.prior)))
         self._write()
 
     def keep_scaling(self, new: list[Scaling]) -> None:
@@ -135,7 +138,8 @@ class Speeds:
 
     def _write(self) -> None:
         rows = [
-            asdict(one) | {"rate": one.rate, "sampling_rate": one.sampling_rate}
+            asdict(one)
+            | {name: getattr(one, name) for name in ("rate", "sampling_rate", "first_rate")}
             for one in self.speeds
         ]
         text = {"machine": machine(), "speeds": rows, "scaling": [asdict(s) for s in self.scaling]}
@@ -167,9 +171,9 @@ def machine() -> dict[str, Any]:
 def print_head() -> None:
     """The table's head."""
     print(
-        f"{'problem':24s} {'prior':10s} {'who':18s} {'eff./s':>9s} {'sampling':>9s} "
-        f"{'first ÷':>9s} {'wall s':>8s} {'set-up s':>9s} {'compile s':>9s} {'draws':>8s} "
-        f"{'min ESS':>8s}  worst; limit; verified"
+        f"{'problem':24s} {'prior':10s} {'who':18s} {'eff./s':>9s} {'÷':>9s} {'sampling':>9s} "
+        f"{'first call':>10s} {'wall s':>8s} {'set-up s':>9s} {'compile s':>9s} {'first s':>8s} "
+        f"{'draws':>8s} {'min ESS':>8s}  worst; limit; verified"
     )
 
 
@@ -180,14 +184,14 @@ def print_row(one: Speed, first: Speed) -> None:
         least = "" if one.bound is None else f": fewer than {one.bound:.3g} draws per second"
         print(f"{start}{one.said}{least}", flush=True)
         return
-    nan = float("nan")
-    ratio = first.rate / one.rate if first.rate and one.rate else nan
-    compiling = nan if one.compile is None else one.compile
+    ratio = first.rate / one.rate if first.rate and one.rate else float("nan")
+    unknown = one.first is None
+    call, more = ("–", "–") if unknown else (f"{one.first_rate:.3g}", f"{one.first:.1f}")
     limit = "" if one.limit is None else f"; at most {one.limit:.2g} independent draws/s"
     print(
-        f"{start}{one.rate:9.3g} {one.sampling_rate:9.3g} {ratio:9.3g} {one.wall:8.2f} "
-        f"{one.setup:9.4f} {compiling:9.2f} {CHAINS * one.draws:8d} {one.ess:8.0f}  {one.worst}"
-        f"{limit}; {one.said}",
+        f"{start}{one.rate:9.3g} {ratio:9.3g} {one.sampling_rate:9.3g} {call:>10s} "
+        f"{one.wall:8.2f} {one.setup:9.4f} {one.compile:9.2f} {more:>8s} "
+        f"{CHAINS * one.draws:8d} {one.ess:8.0f}  {one.worst}{limit}; {one.said}",
         flush=True,
     )
 
@@ -208,12 +212,15 @@ def plot_speeds(speeds: list[Speed], ax: Any = None) -> Any:
     floor = 0.5 * min(rates, default=1.0)
     handles: dict[str, Any] = {}
     for one in speeds:
-        y = -lines.index((one.data, one.prior))
+        line = -lines.index((one.data, one.prior))
         colour, marker, text = LOOKS.get(one.engine, (INK, "P", one.engine))
+        y = line + (0.1 * (2 - list(LOOKS).index(one.engine)) if one.engine in LOOKS else 0.0)
         style = {"color": colour, "marker": marker, "linestyle": "none", "markersize": 7}
         open_ = {"markerfacecolor": PAPER, "markeredgewidth": 1.3}
         if one.limit:
-            (bar,) = ax.plot(one.limit, y, marker="|", color=MUTED, markersize=13, linestyle="none")
+            (bar,) = ax.plot(
+                one.limit, line, marker="|", color=MUTED, markersize=13, linestyle="none"
+            )
         if one.rate:
             ax.plot(one.rate, y, **style, **({} if one.verified else open_))
         elif one.verified is False:
@@ -227,10 +234,12 @@ def plot_speeds(speeds: list[Speed], ax: Any = None) -> Any:
     dress(ax, x="effective draws per second, worst unknown, set-up included", rules="both")
     ax.set_xscale("log")
     ax.set_xlim(left=0.5 * floor)
+    ax.minorticks_off()
+    ax.xaxis.set_major_formatter(lambda x, _: f"{x:.5g}" if x < 1e4 else f"{x:.0e}")
     names = [f"{DATA[data].label}, {prior}" for data, prior in lines]
     ax.set_yticks([-k for k in range(len(lines))], names)
     ax.set_ylim(0.6 - len(lines), 0.6)
     if any(one.limit for one in speeds):
-        handles["limit: independent draws"] = bar
+        handles["independent draws"] = bar
     figure_legend(figure, list(handles.values()), list(handles))
     return figure

@@ -2,7 +2,9 @@
 
 A peer gets the model that its users would write, on rows that were standardised beforehand: the
 same prior and unknowns as ours, said independently of our own PyMC model, whose centring of the
-columns at each gradient would slow PyMC down. Its options are its defaults, in double precision.
+columns at each gradient would slow PyMC down. Its options are its defaults, in double precision,
+with one BLAS thread for each of two chains. It compiles once before it is timed, as ours do: what
+is left is what it compiles anew for every model.
 """
 
 from __future__ import annotations
@@ -28,6 +30,15 @@ PEERS = ("pymc", "nutpie", "numpyro", "nuts")
 DRAWS = 1000  # per chain, after the peer's own default of warm-up
 STARTING = 30.0  # seconds for imports and data, which do not count against a peer
 CALL = 100  # draws of a first call
+OUT, BEGUN = "out.npz", "begun"  # files of a process: what it found, and that it is being timed
+QUIET: dict[str, Any] = {
+    "chains": CHAINS,
+    "cores": CHAINS,
+    "nuts_sampler": "pymc",
+    "random_seed": 1,
+    "progressbar": False,
+    "compute_convergence_checks": False,
+}
 
 
 @dataclass(frozen=True)
@@ -55,49 +66,54 @@ def run(task: str, data: Data, prior: str, seconds: float, engine: str = "") -> 
         Of ours, for "first".
     """
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        out = Path(folder) / "out.npz"
-        environment = os.environ | {
-            "NUMBA_CACHE_DIR": f"{folder}/numba",
-            "PYTENSOR_FLAGS": f"base_compiledir={folder}/pytensor",
-        }
-        command = [sys.executable, "-m", __name__, task, data.name, prior, str(out), engine]
-        with subprocess.Popen(
-            command,
-            env=environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            cwd=Path(__file__).parents[2],
-            start_new_session=True,  # a peer's own processes end with it
-        ) as process:
-            try:
-                _, said = process.communicate(timeout=seconds + STARTING)
-            except subprocess.TimeoutExpired:
-                _end(process)
-                return Returned({}, {}, f"> {length(seconds)}", cut=True)
-            except BaseException:
-                _end(process)
-                raise
-        if process.returncode or not out.exists():
-            last = (said.strip().splitlines() or [f"exit code {process.returncode}"])[-1]
-            return Returned({}, {}, f"failed: {last[:120]}")
-        with np.load(out) as file:
+        place = Path(folder)
+        command = [sys.executable, "-m", __name__, task, data.name, prior, folder, engine]
+        with (place / "said").open("w") as said:
+            cut = not _ends(command, place, said, seconds)
+        if cut:
+            return Returned({}, {}, f"> {length(seconds)}", cut=True)
+        if not (place / OUT).exists():
+            last = (place / "said").read_text(errors="replace").strip().splitlines() or ["no word"]
+            return Returned({}, {}, f"failed: {last[-1][:120]}")
+        with np.load(place / OUT) as file:
             arrays = {name: file[name] for name in file.files}
-    numbers = json.loads(str(arrays.pop("numbers")))
-    if numbers.get("wall", 0.0) > seconds:
-        return Returned({}, {}, f"> {length(seconds)}", cut=True)
-    return Returned(numbers, arrays)
+    return Returned(json.loads(str(arrays.pop("numbers"))), arrays)
+
+
+def _ends(command: list[str], place: Path, said: Any, seconds: float) -> bool:
+    """Whether the process ends within `seconds` of the start of what it times."""
+    environment = os.environ | {
+        "NUMBA_CACHE_DIR": str(place / "numba"),
+        "PYTENSOR_FLAGS": f"base_compiledir={place / 'pytensor'}",
+    }
+    if command[3] in PEERS:
+        environment |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+    process = subprocess.Popen(
+        command,
+        env=environment,
+        cwd=Path(__file__).parents[2],
+        stdout=subprocess.DEVNULL,
+        stderr=said,
+        start_new_session=True,  # a peer's own processes end with it
+    )
+    begun, until = False, time.monotonic() + seconds + STARTING
+    try:
+        while process.poll() is None:
+            if not begun and (place / BEGUN).exists():
+                begun, until = True, time.monotonic() + seconds
+            if time.monotonic() > until:
+                return False
+            time.sleep(0.1)
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+    return True
 
 
 def length(seconds: float) -> str:
     """Seconds as a reader says them."""
     return f"{seconds / 60:g} min" if seconds >= 120 else f"{seconds:g} s"
-
-
-def _end(process: subprocess.Popen[str]) -> None:
-    """End the process and those that it started."""
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
 
 
 # --- inside the process -----------------------------------------------------------------------
@@ -113,37 +129,63 @@ def first_call(data: Data, prior: str, engine: str) -> tuple[dict[str, float], d
     return {"first": marks[1] - marks[0], "later": marks[2] - marks[1]}, {}
 
 
-def peer(name: str, data: Data, prior: str) -> tuple[dict[str, float], dict[str, Array]]:
+def peer(
+    name: str, data: Data, prior: str, place: Path
+) -> tuple[dict[str, float], dict[str, Array]]:
     """A peer's seconds (wall; set-up and compilation of them) and draws in the original units."""
     X, y = data.arrays()
     for library in {"nuts": ["pymc"], "nutpie": ["pymc", "nutpie"]}.get(name, [name]):
         import_module(library)
     if name == "nuts":
-        return _ours(data, prior, X, y)
+        return _ours(data, prior, X, y, place)
+    seconds = {"first": _compile(name, X, y, prior, data.global_scale)}
+    (place / BEGUN).touch()
     begin = time.perf_counter()
     mean, sd = X.mean(axis=0), X.std(axis=0)
     Z = (X - mean) / sd
-    del X
     if name == "numpyro":
-        kept, seconds = _numpyro(Z, y, prior, data.global_scale)
+        kept, seconds["compile"] = _numpyro(Z, y, prior, data.global_scale)
+        seconds["setup"] = 0.0
     else:
         model = pymc_model(Z, y, prior, data.global_scale)
-        built = time.perf_counter() - begin
-        kept, compiling = (_pymc if name == "pymc" else _nutpie)(model)
-        seconds = {"setup": built, "compile": compiling}
+        seconds["setup"] = time.perf_counter() - begin
+        kept, seconds["compile"] = (_pymc if name == "pymc" else _nutpie)(model)
     seconds["wall"] = time.perf_counter() - begin
     beta = kept.pop("b") / sd
     kept |= {"beta": beta, "intercept": kept.pop("centre") - beta @ mean}
     return seconds, kept
 
 
-def _ours(data: Data, prior: str, X: Array, y: Array) -> tuple[dict[str, float], dict[str, Array]]:
+def _compile(name: str, X: Array, y: Array, prior: str, global_scale: float) -> float:
+    """Seconds of a peer's first compilation; NumPyro keeps nothing of it, hence none."""
+    import pymc as pm
+
+    if name == "numpyro":
+        return 0.0
+    model = pymc_model(X, y, prior, global_scale)
+    begin = time.perf_counter()
+    if name == "nutpie":
+        import_module(name).compile_pymc_model(model)
+    else:
+        with model:
+            pm.sample(1, tune=1, nuts={"max_treedepth": 1}, **QUIET)
+    return time.perf_counter() - begin
+
+
+def _ours(
+    data: Data, prior: str, X: Array, y: Array, place: Path
+) -> tuple[dict[str, float], dict[str, Array]]:
     """Our own engine of PyMC's NUTS, which may work from moments and integrate unknowns out."""
     begin = time.perf_counter()
+    draw(data.condition(prior, X, y), "nuts", 1, 1, tune=1)
+    first = time.perf_counter() - begin
+    (place / BEGUN).touch()
+    begin = time.perf_counter()
     problem = data.condition(prior, X, y)
-    built = time.perf_counter()
+    built = time.perf_counter() - begin
     drawn = draw(problem, "nuts", DRAWS, 1)
-    seconds = {"setup": built - begin, "compile": 0.0, "wall": time.perf_counter() - begin}
+    wall = time.perf_counter() - begin
+    seconds = {"first": first, "setup": built, "compile": 0.0, "wall": wall}
     kept = {"beta": drawn.beta, "intercept": drawn.intercept, "sigma": drawn.sigma}
     return seconds, kept | {"scale": drawn.scale[..., 0], "diverging": drawn.stats["diverging"]}
 
@@ -172,15 +214,7 @@ def _pymc(model: Any) -> tuple[dict[str, Array], float]:
 
     begin = time.perf_counter()
     with model:
-        tree = pm.sample(
-            DRAWS,
-            chains=CHAINS,
-            cores=CHAINS,
-            nuts_sampler="pymc",
-            random_seed=1,
-            progressbar=False,
-            compute_convergence_checks=False,
-        )
+        tree = pm.sample(DRAWS, **QUIET)
     wall = time.perf_counter() - begin
     return _of_tree(tree), wall - float(tree["posterior"].attrs["sampling_time"])
 
@@ -203,9 +237,7 @@ def _of_tree(tree: Any) -> dict[str, Array]:
     return kept | {"diverging": tree["sample_stats"]["diverging"].to_numpy()}
 
 
-def _numpyro(
-    Z: Array, y: Array, prior: str, global_scale: float
-) -> tuple[dict[str, Array], dict[str, float]]:
+def _numpyro(Z: Array, y: Array, prior: str, global_scale: float) -> tuple[dict[str, Array], float]:
     """The same model in NumPyro's words, one device per chain."""
     import numpyro
 
@@ -246,21 +278,22 @@ def _numpyro(
     found = mcmc.get_samples(group_by_chain=True) | mcmc.get_extra_fields(group_by_chain=True)
     wanted = ("b", "centre", "sigma", "scale", "diverging")
     kept = {name: np.asarray(found[name]) for name in wanted}
-    return kept, {"setup": 0.0, "compile": sum(compiling)}
+    return kept, sum(compiling)
 
 
 def _log_sd(y: Any) -> float:
     return float(np.log(np.std(y)))
 
 
-def main(task: str, name: str, prior: str, out: str, engine: str) -> None:
-    """Do the task and leave numbers and draws in a file."""
+def main(task: str, name: str, prior: str, folder: str, engine: str) -> None:
+    """Do the task and leave numbers and draws in the folder."""
     warnings.simplefilter("ignore")
-    data = DATA[name]
+    data, place = DATA[name], Path(folder)
     numbers, arrays = (
-        first_call(data, prior, engine) if task == "first" else peer(task, data, prior)
+        first_call(data, prior, engine) if task == "first" else peer(task, data, prior, place)
     )
-    np.savez(out, numbers=np.array(json.dumps(numbers)), **arrays)
+    np.savez(place / "part.npz", numbers=np.array(json.dumps(numbers)), **arrays)
+    (place / "part.npz").rename(place / OUT)
 
 
 if __name__ == "__main__":
