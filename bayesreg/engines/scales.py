@@ -175,8 +175,7 @@ def slice_without_b(
         factor(xt, gram, sd, core, math.exp(2.0 * (trial - here)) if alone else 1.0, a)
         s = penalised_sum(xt, y, xy, (facts.yy, facts.rss), sd, a, w)
         log_s = math.log(max(s, SMALL))
-        if step == 0:
-            ratio = -log_s
+        ratio = -log_s if step == 0 else ratio
         if not (of_sigma or facts.known == 1 or facts.absolute == 1 or facts.conjugate == 1):
             facts.log_sigma = log_sigma + 0.5 * (ratio + log_s)
         value = _log_fit(of_sigma, s, facts) - log_diagonal(a)

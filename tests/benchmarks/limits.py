@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_limits
 from tests.benchmarks.problems import CHAINS, Data, draw, synthetic
 
 FEW_ROWS = 10_000
+FIRST = 1000  # draws of the runs that say how many make a run long enough
 
 
 @cache
@@ -82,19 +83,22 @@ def scaling(data: Data, priors: list[str], *, quick: bool) -> list[Scaling]:
             moments = time.perf_counter() - begin
             problems = (problem, few.condition(prior, *synthetic(few.n, few.p)))
             engine = draw(problem, None, 100, 1).engine
-            seconds = _alternating(problems, engine, 1000 if quick else 20_000)
+            seconds = _alternating(problems, engine, 0.05 if quick else 0.4)
             found.append(Scaling(prior, engine, data.n, moments, *seconds))
             print(found[-1], flush=True)
     return found
 
 
-def _alternating(problems: tuple, engine: str, draws: int) -> list[float]:
-    """Seconds per draw of each problem."""
+def _alternating(problems: tuple, engine: str, length: float) -> list[float]:
+    """Seconds per draw of each problem, in runs of about `length` seconds after a first one."""
     seconds: list[list[float]] = [[] for _ in problems]
+    draws = FIRST
     for repeat in range(8):
         for k, problem in enumerate(problems):
             begin = time.perf_counter()
             draw(problem, engine, draws, 1)
-            if repeat:  # the first warms caches, and runs what is done once per problem
-                seconds[k].append(time.perf_counter() - begin)
-    return [statistics.median(one) / (CHAINS * draws) for one in seconds]
+            seconds[k].append((time.perf_counter() - begin) / (CHAINS * draws))
+        if not repeat:  # it warms caches, and does what is done once per problem
+            draws = max(FIRST, int(length / (CHAINS * seconds[0].pop())))
+            seconds[1].pop()
+    return [statistics.median(one) for one in seconds]
