@@ -14,7 +14,6 @@ import bayesreg as br
 from bayesreg.errors import BadArgument, NotSupported
 from bayesreg.priors import HyperPrior, Penalised, Power, Prior
 from bayesreg.priors.horseshoe import log_scaled_exp1
-from bayesreg.priors.mixing import half_cauchy_local, reciprocal_inverse_gaussian
 
 # Asymmetric on purpose: no unit scale, no zero location, both units.
 PRIORS = [
@@ -136,65 +135,8 @@ def test_a_mixture_of_another_law_is_caught():
     assert abs(share - _cdf(br.HorseshoePlus(1.0), -3.0, 1.9)) > 1e-3 + 5 * 0.5 / math.sqrt(20_000)
 
 
-OLD = [p for p in PRIORS if p.family in ("normal", "laplace", "elastic_net", "horseshoe")]
-
-
-@pytest.mark.parametrize("prior", OLD, ids=repr)
-def test_local_update_leaves_the_prior_invariant(prior):
-    """u from the prior, then t | u, has the prior of t as marginal: one Gibbs half-step."""
-    rng = np.random.default_rng(5)
-    u = (prior.sample(rng, 20_000, 1.0) - prior.loc) / 1.0
-    refreshed = prior.draw_local(u * u, rng)
-    fresh = prior.sample_local(rng, 20_000)
-    if np.ptp(fresh) > 0:
-        assert stats.ks_2samp(refreshed, fresh).pvalue > 1e-4
-    else:
-        assert np.all(refreshed == fresh)
-
-
-def test_a_wrong_local_update_is_caught():
-    """Negative control: the variance factor of |u| instead of u²."""
-    rng = np.random.default_rng(5)
-    prior = br.Laplace(1.0)
-    u = prior.sample(rng, 20_000, 1.0)
-    assert (
-        stats.ks_2samp(prior.draw_local(np.abs(u), rng), prior.sample_local(rng, 20_000)).pvalue
-        < 1e-6
-    )
-
-
 def _cdf(prior: Prior, x: float, scale: float) -> float:
     return 0.5 + math.copysign(side(prior, scale, abs(x - prior.loc)), x - prior.loc)
-
-
-@pytest.mark.parametrize("x", [0.0, 1e-8, 0.3, 1.0, 5.0, 800.0])
-def test_half_cauchy_local_moments(x):
-    """P(η < q) of density ∝ e^(−xη)/(1 + η), at its quartiles, whatever the envelope piece."""
-    if x == 0.0:
-        draws = half_cauchy_local(np.zeros(100), np.random.default_rng(1))
-        assert np.all(np.isfinite(draws) & (draws > 0))
-        return
-    rng = np.random.default_rng(7)
-    eta = 1.0 / half_cauchy_local(np.full(40_000, x), rng)
-    # In log η the density is e^(−xη)·η/(1 + η): smooth, and short-tailed on both sides.
-    grid = np.linspace(-40.0, math.log(60.0 / x), 400_001)
-    density = np.exp(-x * np.exp(grid)) / (1.0 + np.exp(-grid))
-    cumulative = np.cumsum(density)
-    for q in (0.1, 0.5, 0.9):
-        edge = math.exp(grid[np.searchsorted(cumulative, q * cumulative[-1])])
-        assert abs(np.mean(eta <= edge) - q) < 5 * math.sqrt(q * (1 - q) / 40_000)
-
-
-def test_inverse_gaussian_has_its_moments_and_survives_zero():
-    """Mean μ and variance μ³/shape of 1/t; t finite as the mean becomes infinite."""
-    rng = np.random.default_rng(11)
-    mean, shape = 1.8, 2.6
-    w = 1.0 / reciprocal_inverse_gaussian(np.full(200_000, math.sqrt(shape) / mean), shape, rng)
-    variance = mean**3 / shape
-    assert abs(w.mean() - mean) < 5 * math.sqrt(variance / len(w))
-    assert abs(w.var() / variance - 1.0) < 0.05
-    t = reciprocal_inverse_gaussian(np.array([0.0, 1e-300, 1e150]), 1.0, rng)
-    assert np.all(np.isfinite(t) & (t > 0))
 
 
 def test_scaled_exponential_integral():

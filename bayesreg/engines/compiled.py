@@ -1,8 +1,8 @@
 """Compilation of inner loops, kept on disk where that can be written to.
 
 Numba asks whether a function's own file has changed since it was compiled, not whether the files of
-the functions that it calls have. All compiled code of this room is therefore forgotten when any of
-its files is newer.
+the functions that it calls have. All compiled code is therefore forgotten when any file of this
+room is newer.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ def _compile[Function: Callable[..., Any]](function: Function, *, fastmath: Any)
         return njit(**options)(function)  # type: ignore[no-any-return]
 
 
-def _forget_stale(folder: Path) -> None:
-    """Delete indices of compiled code that are older than the newest source."""
-    newest = max(source.stat().st_mtime for source in folder.glob("*.py"))
-    for index in (folder / "__pycache__").glob("*.nbi"):
+def _forget_stale(room: Path) -> None:
+    """Delete indices of compiled code, in any room, that are older than this one's newest file."""
+    newest = max(source.stat().st_mtime for source in room.glob("*.py"))
+    for index in room.parent.glob("*/__pycache__/*.nbi"):
         try:
             if index.stat().st_mtime < newest:
                 index.unlink(missing_ok=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,7 +21,6 @@ from bayesreg.priors.base import (
     settle,
 )
 from bayesreg.priors.hyper import HalfCauchy
-from bayesreg.priors.mixing import reciprocal_inverse_gaussian
 
 
 @dataclass(frozen=True, repr=False)
@@ -166,43 +164,17 @@ class ElasticNet(Penalised, ScaleMixture):
         return Mixing("exponential", (self.mix, self._rest))
 
     def sample_sds(self, rng: np.random.Generator, scale: Array, sizes: NDArray[np.intp]) -> Array:
-        """s√t, with t as the local variance of a prior draw of u."""
-        shape = (len(scale), len(sizes))
-        return np.asarray(np.asarray(scale)[:, None] * np.sqrt(self.sample_local(rng, shape)))
+        """s√t, t = t₁/(1 + (1 − ρ)t₁), t₁ of density ∝ e^(−ρ²t₁/2)(1 + (1 − ρ)t₁)^(−½)."""
+        t = _laplace_part(rng, (len(scale), len(sizes)), self.mix, self._rest)
+        return np.asarray(np.asarray(scale)[:, None] * np.sqrt(t / (1.0 + self._rest * t)))
 
     def sd_node(self, name: str, scale: Any, sizes: NDArray[np.intp]) -> Any:
-        """s√t, t = t₁/(1 + (1 − ρ)t₁), t₁ of density ∝ e^(−ρ²t₁/2)(1 + (1 − ρ)t₁)^(−½)."""
+        """The same, with t₁ a ``pm.Exponential`` and the last factor a potential."""
         import pymc as pm
 
-        return scale * pm.math.sqrt(self.local_node(name, len(sizes)))
-
-    def draw_local(self, ratio2: Array, rng: np.random.Generator) -> Array:
-        """1/t = 1/t₁ + (1 − ρ), with t₁ the local variance of the Laplace part of rate ρ."""
-        t = reciprocal_inverse_gaussian(np.sqrt(ratio2), self.mix**2, rng)
-        return t / (1.0 + self._rest * t)
-
-    def sample_local(self, rng: np.random.Generator, size: int | tuple[int, ...]) -> Array:
-        """Draw t from its prior, as the local variance of a prior draw of u."""
-        return self.draw_local(self.sample(rng, size, 1.0) ** 2, rng)
-
-    def collapsed(self, distance: Array) -> Callable[[float], float]:
-        """−p log s − ρΣ|b_j − loc|/s − ½(1 − ρ)Σ(b_j − loc)²/s²."""
-        count, linear = len(distance), self.mix * float(np.sum(distance))
-        half = 0.5 * self._rest * float(distance @ distance)
-
-        def log_density(log_s: float) -> float:
-            inverse = math.exp(-log_s)
-            return -count * log_s - (linear + half * inverse) * inverse
-
-        return log_density
-
-    def local_node(self, name: str, size: int) -> Any:
-        """t = t₁/(1 + (1 − ρ)t₁), t₁ of density ∝ e^(−ρ²t₁/2)(1 + (1 − ρ)t₁)^(−½)."""
-        import pymc as pm
-
-        t = pm.Exponential(f"{name}_laplace", lam=0.5 * self.mix**2, size=size)
+        t = pm.Exponential(f"{name}_laplace", lam=0.5 * self.mix**2, size=len(sizes))
         pm.Potential(f"{name}_normal", -0.5 * pm.math.log1p(self._rest * t).sum())
-        return t / (1.0 + self._rest * t)
+        return scale * pm.math.sqrt(t / (1.0 + self._rest * t))
 
     def node(self, name: str, scale: Any, dims: str | None) -> Any:
         """``pm.CustomDist`` with this density."""
@@ -219,3 +191,20 @@ class ElasticNet(Penalised, ScaleMixture):
             return self.sample(rng, np.shape(scale) if size is None else size, scale)
 
         return pm.CustomDist(name, scale, logp=logp, random=random, dims=dims)
+
+
+def _laplace_part(
+    rng: np.random.Generator, shape: tuple[int, int], mix: float, rest: float
+) -> Array:
+    """Draw t₁ by inversion or rejection: √(1 + rest·t₁) is normal of sd √rest/mix, beyond 1."""
+    from scipy.special import ndtr, ndtri
+
+    edge = mix / math.sqrt(rest)
+    if edge < 2.0:
+        z = -ndtri(rng.random(shape) * ndtr(-edge)) / edge
+        return np.asarray(np.maximum(z * z - 1.0, 0.0) / rest)
+    t, todo = np.empty(shape), np.ones(shape, dtype=bool)
+    while todo.any():
+        t[todo] = rng.exponential(2.0 / mix**2, np.count_nonzero(todo))
+        todo[todo] = rng.random(np.count_nonzero(todo)) > 1.0 / np.sqrt(1.0 + rest * t[todo])
+    return t

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bayesreg.priors.base import Array, Mixing, Scale, ScaleMixture, settle
-from bayesreg.priors.mixing import half_cauchy_local
 
 
 @dataclass(frozen=True, repr=False)
@@ -81,13 +78,6 @@ class Horseshoe(ScaleMixture):
         constant = -0.5 * math.log(2.0) - 1.5 * math.log(math.pi)
         return np.asarray(constant - np.log(scale) + log_scaled_exp1(0.5 * u * u))
 
-    def sample(
-        self, rng: np.random.Generator, size: int | tuple[int, ...], scale: ArrayLike
-    ) -> Array:
-        """Independent draws at effective scale `scale`."""
-        local = np.sqrt(self.sample_local(rng, size))
-        return np.asarray(self.loc + np.asarray(scale) * local * rng.standard_normal(size))
-
     @property
     def mixing(self) -> Mixing:
         """√t is half-Cauchy(1)."""
@@ -103,30 +93,6 @@ class Horseshoe(ScaleMixture):
         import pymc as pm
 
         return scale * pm.HalfCauchy(f"{name}_local", beta=1.0, size=len(sizes))
-
-    def draw_local(self, ratio2: Array, rng: np.random.Generator) -> Array:
-        """Draw t given ((b − loc)/s)², by exact rejection."""
-        return half_cauchy_local(0.5 * np.asarray(ratio2), rng)
-
-    def sample_local(self, rng: np.random.Generator, size: int | tuple[int, ...]) -> Array:
-        """Square of a half-Cauchy(1)."""
-        return np.square(np.tan(0.5 * math.pi * rng.random(size)))
-
-    def collapsed(self, distance: Array) -> Callable[[float], float]:
-        """Σ log(eˣE₁(x)) − p log s, x = (b_j − loc)²/2s², by a table that is exact to 1e-8."""
-        count = len(distance)
-        log_x = 2.0 * np.log(np.maximum(distance, 1e-300)) - math.log(2.0)
-
-        def log_density(log_s: float) -> float:
-            return float(np.sum(tabulated(log_x - 2.0 * log_s))) - count * log_s
-
-        return log_density
-
-    def local_node(self, name: str, size: int) -> Any:
-        """Square of ``pm.HalfCauchy``, which PyMC samples as log √t."""
-        import pymc as pm
-
-        return pm.HalfCauchy(f"{name}_root", beta=1.0, size=size) ** 2
 
     def node(self, name: str, scale: Any, dims: str | None) -> Any:
         """Non-centred: z·√t·scale with √t ~ ``pm.HalfCauchy``."""
@@ -153,23 +119,3 @@ def log_scaled_exp1(x: ArrayLike) -> Array:
         fraction = large + (2 * k - 1) - k * k / fraction
     with np.errstate(divide="ignore"):
         return np.asarray(np.where(x <= 50.0, small + np.log(exp1(small)), -np.log(fraction)))
-
-
-@cache
-def _table() -> tuple[Array, Array]:
-    """log x and log(eˣE₁(x)) at nodes close enough for linear interpolation to 5e-9 per nat.
-
-    The second derivative in log x is below ¼ on (−60, 12) and fades as 1/log²x below and 1/x above.
-    """
-    below = -np.geomspace(1500.0, 60.0, 40_001)
-    middle = np.linspace(-60.0, 12.0, 240_001)
-    above = np.linspace(12.0, 40.0, 2001)
-    log_x = np.concatenate([below[:-1], middle, above[1:]])
-    inner = log_scaled_exp1(np.exp(np.maximum(log_x, -60.0)))
-    return log_x, np.where(log_x < -60.0, np.log(-np.euler_gamma - np.minimum(log_x, -60.0)), inner)
-
-
-def tabulated(log_x: Array) -> Array:
-    """log(eˣE₁(x)) at log x by linear interpolation; −log x beyond 40, where that is exact."""
-    value = np.interp(log_x, *_table())
-    return np.asarray(value - np.maximum(log_x - 40.0, 0.0))

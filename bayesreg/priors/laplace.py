@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,7 +19,6 @@ from bayesreg.priors.base import (
     positive,
     settle,
 )
-from bayesreg.priors.mixing import reciprocal_inverse_gaussian
 
 
 @dataclass(frozen=True, repr=False)
@@ -142,25 +140,6 @@ class Laplace(Penalised, ScaleMixture):
 
         t = pm.Gamma(f"{name}_local", alpha=0.5 * (np.asarray(sizes) + 1.0), beta=0.5)
         return scale * pm.math.sqrt(t)
-
-    def draw_local(self, ratio2: Array, rng: np.random.Generator) -> Array:
-        """Draw t with 1/t ~ inverse Gaussian(1/√ratio2, 1) (Park & Casella 2008, eq. 6)."""
-        return reciprocal_inverse_gaussian(np.sqrt(ratio2), 1.0, rng)
-
-    def sample_local(self, rng: np.random.Generator, size: int | tuple[int, ...]) -> Array:
-        """Draw t ~ exponential with mean 2 (Andrews & Mallows 1974)."""
-        return np.asarray(rng.exponential(2.0, size))
-
-    def collapsed(self, distance: Array) -> Callable[[float], float]:
-        """−p log s − Σ|b_j − loc|/s."""
-        count, total = len(distance), float(np.sum(distance))
-        return lambda log_s: -count * log_s - total * math.exp(-log_s)
-
-    def local_node(self, name: str, size: int) -> Any:
-        """``pm.Exponential`` with mean 2."""
-        import pymc as pm
-
-        return pm.Exponential(name, scale=2.0, size=size)
 
     def node(self, name: str, scale: Any, dims: str | None) -> Any:
         """``pm.Laplace``, whose b is the scale."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -127,23 +126,6 @@ class Normal(Penalised, ScaleMixture):
     def sd_node(self, name: str, scale: Any, sizes: NDArray[np.intp]) -> Any:
         """The scale itself, and no variable."""
         return scale * np.ones(len(sizes))
-
-    def draw_local(self, ratio2: Array, rng: np.random.Generator) -> Array:
-        """One: a normal is the mixture with t = 1."""
-        return np.ones(np.shape(ratio2))
-
-    def sample_local(self, rng: np.random.Generator, size: int | tuple[int, ...]) -> Array:
-        """One."""
-        return np.ones(size)
-
-    def collapsed(self, distance: Array) -> Callable[[float], float]:
-        """−p log s − Σ(b_j − loc)²/(2s²)."""
-        count, half = len(distance), 0.5 * float(distance @ distance)
-        return lambda log_s: -count * log_s - half * math.exp(-2.0 * log_s)
-
-    def local_node(self, name: str, size: int) -> Any:
-        """Ones, and no variable."""
-        return np.ones(size)
 
     def node(self, name: str, scale: Any, dims: str | None) -> Any:
         """``pm.Normal``."""

@@ -8,9 +8,9 @@ effective sample size (ArviZ, bulk or tail) among all β, log σ and log scale, 
 second of wall time from arrays X, y to draws: conditioning or model building, set-up and warm-up
 included; imports and diagnostics excluded.
 
-* Ours: runs of at least a quarter of a second and of 400 effective draws where that takes under eight
-  seconds; the median of several, each with a seed of its own. The default engine is called without
-  a name, its choice included.
+* Ours: runs of at least a quarter of a second and of 400 effective draws where that takes under
+  eight seconds; the median of several, each with a seed of its own. The default engine is called
+  without a name, its choice included.
 * Peers: on rows, as their users run them (1000 draws after the default warm-up), once, in a
   process of their own, cut off after ten minutes. "nuts" is our own engine, which runs PyMC's.
 * Compilation: all are timed in a later call of a process, which for ours compiles nothing, and for

@@ -231,11 +231,12 @@ def plot_speeds(speeds: list[Speed], ax: Any = None) -> Any:
                         arrowprops={"arrowstyle": "->", "color": colour})  # fmt: skip
         if one.rate or one.bound:
             handles[text] = ax.plot([], [], **style)[0]
-    dress(ax, x="effective draws per second, worst unknown, set-up included", rules="both")
+    note = "open: not verified by another sampler; arrow: cut off before its end"
+    dress(ax, x=f"effective draws per second of the worst unknown ({note})", rules="both")
     ax.set_xscale("log")
     ax.set_xlim(left=0.5 * floor)
     ax.minorticks_off()
-    ax.xaxis.set_major_formatter(lambda x, _: f"{x:.5g}" if x < 1e4 else f"{x:.0e}")
+    ax.xaxis.set_major_formatter(lambda x, _: f"{x:g}" if x < 1 else f"{x:,.0f}".replace(",", " "))
     names = [f"{DATA[data].label}, {prior}" for data, prior in lines]
     ax.set_yticks([-k for k in range(len(lines))], names)
     ax.set_ylim(0.6 - len(lines), 0.6)
