@@ -298,7 +298,7 @@ def test_graph_of_local_scales_is_the_marginal_posterior() -> None:
     for _ in range(3):
         sigma, s0, s2, t1, r0, r1 = np.exp(rng.normal(size=6))
         values = {"sigma": sigma, "scale_0": s0, "scale_2": s2}
-        values |= {"local_1_laplace": np.array([t1]), "local_2_root": np.array([r0, r1])}
+        values |= {"local_1_laplace": np.array([t1]), "local_2_local": np.array([r0, r1])}
         t = np.array([1.0, t1 / (1 + 0.6 * t1), r0**2, r1**2])
         sd = np.array([s0 * sigma, 0.7, s2, s2]) * np.sqrt(t)
         # β integrated out of N(y | Xβ, σ²) N(β | 0, sd²): y ~ N(0, σ²I + X diag(sd²) X').

@@ -1,7 +1,7 @@
 """Compiled: one pass over the columns that redraws each (t_j, b_j) given the other b.
 
 For half-Cauchy local scales. With b_j integrated out, v² = at/(1 + at), a = s²G_jj, has density
-∝ e^(mv²)/(a + (1 − a)v²) in v on (0, 1), m = r²/(2σ²G_jj), r the inner product of column j with
+∝ e^(mv²)/(a(1 − v²) + v²) in v on (0, 1), m = r²/(2σ²G_jj), r the inner product of column j with
 what the other columns leave of y; beside a slab, log t is sliced instead. It pays where columns are
 many: pairs that hold each other through b move at the cost of 2p² operations.
 """
@@ -47,8 +47,8 @@ def scan(
         one = blocks[k]
         if one.law != HALF_CAUCHY and one.law != SLAB:
             continue
-        scale = math.exp(one.log_scale - (log_sigma if one.absolute == 1 else 0.0))
-        ratio = math.exp(2.0 * one.log_scale - one.log_slab)  # s²/c²
+        shift = log_sigma if one.absolute == 1 else 0.0
+        scale, slab = math.exp(one.log_scale - shift), math.exp(0.5 * one.log_slab - shift)
         for g in range(one.group_start, one.group_stop):
             j = groups[g].start
             square = squares[j]
@@ -57,14 +57,14 @@ def scan(
             here = rest[j] if narrow else inner(xt[j], rest)
             before = b[j]
             r = here + square * before
-            a = (scale * relative[j]) ** 2 * square
+            a = min((scale * relative[j]) ** 2 * square, LARGE)
             m = 0.5 * r * r / (square * noise * noise)
             if one.law == SLAB:
-                groups[g].t = _slice_local(m, a, ratio, groups[g].t, rng)
-                variance = a * groups[g].t / (1.0 + ratio * groups[g].t)
-                v = math.sqrt(variance / (1.0 + variance))
+                limit = min((slab * relative[j]) ** 2 * square, LARGE)
+                groups[g].t = _slice_local(m, a, limit, groups[g].t, rng)
+                v = 1.0 / math.sqrt(1.0 + 1.0 / limit + 1.0 / (a * groups[g].t))
             else:
-                v = _slice_share(m, a, math.sqrt(a * groups[g].t / (1.0 + a * groups[g].t)), rng)
+                v = _slice_share(m, a, 1.0 / math.sqrt(1.0 + 1.0 / (a * groups[g].t)), rng)
                 share = v * v
                 groups[g].t = min(max(share / (max(1.0 - share, 1e-16) * a), SMALL), LARGE)
             b[j] = v * v * r / square + noise * v / math.sqrt(square) * rng.standard_normal()
@@ -74,11 +74,12 @@ def scan(
 @compiled
 def _slice_share(m: float, a: float, v: float, rng: np.random.Generator) -> float:
     """Slice v on (0, 1), shrinking from the whole interval."""
-    level = m * v * v - math.log(a + (1.0 - a) * v * v) + math.log(1.0 - rng.random())
+    level = m * v * v - math.log(a * (1.0 - v * v) + v * v) + math.log(1.0 - rng.random())
     low, high = 0.0, 1.0
     for _ in range(STEPS):
         trial = low + (high - low) * rng.random()
-        if m * trial * trial - math.log(a + (1.0 - a) * trial * trial) > level:
+        share = trial * trial
+        if m * share - math.log(a * (1.0 - share) + share) > level:
             return trial
         if trial < v:
             low = trial
@@ -88,16 +89,16 @@ def _slice_share(m: float, a: float, v: float, rng: np.random.Generator) -> floa
 
 
 @compiled
-def _slice_local(m: float, a: float, ratio: float, t: float, rng: np.random.Generator) -> float:
-    """Slice log t with b_j integrated out, its prior variance being at/(1 + ratio·t) ÷ G_jj."""
+def _slice_local(m: float, a: float, limit: float, t: float, rng: np.random.Generator) -> float:
+    """Slice log t with b_j integrated out, 1/(1/at + 1/limit) its prior variance times G_jj."""
     here = math.log(t)
     low = here - TAILS * rng.random()
     high, trial, level = low + TAILS, here, math.inf
     for step in range(STEPS):
         local = math.exp(trial)
-        variance = a * local / (1.0 + ratio * local)
-        value = 0.5 * trial - softplus(trial) - 0.5 * math.log1p(variance)
-        value += m * variance / (1.0 + variance)
+        inverse = 1.0 / limit + 1.0 / (a * local)
+        value = 0.5 * trial - softplus(trial) - 0.5 * math.log1p(1.0 / inverse)
+        value += m / (1.0 + inverse)
         if abs(trial) > 690.0:
             value = -math.inf
         if step == 0:

@@ -232,7 +232,7 @@ def plot_speeds(speeds: list[Speed], ax: Any = None) -> Any:
         if one.rate or one.bound:
             handles[text] = ax.plot([], [], **style)[0]
     note = "open: not verified by another sampler; arrow: cut off before its end"
-    dress(ax, x=f"effective draws per second of the worst unknown ({note})", rules="both")
+    dress(ax, x=f"effective draws per second of the worst unknown\n{note}", rules="both")
     ax.set_xscale("log")
     ax.set_xlim(left=0.5 * floor)
     ax.minorticks_off()
