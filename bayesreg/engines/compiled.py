@@ -24,8 +24,8 @@ def reassociated[Function: Callable[..., Any]](function: Function) -> Function:
     return _compile(function, fastmath={"reassoc", "contract", "nsz"})
 
 
-def _compile[Function: Callable[..., Any]](function: Function, *, fastmath: Any) -> Function:
-    options = {"nogil": True, "error_model": "numpy", "fastmath": fastmath}
+def _compile[Function: Callable[..., Any]](function: Function, **own: Any) -> Function:
+    options = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True, **own}
     try:
         return njit(cache=True, **options)(function)  # type: ignore[no-any-return]
     except RuntimeError:  # there is no folder to keep machine code in

@@ -3,7 +3,8 @@ r"""Blocked Gibbs sampling for scale mixtures of normals, b_j = s·√t_j·z_j.
 One iteration, each step exact for its conditional and in this order (compiled in `blocked`):
 
 1. *σ, b | t, s* with b integrated out of σ's draw: one Cholesky factorisation. Where p reaches
-   ν/2, or no collapsed density is known, the scale is drawn first with b and σ integrated out.
+   ν/2, or no collapsed density is known, the scale is drawn first with b and σ integrated out, or
+   with σ carried along where its prior is not conjugate (`scales`).
 2. *interweaving*: (b, s) → (r·b, r·s) with z and t held (Yu & Meng 2011, JCGS 20(3)).
 3. *sweeps* over (t_j, b_j) | the other b, for half-Cauchy local scales and many columns.
 4. *s | b, σ* with the local scales t integrated out.

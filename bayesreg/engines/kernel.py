@@ -45,7 +45,7 @@ class Markov(ABC):
 
     @abstractmethod
     def seconds(self, setup: Any) -> float:
-        """Rough time of one iteration, to judge whether worker processes pay."""
+        """Rough time of one iteration: whether threads pay, and how long a block is."""
 
     @abstractmethod
     def start(self, setup: Any, rng: np.random.Generator) -> Any:

@@ -29,7 +29,7 @@ from bayesreg.engines.triangle import (
 
 Array = NDArray[np.float64]
 
-STRIP, SQUARE = 512, 256  # columns of X in one matrix product, and rows of its result
+STRIP, SQUARE = 256, 256  # columns of X in one matrix product, and rows of its result
 LOST = 1e12  # entry of XD²X' beside which the identity still keeps four digits
 
 
@@ -38,9 +38,9 @@ def core_of(xt: Array, gram: Array, sd: Array, core: Array) -> None:
     """DGD (its upper triangle) or XD²X' into `core`, by strips: XD is never held whole."""
     if len(gram) > 0:
         for i in range(len(sd)):
-            row, source, d = core[i], gram[i], sd[i]
-            for j in range(i, len(sd)):
-                row[j] = d * source[j] * sd[j]
+            row, source, right, d = core[i, i:], gram[i, i:], sd[i:], sd[i]
+            for j in range(len(row)):
+                row[j] = d * source[j] * right[j]
         return
     p, m = xt.shape
     for start in range(0, p, STRIP):
@@ -57,17 +57,19 @@ def core_of(xt: Array, gram: Array, sd: Array, core: Array) -> None:
 def _add_products(strip: Array, left: int, first: bool, core: Array) -> None:
     """Rows left … left + SQUARE of S'S, from the diagonal on, onto those of `core`."""
     k, m = strip.shape
-    height = min(SQUARE, m - left)
-    here, beyond = np.empty((height, k)), np.empty((k, m - left))
-    for c in range(k):
-        for j in range(m - left):
-            beyond[c, j] = strip[c, left + j]
-        for i in range(height):
-            here[i, c] = strip[c, left + i]
-    products = np.dot(here, beyond)
-    for i in range(height):
-        row, source = core[left + i, left:], products[i]
-        for j in range(i, m - left):
+    here, beyond = strip, strip
+    if m > SQUARE:  # a product takes contiguous memory
+        here, beyond = np.empty((k, min(SQUARE, m - left))), np.empty((k, m - left))
+        for c in range(k):
+            source, row, part = strip[c, left:], beyond[c], here[c]
+            for i in range(len(row)):
+                row[i] = source[i]
+            for i in range(len(part)):
+                part[i] = source[i]
+    products = np.dot(here.T, beyond)
+    for i in range(len(products)):
+        row, source = core[left + i, left + i :], products[i, i:]
+        for j in range(len(row)):
             row[j] = source[j] if first else row[j] + source[j]
 
 
@@ -76,11 +78,11 @@ def factor(xt: Array, gram: Array, sd: Array, core: Array, square: float, a: Arr
     """U of I + square·core into a; `sd` is what makes the whole of it, should digits be lost."""
     largest = 0.0
     for i in range(len(a)):
-        row, source = a[i], core[i]
-        for j in range(i, len(a)):
+        row, source = a[i, i:], core[i, i:]
+        for j in range(len(row)):
             row[j] = square * source[j]
-        largest = max(largest, row[i])
-        row[i] += 1.0
+        largest = max(largest, row[0])
+        row[0] += 1.0
     # In column space U stays accurate whatever D is, as long as it exists (Demmel 1989).
     narrow = len(gram) > 0
     if not (narrow or largest < LOST) or not cholesky(a):

@@ -8,7 +8,7 @@ effective sample size (ArviZ, bulk or tail) among all β, log σ and log scale, 
 second of wall time from arrays X, y to draws: conditioning or model building, set-up and warm-up
 included; imports and diagnostics excluded.
 
-* Ours: runs of at least a quarter of a second and of 400 effective draws where that takes under
+* Ours: runs of at least a second and of 400 effective draws where that takes under
   eight seconds; the median of several, each with a seed of its own. The default engine is called
   without a name, its choice included.
 * Peers: on rows, as their users run them (1000 draws after the default warm-up), once, in a
@@ -58,7 +58,7 @@ OURS = ("gibbs", "tilted")
 class Effort:
     """How long to measure."""
 
-    seconds: float = 0.25  # least of a run of ours
+    seconds: float = 1.0  # least of a run of ours
     ess: float = 400.0  # its least effective draws,
     most: float = 8.0  # unless it takes longer than this
     repeats: int = 5
