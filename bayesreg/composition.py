@@ -9,6 +9,8 @@ import numpy as np
 from bayesreg.errors import NotSupported
 from bayesreg.priors import ScaleMixture
 
+FAR, TINY = 1e4, 1e-300  # sds of a column that its mean may be away from 0
+
 if TYPE_CHECKING:
     import pymc
 
@@ -41,11 +43,14 @@ def compose(problem: Problem) -> pymc.Model:
         x = pm.Data("X", design.X, dims=("obs_id", "feature"))
         sigma = _sigma(problem)
         beta = _coefficients(problem, model, sigma)
-        eta = (x - problem.x_mean) @ beta
+        offset, centre = pt.dot(problem.x_mean, beta), 0.0
         if problem.intercept:
             centre = pm.Flat("intercept_at_mean", initval=problem.moments.y_mean)
-            pm.Deterministic("intercept", centre - pt.dot(problem.x_mean, beta))
-            eta = eta + centre
+            pm.Deterministic("intercept", centre - offset)
+        # Centring the rows at every gradient costs six times the product with them, and is worth
+        # its cost only where a mean is so large that Xβ would lose digits which y needs.
+        near = np.all(np.abs(problem.x_mean) <= FAR * np.maximum(problem.column_sd, TINY))
+        eta = x @ beta + (centre - offset) if near else (x - problem.x_mean) @ beta + centre
         _observe(problem, eta, sigma)
     return model
 

@@ -2,7 +2,8 @@
 
 An engine is a module with ``NAME``, ``supports(problem)`` and ``KERNEL``. A kernel knows how to
 draw independently (:class:`Independent`), how to advance a Markov chain (:class:`Markov`), or how
-to hand the problem to another sampler (:class:`External`).
+to hand the problem to another sampler (:class:`External`). An engine that refuses what it would
+serve slowly offers itself without that gate as ``UNGATED``.
 """
 
 from __future__ import annotations

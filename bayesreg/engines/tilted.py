@@ -31,6 +31,7 @@ from bayesreg.engines.chains import Output
 from bayesreg.engines.kernel import Markov
 from bayesreg.engines.pseudodata import EPS, PseudoData
 from bayesreg.engines.tangent import Frame, reference, touch
+from bayesreg.errors import NotSupported
 from bayesreg.priors import ScaleMixture
 
 if TYPE_CHECKING:
@@ -59,7 +60,15 @@ def supports(problem: Problem) -> str | None:
     if reason is not None:
         return reason
     found = _examined(problem)
-    return found if isinstance(found, str) else None
+    if isinstance(found, str):
+        return found
+    least = least_acceptance(problem.p)
+    if found.acceptance < least:
+        return (
+            f"its Gaussian envelope is too wide here: {found.acceptance:.1%} of a pilot's "
+            f"proposals were accepted, and below {least:.0%} engine 'gibbs' is faster"
+        )
+    return None
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,9 +125,16 @@ class Tilted(Markov):
         return 200
 
     def prepare(self, problem: Problem) -> Setup:
-        """What the pilot settled."""
+        """What the pilot settled, be it fast or slow.
+
+        Raises
+        ------
+        NotSupported
+            If there is no envelope.
+        """
         found = _examined(problem)
-        assert isinstance(found, Setup)
+        if isinstance(found, str):
+            raise NotSupported(f"engine {NAME!r} cannot serve: {found}")
         return found
 
     def seconds(self, setup: Setup) -> float:
@@ -152,6 +168,18 @@ class Tilted(Markov):
 
 
 KERNEL = Tilted()
+
+
+class UNGATED:
+    """The same engine wherever it is exact, be it slow, as validation must know it."""
+
+    NAME, KERNEL = NAME, KERNEL
+
+    @staticmethod
+    def supports(problem: Problem) -> str | None:
+        """None where there is an envelope, else the reason in words."""
+        found = _unfit(problem) or _examined(problem)
+        return found if isinstance(found, str) else None
 
 
 def _iterate(
@@ -208,7 +236,7 @@ _EXAMINED: WeakKeyDictionary[Problem, Setup | str] = WeakKeyDictionary()
 
 
 def _examined(problem: Problem) -> Setup | str:
-    """The envelope of a problem, or why it is of no use; found once."""
+    """The envelope of a problem, or why there is none; found once."""
     found = _EXAMINED.get(problem)
     if found is None:
         with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused
@@ -248,15 +276,9 @@ def _examine(problem: Problem) -> Setup | str:
         sigma = math.exp(float(np.mean(np.log(out["sigma"][count // 2 :]))))
         log_scale = log_scale.copy()
         log_scale[setup.unknown] = np.mean(np.log(out["scale"][count // 2 :]), axis=0)
-    least = least_acceptance(problem.p)
-    if share < least:
-        return (
-            f"its Gaussian envelope is too wide here: {share:.1%} of a pilot's proposals were "
-            f"accepted, and below {least:.0%} engine 'gibbs' is faster"
-        )
-    tries = math.ceil(math.log(1.0 - _REPLACED) / math.log(max(1.0 - share, 1e-9)))
+    failed = min(max(1.0 - share, 1e-9), 0.7)  # beyond, four proposals are too few whatever it is
     numbers = numbers.copy()
-    numbers[5] = min(max(tries, 1), 4)
+    numbers[5] = min(math.ceil(math.log(1.0 - _REPLACED) / math.log(failed)), 4)
     return replace(setup, envelope=(numbers, *setup.envelope[1:]), acceptance=share)
 
 

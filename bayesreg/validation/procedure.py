@@ -182,7 +182,11 @@ def _recovery(trial: Trial, engine: Any, draws: int, seed: int, notes: list[str]
     if len(trial.problem.flat):
         notes.append("recovery left out: without data a Flat coefficient has no posterior")
         return Found([])
-    found, how = recover(trial, engine, draws=draws, seed=seed)
+    try:
+        found, how = recover(trial, engine, draws=draws, seed=seed)
+    except NotSupported as error:
+        notes.append(f"recovery left out: {error}")
+        return Found([])
     if how != "X'X = 0":
         notes.append(f"recovery with {how}: the engine cannot run without any data")
     return Found(_against(found, reference(trial, seed), "recovery", recovery.effective))
@@ -224,6 +228,7 @@ def _engine(engine: Any, trial: Trial) -> Any:
         if engine not in ENGINES:
             raise BadArgument(f"engine must be one of {', '.join(ENGINES)}, not {engine!r}")
         engine = import_module(f"bayesreg.engines.{engine}")
+    engine = getattr(engine, "UNGATED", engine)
     reason = engine.supports(trial.problem)
     if reason is not None:
         raise NotSupported(

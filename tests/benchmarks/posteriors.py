@@ -112,6 +112,7 @@ def ours(
 ) -> Sampled:
     """The median of runs that are long enough to be measured."""
     draws, most = 1000, int(1e9 / (16 * (data.p + 3)))
+    timed(data, prior, engine, arrays, 10, seed=0)  # compiles, where nothing is compiled yet
     while True:
         speed, drawn = timed(data, prior, engine, arrays, draws, seed=1)
         sampling = speed.wall - speed.setup
