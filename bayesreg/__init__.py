@@ -6,16 +6,20 @@ penalised optimum with its certificate, the closed form where there is one, and 
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
 _HOME = {
     "compare": "compare",
+    "choose": "choose",
+    "bayesian_path": "bayesian_path",
     "validation": "Validation validate",
     "fit": "fit_map sample path closed_form load",
-    "results": "ClosedForm Comparison MapFit Path Posterior",
+    "results": "BayesianPath Choice ClosedForm Comparison MapFit Path Posterior",
     "diagnostics": "agreement",
     "model": "Model Problem",
     "penalty": "Penalty",
@@ -34,6 +38,8 @@ _WHERE = {name: room for room, names in _HOME.items() for name in names.split()}
 __all__ = sorted(_WHERE)  # noqa: PLE0605  (a list of str, built from the table above)
 
 if TYPE_CHECKING:
+    from bayesreg.bayesian_path import bayesian_path as bayesian_path
+    from bayesreg.choose import choose as choose
     from bayesreg.compare import compare as compare
     from bayesreg.fit import closed_form as closed_form
     from bayesreg.fit import fit_map as fit_map
@@ -54,3 +60,15 @@ def __getattr__(name: str) -> Any:
 def __dir__() -> list[str]:
     """Every public name, loaded or not."""
     return sorted({*globals(), *__all__})
+
+
+class _Face(ModuleType):
+    """The package, in which a room never hides the verb of the same name."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Keep the verb when the import system would put its module in its place."""
+        if not (name in _WHERE and isinstance(value, ModuleType)):
+            ModuleType.__setattr__(self, name, value)
+
+
+sys.modules[__name__].__class__ = _Face

@@ -16,7 +16,7 @@ from bayesreg.engines.pseudodata import PseudoData
 from bayesreg.errors import NotSupported
 from bayesreg.model import Problem
 from bayesreg.priors import Majorised
-from bayesreg.solvers import reweighting
+from bayesreg.solvers import group_descent, reweighting
 
 Array = NDArray[np.float64]
 STEPS = 1000
@@ -82,6 +82,20 @@ class _Energy:
         """The problem with σ = e^t."""
         return self.problem.at(sigma=float(np.exp(t)))
 
+    def best(self, t: float, start: Array | None, seed: int) -> Array:
+        """The lowest b that is found at σ = e^t."""
+        fixed = self.at(t)
+        if fixed.penalty.in_groups:
+            return group_descent.solve(fixed, start=start).b
+        return reweighting.solve(fixed, start=start, seed=seed).b
+
+    def near(self, t: float, b: Array) -> Array:
+        """The optimum at σ = e^t that is downhill from b."""
+        fixed = self.at(t)
+        if fixed.penalty.in_groups:  # convex
+            return group_descent.solve(fixed, start=b).b
+        return reweighting.local(fixed, b)
+
     def rss(self, b: Array) -> float:
         """‖ỹ − X̃b‖²."""
         r = self.data.y - self.data.x @ b
@@ -92,8 +106,11 @@ class _Energy:
         sigma, total = float(np.exp(t)), 0.0
         for block in self.problem.blocks:
             assert isinstance(block.prior, Majorised)
-            scale = self.problem.effective_scale(block, sigma)
-            total += float(np.sum(block.prior.cost(b[block.columns], sigma, scale)))
+            scale, u = self.problem.effective_scale(block, sigma), b[block.columns]
+            cost = block.prior.cost(u, sigma, scale)
+            if block.grouped:  # λ₁ by column within one norm
+                cost = np.sqrt(np.bincount(block.group, np.square(cost)))
+            total += float(np.sum(cost))
         prior = self.problem.sigma_prior
         assert prior is not None
         fit = (0.5 * rss + total) / sigma**2
@@ -102,10 +119,9 @@ class _Energy:
 
 def _settle(energy: _Energy, t: float, seed: int) -> tuple[float, float, Array]:
     """Alternate from the best b at σ = e^t until neither moves; again from the best b there."""
-    b = reweighting.solve(energy.at(t), seed=seed).b
-    t, b, value = _descend(energy, t, b)
+    t, b, value = _descend(energy, t, energy.best(t, None, seed))
     for _ in range(5):  # F falls in each, through a b in another valley
-        t, b, after = _descend(energy, t, reweighting.solve(energy.at(t), start=b, seed=seed).b)
+        t, b, after = _descend(energy, t, energy.best(t, b, seed))
         if not after < value - 1e-9 * abs(value):
             break
         value = after
@@ -129,7 +145,7 @@ def _descend(energy: _Energy, t: float, b: Array) -> tuple[float, Array, float]:
                 new += steps[-1] * ratio / (1.0 - ratio)
                 steps.clear()
         before, t = t, new
-        b = reweighting.local(energy.at(t), b)
+        b = energy.near(t, b)
         if abs(t - before) <= 1e-9:
             break
     return t, b, energy.value(b, energy.rss(b), t)

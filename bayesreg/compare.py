@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from bayesreg.choose import choose
 from bayesreg.data.design import Design
 from bayesreg.data.moments import Moments
 from bayesreg.diagnostics import agreement, compare_elpd
@@ -21,9 +22,10 @@ from bayesreg.likelihoods import Gaussian
 from bayesreg.model import Model, Problem
 from bayesreg.priors import R2D2, HalfCauchy, Normal, Prior
 from bayesreg.provenance import provenance
+from bayesreg.results.choice import Choice
 from bayesreg.results.comparison import Comparison
 from bayesreg.results.entry import Entry
-from bayesreg.results.map_fit import Path
+from bayesreg.results.path import Path
 from bayesreg.verdict import sentences
 
 
@@ -92,9 +94,7 @@ def compare(
     >>> fits["ridge"].post.engine
     'direct'
     """
-    likelihood = Gaussian() if likelihood is None else likelihood
-    source = _source(X, y, weights)
-    models = _models(priors, likelihood)
+    source, models = _source(X, y, weights), _models(priors, likelihood or Gaussian())
     seed = _seed(seed)
     seeds = np.random.SeedSequence(seed).generate_state(len(models))
     entries, said, timing = {}, [], {}
@@ -108,6 +108,7 @@ def compare(
         timing[name] = time.perf_counter() - started
     said += _like_with_like(entries)
     table = compare_elpd({k: e.loo for k, e in entries.items() if e.loo is not None})
+    along, choice = _along(entries)
     result = Comparison(
         entries=entries,
         table=table,
@@ -115,9 +116,10 @@ def compare(
         dataset=dataset,
         verdict=sentences(entries, table, _describe(source, dataset, standardize)),
         warnings=tuple(said),
-        path=_path(entries),
-        provenance=provenance(source, seed, standardize, draws, chains),
+        path=along,
+        provenance=provenance(source, seed, standardize, draws=draws, chains=chains),
         timing=timing,
+        choice=choice,
     )
     return verified(result) if verify else result
 
@@ -258,18 +260,32 @@ def _like_with_like(entries: dict[str, Entry]) -> list[str]:
     return [f"{said}: all priors are compared by K-fold cross-validation on the same folds"]
 
 
-def _path(entries: Mapping[str, Entry]) -> Path | None:
-    """The path of the first prior with λ₁, else of the first with a λ, at its σ̂."""
-    fits = [e.fit for e in entries.values() if e.fit is not None and len(e.fit.problem.blocks) == 1]
-    fits = [fit for fit in fits if fit.penalty.linear_quadratic]
+def _along(entries: Mapping[str, Entry]) -> tuple[Path | None, Choice | None]:
+    """The path of the first prior with λ₁, else with a λ, at its σ̂; and who stops where."""
+    fits = {name: e.fit for name, e in entries.items() if e.fit is not None}
+    fits = {n: f for n, f in fits.items() if len(f.problem.blocks) == 1}
+    fits = {n: f for n, f in fits.items() if f.penalty.linear_quadratic}
     if not fits:
-        return None
-    kinked = [f for f in fits if not isinstance(f.problem.blocks[0].prior, Normal)]
-    chosen = (kinked or fits)[0]
-    known = chosen.problem
+        return None, None
+    kinked = [n for n, f in fits.items() if not isinstance(f.problem.blocks[0].prior, Normal)]
+    name = (kinked or list(fits))[0]
+    known = fits[name].problem
     if known.sigma is None:
-        known = known.at(sigma=chosen.sigma)
-    return path(known)
+        known = known.at(sigma=fits[name].sigma)
+    along = path(known)
+    problem = entries[name].problem
+    rules = _quick(problem)  # on the folds of fit_map, so that "cv" is the λ of the MAP
+    return along, choose(problem, rules, lams=along.lam) if rules else None
+
+
+def _quick(problem: Problem) -> list[str]:
+    """The rules for λ that apply here and take no draws: a report must not wait for them."""
+    normal = isinstance(problem.blocks[0].prior, Normal)
+    rules = ["cv", "cv-1se"] if problem.design is not None else []
+    if problem.unknown_sigma and problem.p >= problem.nu:
+        return rules  # the columns interpolate y, and every likelihood grows without bound
+    rules += ["loo"] if normal and problem.design is not None else []
+    return rules + (["evidence", "gcv", "aic", "bic"] if normal else ["aic", "bic", "ebic"])
 
 
 def _describe(source: Design | Moments, dataset: str, standardize: bool) -> str:

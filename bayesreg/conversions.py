@@ -31,6 +31,8 @@ def _uniform(penalty: Penalty, target: str, *, l1: bool, l2: bool) -> tuple[floa
         )
     if any(block.prior.loc for block in penalty.blocks):
         raise NotSupported(f"{target} shrinks towards 0 only: subtract X·loc from y and use loc=0")
+    if penalty.in_groups:
+        raise NotSupported(f"{target} penalises single columns, and here norms of groups of them")
     values = penalty.l1, penalty.l2
     for symbol, value, allowed in zip(("λ₁", "λ₂"), values, (l1, l2), strict=True):
         if np.ndim(value):

@@ -13,16 +13,18 @@ from bayesreg.errors import BadArgument, NotConverged, NotSupported, PerfectFit
 from bayesreg.hyperparameters import settle
 from bayesreg.model import Problem
 from bayesreg.paths import (
-    at_lam,
+    Ray,
+    certified_path,
     check_count,
+    check_l1_ratio,
     check_lams,
+    check_ratio,
     default_lams,
     one_block,
-    scale_for,
-    solve_path,
 )
-from bayesreg.priors import Normal, Penalised
-from bayesreg.results.map_fit import MapFit, Path
+from bayesreg.priors import Normal
+from bayesreg.results.map_fit import MapFit
+from bayesreg.results.path import Path
 from bayesreg.solvers.by_name import minimise, refuse_without_map
 from bayesreg.solvers.certificate import certify
 
@@ -37,7 +39,7 @@ ENGINES = ("exact", "direct", "tilted", "gibbs", "nuts")
 def default_solver(problem: Problem) -> str:
     """Closed form where there is no kink, coordinate descent where there is, else reweighting."""
     if not problem.penalty.linear_quadratic:
-        return "reweighting"
+        return "group_descent" if problem.penalty.in_groups else "reweighting"
     assert problem.l1 is not None
     return "coordinate_descent" if np.any(problem.l1) else "closed_form"
 
@@ -67,7 +69,7 @@ def default_hyper(problem: Problem) -> str:
         return "cv"
     if all(isinstance(block.prior, Normal) for block in problem.blocks) and len(unknown) <= 1:
         return "evidence"
-    if not problem.penalty.linear_quadratic:
+    if not (problem.penalty.linear_quadratic or problem.penalty.in_groups):
         return "evidence"
     if not unknown:
         return "joint"
@@ -126,9 +128,10 @@ def fit_map(
     Parameters
     ----------
     problem : Problem
-        Every prior must be a penalty, by column.
-    solver : {"closed_form", "coordinate_descent", "lbfgsb", "newton", "reweighting"}, optional
-        Unsaid, :func:`default_solver`.
+        Every prior must be a penalty, by column or (Laplace) by group.
+    solver : str, optional
+        "closed_form", "coordinate_descent", "group_descent", "homotopy", "lbfgsb", "newton" or
+        "reweighting"; unsaid, :func:`default_solver`.
     hyper : {"evidence", "cv", "joint"} or Posterior, optional
         How unknown σ or scale are settled. "evidence" maximises p(y | σ, scale), exactly for
         Normal and else by Monte Carlo, with its error in ``fit.hyper``; "cv" chooses λ by 10-fold
@@ -235,7 +238,13 @@ def sample(
     return Posterior(result, why, problem.warnings)
 
 
-def path(problem: Problem, lams: Any = None, n: int = 100) -> Path:
+def path(
+    problem: Problem,
+    lams: Any = None,
+    n: int = 100,
+    ratio: float | None = None,
+    l1_ratio: float | None = None,
+) -> Path:
     r"""Return the optimum at each λ: λ₂ for Normal, λ₁ for Laplace and ElasticNet.
 
     Parameters
@@ -247,6 +256,11 @@ def path(problem: Problem, lams: Any = None, n: int = 100) -> Path:
         from where every coefficient is 0 (or nearly) downwards.
     n : int, default 100
         How many, when `lams` is not given.
+    ratio : float, optional
+        The smallest of them over the largest; unsaid 1e-3, 1e-2 where p ≥ ν, and 1e-8 for ridge.
+    l1_ratio : float, optional
+        The ray λ₁ = l1_ratio·λ, λ₂ = (1 − l1_ratio)·λ, from ridge (0) to lasso (1), in place of the
+        prior's own scale family. scikit-learn's ElasticNet at alpha = λ/N has this l1_ratio.
 
     Returns
     -------
@@ -256,13 +270,14 @@ def path(problem: Problem, lams: Any = None, n: int = 100) -> Path:
     Raises
     ------
     BadArgument
-        If a λ is not positive and finite, or `n` is not a positive integer.
+        If a λ is not positive and finite, or another argument not in its range.
     NotSupported
         If the priors are several, or not penalties.
 
     References
     ----------
-    Friedman, Hastie & Tibshirani (2010), JSS 33(1), §2.5, https://doi.org/10.18637/jss.v033.i01.
+    Friedman, Hastie & Tibshirani (2010), JSS 33(1), §2.5, https://doi.org/10.18637/jss.v033.i01;
+    Osborne, Presnell & Turlach (2000), IMA Journal of Numerical Analysis 20(3), §3.
 
     Examples
     --------
@@ -273,17 +288,19 @@ def path(problem: Problem, lams: Any = None, n: int = 100) -> Path:
     [9.74, 6.59]
     """
     _need_problem(problem)
-    block = one_block(problem)
-    grid = default_lams(problem, check_count(n)) if lams is None else check_lams(lams)
-    sigma = reference_sigma(problem)
-    b, df = solve_path(problem, grid, sigma)
-    # A λ means a scale only where σ is known, or where the formula does without it.
-    assert isinstance(block.prior, Penalised)
-    known = problem.sigma is not None or "σ" not in "".join(block.prior.formulae.values())
-    scale = [scale_for(problem, float(lam), sigma) if known else np.nan for lam in grid]
-    fixed = (at_lam(problem, float(lam), sigma) for lam in grid)
-    certificates = tuple(certify(one, row) for one, row in zip(fixed, b, strict=True))
-    return Path(problem, grid, b, np.array(scale), df, certificates)
+    one_block(problem)
+    share = check_l1_ratio(l1_ratio)
+    if lams is None:
+        grid = default_lams(problem, check_count(n), check_ratio(ratio), share)
+    else:
+        if ratio is not None:
+            raise BadArgument("ratio goes with λ's that are not given; leave out lams or ratio")
+        grid = check_lams(lams)
+    # On a ray λ alone fixes the penalty, whatever σ is.
+    sigma = reference_sigma(problem) if share is None else problem.sigma or 1.0
+    ray = Ray.of(problem, sigma, share)
+    b, df, certificates = certified_path(ray, grid)
+    return Path(ray, grid, b, ray.scales(grid), df, certificates)
 
 
 def load(file: str | FilePath) -> Any:

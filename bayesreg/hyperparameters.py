@@ -42,7 +42,7 @@ def settle(problem: Problem, hyper: Any, seed: int) -> tuple[Problem, float, str
     if problem.nu <= 0:
         return _by_prior(problem)
     if hyper == "cv":
-        has_lam = problem.penalty.linear_quadratic
+        has_lam = problem.penalty.linear_quadratic or problem.penalty.in_groups
         return _by_cv(problem, seed) if has_lam else scale_by_cv(problem, seed)
     return _by_evidence(problem, seed) if hyper == "evidence" else _by_joint(problem, seed)
 
@@ -106,8 +106,7 @@ def _by_cv(problem: Problem, seed: int) -> tuple[Problem, float, str]:
     lams = default_lams(problem, 100)
     best = cross_validate(problem, lams, guess, seed=seed).lam
     b, df = solve_path(problem, np.array([best]), guess)
-    rest = max(problem.nu - float(df[0]), 1.0)
-    sigma = problem.sigma or float(np.sqrt(_residual_sum(problem, b[0]) / rest))
+    sigma = problem.sigma or residual_sigma(problem, b[0], float(df[0]))
     fixed = problem.at(
         sigma=sigma if problem.sigma is None else None,
         scale=scale_for(problem, best, sigma) if problem.unknown_scales else None,
@@ -143,11 +142,11 @@ def _by_joint(problem: Problem, seed: int) -> tuple[Problem, float, str]:
     return problem.at(sigma=mode.sigma), mode.sigma, how
 
 
-def _residual_sum(problem: Problem, b: Array) -> float:
-    """‖ỹ − X̃b‖² without cancellation: on pseudo-rows."""
+def residual_sigma(problem: Problem, b: Array, df: float) -> float:
+    """σ̂ with σ̂² = RSS/(N − 1 − df) at an optimum b (p,), RSS without cancellation."""
     data = PseudoData.of(problem)
     r = data.y - data.x @ b
-    return data.rss + float(r @ r)
+    return float(np.sqrt((data.rss + float(r @ r)) / max(problem.nu - df, 1.0)))
 
 
 def _plug_in(problem: Problem, post: Any) -> tuple[Problem, float, str]:

@@ -136,7 +136,7 @@ class Search:
             scale=list(np.exp(theta[self.first :])) if len(theta) > self.first else None,
         )
         total = max(min(total, NUMBERS // max(self.problem.p, 1)), CHAINS * BATCHES)
-        engine = _engine(fixed)
+        engine = engine_at(fixed)
         drawn = base.run(
             engine,
             fixed,
@@ -256,7 +256,7 @@ class Search:
         return np.asarray((fit @ self.data.y - 0.5 * np.sum(np.square(fit), axis=1)) / sigma**2)
 
 
-def _engine(problem: Problem) -> Any:
+def engine_at(problem: Problem) -> Any:
     """The first engine that serves."""
     for name in ENGINES:
         engine = import_module(f"bayesreg.engines.{name}")

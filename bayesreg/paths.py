@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg.lapack import dpotrf, dpotri
 
 from bayesreg.errors import BadArgument, NotSupported
-from bayesreg.priors import Majorised, Normal, Penalised
-from bayesreg.solvers import closed_form, coordinate_descent
+from bayesreg.priors import ElasticNet, Laplace, Majorised, Normal, Penalised
+from bayesreg.solvers import closed_form, continuation, coordinate_descent, group_descent
+from bayesreg.solvers.base import UnitData, unit_data
+from bayesreg.solvers.certificate import Certificate, certify
+from bayesreg.solvers.path_certificate import certify_path
 
 if TYPE_CHECKING:
     from bayesreg.model import Problem
@@ -37,90 +42,229 @@ def one_block(problem: Problem) -> Block:
         raise NotSupported(
             f"{name} has no MAP and no path: {block.prior.why_no_map}; use Laplace or ElasticNet"
         )
-    if block.grouped:
+    if block.grouped and not problem.penalty.in_groups:
         raise NotSupported(
             f"a path needs a penalty by column, and columns of {block.label!r} share a local scale"
         )
     return block
 
 
-def default_lams(problem: Problem, n: int) -> Array:
+def default_lams(
+    problem: Problem, n: int, ratio: float | None = None, l1_ratio: float | None = None
+) -> Array:
     """`n` values evenly spaced in log λ, from no effects downwards.
 
-    With a kink, from λ_max = max|x̃_j'ỹ|·r_j, where every coefficient is 0 (Friedman, Hastie &
-    Tibshirani 2010, §2.5), over three decades (two where p ≥ ν); for ridge, where the effective
-    degrees of freedom run from about p/1000 to nearly p.
+    With a kink, from λ_max = max|x̃_j'ỹ|·r_j (over groups: of their norms), where every coefficient
+    is 0 (Friedman, Hastie & Tibshirani 2010, §2.5), over three decades (two where p ≥ ν); for
+    ridge, where the effective degrees of freedom run from about p/1000 to nearly p. `ratio` is that
+    of the smallest to the largest, where another is wanted.
     """
     block = one_block(problem)
-    if isinstance(block.prior, Normal):
+    share = (0.0 if isinstance(block.prior, Normal) else 1.0) if l1_ratio is None else l1_ratio
+    if share == 0.0:
         spread = (problem.projection.norms * block.relative) ** 2
-        top, low = float(spread.max()) * 1e3, float(spread.max()) * 1e-5
+        top, low = float(spread.max(initial=0.0)) * 1e3, 1e-8
     else:
-        size = np.abs(problem.xy[block.columns]) * block.relative
-        top = float(size.max()) * (1.0 + 1e-12)
-        low = top * (1e-2 if problem.p >= problem.nu else 1e-3)
+        top = group_descent.largest_lam(problem) / share * (1.0 + 1e-12)
+        low = 1e-2 if problem.p >= problem.nu else 1e-3
     if not top > 0:
         top, low = 1.0, 1e-3  # X̃'ỹ = 0: every λ gives β = 0
-    return np.geomspace(top, low, n)
+    return np.geomspace(top, top * (low if ratio is None else ratio), n)
 
 
-def scale_for(problem: Problem, lam: float, sigma: float) -> float:
+def scale_for(problem: Problem, lam: Any, sigma: float) -> Any:
     """The scale, in the declared unit, whose λ (λ₂ for Normal, else λ₁) is `lam` at this σ."""
     prior = one_block(problem).prior
     assert isinstance(prior, Penalised)
     if isinstance(prior, Normal):
-        return float(np.sqrt(prior.l2(sigma, 1.0) / lam))
-    return float(prior.l1(sigma, 1.0) / lam)
+        return np.sqrt(prior.l2(sigma, 1.0) / lam)
+    return prior.l1(sigma, 1.0) / lam
 
 
-def solve_path(problem: Problem, lams: Array, sigma: float) -> tuple[Array, Array]:
+@dataclass(frozen=True, eq=False)
+class Ray:
+    """How one λ sets λ₁ and λ₂ of every column.
+
+    Attributes
+    ----------
+    problem : Problem
+        One penalised prior; its own scale is ignored.
+    sigma : float
+        Noise sd: for the elastic net's λ₂ and for what λ means as a scale.
+    l1_ratio : float or None
+        λ₁ = l1_ratio·λ and λ₂ = (1 − l1_ratio)·λ; None for the prior's own scale family, where λ is
+        λ₂ for Normal and else λ₁, and λ₂ = (1 − ρ)λ²/(ρσ)² for the elastic net.
+    """
+
+    problem: Problem
+    sigma: float
+    l1_ratio: float | None = None
+
+    @classmethod
+    def of(cls, problem: Problem, sigma: float, l1_ratio: float | None = None) -> Ray:
+        """The ray of a problem, or NotSupported; BadArgument for a ratio outside [0, 1]."""
+        one_block(problem)
+        return cls(problem, float(sigma), check_l1_ratio(l1_ratio))
+
+    @property
+    def smooth(self) -> bool:
+        """Whether λ₁ = 0 all along: ridge."""
+        if self.l1_ratio is not None:
+            return self.l1_ratio == 0.0
+        return isinstance(one_block(self.problem).prior, Normal)
+
+    def penalties(self, lams: Array) -> tuple[Array, Array]:
+        """λ₁ and λ₂ (L, p) per proper column; a column of relative scale r has λ₁/r and λ₂/r²."""
+        block = one_block(self.problem)
+        prior, lams = block.prior, np.asarray(lams, dtype=float)
+        if self.l1_ratio is not None:
+            first, second = self.l1_ratio * lams, (1.0 - self.l1_ratio) * lams
+        elif self.smooth:
+            first, second = np.zeros_like(lams), lams
+        else:
+            assert isinstance(prior, Penalised)
+            first = lams
+            second = np.asarray(prior.l2(self.sigma, prior.l1(self.sigma, 1.0) / lams), dtype=float)
+        relative = np.empty(self.problem.p)
+        relative[block.columns] = block.relative
+        return first[:, None] / relative, second[:, None] / np.square(relative)
+
+    def prior(self, lam: float) -> Any:
+        """The prior that λ is at this σ, for a column of relative scale 1."""
+        prior: Any = one_block(self.problem).prior
+        if self.l1_ratio is None:
+            return dataclasses.replace(prior, scale=scale_for(self.problem, lam, self.sigma))
+        first, second = self.l1_ratio * lam, (1.0 - self.l1_ratio) * lam
+        unit = self.sigma if prior.unit == "y" else 1.0
+        same = {"loc": prior.loc, "unit": prior.unit, "relative": prior.relative}
+        if not second:
+            return Laplace(unit * self.sigma / first, **same)
+        if not first:
+            return Normal(unit / np.sqrt(second), **same)
+        both = {"laplace": unit * self.sigma / first, "normal": unit / np.sqrt(second)}
+        product = ElasticNet.from_scales(**both, unit=prior.unit)
+        return dataclasses.replace(product, loc=prior.loc, relative=prior.relative)
+
+    def scales(self, lams: Array) -> Array:
+        """The prior scale (L,) that each λ means; NaN where that needs a σ which is unknown."""
+        block = one_block(self.problem)
+        assert isinstance(block.prior, Penalised)
+        ridge = self.smooth and block.prior.unit == "sigma"
+        if self.problem.sigma is None and not ridge:
+            return np.full(len(lams), np.nan)
+        if self.l1_ratio is None:
+            found = scale_for(self.problem, np.asarray(lams, dtype=float), self.sigma)
+            return np.asarray(found, dtype=float)
+        return np.array([float(self.prior(lam).scale) for lam in lams])
+
+    def at(self, lam: float) -> Problem:
+        """The problem at this σ and the scale that means λ there, whatever its own are."""
+        block = one_block(self.problem)
+        if self.l1_ratio is None:
+            prior, scale = block.prior, scale_for(self.problem, float(lam), self.sigma)
+        else:
+            prior = self.prior(float(lam))
+            scale = prior.scale
+        fixed = dataclasses.replace(block, prior=prior, scale=float(scale), hyper=None)
+        return dataclasses.replace(
+            self.problem, blocks=(fixed,), sigma=self.sigma, sigma_prior=None
+        )
+
+
+def solve_path(
+    problem: Problem,
+    lams: Array,
+    sigma: float,
+    *,
+    l1_ratio: float | None = None,
+    guide: Array | None = None,
+) -> tuple[Array, Array]:
     """Optima b (L, p) and effective degrees of freedom (L,), in the order of `lams`.
 
-    `sigma` matters for the elastic net alone, whose λ₂ is (1 − ρ)λ₁²/(ρσ)².
+    Parameters
+    ----------
+    problem : Problem
+        One penalised prior; its own scale is ignored.
+    lams : ndarray (L,)
+        Positive, in any order.
+    sigma : float
+        It matters for the elastic net's own scale family alone, whose λ₂ is (1 − ρ)λ₁²/(ρσ)².
+    l1_ratio : float, optional
+        The ray λ₁ = l1_ratio·λ, λ₂ = (1 − l1_ratio)·λ in place of the prior's scale family.
+    guide : ndarray (L, p), optional
+        Optima of a similar problem at these λ's, as of all rows for a fold of them: columns that
+        enter there are tried here. The result does not depend on it.
+
+    Raises
+    ------
+    NotSupported
+        If the priors are several, or not penalties by column.
+    BadArgument
+        If `l1_ratio` is not a number from 0 to 1.
     """
-    block = one_block(problem)
-    if isinstance(block.prior, Normal):
-        weights = np.empty(problem.p)
-        weights[block.columns] = 1.0 / np.square(block.relative)
-        return closed_form.path(problem, lams, weights)
+    ray, lams = Ray.of(problem, sigma, l1_ratio), np.asarray(lams, dtype=float)
+    return _solve(ray, unit_data(problem), lams, guide)
+
+
+def certified_path(ray: Ray, lams: Array) -> tuple[Array, Array, tuple[Certificate, ...]]:
+    """Optima, df and certificates; a point that fails is solved again as a single λ is."""
+    unit = unit_data(ray.problem)
+    b, df = _solve(ray, unit, lams)
+    if one_block(ray.problem).grouped:
+        return b, df, tuple(certify(ray.at(lam), row) for lam, row in zip(lams, b, strict=True))
+    l1, l2 = ray.penalties(lams)
+    judged = certify_path(ray.problem, l1, l2, b, at=lambda k: ray.at(lams[k]), unit=unit)
+    found = list(judged)
+    for k in np.flatnonzero([not one.ok for one in found]):
+        problem = ray.at(lams[k])
+        solve = closed_form.solve if ray.smooth else coordinate_descent.solve
+        again = solve(problem, start=b[k]).b
+        one = certify(problem, again)
+        if one.ok or one.kkt < found[k].kkt:
+            b[k], found[k] = again, one
+    return b, df, tuple(found)
+
+
+def _solve(
+    ray: Ray, unit: UnitData, lams: Array, guide: Array | None = None
+) -> tuple[Array, Array]:
+    """Optima and degrees of freedom, in the order of `lams`."""
+    problem = ray.problem
+    if ray.smooth:
+        _, weights = ray.penalties(np.ones(1))
+        return closed_form.path(problem, lams, weights[0])
+    if one_block(problem).grouped:
+        return group_descent.path(problem, *ray.penalties(lams))
     order = np.argsort(-lams, kind="stable")
-    fixed = [at_lam(problem, lams[k], sigma) for k in order]
-    pairs = [(one.l1, one.l2) for one in fixed]
-    b = np.empty((len(lams), problem.p))
-    b[order] = coordinate_descent.path(problem, pairs)  # type: ignore[arg-type]
-    df = np.empty(len(lams))
-    for k, one in zip(order, fixed, strict=True):
-        df[k] = active_df(one, b[k])
+    l1, l2 = unit.penalties(*ray.penalties(lams[order]))
+    hints = None if guide is None else np.asarray(guide, dtype=float)[order][:, unit.kept]
+    u, known = continuation.solve(unit, l1, l2, hints)
+    for k in np.flatnonzero(np.isnan(known)):
+        known[k] = active_df(unit, l2[k], u[k])
+    b, df = np.zeros((len(lams), problem.p)), np.empty(len(lams))
+    b[np.ix_(order, unit.kept)] = u * (unit.y_norm / unit.norms)
+    df[order] = known
     return b, df
 
 
-def active_df(problem: Problem, b: Array) -> float:
+def active_df(unit: UnitData, l2: Array, u: Array) -> float:
     """Effective degrees of freedom at an optimum: tr X_A(X_A'X_A + Λ₂)⁻¹X_A' on the active columns.
 
     For the lasso this is the rank of the active columns (Zou, Hastie & Tibshirani 2007, Annals of
     Statistics 35(5), https://doi.org/10.1214/009053607000000127).
     """
-    active = np.flatnonzero(b)
+    active = np.flatnonzero(u)
     if not len(active):
         return 0.0
-    if problem.root is not None:
-        x = problem.root[:, active]
-        gram = x.T @ x
-    else:
-        gram = problem.gram[np.ix_(active, active)]
-    l2 = problem.l2
-    assert l2 is not None
-    if not np.any(l2[active]):
-        size = np.sqrt(np.diagonal(gram))
-        return float(np.linalg.matrix_rank(gram / np.outer(size, size), hermitian=True))
-    return float(np.trace(np.linalg.solve(gram + np.diag(l2[active]), gram)))
-
-
-def at_lam(problem: Problem, lam: float, sigma: float) -> Problem:
-    """The problem at the σ given and the scale that means λ there, whatever its own are."""
-    scale = scale_for(problem, float(lam), sigma)
-    fixed = dataclasses.replace(one_block(problem), scale=scale, hyper=None)
-    return dataclasses.replace(problem, blocks=(fixed,), sigma=sigma, sigma_prior=None)
+    gram, penalty = unit.block(active), l2[active]
+    factor, info = dpotrf(gram + np.diag(penalty), lower=1)
+    depends = info or float(np.min(np.diagonal(factor))) ** 2 <= 1e-10
+    if not np.any(penalty):
+        return float(np.linalg.matrix_rank(gram, hermitian=True)) if depends else len(active)
+    if depends:
+        return float(np.trace(np.linalg.solve(gram + np.diag(penalty), gram)))
+    inverse, _ = dpotri(factor, lower=1)
+    return len(active) - float(penalty @ np.diagonal(inverse))
 
 
 def check_count(n: Any) -> int:
@@ -144,3 +288,21 @@ def check_lams(lams: Any) -> Array:
             f"lams[{bad[0]}] = {grid[bad[0]]}: λ must be positive and finite (λ = 0 is Flat())"
         )
     return grid
+
+
+def check_l1_ratio(l1_ratio: Any) -> float | None:
+    """The share of λ₁ on a ray, from 0 (ridge) to 1 (lasso), or None."""
+    if l1_ratio is None or (_is_number(l1_ratio) and 0.0 <= l1_ratio <= 1.0):
+        return None if l1_ratio is None else float(l1_ratio)
+    raise BadArgument(f"l1_ratio must be a number from 0 (ridge) to 1 (lasso), not {l1_ratio!r}")
+
+
+def check_ratio(ratio: Any) -> float | None:
+    """The smallest λ over the largest, or None."""
+    if ratio is None or (_is_number(ratio) and 0.0 < ratio < 1.0):
+        return None if ratio is None else float(ratio)
+    raise BadArgument(f"ratio is the smallest λ over the largest, between 0 and 1, not {ratio!r}")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool)

@@ -143,7 +143,7 @@ class Penalty:
         if not all(isinstance(block.prior, Majorised) for block in self.blocks):
             return "no penalty"
         if any(block.grouped for block in self.blocks):
-            return "group penalty"
+            return "group lasso" if self.in_groups else "group penalty"
         names = {"normal": "ridge", "laplace": "lasso", "elastic_net": "elastic net"}
         names |= {"student_t": "Student-t", "cauchy": "Cauchy"}
         kinds = {names.get(block.prior.family, block.prior.family) for block in self.blocks}
@@ -155,7 +155,7 @@ class Penalty:
         for block in self.blocks:
             if not isinstance(block.prior, Majorised):
                 return f"no MAP: {block.prior.why_no_map}"
-            if not block.separable:
+            if not (block.separable or self.in_groups):
                 return (
                     f"no MAP: {block.label!r} has a group penalty, which no solver here minimises"
                 )
@@ -241,6 +241,15 @@ class Penalty:
         """Whether every prior is λ₁|b| + ½λ₂b² by column, so that λ₁ and λ₂ say all of it."""
         return all(isinstance(b.prior, Penalised) and b.separable for b in self.blocks)
 
+    @property
+    def in_groups(self) -> bool:
+        """Whether it is λ₁‖b_g‖₂ on some groups of columns, and λ₁|b| + ½λ₂b² on the others."""
+        for block in self.blocks:
+            able = isinstance(block.prior, Penalised) and (block.separable or block.prior.by_group)
+            if not able:
+                return False
+        return any(block.grouped for block in self.blocks)
+
     def vector(self, which: str) -> Array | None:
         """λ₁ ("l1") or λ₂ ("l2") per penalised column; None while unknown, or where none is."""
         return self._vector(which) if self.known and self.linear_quadratic else None
@@ -250,7 +259,7 @@ class Penalty:
         prior = block.prior
         if not isinstance(prior, Majorised):
             return f"{prior!r} is not a penalty: {prior.why_no_map}"
-        if not block.separable:
+        if not (block.separable or self.in_groups):
             return "its columns share a local scale, so it penalises norms of groups"
         if block.scale is None:
             return "its scale is unknown: use penalty.at(sigma=, scale=)"
@@ -294,6 +303,9 @@ class Penalty:
         single = len(block.prior.formulae) == 1
         of = f"{letter}{tag}" + (" − loc" if block.prior.loc else "")
         index = "_j" if np.ptp(block.relative) > 0 else ""
+        if block.grouped:
+            stem = f"({of})" if block.prior.loc else of
+            return [f"λ{tag} Σ_g‖{stem}_g{'/relative_g' if index else ''}‖₂"]
         shapes = {
             "λ₁": f"‖{of}‖₁" if not index else f"|{of}|_j",
             "λ₂": f"‖{of}‖²" if not index else f"({of})_j²",
@@ -330,6 +342,7 @@ class Penalty:
             text = f"{'λ' if single else symbol}{tag} = {formula}{unit}"
             if self._missing(block) is None:
                 values = self._lams(block, "l1" if symbol == "λ₁" else "l2")
+                values = np.mean(values * block.relative) if block.grouped else values
                 low, high = float(np.min(values)), float(np.max(values))
                 text += f" = {low:.6g}" if low == high else f", {low:.4g} to {high:.4g} by column"
             out.append(text)

@@ -16,7 +16,7 @@ PACKAGES = ("bayesreg", "numpy", "scipy", "pymc", "pytensor", "arviz", "matplotl
 
 
 def provenance(
-    source: Design | Moments, seed: int, standardize: bool, draws: int, chains: int
+    source: Design | Moments, seed: int, standardize: bool, **settings: Any
 ) -> dict[str, Any]:
     """Versions, seed, settings, and a hash of the data: what a result can be had again from."""
     moments = source.moments if isinstance(source, Design) else source
@@ -27,8 +27,7 @@ def provenance(
         "sum_of_weights": moments.n,
         "columns": moments.p,
         "standardize": standardize,
-        "draws": draws,
-        "chains": chains,
+        **settings,
         "data_sha256": fingerprint(source),
     }
 

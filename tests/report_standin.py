@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bayesreg.choose import choose
 from bayesreg.data.design import Design
+from bayesreg.fit import path
 from bayesreg.likelihoods import Gaussian
 from bayesreg.model import Model
 from bayesreg.priors import Horseshoe, Laplace, Normal
@@ -73,6 +75,7 @@ def standin(
         ),
         warnings=(f"column {features[0]!r} is nearly constant",),
         path=_path(entries),
+        choice=_choice(entries),
         provenance={
             "versions": {"python": "3.13.1", "bayesreg": "0.1.0", "pymc": "6.4.0"},
             "seed": 1,
@@ -279,21 +282,11 @@ def _table(names: tuple[str, ...]) -> pd.DataFrame:
 
 def _path(entries: dict[str, Any]) -> Any:
     fits = [e.fit for e in entries.values() if e.fit is not None and e.fit.problem.blocks]
+    return path(fits[-1].problem, n=60) if fits else None
+
+
+def _choice(entries: dict[str, Any]) -> Any:
+    fits = [e.fit for e in entries.values() if e.fit is not None and e.fit.problem.blocks]
     if not fits:
         return None
-    fit = fits[-1]
-    lam = np.geomspace(1e4, 1e-1, 60)
-    end = np.linalg.lstsq(fit.problem.gram, fit.problem.xy, rcond=None)[0]
-    b = np.sign(end) * np.maximum(np.abs(end) - lam[:, None] / 150.0, 0.0)
-    columns = list(fit.problem.features)
-    return SimpleNamespace(
-        problem=fit.problem,
-        lam=lam,
-        scale=SIGMA / lam,
-        df=(b != 0).sum(axis=1),
-        beta=pd.DataFrame(fit.problem.restore(b)[0], index=lam, columns=columns),
-        standardized=pd.DataFrame(
-            b, index=lam, columns=list(np.array(columns)[fit.problem.proper])
-        ),
-        certificates=(),
-    )
+    return choose(fits[-1].problem, ["cv", "cv-1se", "bic"], n=30, folds=3)

@@ -1,4 +1,4 @@
-"""Laws of the criteria: the evidence against brute force, cross-validation against refitting."""
+"""Laws of the evidence: its maximum against brute force."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ import pytest
 from scipy.linalg import solve_triangular
 
 import bayesreg as br
-from bayesreg.criteria import cross_validate, maximise_evidence
+from bayesreg.criteria import maximise_evidence
 from bayesreg.errors import NotSupported
-from bayesreg.solvers import coordinate_descent
 from tests.cases import CASES
 from tests.test_model import condition
 
@@ -131,96 +130,3 @@ def test_evidence_without_a_closed_form_is_refused(prior):
     """Only Normal priors with one unknown factor have it."""
     with pytest.raises(NotSupported, match="use hyper"):
         maximise_evidence(condition(CASES[0], br.Model(prior)))
-
-
-def refitted(X, y, w, rows, fit, lams):
-    """Weighted squared error on `rows` of fits to all others, per λ: fit(X, y, w, λ) → predict."""
-    rest = np.setdiff1d(np.arange(len(y)), rows)
-    out = []
-    for lam in lams:
-        predict = fit(X[rest], y[rest], w[rest], lam)
-        out.append(np.sum(w[rows] * np.square(y[rows] - predict(X[rows]))))
-    return np.array(out)
-
-
-def by_rows(cls, standardize):
-    """The fit of a training set from its rows: centred, scaled, solved and undone."""
-
-    def fit(X, y, w, lam):
-        mean, sd = np.average(X, axis=0, weights=w), np.ones(X.shape[1])
-        if standardize:
-            sd = np.sqrt(np.average(np.square(X - mean), axis=0, weights=w))
-        sd = np.where(sd > 0, sd, 1.0)
-        Z = (X - mean) / sd
-        level = np.average(y, weights=w)
-        if cls is br.Normal:
-            b = np.linalg.solve((Z.T * w) @ Z + lam * np.eye(Z.shape[1]), Z.T @ (w * (y - level)))
-        else:
-            problem = br.Model(br.Laplace.from_lam(lam, sigma=1.0), br.Gaussian(1.0)).condition(
-                Z * np.sqrt(w)[:, None], (y - level) * np.sqrt(w), intercept=False
-            )
-            b = coordinate_descent.solve(problem).b
-        return lambda new: level + (new - mean) / sd @ b
-
-    return fit
-
-
-@pytest.mark.parametrize("cls", [br.Normal, br.Laplace], ids=lambda c: c.__name__)
-@pytest.mark.parametrize("case", [CASES[0], CASES[1], CASES[3], CASES[5]], ids=str)
-def test_cross_validation_is_refitting(case, cls):
-    """Fold moments against fits to the rows of each training set, on the same folds."""
-    problem = condition(case, br.Model(cls()))
-    lams = np.array([50.0, 5.0, 0.5])
-    found = cross_validate(problem, lams, 1.0, folds=5, seed=3)
-    assert sorted(np.concatenate(found.folds).tolist()) == list(range(len(case.y)))
-    fit, w = by_rows(cls, case.standardize), np.ones(len(case.y))
-    sums = np.array([refitted(case.X, case.y, w, rows, fit, lams) for rows in found.folds])
-    sizes = np.array([len(rows) for rows in found.folds])
-    assert found.error == pytest.approx((sums / sizes[:, None]).mean(axis=0), rel=1e-7)
-    assert found.lam == lams[np.argmin(found.error)]
-
-
-def test_leaking_the_scale_would_show():
-    """Negative control: standardising before splitting gives another curve."""
-    case = CASES[1]
-    lams = np.array([50.0, 5.0])
-    right = cross_validate(condition(case, br.Model(br.Laplace())), lams, 1.0, folds=5, seed=3)
-    Z = (case.X - case.X.mean(0)) / case.X.std(0)
-    leaked = cross_validate(br.Model(br.Laplace()).condition(Z, case.y), lams, 1.0, folds=5, seed=3)
-    assert np.max(np.abs(leaked.error / right.error - 1.0)) > 1e-5
-
-
-def test_cross_validation_meets_scikit_learn():
-    """Lasso on each training set by scikit-learn, λ the same number in each."""
-    from sklearn.linear_model import Lasso
-
-    data = br.load_dataset("diabetes")
-    X, y = data.X.to_numpy(float), data.y.to_numpy(float)
-    lams = np.array([3000.0, 300.0, 30.0])
-    problem = br.Model(br.Laplace()).condition(X, y, standardize=True)
-    found = cross_validate(problem, lams, 1.0, folds=4, seed=1)
-
-    def fit(X, y, w, lam):
-        mean, sd = X.mean(0), X.std(0)
-        model = Lasso(alpha=lam / len(y), tol=1e-12, max_iter=100_000).fit((X - mean) / sd, y)
-        return lambda new: model.predict((new - mean) / sd)
-
-    w = np.ones(len(y))
-    errors = [refitted(X, y, w, rows, fit, lams) / len(rows) for rows in found.folds]
-    assert found.error == pytest.approx(np.mean(errors, axis=0), rel=1e-8)
-
-
-def test_seed_settles_the_folds():
-    """The same seed, the same folds; another seed, others."""
-    problem = condition(CASES[0], br.Model(br.Laplace()))
-    a, b, c = (cross_validate(problem, np.array([1.0]), 1.0, seed=s).folds for s in (1, 1, 2))
-    assert all(np.array_equal(x, y) for x, y in zip(a, b, strict=True))
-    assert not all(np.array_equal(x, y) for x, y in zip(a, c, strict=True))
-
-
-def test_cross_validation_needs_rows():
-    """Moments have none."""
-    problem = condition(CASES[0], br.Model(br.Laplace()))
-    bare = br.Model(br.Laplace()).condition(problem.moments)
-    with pytest.raises(NotSupported, match="rows"):
-        cross_validate(bare, np.array([1.0]), 1.0)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sklearn.model_selection import GridSearchCV
+from sklearn.linear_model import ElasticNetCV, LassoCV
+from sklearn.linear_model import Ridge as Peer
+from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import bayesreg as br
 from bayesreg.errors import BadArgument
-from bayesreg.estimators import BayesRegressor, MapRegressor
+from bayesreg.estimators import BayesRegressor, MapRegressor, MapRegressorCV
 
 pytestmark = pytest.mark.filterwarnings("ignore::bayesreg.errors.BayesregWarning")
 
@@ -23,8 +25,8 @@ MONTE_CARLO = {
 
 
 def expected(estimator):
-    """No failure is expected of MapRegressor."""
-    return {} if isinstance(estimator, MapRegressor) else MONTE_CARLO
+    """No failure is expected of optima."""
+    return MONTE_CARLO if isinstance(estimator, BayesRegressor) else {}
 
 
 @parametrize_with_checks(
@@ -32,6 +34,9 @@ def expected(estimator):
         MapRegressor(),
         MapRegressor(prior=br.Laplace(0.5), sigma=1.0),
         MapRegressor(prior=br.ElasticNet(0.5, unit="sigma"), standardize=True),
+        MapRegressor(br.Laplace(), sigma=1.0, scale="bic"),
+        MapRegressorCV(n=20, cv=3, random_state=0),
+        MapRegressorCV(br.Normal(), cv=3, rule="1se", standardize=True, random_state=0),
         BayesRegressor(draws=50, chains=2),
     ],
     expected_failed_checks=expected,
@@ -94,3 +99,105 @@ def test_predictive_sd(data):
     mean, sd = model.predict(data.X.head(), return_std=True)
     np.testing.assert_allclose(mean, model.predict(data.X.head()), rtol=1e-9)
     assert np.all(sd > model.sigma_ * 0.99)
+
+
+FOLDS = KFold(5, shuffle=True, random_state=3)
+
+
+@pytest.fixture(scope="module")
+def scaled(data):
+    """Diabetes with columns of unit sd, as an array."""
+    return StandardScaler().fit_transform(data.X), data.y.to_numpy()
+
+
+@pytest.mark.parametrize("l1_ratio", [None, 0.5])
+def test_cv_is_lasso_cv(scaled, l1_ratio):
+    """Per row, the same folds: LassoCV's and ElasticNetCV's λ, errors and coefficients.
+
+    The peers iterate to a duality gap of 1e-10·‖y‖²: coefficients agree to its square root.
+    """
+    X, y = scaled
+    mine = MapRegressorCV(n=30, cv=FOLDS, per_row=True, l1_ratio=l1_ratio).fit(X, y)
+    given = {"alphas": mine.lams_ / len(y), "cv": FOLDS, "tol": 1e-10, "max_iter": 10**6}
+    peer = LassoCV(**given) if l1_ratio is None else ElasticNetCV(l1_ratio=l1_ratio, **given)
+    peer.fit(X, y)
+
+    np.testing.assert_allclose(mine.cv_error_, peer.mse_path_.mean(axis=1), rtol=1e-6)
+    assert mine.lam_ / len(y) == pytest.approx(peer.alpha_, rel=1e-12)
+    np.testing.assert_allclose(mine.coef_, peer.coef_, rtol=1e-4, atol=1e-4)
+    assert all(c.ok for c in mine.path_.certificates)
+    assert mine.result_.certificate.ok
+
+
+def test_cv_by_training_set_differs(scaled):
+    """The control: with the same prior in every training set, the errors are not LassoCV's."""
+    X, y = scaled
+    mine = MapRegressorCV(n=30, cv=FOLDS).fit(X, y)
+    peer = LassoCV(alphas=mine.lams_ / len(y), cv=FOLDS, tol=1e-10, max_iter=10**6).fit(X, y)
+
+    assert np.max(np.abs(mine.cv_error_ / peer.mse_path_.mean(axis=1) - 1)) > 1e-4
+
+
+def test_cv_of_ridge_in_a_pipeline(data):
+    """standardize=True scales each training set anew, as a StandardScaler in a pipeline does."""
+    lams = [1.0, 10.0, 100.0, 1000.0]
+    mine = MapRegressorCV(br.Normal(), lams=lams, cv=FOLDS, standardize=True).fit(data.X, data.y)
+    for k, lam in enumerate(lams):
+        pipe = make_pipeline(StandardScaler(), Peer(alpha=lam))
+        errors = -cross_val_score(pipe, data.X, data.y, cv=FOLDS, scoring="neg_mean_squared_error")
+        np.testing.assert_allclose(mine.fold_error_[:, k], errors, rtol=1e-9)
+    assert mine.lam_ == lams[int(np.argmin(mine.cv_error_))]
+
+
+def test_cv_one_standard_error_and_the_prior_that_it_is(data):
+    """The sparser rule; λ = σ/scale for a Laplace prior in units of σ."""
+    least = MapRegressorCV(standardize=True, random_state=0).fit(data.X, data.y)
+    sparse = MapRegressorCV(standardize=True, rule="1se", random_state=0).fit(data.X, data.y)
+    limit = least.cv_error_.min() + least.cv_se_[np.argmin(least.cv_error_)]
+
+    assert sparse.lam_ == least.lams_[least.cv_error_ <= limit].max() > least.lam_
+    assert (sparse.coef_ == 0).sum() > (least.coef_ == 0).sum()
+    for one in (least, sparse):
+        assert one.lam_ == pytest.approx(one.sigma_ / one.scale_)
+        prior = br.Laplace(one.scale_, unit="sigma")
+        again = MapRegressor(prior, sigma=one.sigma_, standardize=True).fit(data.X, data.y)
+        np.testing.assert_allclose(one.coef_, again.coef_, rtol=1e-9, atol=1e-9)
+    with pytest.raises(BadArgument, match="rule must be 'min' or '1se'"):
+        MapRegressorCV(rule="max").fit(data.X, data.y)
+
+
+def test_cv_keeps_groups_together(scaled):
+    """Labels at fit: every group is in one fold, as GroupKFold makes them."""
+    X, y = scaled
+    groups = np.arange(len(y)) % 6
+    mine = MapRegressorCV(n=10, cv=GroupKFold(6)).fit(X, y, groups=groups)
+    splits = list(GroupKFold(6).split(X, y, groups))
+    other = MapRegressorCV(n=10, cv=splits).fit(X, y)
+    alone = MapRegressorCV(n=10, cv=6).fit(X, y)
+
+    np.testing.assert_array_equal(mine.fold_error_, other.fold_error_)
+    assert not np.allclose(np.sort(mine.cv_error_), np.sort(alone.cv_error_), rtol=1e-6)
+
+
+def test_scale_is_a_number_or_a_rule(data):
+    """A number is the prior's scale; a rule is the one of `choose`; not both ways at once."""
+    by_number = MapRegressor(br.Laplace(), sigma=54.0, standardize=True, scale=25.0)
+    named = MapRegressor(br.Laplace(25.0), sigma=54.0, standardize=True)
+    np.testing.assert_array_equal(
+        by_number.fit(data.X, data.y).coef_, named.fit(data.X, data.y).coef_
+    )
+    problem = br.Model(br.Laplace()).condition(data.X, data.y, standardize=True)
+    for rule in ("cv", "cv-1se", "bic"):
+        model = MapRegressor(br.Laplace(), standardize=True, scale=rule, random_state=4)
+        fixed = br.choose(problem, by=[rule], seed=4).problem(rule)
+        np.testing.assert_array_equal(
+            model.fit(data.X, data.y).coef_, br.fit_map(fixed).beta.to_numpy()
+        )
+    search = GridSearchCV(MapRegressor(standardize=True), {"scale": [0.001, "evidence"]}, cv=3)
+    assert search.fit(data.X, data.y).best_params_ == {"scale": "evidence"}
+    with pytest.raises(BadArgument, match="leave out one"):
+        MapRegressor(scale="cv", hyper="evidence").fit(data.X, data.y)
+    with pytest.raises(BadArgument, match="no rule 'cv1se'; did you mean"):
+        MapRegressor(scale="cv1se").fit(data.X, data.y)
+    with pytest.raises(BadArgument, match="single prior"):
+        MapRegressor({...: br.Laplace()}, scale=1.0).fit(data.X, data.y)

@@ -168,9 +168,9 @@ def test_no_map_where_there_is_a_pole(prior):
         br.fit_map(problem(prior))
 
 
-def test_no_map_with_groups():
+def test_no_map_with_groups_that_have_no_norm():
     with pytest.raises(NotSupported, match="group"):
-        br.fit_map(problem(br.Laplace(0.7, groups=GROUPED)))
+        br.fit_map(problem(br.StudentT(3.0, 0.7, groups=GROUPED)))
 
 
 def test_cross_validation_keeps_terms():

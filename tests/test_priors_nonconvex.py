@@ -639,7 +639,8 @@ def test_a_group_penalty_is_refused():
     case = CASES[0]
     for prior in (
         br.StudentT(3, 1.0, groups=[["c0", "c1"]]),
-        br.Laplace(1.0, groups=[["c0", "c1"]]),
+        br.Bridge(1.0, 1.0, groups=[["c0", "c1"]]),
+        {"c4": br.StudentT(3, 1.0), ...: br.Laplace(1.0, groups=[["c0", "c1"]])},
     ):
         problem = br.Model(prior, br.Gaussian(1.0)).condition(case.frame, case.y)
         with pytest.raises(NotSupported, match=r"group penalty.*sample\(problem\)"):

@@ -182,7 +182,7 @@ def test_figures_are_described_and_their_texts_escaped(pages: dict[str, str]) ->
     """Each inline SVG has a role, a title and a description."""
     drawings = re.findall(r"<svg.*?</svg>", pages["hostile"], flags=re.DOTALL)
 
-    assert len(drawings) == 11
+    assert len(drawings) == 12
     for drawing in drawings:
         assert 'role="img"' in drawing
         title, alt = re.search(r'aria-labelledby="(\S+) (\S+)"', drawing).groups()  # type: ignore[union-attr]
@@ -272,10 +272,11 @@ def test_csv_defuses_formulas_and_leaves_numbers(hostile: Document) -> None:
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n"])
 def test_csv_cells_by_first_character(start: str) -> None:
-    made = table.Table("t", "t", (table.Column("a", "a", "name"),), ((start + "1",), (-1.5,)))
+    column = table.Column(start + "a", "a", "name")
+    made = table.Table("t", "t", (column,), ((start + "1",), (-1.5,)))
 
     assert list(csv.reader(io.StringIO(records.csv_text(made)))) == [
-        ["a"], ["'" + start + "1"], ["-1.5"]
+        ["'" + start + "a"], ["'" + start + "1"], ["-1.5"]
     ]  # fmt: skip
 
 
@@ -534,7 +535,8 @@ def test_export_writes_every_part(tmp_path: Path) -> None:
     names = {one.name for one in target.iterdir()}
     made = document(comparison, sections=sections)
 
-    assert len(made.tables) == len(made.figures) == 3
+    assert len(made.tables) == 4  # the path has two: who enters when, and every λ
+    assert len(made.figures) == 3
     for one in made.tables:
         assert {f"{one.key}.csv", f"{one.key}.tex"} <= names
     for figure in made.figures:
@@ -603,6 +605,34 @@ def test_methods_say_what_shrinkage_is(plain: Document) -> None:
     said = next(s.paragraphs[0] for s in plain.sections if s.key == "methods")
 
     assert "m_eff = Σ(1 − κ_j) (Piironen and Vehtari, 2017)" in said
+
+
+def test_path_and_choice_are_folded_and_say_first_what_they_hold(
+    plain: Document, pages: dict[str, str]
+) -> None:
+    """A sentence to read, the rest behind it; every number of panel and path is there."""
+    comparison = standin()
+    made = {one.key: one for one in plain.tables}
+    for key in ("path", "choice"):
+        start = pages["plain"].index(f'<section id="{key}"')
+        head, _, rest = pages["plain"][start:].partition('<details class="fold">')
+        assert "<svg" not in head
+        assert '<p class="said">' in head
+        assert "<svg" in rest.partition("</section>")[0]
+    assert not any(s.folded for s in plain.sections if s.key not in ("path", "choice"))
+    for row in made["choice"].records():
+        assert row["lam"] == comparison.choice.table.loc[row["rule"], "lam"]
+        assert row["scale"] == comparison.choice.table.loc[row["rule"], "scale"]
+    rows = made["path"].records()
+    np.testing.assert_array_equal([row["lam"] for row in rows], comparison.path.lam)
+    np.testing.assert_array_equal([row["objective"] for row in rows], comparison.path.objective)
+    b, lam = comparison.path.b, comparison.path.lam
+    for row in made["entries"].records():
+        j = comparison.path.problem.features.index(row["column"])
+        first = lam[b[:, j] != 0].max()
+        assert first <= row["lam"] < lam[lam > first].min()  # the knot between two λ's of the path
+        if np.any(b[lam < first, j] == 0):
+            assert row["leaves"] == "yes"
 
 
 def test_missing_kappa_is_said_and_not_invented() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from bayesreg.cli import options
 from bayesreg.cli.exits import explained
 
 STACK = (
@@ -24,6 +25,23 @@ Examples:
 
 \b
 Exit codes: 0 done, 1 failure, 2 usage, 3 a check failed under --strict, 130 interrupted.
+"""
+PATH_EPILOG = """\b
+Examples:
+  bayesreg path diabetes --out path.html
+  bayesreg path houses.csv --target price --prior elastic_net --l1-ratio 0.5 --out path.csv
+
+\b
+Exit codes: 0 done, 1 failure, 2 usage, 3 a point is not certified, 130 interrupted.
+"""
+CHOOSE_EPILOG = """\b
+Examples:
+  bayesreg choose diabetes --out choice.html
+  bayesreg choose houses.csv --target price --prior ridge --by evidence,loo,cv
+  bayesreg choose visits.csv --target cost --groups patient --by cv,cv-1se
+
+\b
+Exit codes: 0 done, 1 failure, 2 usage, 130 interrupted.
 """
 
 
@@ -82,17 +100,12 @@ def datasets() -> None:
 
 
 @main.command(epilog=EPILOG)
-@click.argument("data")
-@click.option("--target", metavar="NAME", help="The response; needed for files.")
-@click.option("--formula", metavar="TEXT", help="Such as 'y ~ x + C(g)', instead of --target.")
+@options.data
 @click.option(
     "--priors", default="normal,laplace,horseshoe", show_default=True, metavar="LIST",
-    help="Names (normal or ridge, laplace or lasso, elastic_net, student_t, cauchy, bridge, "
-    "horseshoe, horseshoe_plus, regularized_horseshoe, normal_gamma, r2d2, flat), or "
-    "'laplace(scale=25)', or 'laplace(scale=half_cauchy(0.5))'.",
+    help=f"Names ({options.PRIOR_NAMES}), or 'laplace(scale=25)', or "
+    "'laplace(scale=half_cauchy(0.5))'.",
 )  # fmt: skip
-@click.option("--sigma", metavar="SPEC", help="Noise sd: a number, or such as 'half_normal(50)'.")
-@click.option("--raw", is_flag=True, help="Do not standardise the columns.")
 @click.option("--engine", metavar="NAME", help="exact, direct, gibbs or nuts; else the fastest.")
 @click.option(
     "--draws", type=click.IntRange(min=1), default=1000, show_default=True, help="Draws per chain."
@@ -103,16 +116,8 @@ def datasets() -> None:
     type=click.IntRange(min=0),
     help="For the same draws again; otherwise drawn and recorded.",
 )
-@click.option(
-    "--missing", type=click.Choice(["error", "drop"]), default="error", show_default=True,
-    help="Refuse missing cells, or leave out their rows and say how many.",
-)  # fmt: skip
-@click.option("--drop", multiple=True, metavar="COL", help="Leave out a column; may be repeated.")
-@click.option("--sep", metavar="CHAR", help="Separator of a CSV file, such as ';' or 'tab'.")
 @click.option("--out", metavar="FILE", help="Write a report: .html, .md or .json.")
 @click.option("--export", metavar="DIR", help="Write tables (CSV, LaTeX) and figures (SVG, PNG).")
-@click.option("--overwrite", is_flag=True, help="Replace files that bayesreg did not write.")
-@click.option("--json", is_flag=True, help="Print the results as JSON.")
 @click.option(
     "--level", type=float, default=0.95, show_default=True, help="Probability of intervals."
 )
@@ -124,15 +129,69 @@ def datasets() -> None:
     "Unsaid, up to 4 priors on up to 20 columns are.",
 )  # fmt: skip
 @click.option("--strict", is_flag=True, help="Exit with code 3 if a check failed.")
-@click.option("--quiet", is_flag=True, help="Nothing on stderr but errors.")
-@click.option("--debug", is_flag=True, help="Show the traceback of an unexpected error.")
+@options.ending
 @click.pass_context
-def compare(context: click.Context, /, debug: bool, **options: Any) -> None:
+def compare(context: click.Context, /, debug: bool, **given: Any) -> None:
     """Compare priors on DATA: the name of a data set, or the path of a CSV or parquet file."""
     with explained(debug=debug):
         from bayesreg.cli.procedure import Request, run
+        from bayesreg.cli.question import asked
 
-        context.exit(run(Request(**options)))
+        context.exit(run(asked(Request, given)))
+
+
+@main.command(epilog=PATH_EPILOG)
+@options.data
+@options.along_lam
+@options.ending
+@click.pass_context
+def path(context: click.Context, /, debug: bool, **given: Any) -> None:
+    """Follow the optimum along λ on DATA, every point certified, and say what prior each λ is.
+
+    Prints in which order the columns enter, and every λ with its objective, its prior scale and
+    scikit-learn's alpha.
+    """
+    with explained(debug=debug):
+        from bayesreg.cli.question import asked
+        from bayesreg.cli.regularisation import Walk, follow
+
+        context.exit(follow(asked(Walk, given)))
+
+
+@main.command(epilog=CHOOSE_EPILOG)
+@options.data
+@options.along_lam
+@click.option(
+    "--by", metavar="LIST",
+    help="Rules, such as 'evidence,cv,cv-1se,bic'; unsaid, all that apply.",
+)  # fmt: skip
+@click.option(
+    "--folds", type=click.IntRange(min=2), default=10, show_default=True,
+    help="Folds of the cross-validation.",
+)  # fmt: skip
+@click.option(
+    "--repeats", type=click.IntRange(min=1), default=5, show_default=True,
+    help="Splits of the repeated cross-validation.",
+)  # fmt: skip
+@click.option(
+    "--groups",
+    metavar="COL",
+    help="Keep rows with the same value of COL in one fold; no predictor.",
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed.")
+@options.ending
+@click.pass_context
+def choose(context: click.Context, /, debug: bool, **given: Any) -> None:
+    """Say which λ on DATA, by which argument, and what prior that would be.
+
+    Marginal likelihood, posterior of λ, cross-validation and its one-standard-error rule, GCV and
+    leave-one-out, AIC, BIC and EBIC on one axis; where they differ, and why.
+    """
+    with explained(debug=debug):
+        from bayesreg.cli.question import asked
+        from bayesreg.cli.regularisation import Panel, weigh
+
+        context.exit(weigh(asked(Panel, given)))
 
 
 @main.command(epilog="Exit codes: 0 validated, 1 failure, 2 usage, 3 a check failed.")

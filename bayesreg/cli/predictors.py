@@ -32,12 +32,15 @@ class Choice:
         Columns to leave out.
     drop_missing : bool
         Whether rows with missing cells are left out.
+    groups : str or None
+        A column that says which rows belong together, and is no predictor.
     """
 
     target: str | None
     formula: str | None = None
     drop: tuple[str, ...] = ()
     drop_missing: bool = False
+    groups: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,14 +74,17 @@ def select(table: Table, choice: Choice) -> Selection:
         If a name is no column.
     """
     dropped = {judgement.find(table, name, "--drop") for name in choice.drop}
+    beside = () if choice.groups is None else (judgement.find(table, choice.groups, "--groups"),)
     left = tuple(name for name in table.columns if name not in dropped)
     if choice.formula is None:
         assert choice.target is not None
         target = judgement.find(table, choice.target, "--target")
         if target in dropped:
             raise BadArgument(f"--drop: {target!r} is the target")
+        if target in beside:
+            raise BadArgument(f"--groups: {target!r} is the target")
         judgement.refuse_target(table, target)
-        predictors = tuple(name for name in left if name != target)
+        predictors = tuple(name for name in left if name != target and name not in beside)
         used = (*predictors, target)
         if not predictors:
             raise BadData(f"{table.name} has no column left to predict {target!r} from")
@@ -86,6 +92,7 @@ def select(table: Table, choice: Choice) -> Selection:
     else:
         used = predictors = _variables(choice.formula, left)
         judgement.refuse_unusable(table, used, formula=True)
+    used = (*used, *beside)
     if not choice.drop_missing:
         judgement.refuse_missing(table, used)
     skipped, notes = _skipped(table, used)
@@ -139,6 +146,21 @@ def design(selection: Selection, *, reference: bool = False) -> Design:
         named=True,
         notes=tuple(notes),
     )
+
+
+def groups_of(selection: Selection) -> NDArray[Any] | None:
+    """Which rows of the Design belong together, one label per row; None unless a column says."""
+    import numpy as np
+
+    if selection.choice.groups is None:
+        return None
+    column = selection.table.columns[selection.choice.groups]
+    labels: NDArray[Any] = np.frombuffer(column.values, dtype=float)
+    if len(column.codes):
+        numbers = labels if len(labels) else np.full(len(column.codes), np.nan)
+        cells = zip(column.codes, numbers.tolist(), strict=True)
+        labels = np.array([column.levels[code] if code >= 0 else str(x) for code, x in cells])
+    return np.asarray(labels[_kept(selection)])
 
 
 def _skipped(table: Table, used: Sequence[str]) -> tuple[frozenset[int], tuple[str, ...]]:

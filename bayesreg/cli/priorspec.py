@@ -96,6 +96,62 @@ def parse_priors(text: str) -> dict[str, Prior]:
     return priors
 
 
+def parse_prior(text: str) -> Prior:
+    """Read ``--prior``: one name or call.
+
+    Parameters
+    ----------
+    text : str
+        Such as ``"laplace"`` or ``"elastic_net(mix=0.3)"``.
+
+    Returns
+    -------
+    Prior
+
+    Raises
+    ------
+    BadArgument
+        As :func:`parse_priors`, or if there are several.
+
+    Examples
+    --------
+    >>> parse_prior("lasso")
+    Laplace(scale=HalfCauchy(scale=1.0), unit='sigma')
+    """
+    parts = split(text, "--prior")
+    if len(parts) > 1:
+        raise BadArgument(
+            f"--prior: {_short(text)} is {len(parts)} priors, and one λ is followed at a time; "
+            "bayesreg compare takes several"
+        )
+    built: Prior = _call(_parsed(parts[0], "--prior"), PRIORS, "--prior", "prior")
+    return built
+
+
+def parse_lams(text: str | None) -> list[float] | None:
+    """Read ``--lams``: numbers, separated by commas; None where nothing was given.
+
+    Raises
+    ------
+    BadArgument
+        If one is no number; whether it is a λ is judged by the path.
+
+    Examples
+    --------
+    >>> parse_lams("1, 10,1e2")
+    [1.0, 10.0, 100.0]
+    """
+    if text is None:
+        return None
+    parts = split(text, "--lams")
+    try:
+        return [float(part) for part in parts]
+    except ValueError:
+        raise BadArgument(
+            f"--lams: {_short(text)} is no list of numbers such as 1,10,100"
+        ) from None
+
+
 def parse_sigma(text: str | None) -> Gaussian:
     """Read ``--sigma``: a number, or a distribution such as ``half_normal(50)``.
 
@@ -126,7 +182,7 @@ def parse_sigma(text: str | None) -> Gaussian:
     return Gaussian(_literal(tree, "--sigma"))
 
 
-def split(text: str) -> list[str]:
+def split(text: str, option: str = "--priors") -> list[str]:
     """The parts between commas that stand outside brackets.
 
     Examples
@@ -142,9 +198,9 @@ def split(text: str) -> list[str]:
         else:
             parts[-1] += character
     if depth != 0:
-        raise BadArgument(f"--priors: the brackets of {_short(text)} do not match")
+        raise BadArgument(f"{option}: the brackets of {_short(text)} do not match")
     if not all(part.strip() for part in parts):
-        raise BadArgument(f"--priors: {_short(text)} has nothing between two commas, or is empty")
+        raise BadArgument(f"{option}: {_short(text)} has nothing between two commas, or is empty")
     return [part.strip() for part in parts]
 
 

@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, TextIO
 
-from bayesreg.cli import sources
 from bayesreg.cli.exits import CHECK_FAILED, INTERRUPTED, say
 from bayesreg.cli.log import Log
-from bayesreg.cli.predictors import Choice, Selection, design, select
+from bayesreg.cli.predictors import Selection
+from bayesreg.cli.question import Question, designed, selected
 from bayesreg.cli.screen import print_answers, print_json, print_sentences, print_table
-from bayesreg.errors import BadArgument
 
 # What PyMC verifies unasked: a few minutes' work. It factors a p × p matrix at every gradient where
 # local scales are sampled.
@@ -28,29 +27,20 @@ if TYPE_CHECKING:
 class Request:
     """The options of ``bayesreg compare``, by their names there."""
 
-    data: str
-    target: str | None
-    formula: str | None
+    question: Question
     priors: str
-    sigma: str | None
-    raw: bool
     engine: str | None
     draws: int
     chains: int
     seed: int | None
-    missing: str
-    drop: tuple[str, ...]
-    sep: str | None
     out: str | None
     export: str | None
-    overwrite: bool
     json: bool
     level: float
     title: str | None
     author: str | None
     verify: bool | None
     strict: bool
-    quiet: bool
 
 
 def run(request: Request) -> int:
@@ -66,8 +56,8 @@ def run(request: Request) -> int:
         The exit code: 0, 3 if a check failed under ``--strict``, 130 if the verification was
         interrupted.
     """
-    log = Log(quiet=request.quiet)
-    selection = _selection(request)
+    log = Log(quiet=request.question.quiet)
+    selection = selected(request.question)
     for note in selection.notes:
         log.note(note)
     _check_destinations(request)
@@ -86,29 +76,6 @@ def run(request: Request) -> int:
     return 0
 
 
-def _selection(request: Request) -> Selection:
-    """Read the data and check the columns; no heavy library is imported for a file that fails."""
-    if request.formula is not None and request.target is not None:
-        raise BadArgument("--formula names the response itself; leave out --target")
-    expected = frozenset({request.target} if request.target is not None else ())
-    table, own = sources.read(request.data, request.sep, expected)
-    target = request.target or own
-    if request.formula is None and target is None:
-        listed = ", ".join(repr(name) for name in list(table.columns)[:10])
-        more = f", ... ({len(table.columns)} in all)" if len(table.columns) > 10 else ""
-        raise BadArgument(
-            f"--target is missing: which column of {table.name} is the response? It has {listed}"
-            f"{more}"
-        )
-    choice = Choice(
-        target=target if request.formula is None else None,
-        formula=request.formula,
-        drop=request.drop,
-        drop_missing=request.missing == "drop",
-    )
-    return select(table, choice)
-
-
 def _check_destinations(request: Request) -> None:
     """Where the results go, checked before anything is fitted."""
     from bayesreg.report.target import check_folder, check_target
@@ -116,21 +83,17 @@ def _check_destinations(request: Request) -> None:
 
     check_level(request.level)
     if request.out is not None:
-        check_target(request.out, overwrite=request.overwrite)
+        check_target(request.out, overwrite=request.question.overwrite)
     if request.export is not None:
-        check_folder(request.export, overwrite=request.overwrite)
+        check_folder(request.export, overwrite=request.question.overwrite)
 
 
 def _fitted(request: Request, selection: Selection, log: Log) -> Comparison:
     """The comparison without PyMC, with every note among its warnings."""
     from bayesreg.cli.priorspec import parse_priors, parse_sigma
-    from bayesreg.priors import Flat
 
-    priors, likelihood = parse_priors(request.priors), parse_sigma(request.sigma)
-    with log.listening():
-        found = design(selection, reference=any(isinstance(p, Flat) for p in priors.values()))
-    for note in found.notes:
-        log.note(note)
+    priors, likelihood = parse_priors(request.priors), parse_sigma(request.question.sigma)
+    found = designed(selection, tuple(priors.values()), log)
     log.progress(f"fitting {', '.join(priors)} to {selection.table.name} ...")
     out = sys.stdout  # which `listening` keeps from everybody else
     with log.listening():
@@ -140,7 +103,7 @@ def _fitted(request: Request, selection: Selection, log: Log) -> Comparison:
             priors,
             found,
             likelihood=likelihood,
-            standardize=not request.raw,
+            standardize=not request.question.raw,
             intercept=found.intercept is not False,
             seed=request.seed,
             engine=request.engine,
@@ -236,7 +199,7 @@ def _write(request: Request, result: Comparison) -> None:
         "title": request.title,
         "author": request.author,
         "level": request.level,
-        "overwrite": request.overwrite,
+        "overwrite": request.question.overwrite,
     }
     from bayesreg import report
 

@@ -155,7 +155,7 @@ class Projection:
         """Rank of X̃ and the residual sum of squares of ỹ on it, by pivoted QR of unit columns."""
         if self.p == 0:
             return 0, self.yy
-        from scipy.linalg import qr
+        from scipy.linalg import qr, solve_triangular
 
         live = np.flatnonzero(self.norms > 0)
         if not len(live) or self.yy == 0.0:
@@ -165,8 +165,10 @@ class Projection:
             keep = np.append(live, self.p)
             size = np.append(self.norms[live], np.sqrt(self.yy))
             unit = self.cross[np.ix_(keep, keep)] / np.outer(size, size)
-            factor = np.linalg.cholesky(unit)
-            return len(live), float(factor[-1, -1] ** 2 * self.yy)
+            # Of the columns alone: y less X·loc may be in their span to rounding.
+            factor = np.linalg.cholesky(unit[:-1, :-1])
+            fitted = solve_triangular(factor, unit[:-1, -1], lower=True)
+            return len(live), max(1.0 - float(fitted @ fitted), 0.0) * self.yy
         if self.wide and (found := self._residual_of_rows(live)) is not None:
             return found
         x, y = self.root[:, live] / self.norms[live], self.root[:, -1]

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bayesreg.data.projected_rows import projected
 from bayesreg.diagnostics.elpd import Pointwise
 from bayesreg.diagnostics.pointwise import Sample, weights_of
 from bayesreg.engines import exact
@@ -130,7 +131,7 @@ def _residuals(problem: Problem, design: Design, l2: Array, w: Array) -> tuple[A
     step = max(1, BLOCK // max(1, len(problem.features)))
     for start in range(0, n, step):
         part = slice(start, start + step)
-        u, y, flat = projected(problem, design.X[part], design.y[part])
+        u, y, flat = projected(problem.projection, design.X[part], design.y[part])
         residual[part] = y - u @ b
         root = solve_triangular(factor[0], (u * scale).T, lower=True)
         leverage[part] = flat + np.einsum("ij,ij->j", root, root)
@@ -143,7 +144,7 @@ def _in_row_space(
     """The same for p > n, from M = I + √W·UΛ⁻¹U'·√W: √w·e = M⁻¹√w·y and 1 − w·h = diag M⁻¹."""
     from scipy.linalg import cho_factor, cho_solve
 
-    u, y, flat = projected(problem, design.X, design.y)
+    u, y, flat = projected(problem.projection, design.X, design.y)
     root = np.sqrt(w)
     scaled = (u / np.sqrt(l2)) * root[:, None]
     factor = cho_factor(np.eye(len(y)) + scaled @ scaled.T, lower=True)
@@ -152,20 +153,6 @@ def _in_row_space(
     leverage = flat + (1.0 - np.diagonal(inverse)) / w
     # Σwe² + b̂'Λb̂ = ỹ'√W M⁻¹ √Wỹ, whose terms are all positive.
     return weighted / root, leverage, float((root * y) @ weighted)
-
-
-def projected(problem: Problem, X: Array, y: Array) -> tuple[Array, Array, Any]:
-    """Rows in b-coordinates with intercept and Flat columns projected out, y, and h of those."""
-    projection = problem.projection
-    z = (X - projection.x_mean) / projection.x_sd
-    flat, proper = z[:, projection.flat], z[:, projection.proper]
-    response = y - projection.y_mean - flat @ projection.flat_y - proper @ projection.loc
-    leverage: Any = 1.0 / problem.n if problem.intercept else 0.0
-    if len(projection.flat):
-        proper = proper - flat @ projection.flat_x
-        root = np.linalg.solve(projection.flat_root.T, flat.T)
-        leverage = leverage + np.einsum("ij,ij->j", root, root)
-    return proper, response, leverage
 
 
 def _log_normal(x: Array, sd: Any) -> Array:

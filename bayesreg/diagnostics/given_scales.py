@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesreg.diagnostics.exact_loo import projected
+from bayesreg.data.projected_rows import projected
 from bayesreg.diagnostics.pointwise import Rows, Sample
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def leaving_out(
     The ratio is 1/p(y_i^c | y_-i, σ, v) for the c copies that are left out; a normal density to
     the power c is a normal of variance σ²/c times a constant.
     """
-    u, y, flat = projected(problem, design.X[rows], design.y[rows])
+    u, y, flat = projected(problem.projection, design.X[rows], design.y[rows])
     density = np.empty((len(rows), sample.size))
     ratio = np.empty_like(density)
     for part, fitted, leverage in _standing(problem, sample, u):
@@ -81,7 +81,7 @@ def predicting(problem: Problem, design: Design, sample: Sample, rows: Rows) -> 
 
     None where v is not known because a column does not vary in the training rows.
     """
-    u, y, flat = projected(problem, design.X[rows], design.y[rows])
+    u, y, flat = projected(problem.projection, design.X[rows], design.y[rows])
     dead = problem.projection.norms == 0
     if np.any(u[:, dead]):
         return None

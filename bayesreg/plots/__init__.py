@@ -6,6 +6,7 @@ rcParams and open windows stay as they are; a notebook shows the returned axes.
 
 from __future__ import annotations
 
+from bayesreg.plots.bayesian_path import plot_bayesian_path
 from bayesreg.plots.calibration import plot_calibration
 from bayesreg.plots.checks import (
     plot_agreement,
@@ -14,6 +15,7 @@ from bayesreg.plots.checks import (
     plot_residuals,
     plot_trace,
 )
+from bayesreg.plots.choice import plot_choice
 from bayesreg.plots.coefficients import plot_forest, plot_map, plot_posterior
 from bayesreg.plots.densities import plot_densities, plot_priors
 from bayesreg.plots.paths import plot_path
@@ -27,7 +29,9 @@ from bayesreg.plots.shrinkage import (
 
 __all__ = [
     "plot_agreement",
+    "plot_bayesian_path",
     "plot_calibration",
+    "plot_choice",
     "plot_densities",
     "plot_effective",
     "plot_forest",

@@ -117,6 +117,15 @@ def axes_grid(ax: Any, count: int, columns: int, panel: tuple[float, float]) -> 
     return np.array([_notebook(one) for one in grid[:count]], dtype=object)
 
 
+def axes_column(ax: Any, width: float, heights: Sequence[float]) -> NDArray[np.object_]:
+    """As many given axes as `heights`, or those of a new figure, one under another, in inches."""
+    if ax is not None:
+        return axes_grid(ax, len(heights), 1, (width, 1.0))
+    figure = new_figure(width, float(sum(heights)))
+    made = figure.subplots(len(heights), 1, squeeze=False, sharex=True, height_ratios=list(heights))
+    return np.array([_notebook(one) for one in made.ravel()], dtype=object)
+
+
 def new_figure(width: float, height: float) -> Figure:
     """A figure with an Agg canvas that no window and no pyplot knows of."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -54,12 +55,11 @@ def plot_path(path: Path, ax: Axes | None = None, *, mark: Mark | None = None) -
     ax.set_xlim(lam[0], lam[-1])
     _mark_lam(ax, chosen)
     dress(ax, x=_below(features, order, chosen), y=PER_SD, rules="y")
-    ax.xaxis.set_major_formatter(plain_tick)
-    ax.minorticks_off()
+    log_ticks(ax.xaxis, float(lam[0]), float(lam[-1]))
     ax.yaxis.set_label_position("right")
     ax.tick_params(axis="y", labelleft=False, labelright=True)
-    _name_lines(ax, effects[0], [features[j] for j in order[:NAMED]], order[:NAMED])
-    _scale_axis(ax, lam, scale)
+    name_lines(ax, effects[0], [features[j] for j in order[:NAMED]], order[:NAMED])
+    scale_axis(ax, lam, scale)
     return ax
 
 
@@ -88,13 +88,18 @@ def _mark_lam(ax: Axes, chosen: float | None) -> None:
         ax.axvline(chosen, color=INK, linewidth=1.0, linestyle=(0, (4, 3)), zorder=5)
 
 
-def _name_lines(
-    ax: Axes, ends: NDArray[np.float64], names: list[str], order: NDArray[np.intp]
+def name_lines(
+    ax: Axes,
+    ends: NDArray[np.float64],
+    names: list[str],
+    order: NDArray[np.intp],
+    gap: float = 0.042,
+    colours: Sequence[str] = (),
 ) -> None:
-    """Names of the largest coefficients at the left ends of their lines, moved apart."""
+    """Names of the largest coefficients at the left ends of their lines, a `gap` apart."""
     heights = ends[order]
     low, high = ax.get_ylim()
-    gap = 0.042 * (high - low)
+    gap *= high - low
     rank = np.argsort(heights)
     placed = heights[rank].astype(float)
     for i in range(1, len(placed)):
@@ -106,30 +111,55 @@ def _name_lines(
         style: dict[str, Any] = {"parse_math": False, "usetex": False, "annotation_clip": False}
         ax.annotate(
             texts[i], (0.0, y), xytext=(-6, 0), xycoords=("axes fraction", "data"),
-            textcoords="offset points", ha="right", va="center", fontsize=8, color=INK, **style,
+            textcoords="offset points", ha="right", va="center", fontsize=8,
+            color=colours[i] if colours else INK, **style,
         )  # fmt: skip
 
 
-def _scale_axis(ax: Axes, lam: NDArray[np.float64], scale: NDArray[np.float64]) -> None:
-    """The prior scale above: λ is a power of it, so two points fix the axis."""
-    if len(lam) < 2 or not np.all(np.isfinite(scale[[0, -1]])) or not np.all(scale[[0, -1]] > 0):
+def scale_axis(
+    ax: Axes, lam: NDArray[np.float64], scale: NDArray[np.float64], title: str = ""
+) -> None:
+    """The prior scale above: log scale between λ's is linear in log λ, and beyond them too."""
+    known = np.isfinite(scale) & (scale > 0)
+    x, y = np.log(lam[known]), np.log(scale[known])
+    if len(x) < 2 or not (np.all(np.diff(x) > 0) and np.all(np.diff(y) < 0)):
         return
-    slope = float(np.log(scale[-1] / scale[0]) / np.log(lam[-1] / lam[0]))
-    start = float(np.log(scale[0]) - slope * np.log(lam[0]))
 
     # matplotlib also asks for the ends of an unset axis: what exp cannot hold is held at its limit.
     def to_scale(value: Any) -> Any:
-        return np.exp(np.clip(start + slope * np.log(np.maximum(value, 1e-300)), -700, 700))
+        return np.exp(np.clip(_extended(np.log(np.maximum(value, 1e-300)), x, y), -700, 700))
 
     def to_lam(value: Any) -> Any:
-        return np.exp(np.clip((np.log(np.maximum(value, 1e-300)) - start) / slope, -700, 700))
+        at = np.log(np.maximum(value, 1e-300))
+        return np.exp(np.clip(_extended(at, y[::-1], x[::-1]), -700, 700))
 
     top = ax.secondary_xaxis("top", functions=(to_scale, to_lam))
-    top.set_xlabel("scale of the prior", fontsize=8.5, color=MUTED, labelpad=6)
-    top.xaxis.set_major_formatter(plain_tick)
-    top.minorticks_off()
+    top.set_xlabel(
+        title or "scale of the prior", fontsize=8.5, color=MUTED, labelpad=6,
+        parse_math=False, usetex=False,
+    )  # fmt: skip
+    ends = to_scale(np.array(ax.get_xlim()))
+    log_ticks(top.xaxis, float(ends.min()), float(ends.max()))
     top.tick_params(length=0, labelsize=8, labelcolor=MUTED)
     top.spines["top"].set_visible(False)
+
+
+def _extended(at: Any, x: NDArray[np.float64], y: NDArray[np.float64]) -> Any:
+    """Linear interpolation of increasing x, continued beyond both ends with their slopes."""
+    low = y[0] + (at - x[0]) * (y[1] - y[0]) / (x[1] - x[0])
+    high = y[-1] + (at - x[-1]) * (y[-1] - y[-2]) / (x[-1] - x[-2])
+    return np.where(at < x[0], low, np.where(at > x[-1], high, np.interp(at, x, y)))
+
+
+def log_ticks(axis: Any, low: float, high: float) -> None:
+    """Plain numbers on a logarithmic axis: as many to a decade as leaves them apart."""
+    from matplotlib.ticker import LogLocator, NullLocator
+
+    decades = np.log10(high / low) if 0 < low < high else 1.0
+    subs = (1.0, 2.0, 5.0) if decades < 2.5 else (1.0, 3.0) if decades < 4.5 else (1.0,)
+    axis.set_major_locator(LogLocator(subs=subs, numticks=12))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(plain_tick)
 
 
 def plain_tick(value: float, position: float) -> str:

@@ -160,6 +160,9 @@ class Penalised(Majorised):
     def formulae(self) -> dict[str, str]:
         """The non-zero λ's as formulae in σ and scale, by name, in the declared unit."""
 
+    # Whether columns that share a local scale have the penalty λ₁‖b_g‖₂ in place of λ₁‖b_g‖₁.
+    by_group = False
+
     @property
     def exact(self) -> bool:
         """Always."""

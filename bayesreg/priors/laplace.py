@@ -45,8 +45,9 @@ class Laplace(Penalised, ScaleMixture):
         meets data (Piironen & Vehtari 2017, eq. 3.12; stated for standardised columns).
     groups : None, "factors", list of lists of names, or mapping, default None
         Which columns share a local scale: none, those of one categorical term, or those named.
-        The density of a group of m columns is then ∝ e^(−‖u‖), the group lasso, and has no MAP
-        here (Kyung et al. 2010, Bayesian Analysis 5(2)).
+        The density of a group of m columns is then ∝ s^(−m)e^(−‖u‖₂), u_j = b_j/(s·relative_j): the
+        group lasso, λ₁Σ_g‖b_g‖₂ (Yuan & Lin 2006; Kyung et al. 2010, Bayesian Analysis 5(2)). No
+        group weighs more for being large; with ``relative`` 1/√m on its m columns it does, by √m.
 
     Raises
     ------
@@ -72,6 +73,8 @@ class Laplace(Penalised, ScaleMixture):
     relative: Any = field(default=None, kw_only=True)
     expected_nonzero: float | None = field(default=None, kw_only=True)
     groups: Any = field(default=None, kw_only=True)
+
+    by_group = True
 
     def __post_init__(self) -> None:
         settle(self)

@@ -15,7 +15,15 @@ if TYPE_CHECKING:
 
     from bayesreg.results import Comparison
 
-__all__ = ["SECTIONS", "check_folder", "check_sections", "check_target", "export", "write"]
+__all__ = [
+    "SECTIONS",
+    "check_folder",
+    "check_sections",
+    "check_target",
+    "content",
+    "export",
+    "write",
+]
 
 
 def write(
@@ -68,7 +76,7 @@ def write(
     """
     target = check_target(path, overwrite=overwrite)
     document = _document(comparison, title, author, level, sections)
-    write_file(target, _content(document, target.suffix.lower()))
+    write_file(target, content(document, target.suffix.lower()))
     return target
 
 
@@ -131,8 +139,8 @@ def _document(
     )
 
 
-def _content(document: Document, ending: str) -> bytes:
-    """The report in the format of the ending."""
+def content(document: Document, ending: str) -> bytes:
+    """A document in the format of an ending: HTML, Markdown or JSON."""
     from bayesreg.report.markdown import markdown_text
     from bayesreg.report.page import page
     from bayesreg.report.records import json_text
@@ -147,7 +155,7 @@ def _parts(document: Document) -> dict[str, bytes]:
     from bayesreg.report.latex import fragment
     from bayesreg.report.records import csv_bytes
 
-    parts = {f"report{ending}": _content(document, ending) for ending in (".json", ".html", ".md")}
+    parts = {f"report{ending}": content(document, ending) for ending in (".json", ".html", ".md")}
     for table in document.tables:
         parts[f"{table.key}.csv"] = csv_bytes(table)
         parts[f"{table.key}.tex"] = fragment(table).encode("utf-8", errors="backslashreplace")

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from bayesreg.errors import BadArgument
 from bayesreg.plots.text import shortened
-from bayesreg.report import effects, evidence, tables
+from bayesreg.report import effects, evidence, regularisation, tables
 from bayesreg.report.figure import Figure
 from bayesreg.report.figures import draw
 from bayesreg.report.methods import methods, objective
 from bayesreg.report.table import Column, Table
 
 if TYPE_CHECKING:
-    from bayesreg.results import Comparison
+    from bayesreg.results import Choice, Comparison, Path
 
 TITLES = {
     "verdict": "Verdict",
@@ -27,6 +27,7 @@ TITLES = {
     "densities": "Posterior densities",
     "shrinkage": "What each prior did",
     "path": "Regularisation path",
+    "choice": "Which λ, by which argument",
     "fit": "Fit to the data",
     "correspondence": "The MAP by every route",
     "agreement": "Engines against PyMC",
@@ -35,16 +36,19 @@ TITLES = {
     "provenance": "Provenance",
 }
 SECTIONS = tuple(TITLES)
+# What not every reader of a comparison asks for stands behind these words.
+FOLDED = {"path": "The path in a figure and in numbers", "choice": "Every criterion along λ"}
 
 
 @dataclass(frozen=True, eq=False)
 class Section:
-    """Paragraphs, then figures and tables."""
+    """Paragraphs, then figures and tables; all but the first paragraph behind `folded`, if said."""
 
     key: str
     title: str
     paragraphs: tuple[str, ...]
     blocks: tuple[Table | Figure, ...]
+    folded: str = ""
 
     @property
     def tables(self) -> list[Table]:
@@ -146,7 +150,7 @@ def compose(
         sections=tuple(
             s for s in _sections(comparison, level, sections) if s.paragraphs or s.blocks
         ),
-        timing=_timing(comparison, written),
+        timing=timed(comparison.timing, written),
         generator=f"bayesreg {version}".strip(),
         priors=names,
     )
@@ -160,7 +164,7 @@ def _sections(comparison: Comparison, level: float, chosen: tuple[str, ...]) -> 
         blocks = tuple(
             b for b in made if b is not None and not (isinstance(b, Table) and not b.rows)
         )
-        yield Section(key, TITLES[key], tuple(paragraphs), blocks)
+        yield Section(key, TITLES[key], tuple(paragraphs), blocks, FOLDED.get(key, ""))
 
 
 def _contents(
@@ -181,13 +185,37 @@ def _contents(
             [],
             [partial(tables.coefficients, level=level), partial(tables.unknowns, level=level)],
         ),
-        "path": ([], [figure, tables.path] if comparison.path is not None else []),
+        "path": _along(comparison.path, figure),
+        "choice": _chosen(comparison.choice, figure),
         "correspondence": ([], [evidence.certificates, evidence.correspondence]),
         "agreement": ([], [evidence.agreement, figure, evidence.differences]),
         "diagnostics": ([], [evidence.runs, evidence.chains]),
-        "provenance": ([], [_provenance, tables.columns_table]),
+        "provenance": (
+            [],
+            [lambda found: again(found.provenance), tables.columns_table],
+        ),
     }
     return plans.get(key, ([], [figure]))
+
+
+def _along(path: Path | None, figure: Any) -> tuple[list[str], list[Any]]:
+    """The path of one prior: in a sentence, then the figure, who enters when, and every λ."""
+    if path is None:
+        return [], []
+    return [f"The {regularisation.penalty(path)[0]}, a {path!r}."], [
+        figure,
+        lambda _: regularisation.entries(path),
+        lambda _: regularisation.numbers(path, folded=True),
+    ]
+
+
+def _chosen(choice: Choice | None, figure: Any) -> tuple[list[str], list[Any]]:
+    """Where the rules put λ on that path and why, then the panel and the table."""
+    if choice is None:
+        return [], []
+    more = "Rules that take draws, the evidence and the posterior of λ, are left to br.choose."
+    said = list(choice.why) + [more] * ("evidence" not in choice.rules)
+    return said, [figure, lambda _: regularisation.selected(choice)]
 
 
 def _effects(level: float) -> list[Callable[[Comparison], Table | Figure | None]]:
@@ -218,9 +246,9 @@ def _facts(comparison: Comparison) -> Iterator[tuple[str, str]]:
     yield "seed", f"{comparison.provenance.get('seed')}"
 
 
-def _provenance(comparison: Comparison) -> Table:
+def again(provenance: Mapping[str, Any]) -> Table:
     """Everything needed to run it again."""
-    rows = tuple(_flat(comparison.provenance))
+    rows = tuple(_flat(provenance))
     columns = (Column("what", "what", "text"), Column("value", "value", "code"))
     return Table("provenance", "To run it again", columns, rows)
 
@@ -237,8 +265,8 @@ def _flat(mapping: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, s
             yield name, str(value)
 
 
-def _timing(comparison: Comparison, written: str) -> Table:
+def timed(timing: Mapping[str, float], written: str) -> Table:
     """Wall times and the date: the one part that differs from run to run."""
-    rows = [(name, f"{seconds:.2f} s") for name, seconds in comparison.timing.items()]
+    rows = [(name, f"{seconds:.2f} s") for name, seconds in timing.items()]
     columns = (Column("what", "what", "name"), Column("value", "value", "code"))
     return Table("timing", "Timing", columns, (*rows, ("report written", written)))

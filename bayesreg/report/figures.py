@@ -10,9 +10,9 @@ import numpy as np
 from bayesreg import plots
 from bayesreg.plots import canvas
 from bayesreg.plots.coefficients import columns_of, kind, size, standardised
-from bayesreg.plots.paths import chosen_lam
 from bayesreg.plots.text import shortened
 from bayesreg.report.figure import Figure
+from bayesreg.report.regularisation import drawn_choice, drawn_path
 
 if TYPE_CHECKING:
     from bayesreg.results import Comparison
@@ -33,6 +33,7 @@ def draw(comparison: Comparison, key: str, level: float) -> Figure | None:
         "scale": _scale,
         "significance": _significance,
         "path": _path,
+        "choice": _choice,
         "fit": _fit,
         "agreement": _agreement,
     }
@@ -200,16 +201,12 @@ def _path(comparison: Comparison, level: float) -> Figure | None:
     names = [n for n, e in comparison.entries.items() if e.fit is not None]
     same = [n for n in names if comparison.entries[n].problem.blocks[0].prior.family == family]
     mark = canvas.marks(comparison.entries)[(same or names or list(comparison.entries))[0]]
-    chosen = chosen_lam(path)
-    return _figure(
-        "path",
-        "Regularisation path" + (f" of {shortened(same[0])}" if same else ""),
-        "Optimum of J at every λ, each certified; above, the scale of the prior that the λ is. "
-        "Left: hardly any penalty; right: everything is shrunk to the prior's centre.",
-        f"Coefficients against λ from {np.min(path.lam):.3g} to {np.max(path.lam):.3g}"
-        + (f"; the fit is at λ = {chosen:.4g}." if chosen else "."),
-        plots.plot_path(path, mark=mark),
-    )
+    return drawn_path(path, mark=mark, of=same[0] if same else "")
+
+
+def _choice(comparison: Comparison, level: float) -> Figure | None:
+    del level
+    return None if comparison.choice is None else drawn_choice(comparison.choice)
 
 
 def _fit(comparison: Comparison, level: float) -> Figure | None:

@@ -60,7 +60,7 @@ def csv_text(table: Table) -> str:
     """A table as CSV: numbers in full precision, text that looks like a formula quoted by ``'``."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow([column.key for column in table.columns])
+    writer.writerow([_cell(column.key) for column in table.columns])
     writer.writerows([_cell(value) for value in row] for row in table.rows)
     return buffer.getvalue()
 

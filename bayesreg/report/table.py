@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import numbers
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -119,6 +119,13 @@ def from_frame(
     columns = tuple(chosen + rest)
     data = [frame[column.key].tolist() for column in columns]
     return Table(key, title, columns, tuple(zip(*data, strict=True)), **options)
+
+
+def without(table: Table, key: str) -> Table:
+    """The table without one of its columns."""
+    kept = [j for j, column in enumerate(table.columns) if column.key != key]
+    rows = tuple(tuple(row[j] for j in kept) for row in table.rows)
+    return replace(table, columns=tuple(table.columns[j] for j in kept), rows=rows)
 
 
 def plain(value: Any) -> Any:

@@ -172,23 +172,6 @@ def unknowns(comparison: Comparison, level: float) -> Table:
     return Table("unknowns", title, columns, tuple(rows), note, tuple(decimals))
 
 
-def path(comparison: Comparison) -> Table:
-    """The path in numbers: λ, the scale it means, degrees of freedom, zeros."""
-    found = comparison.path
-    assert found is not None
-    zero = (found.beta.to_numpy() == 0).sum(axis=1)
-    rows = zip(
-        found.lam.tolist(), found.scale.tolist(), found.df.tolist(), zero.tolist(), strict=True
-    )
-    columns = (
-        Column("lam", "λ"),
-        Column("scale", "scale of the prior"),
-        Column("df", "degrees of freedom", "decimal"),
-        Column("zeros", "exact zeros", "integer"),
-    )
-    return Table("path", "The path in numbers", columns, tuple(rows), folded=True)
-
-
 def columns_table(comparison: Comparison) -> Table:
     """The columns: mean, sd, and whether they are penalised."""
     problem = next(iter(comparison.entries.values())).problem

@@ -17,7 +17,7 @@ _HEADS = tuple(head.encode() for head in (HTML_HEAD, MARKDOWN_HEAD, JSON_HEAD))
 ENDINGS = (".html", ".htm", ".md", ".json")
 
 
-def check_target(path: Any, *, overwrite: bool = False) -> Path:
+def check_target(path: Any, *, overwrite: bool = False, endings: tuple[str, ...] = ENDINGS) -> Path:
     """Whether a report can be written there; asked before the fit, so that no work is lost.
 
     Parameters
@@ -26,6 +26,8 @@ def check_target(path: Any, *, overwrite: bool = False) -> Path:
         Where the report should go; its ending chooses HTML, Markdown or JSON.
     overwrite : bool, default False
         Whether a file that bayesreg did not write may be replaced.
+    endings : tuple of str
+        The endings that the caller can write.
 
     Returns
     -------
@@ -39,11 +41,8 @@ def check_target(path: Any, *, overwrite: bool = False) -> Path:
         path a folder, a device, or a file that bayesreg did not write.
     """
     target = _path(path)
-    if target.suffix.lower() not in ENDINGS and not target.is_dir():
-        raise BadArgument(
-            f"{_name(target)}: a report ends in .html, .md or .json, not {target.suffix!r}; for "
-            "tables as CSV and LaTeX and figures as SVG and PNG use bayesreg.report.export"
-        )
+    if target.suffix.lower() not in endings and not target.is_dir():
+        raise BadArgument(f"{_name(target)}: {_expected(endings)}, not {target.suffix!r}")
     try:
         target = target.resolve()
         if target.is_dir():
@@ -108,6 +107,17 @@ def wrote(path: Path) -> bool:
         return False
     with path.open("rb") as file:
         return file.read(100).startswith(_HEADS)
+
+
+def _expected(endings: tuple[str, ...]) -> str:
+    """What the ending should have been; a report has its parts elsewhere."""
+    if endings is ENDINGS:
+        return (
+            "a report ends in .html, .md or .json (tables as CSV and LaTeX and figures as SVG and "
+            "PNG come from bayesreg.report.export)"
+        )
+    shown = [ending for ending in endings if ending != ".htm"]
+    return f"the file ends in {', '.join(shown[:-1])} or {shown[-1]}"
 
 
 def _path(path: Any) -> Path:

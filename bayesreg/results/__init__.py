@@ -8,7 +8,7 @@ from typing import Any
 # A closed-form fit must import neither ArviZ nor PyMC, so each result is loaded at first use.
 _HOME = {
     "MapFit": "map_fit",
-    "Path": "map_fit",
+    "Path": "path",
     "ClosedForm": "closed_form",
     "Posterior": "posterior",
     "Shrinkage": "shrinkage",
@@ -16,6 +16,8 @@ _HOME = {
     "LamPosterior": "lam",
     "Quantity": "quantity",
     "Profile": "profile",
+    "BayesianPath": "bayesian_path",
+    "Choice": "choice",
     "Comparison": "comparison",
     "Entry": "entry",
 }

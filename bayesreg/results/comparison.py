@@ -12,10 +12,12 @@ from bayesreg.data.design import Design
 from bayesreg.errors import BadArgument
 from bayesreg.results.entry import Entry
 from bayesreg.results.levels import interval_names
-from bayesreg.results.map_fit import Path
+from bayesreg.results.path import Path
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from bayesreg.results.choice import Choice
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +41,8 @@ class Comparison:
         A regularisation path for the report.
     provenance, timing : dict
         Versions, seed, data hash, rows; and wall times, kept apart.
+    choice : Choice or None
+        Which λ on that path, by every rule that costs no Monte Carlo.
 
     References
     ----------
@@ -64,6 +68,7 @@ class Comparison:
     path: Path | None
     provenance: Mapping[str, Any]
     timing: Mapping[str, float]
+    choice: Choice | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -169,10 +174,11 @@ class Comparison:
         return pd.concat(parts, names=["prior", "feature"])
 
     def plot(self, kind: str = "forest", ax: Any = None) -> Any:
-        """Draw "forest", "densities", "priors", "profile", "path", "agreement", or what each did.
+        """Draw "forest", "densities", "priors", "path", "choice", "agreement", or what each did.
 
-        That is "shrinkage" (κ by coefficient), "effective" (m_eff), "scale" (as λ where there is
-        one), and "significance" with ε a tenth of sd(y) per sd of the column.
+        That is "profile" (what it takes from an estimate), "shrinkage" (κ by coefficient),
+        "effective" (m_eff), "scale" (as λ where there is one), and "significance" with ε a tenth of
+        sd(y) per sd of the column.
         """
         from bayesreg import plots
 
@@ -193,6 +199,9 @@ class Comparison:
         if self.path is not None:
             path = self.path
             kinds["path"] = lambda: plots.plot_path(path, ax)
+        if self.choice is not None:
+            choice = self.choice
+            kinds["choice"] = lambda: choice.plot(ax)
         if kind not in kinds:
             raise BadArgument(f"plot kind must be one of {', '.join(kinds)}, not {kind!r}")
         return kinds[kind]()

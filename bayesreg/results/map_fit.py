@@ -1,4 +1,4 @@
-"""MapFit and Path: penalised optima with their certificates."""
+"""MapFit: a penalised optimum with its certificate."""
 
 from __future__ import annotations
 
@@ -165,86 +165,6 @@ class MapFit:
 
         head = escape(repr(self).split("\nintercept")[0])
         return f"<pre>{head}</pre>{self.summary().to_html(max_rows=40)}"
-
-
-@dataclass(frozen=True, eq=False)
-class Path:
-    r"""The regularisation path: the optimum of J at each λ, every point certified.
-
-    Attributes
-    ----------
-    problem : Problem
-        Its σ is used, its scale is ignored.
-    lam : ndarray (L,)
-        The λ's in the order given: λ₂ for Normal, λ₁ for Laplace and ElasticNet.
-    b : ndarray (L, p)
-        Optima in penalised coordinates.
-    scale : ndarray (L,)
-        The prior scale that each λ means for this σ; NaN where that needs an unknown σ.
-    df : ndarray (L,)
-        Effective degrees of freedom, without intercept and Flat columns.
-    certificates : tuple of Certificate
-        One per λ.
-
-    References
-    ----------
-    Friedman, Hastie & Tibshirani (2010), "Regularization paths for generalized linear models via
-    coordinate descent", JSS 33(1), https://doi.org/10.18637/jss.v033.i01.
-
-    Examples
-    --------
-    >>> import bayesreg as br
-    >>> data = br.load_dataset("diabetes")
-    >>> model = br.Model(br.Laplace(1.0), br.Gaussian(sigma=54.0))
-    >>> path = br.path(model.condition(data.X, data.y, standardize=True), n=20)
-    >>> path.beta.shape, all(c.ok for c in path.certificates)
-    ((20, 10), True)
-    """
-
-    problem: Problem
-    lam: Array
-    b: Array
-    scale: Array
-    df: Array
-    certificates: tuple[Certificate, ...]
-
-    @cached_property
-    def beta(self) -> pd.DataFrame:
-        """Coefficients per unit of the original columns: one row per λ, in the order given."""
-        import pandas as pd
-
-        index = pd.Index(self.lam, name="lam")
-        beta, _ = self.problem.restore(self.b)
-        return pd.DataFrame(beta, index=index, columns=list(self.problem.features))
-
-    @cached_property
-    def intercept(self) -> pd.Series:
-        """β₀ at each λ."""
-        import pandas as pd
-
-        return pd.Series(
-            self.problem.restore(self.b)[1], index=pd.Index(self.lam, name="lam"), name="intercept"
-        )
-
-    @property
-    def standardized(self) -> pd.DataFrame:
-        """sd(x_j)·β_j at each λ."""
-        return self.beta * self.problem.column_sd
-
-    def plot(self, ax: Any = None) -> Any:
-        """Draw the coefficients against λ, prior scale above; returns the Axes."""
-        from bayesreg.plots import plot_path
-
-        return plot_path(self, ax)
-
-    def __repr__(self) -> str:
-        """Range of λ and the worst certificate."""
-        worst = max(c.gap or 0.0 for c in self.certificates)
-        ok = sum(c.ok for c in self.certificates)
-        return (
-            f"path of {len(self.lam)} λ's from {self.lam.max():.4g} to {self.lam.min():.4g}: "
-            f"{ok} certified, worst gap {worst:.2g}"
-        )
 
 
 def encode(problem: Problem, X: Any) -> Array:

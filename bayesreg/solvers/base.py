@@ -92,6 +92,11 @@ class UnitData:
         return self.X is not None and self.X.shape[1] > self.X.shape[0]
 
     @cached_property
+    def largest(self) -> float:
+        """max|X'y|, beyond which λ₁ leaves nothing."""
+        return float(np.max(np.abs(self.xy), initial=0.0))
+
+    @cached_property
     def gram(self) -> Array:
         """X'X of the unit-norm columns, (q, q); formed from `X` when first asked for."""
         if self.products is not None:
@@ -148,6 +153,13 @@ class UnitData:
             first = l1[self.kept] / self.norms / self.y_norm
             second = l2[self.kept] / self.norms / self.norms
         # Beyond HUGE a coefficient is 0 to every digit; the bound keeps ∞ out of the arithmetic.
+        return np.minimum(first, HUGE), np.minimum(second, HUGE)
+
+    def penalties(self, l1: Array, l2: Array) -> tuple[Array, Array]:
+        """`penalty` of many λ's (L, p) at once."""
+        with np.errstate(over="ignore"):
+            first = l1[:, self.kept] / self.norms / self.y_norm
+            second = l2[:, self.kept] / self.norms / self.norms
         return np.minimum(first, HUGE), np.minimum(second, HUGE)
 
     def restore(self, u: Array) -> Array:

@@ -9,13 +9,27 @@ from numpy.typing import NDArray
 
 from bayesreg.errors import BadArgument, NotSupported
 from bayesreg.priors import Majorised
-from bayesreg.solvers import closed_form, coordinate_descent, reweighting
+from bayesreg.solvers import (
+    closed_form,
+    coordinate_descent,
+    group_descent,
+    homotopy,
+    reweighting,
+)
 
 if TYPE_CHECKING:
     from bayesreg.model import Problem
 
 Array = NDArray[np.float64]
-SOLVERS = ("closed_form", "coordinate_descent", "lbfgsb", "newton", "reweighting")
+SOLVERS = (
+    "closed_form",
+    "coordinate_descent",
+    "group_descent",
+    "homotopy",
+    "lbfgsb",
+    "newton",
+    "reweighting",
+)
 
 
 def minimise(problem: Problem, name: str, seed: int) -> tuple[Array, int | None]:
@@ -39,6 +53,13 @@ def minimise(problem: Problem, name: str, seed: int) -> tuple[Array, int | None]
     """
     if name not in SOLVERS:
         raise BadArgument(f"solver must be one of {', '.join(SOLVERS)}, not {name!r}")
+    if name == "group_descent":
+        return group_descent.solve(problem).b, None
+    if problem.penalty.in_groups:
+        raise NotSupported(
+            f"solver {name!r} minimises penalties by column, and some are on groups here; use "
+            "solver='group_descent'"
+        )
     if name == "reweighting":
         optima = reweighting.solve(problem, seed=seed)
         return optima.b, optima.seen
@@ -51,6 +72,8 @@ def minimise(problem: Problem, name: str, seed: int) -> tuple[Array, int | None]
         return closed_form.solve(problem).b, None
     if name == "coordinate_descent":
         return coordinate_descent.solve(problem).b, None
+    if name == "homotopy":
+        return homotopy.solve(problem).b, None
     from bayesreg.solvers import scipy_optimize
 
     route = {"lbfgsb": scipy_optimize.lbfgsb, "newton": scipy_optimize.newton}[name]
@@ -63,5 +86,9 @@ def refuse_without_map(problem: Problem) -> None:
     if why is None:
         return
     named = next(b for b in problem.blocks if not (isinstance(b.prior, Majorised) and b.separable))
-    cure = "leave groups= out" if named.grouped else "Laplace or ElasticNet, which have exact zeros"
+    cure = (
+        "leave groups= out, or use Laplace(groups=)"
+        if named.grouped
+        else "Laplace or ElasticNet, which have exact zeros"
+    )
     raise NotSupported(f"{type(named.prior).__name__} has {why}; use sample(problem), or {cure}")

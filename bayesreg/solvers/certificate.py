@@ -20,10 +20,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.linalg import eigh
-from scipy.linalg.lapack import dposv
 
-from bayesreg.solvers.base import EPS, Array, Index, UnitData, unit_data
+from bayesreg.solvers import curvature
+from bayesreg.solvers.base import EPS, Array, UnitData, unit_data
+from bayesreg.solvers.groups import Groups
 from bayesreg.solvers.objective import Objective
 
 if TYPE_CHECKING:
@@ -122,34 +122,27 @@ def certify(problem: Problem, b: Array, *, seen: int | None = None) -> Certifica
     >>> certify(problem, np.array([1.5])).ok, certify(problem, np.array([1.4])).ok
     (True, False)
     """
-    objective = None if problem.penalty.linear_quadratic else Objective.of(problem)
+    objective = _objective(problem)
     unit = unit_data(problem) if objective is None else objective.unit
-    # From units of the arithmetic to those reported: J by ‖y‖², X̃'ỹ on unit-sd columns by √N‖y‖.
-    value, slope = unit.y_norm**2, unit.y_norm * math.sqrt(problem.n)
-    largest = float(np.max(np.abs(unit.xy), initial=0.0))
-    limits = 0.5 * GAP_TOLERANCE * unit.y_square * value, KKT_TOLERANCE * largest * slope
     b = np.asarray(b, dtype=float)
     fault = _fault(problem, unit, b)
     if fault:
-        return Certificate(math.inf, limits[0], math.inf, limits[1], problem.sigma, False, fault)
+        gap, kkt = _limits(problem, unit)
+        return Certificate(math.inf, gap, math.inf, kkt, problem.sigma, False, fault)
     u = unit.reduce(b)
     if objective is None:
         judged = _judge(unit, *unit.penalty(problem.l1, problem.l2), u)
+    elif isinstance(objective, Groups):
+        judged = _judge_groups(objective, u)
     elif objective.exact:
         judged = _judge(unit, *objective.majoriser(u), u)
     else:
         judged = _judge_stationary(objective, u)
-    gap = None if judged.gap is None else judged.gap * value
-    gap_limit = max(limits[0], judged.floor * float(np.sum(np.abs(u))) * value)
-    kkt = judged.kkt * slope
-    kkt_limit = max(limits[1], judged.floor * slope if np.any(u) or np.any(unit.xy) else 0.0)
-    ok = bool((gap is None or gap <= gap_limit) and kkt <= kkt_limit and not judged.saddle)
-    why = _words(problem.sigma, (gap, gap_limit, kkt, kkt_limit), judged, seen)
-    return Certificate(gap, gap_limit, kkt, kkt_limit, problem.sigma, ok, why, judged.unique)
+    return conclude(problem, unit, float(np.sum(np.abs(u))), judged, seen)
 
 
 @dataclass(frozen=True)
-class _Judged:
+class Judged:
     """What was found on unit columns: J by ‖y‖², gradients by ‖y‖."""
 
     gap: float | None
@@ -160,24 +153,66 @@ class _Judged:
     saddle: bool = False
 
 
-def _judge(unit: UnitData, l1: Array, l2: Array, u: Array) -> _Judged:
+def conclude(
+    problem: Problem, unit: UnitData, size: float, judged: Judged, seen: int | None = None
+) -> Certificate:
+    """The certificate in reported units, of coefficients with Σ|u| = `size`."""
+    value, slope = _units(problem, unit)
+    first, second = _limits(problem, unit)
+    gap = None if judged.gap is None else judged.gap * value
+    gap_limit = max(first, judged.floor * size * value)
+    kkt = judged.kkt * slope
+    kkt_limit = max(second, judged.floor * slope) if size or second else second
+    ok = (gap is None or gap <= gap_limit) and kkt <= kkt_limit and not judged.saddle
+    why = _words(problem.sigma, (gap, gap_limit, kkt, kkt_limit), judged, seen)
+    return Certificate(gap, gap_limit, kkt, kkt_limit, problem.sigma, ok, why, judged.unique)
+
+
+def _units(problem: Problem, unit: UnitData) -> tuple[float, float]:
+    """From units of the arithmetic to those reported: J by ‖y‖², X̃'ỹ on unit-sd columns."""
+    return unit.y_norm**2, unit.y_norm * math.sqrt(problem.n)
+
+
+def _limits(problem: Problem, unit: UnitData) -> tuple[float, float]:
+    """Tolerances of the gap and of the KKT residual, in reported units."""
+    value, slope = _units(problem, unit)
+    return 0.5 * GAP_TOLERANCE * unit.y_square * value, KKT_TOLERANCE * unit.largest * slope
+
+
+def _judge(unit: UnitData, l1: Array, l2: Array, u: Array) -> Judged:
     """Judge u under λ₁|u| + ½λ₂u²."""
     g = unit.fine_gradient(u, l2)
     floor = ROUNDING * _terms(u, l2)
     kkt = float(np.max(_distance(g, l1, u), initial=0.0))
-    return _Judged(_gap(unit, l1, l2, u, g, floor), kkt, floor, _unique(unit, l1, l2, g))
+    return Judged(_gap(unit, l1, l2, u, g, floor), kkt, floor, curvature.unique(unit, l1, l2, g))
 
 
-def _judge_stationary(objective: Objective, u: Array) -> _Judged:
+def _judge_stationary(objective: Objective, u: Array) -> Judged:
     """Judge u under penalties of other shapes: ½r'M⁻¹r where J is convex, else curvature alone."""
     r = objective.residual(u)
     floor, kkt = ROUNDING * objective.terms(u), float(np.max(np.abs(r), initial=0.0))
     step = objective.inverse(objective.floor_of_bend(u), r)
     if step is not None:
-        return _Judged(0.5 * abs(float(r @ step)), kkt, floor, True, only=True)
+        return Judged(0.5 * abs(float(r @ step)), kkt, floor, True, only=True)
     least = objective.least_curvature(u)
     saddle = least is not None and least.value < -1e-9
-    return _Judged(None, kkt, floor, None, saddle=saddle)
+    return Judged(None, kkt, floor, None, saddle=saddle)
+
+
+def _judge_groups(groups: Groups, u: Array) -> Judged:
+    """Judge u under norms of groups; distances are Euclidean within a group."""
+    g = groups.unit.fine_gradient(u, groups.l2)
+    floor = ROUNDING * groups.terms(u)
+    squares = np.square(groups.residual(u, g))
+    kkt = math.sqrt(float(np.max(np.bincount(groups.index, squares), initial=0.0)))
+    return Judged(groups.gap(u, g, floor), kkt, floor, groups.unique(g))
+
+
+def _objective(problem: Problem) -> Objective | Groups | None:
+    """J on unit columns, unless it is λ₁|b| + ½λ₂b² by column, which needs no more than λ's."""
+    if problem.penalty.linear_quadratic:
+        return None
+    return Groups.of(problem) if problem.penalty.in_groups else Objective.of(problem)
 
 
 def _fault(problem: Problem, unit: UnitData, b: Array) -> str:
@@ -218,7 +253,7 @@ def _gap(unit: UnitData, l1: Array, l2: Array, u: Array, g: Array, floor: float)
     smooth, kinked = np.flatnonzero(l1 == 0.0), l1 > 0.0
     decrement, rest = 0.0, g
     if len(smooth) and np.any(g[smooth]):
-        step = _solve(unit, smooth, l2[smooth], g[smooth])
+        step = curvature.solve(unit, smooth, l2[smooth], g[smooth])
         decrement = 0.5 * float(g[smooth] @ step)
         if np.any(kinked):
             move = np.zeros_like(u)
@@ -236,52 +271,10 @@ def _gap(unit: UnitData, l1: Array, l2: Array, u: Array, g: Array, floor: float)
     return abs(decrement) + 0.5 * (1.0 - s) ** 2 * rr + abs(linear)
 
 
-def _solve(unit: UnitData, index: Index, l2: Array, g: Array) -> Array:
-    """(X'X + Λ₂)⁻¹g on some columns, in n-space where they outnumber the rows."""
-    if unit.X is not None and len(index) > unit.X.shape[0]:
-        X, l2 = unit.X[:, index], np.maximum(l2, len(index) * EPS)  # as in `_invert`
-        spread = g / l2
-        rows = X / np.sqrt(l2)
-        kernel = _invert(rows @ rows.T + np.eye(len(X)), X @ spread)
-        return spread - (X.T @ kernel) / l2
-    return _invert(unit.block(index) + np.diag(l2), g)
-
-
-def _invert(A: Array, right: Array) -> Array:
-    """A⁻¹ right for a positive definite A, by its eigenvalues where Cholesky finds it singular.
-
-    Eigenvalues are then taken no smaller than their rounding error: along such a direction J is
-    flat to working precision, and g there is nothing but rounding.
-    """
-    scale = 1.0 / np.sqrt(np.diagonal(A))
-    scaled = A * scale * scale[:, None]
-    _, x, info = dposv(scaled, scale * right, lower=1)
-    if info == 0:
-        return np.asarray(scale * x)
-    values, basis = eigh(scaled)
-    values = np.maximum(values, len(A) * EPS * values[-1])
-    return np.asarray(scale * (basis @ ((basis.T @ (scale * right)) / values)))
-
-
-def _unique(unit: UnitData, l1: Array, l2: Array, g: Array) -> bool | None:
-    """Whether the columns with |g_j| = λ₁ⱼ are independent, so that b is the only minimiser."""
-    if not len(l1) or np.all(l2 > 0.0):
-        return True
-    tied = np.flatnonzero(np.abs(g) >= l1 * (1.0 - 1e-9))
-    if len(tied) > 2000:
-        return None
-    if not len(tied):
-        return True
-    A = unit.block(tied) + np.diag(l2[tied])
-    scale = 1.0 / np.sqrt(np.diagonal(A))
-    smallest = float(np.linalg.eigvalsh(A * scale * scale[:, None])[0])
-    return smallest > 8.0 * EPS * len(tied)
-
-
 def _words(
     sigma: float | None,
     numbers: tuple[float | None, float, float, float],
-    judged: _Judged,
+    judged: Judged,
     seen: int | None,
 ) -> str:
     """The verdict: what can be gained at most, and what is missing where it does not hold."""

@@ -13,6 +13,7 @@ import numpy as np
 from bayesreg.solvers import (
     closed_form,
     coordinate_descent,
+    group_routes,
     local_routes,
     scipy_optimize,
 )
@@ -115,11 +116,11 @@ def correspond(problem: Problem, b: Array, solver: str) -> Correspondence:
 def _routes(problem: Problem, b: Array) -> list[tuple[str, str, Callable[[], Solution], float]]:
     """Name, formulation, how to solve, and limit of each route to this optimum."""
     if not problem.penalty.linear_quadratic:
-        first, second = (
-            partial(one, problem, start=b) for one in (local_routes.lbfgsb, local_routes.hybrid)
-        )
+        own = "group_descent" if problem.penalty.in_groups else "reweighting"
+        here = group_routes if problem.penalty.in_groups else local_routes
+        first, second = (partial(one, problem, start=b) for one in (here.lbfgsb, here.hybrid))
         return [
-            ("reweighting", "our reweighting", partial(Solution, b, "reweighting", 0, ""), OWN),
+            (own, f"our {own.replace('_', ' ')}", partial(Solution, b, own, 0, ""), OWN),
             ("lbfgsb", "scipy.optimize, first order, from 1 % away", first, SCIPY),
             ("hybrid", "scipy.optimize, second order, from 1 % away", second, SCIPY),
         ]

@@ -79,6 +79,8 @@ class Objective:
                 "the penalty depends on an unknown here: fix it with problem.at(sigma=, scale=), "
                 "or let fit_map(problem) choose it"
             )
+        if not all(block.separable for block in problem.blocks):
+            raise NotSupported("groups of columns have one penalty each: use group_descent")
         parts = []
         for block in problem.blocks:
             kept = place[block.columns] >= 0

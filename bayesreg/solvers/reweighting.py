@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -91,31 +92,35 @@ def solve(problem: Problem, *, start: Array | None = None, seed: int = 0) -> Opt
     objective = Objective.of(problem)
     if not objective.size:
         return Optima(np.zeros(objective.unit.size), 1, 1, unique=True)
-    rng = np.random.default_rng(seed)
+    rng, count = np.random.default_rng(seed), 0
     found: list[tuple[float, Array]] = []
-    count = 0
-    queue = starts(objective)
+    queue: Iterator[Array] = starts(objective)
     if start is not None:
-        queue = _chain(objective.unit.reduce(start), queue)
+        queue = chain([objective.unit.reduce(start)], queue)
     for u in queue:
         count += 1
-        _add(objective, found, descend(objective, u))
+        add(objective, found, descend(objective, u))
         if count == 1 and is_unique(objective, found[0][1]):
             return Optima(objective.unit.restore(found[0][1]), 1, 1, unique=True)
     for _ in range(PERTURBED):
         count += 1
-        _add(objective, found, descend(objective, _perturbed(found, rng)))
-    improved = True
-    while improved:  # J falls each time, so this ends
-        before, improved = found[0][0], False
-        for u in _moves(objective, found[0][1]):
-            count += 1
-            _add(objective, found, descend(objective, u))
-            if found[0][0] < before * (1.0 - 1e-9):
-                improved = True
-                break
+        add(objective, found, descend(objective, _perturbed(found, rng)))
+    count += improve(objective, found)
     best = found[0][1]
     return Optima(objective.unit.restore(best), len(found), count, is_unique(objective, best))
+
+
+def improve(objective: Objective, found: list[tuple[float, Array]]) -> int:
+    """Single moves from the best optimum until none leads lower; how many were tried."""
+    count, before = 0, np.inf
+    while found[0][0] < before * (1.0 - 1e-9):  # J falls each time, so this ends
+        before = found[0][0]
+        for u in _moves(objective, found[0][1]):
+            count += 1
+            add(objective, found, descend(objective, u))
+            if found[0][0] < before * (1.0 - 1e-9):
+                break
+    return count
 
 
 def local(problem: Problem, start: Array | None) -> Array:
@@ -291,7 +296,7 @@ def _perturbed(found: list[tuple[float, Array]], rng: np.random.Generator) -> Ar
     return np.asarray(u * rng.choice([-1.0, 0.0, 1.0, 1.0], len(u)) + noise)
 
 
-def _add(objective: Objective, found: list[tuple[float, Array]], u: Array) -> None:
+def add(objective: Objective, found: list[tuple[float, Array]], u: Array) -> None:
     """Keep an optimum if it is new; the lowest first."""
     norm = max(float(np.max(np.abs(u), initial=0.0)), 1e-300)
     value = objective.value(u)
@@ -303,8 +308,3 @@ def _add(objective: Objective, found: list[tuple[float, Array]], u: Array) -> No
     else:
         found.append((value, u))
     found.sort(key=lambda pair: pair[0])
-
-
-def _chain(first: Array, rest: Iterator[Array]) -> Iterator[Array]:
-    yield first
-    yield from rest

@@ -1,6 +1,7 @@
 """Print benchmark tables: ``uv run python -m tests.benchmarks [map] [direct] [moments]``.
 
-``uv run python -m tests.benchmarks posteriors [--quick]`` has options and a figure of its own.
+``uv run python -m tests.benchmarks posteriors [--quick]`` and ``... paths [CASE ...]`` have options
+and a figure of their own.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ SUITES = {"map": "optima", "direct": "draws", "moments": "passes"}
 
 
 def main(words: list[str]) -> None:
-    """Run the suites named, or all but the posteriors, which take longer."""
+    """Run the suites named, or all but posteriors and paths, which take longer."""
     warnings.simplefilter("ignore")
-    if words[:1] == ["posteriors"]:
-        import_module("tests.benchmarks.posteriors").main(words[1:])
+    if words[:1] in (["posteriors"], ["paths"]):
+        import_module(f"tests.benchmarks.{words[0]}").main(words[1:])
         return
     for name in words or SUITES:
         report(import_module(f"tests.benchmarks.{SUITES[name]}").rows())

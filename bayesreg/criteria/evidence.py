@@ -1,19 +1,18 @@
-"""Numbers that judge hyperparameters: the evidence of a Normal prior, and cross-validation."""
+"""The evidence of Normal priors: its maximum, and its curve over λ."""
 
 from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesreg.data.moments import Moments
 from bayesreg.engines.pseudodata import PseudoData
 from bayesreg.engines.spectrum import Spectrum, layout
-from bayesreg.errors import BadArgument, NotSupported
-from bayesreg.paths import one_block, solve_path
+from bayesreg.errors import NotSupported
+from bayesreg.paths import check_lams, one_block
 from bayesreg.priors import ElasticNet, Normal
 
 if TYPE_CHECKING:
@@ -186,6 +185,63 @@ def _best(curve: _Curve) -> tuple[float, float, bool]:
     return float(points[best]), float(values[best]), bool(values[0] >= values[best] - rounding)
 
 
+def log_evidence(problem: Problem, lams: Array, sigma: float | None = None) -> Array:
+    r"""log p(y | λ) of a Normal prior at each λ.
+
+    .. math:: \ell(\lambda) = -\tfrac12 \sum_i \log(1 + d_i/\lambda) - \nu \log\sigma
+              - S(\lambda)/2\sigma^2
+
+    up to the constant of :class:`Evidence`. An unknown σ is profiled out: σ̂² = S(λ)/ν.
+
+    Parameters
+    ----------
+    problem : Problem
+        One Normal prior (and Flat); its own scale is ignored.
+    lams : ndarray (L,)
+        λ₂ of J, in any order.
+    sigma : float, optional
+        Instead of the problem's σ, or of profiling where that is unknown.
+
+    Returns
+    -------
+    ndarray (L,)
+
+    Raises
+    ------
+    NotSupported
+        If the prior is not one Normal.
+
+    References
+    ----------
+    MacKay (1992), "Bayesian interpolation", Neural Computation 4(3), eq. 4.10,
+    https://doi.org/10.1162/neco.1992.4.3.415.
+
+    Examples
+    --------
+    >>> import bayesreg as br
+    >>> problem = br.Model(br.Normal()).condition([[1.0], [2.0], [4.0]], [1.0, 2.0, 2.0])
+    >>> log_evidence(problem, [0.1, 10.0]).round(3)
+    array([-1.014,  0.108])
+    """
+    spectrum = free_spectrum(problem)
+    known = problem.sigma if sigma is None else sigma
+    return _Curve(spectrum, known, tied=False).value(np.log(check_lams(lams)))
+
+
+def free_spectrum(problem: Problem) -> Spectrum:
+    """The eigenbasis of a problem with one Normal prior whose scale is taken as unknown."""
+    block = one_block(problem)
+    if not isinstance(block.prior, Normal):
+        raise NotSupported(
+            f"{type(block.prior).__name__} has no closed evidence as a function of λ; only one "
+            "Normal prior has"
+        )
+    loose = dataclasses.replace(block, scale=None, hyper=Normal().hyper)
+    columns = layout(dataclasses.replace(problem, blocks=(loose,)))
+    assert not isinstance(columns, str)
+    return Spectrum.of(PseudoData.of(problem), columns)
+
+
 def reference_sigma(problem: Problem) -> float:
     """The known σ; if unknown, 1 where λ alone fixes the penalty, else σ at the ridge evidence.
 
@@ -198,113 +254,3 @@ def reference_sigma(problem: Problem) -> float:
         return 1.0
     ridge = dataclasses.replace(block, prior=Normal(), scale=None, hyper=Normal().hyper)
     return maximise_evidence(dataclasses.replace(problem, blocks=(ridge,))).sigma
-
-
-@dataclass(frozen=True, eq=False)
-class CrossValidation:
-    """Mean squared prediction error by λ.
-
-    Attributes
-    ----------
-    lams : ndarray (L,)
-        The λ's judged.
-    error, se : ndarray (L,)
-        Mean over folds of the weighted mean squared error, and its standard error.
-    lam : float
-        The λ of smallest error.
-    folds : tuple of ndarray
-        Rows held out together.
-    """
-
-    lams: Array
-    error: Array
-    se: Array
-    lam: float
-    folds: tuple[NDArray[np.intp], ...]
-
-
-def cross_validate(
-    problem: Problem,
-    lams: Array,
-    sigma: float,
-    *,
-    folds: int = 10,
-    seed: int = 0,
-    solve: Any = solve_path,
-) -> CrossValidation:
-    """K-fold cross-validation from fold moments: rows are read once, whatever the number of λ's.
-
-    The moments of a training set are those of all rows minus those of its fold, with its own means
-    and standard deviations, so that nothing leaks; the error on the fold is a quadratic form in the
-    fold's moments. Where rows are few or ill-conditioned, training moments are formed from rows.
-
-    Parameters
-    ----------
-    problem : Problem
-        One penalised prior, on rows.
-    lams : ndarray (L,)
-        λ's in the unit of the whole problem's λ.
-    sigma : float
-        For the elastic net's λ₂.
-    folds : int, default 10
-        At most the number of rows.
-    seed : int, default 0
-        Of the random split.
-    solve : callable, default solve_path
-        ``solve(problem, lams, sigma)`` with optima b (L, p) first; its λ's may be prior scales.
-
-    Returns
-    -------
-    CrossValidation
-
-    Raises
-    ------
-    NotSupported
-        If there are no rows.
-    BadArgument
-        If there are fewer than two rows or folds.
-
-    References
-    ----------
-    Stone (1974), "Cross-validatory choice and assessment of statistical predictions", JRSS B 36(2).
-    """
-    design = problem.design
-    if design is None:
-        raise NotSupported("cross-validation needs rows; this problem was conditioned on Moments")
-    count = min(int(folds), design.n)
-    if count < 2:
-        raise BadArgument("cross-validation needs at least two folds and two rows")
-    order = np.random.default_rng(seed).permutation(design.n)
-    parts = tuple(np.sort(part) for part in np.array_split(order, count))
-    errors, sums = np.empty((count, len(lams))), problem.moments.root is None
-    for k, part in enumerate(parts):
-        held = _moments(problem, part)
-        train = problem.moments - held if sums else _moments(problem, np.setdiff1d(order, part))
-        # λ is N times a per-row penalty only by convention: a prior does not depend on N.
-        one = problem.on(train)
-        b, _ = solve(one, lams, sigma)
-        errors[k] = _squared_error(held, *one.restore(b))
-    w = design.weights
-    weights = None if w is None else np.array([w[part].sum() for part in parts])
-    mean = np.average(errors, axis=0, weights=weights)
-    se = errors.std(axis=0, ddof=1) / np.sqrt(count)
-    return CrossValidation(lams, mean, se, float(lams[np.argmin(mean)]), parts)
-
-
-def _moments(problem: Problem, rows: NDArray[np.intp]) -> Moments:
-    """Moments of some rows of the design."""
-    design = problem.design
-    assert design is not None
-    w = None if design.weights is None else design.weights[rows]
-    return Moments.of(design.X[rows], design.y[rows], w, design.names, warn=False)
-
-
-def _squared_error(held: Moments, beta: Array, intercept: Array) -> Array:
-    """Weighted mean of (y − β₀ − x'β)² over the rows of `held`, for each of L fits."""
-    full = np.column_stack([-beta, np.ones(len(beta))])
-    if held.root is not None:
-        spread = np.einsum("li,li->l", full @ held.root.T, full @ held.root.T)
-    else:
-        spread = held.quadratic(full)
-    centre = held.y_mean - intercept - beta @ held.x_mean
-    return np.asarray(spread / held.n + centre * centre)

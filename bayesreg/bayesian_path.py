@@ -1,0 +1,212 @@
+"""bayesian_path: the posterior of the coefficients at each scale of the prior, beside the MAP."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayesreg.engines.base import Draws
+from bayesreg.errors import BadArgument, NotSupported
+from bayesreg.fit import closed_form, path, sample
+from bayesreg.model import Problem
+from bayesreg.paths import check_count
+from bayesreg.priors import HalfCauchy, Normal, Penalised
+from bayesreg.priors.base import positive
+from bayesreg.results.bayesian_path import BayesianPath
+from bayesreg.results.levels import check_level
+from bayesreg.results.quantity import Quantity
+from bayesreg.results.shrinkage import Shrinkage
+from bayesreg.scale_search import solve_scales
+
+Array = NDArray[np.float64]
+DRAWS, CHAINS = 500, 4  # at each scale
+BEYOND = 12.0  # times what the posterior of the scale reaches, or what is given
+
+
+def bayesian_path(
+    problem: Problem,
+    scales: Any = None,
+    n: int = 25,
+    *,
+    engine: str | None = None,
+    level: float = 0.95,
+    seed: int = 0,
+) -> BayesianPath:
+    r"""Follow the posterior of β along the scale of its prior, as a path follows the MAP.
+
+    At each scale s: the mean, interval and P(β_j > 0) of p(β | y, s), an unknown σ averaged over,
+    and the shrinkage factor κ_j. In closed form for Normal where it has one, else by draws.
+
+    Parameters
+    ----------
+    problem : Problem
+        One prior (and Flat columns) of any family with a scale.
+    scales : sequence of float, optional
+        In the prior's declared unit, in any order. Unsaid, `n` values evenly spaced in their
+        logarithm, well beyond where the posterior of the scale lies, or about the one given.
+    n : int, default 25
+        How many, when `scales` is not given.
+    engine : {"exact", "direct", "tilted", "gibbs", "nuts"}, optional
+        For the draws; unsaid, the fastest exact engine.
+    level : float, default 0.95
+        Probability inside the equal-tailed intervals.
+    seed : int, default 0
+        Of the draws.
+
+    Returns
+    -------
+    BayesianPath
+
+    Raises
+    ------
+    BadArgument
+        If a scale is not positive and finite, or `n` is not a positive integer.
+    NotSupported
+        If the priors are several.
+
+    References
+    ----------
+    Park & Casella (2008), "The Bayesian lasso", JASA 103, fig. 2; Hastie, Tibshirani & Friedman
+    (2009), *The Elements of Statistical Learning*, 2nd ed., §3.4.
+
+    Examples
+    --------
+    >>> import bayesreg as br
+    >>> data = br.load_dataset("diabetes")
+    >>> problem = br.Model(br.Normal()).condition(data.X, data.y, standardize=True)
+    >>> br.bayesian_path(problem, n=5).mean.shape
+    (5, 10)
+    """
+    _check(problem)
+    check_level(level)
+    post = sample(problem, engine=engine, seed=seed)
+    unknown = bool(problem.unknown_scales)
+    posterior = Quantity("scale", post.draws.scale[..., 0]) if unknown else None
+    grid = _grid(problem, posterior, check_count(n)) if scales is None else _checked(scales)
+    seeds = np.random.SeedSequence(seed).generate_state(len(grid)).tolist()
+    found = [
+        _posterior(_at(problem, float(scale)), engine, level, int(one))
+        for scale, one in zip(grid, seeds, strict=True)
+    ]
+    rows, engines = [row for row, _ in found], {how for _, how in found}
+    mean, low, high, above, kappa, error = (np.array(part) for part in zip(*rows, strict=True))
+    sigma = problem.sigma or post.sigma
+    optimum, why, lams = _optima(problem, grid, sigma)
+    return BayesianPath(
+        problem=problem,
+        scales=grid,
+        mean=mean,
+        low=low,
+        high=high,
+        positive=above,
+        kappa=kappa,
+        optimum=optimum,
+        level=level,
+        sigma=sigma,
+        sigma_source="known" if problem.sigma is not None else "its posterior median",
+        lams=lams,
+        posterior=posterior,
+        engine=" and ".join(sorted(engines)),
+        error=error,
+        why_no_map=why,
+    )
+
+
+def _check(problem: Any) -> None:
+    """A problem with one prior."""
+    if not isinstance(problem, Problem):
+        raise BadArgument(
+            f"expected a Problem, from model.condition(X, y), not {type(problem).__name__}"
+        )
+    if len(problem.blocks) != 1:
+        raise NotSupported(
+            f"a path moves one scale, and here {len(problem.blocks)} priors have their own; give "
+            "all penalised columns one prior"
+        )
+
+
+def _grid(problem: Problem, posterior: Quantity | None, n: int) -> Array:
+    """Scales from the largest down."""
+    if posterior is None:
+        (block,) = problem.blocks
+        assert block.scale is not None
+        low = high = block.scale
+    else:
+        low, high = posterior.interval()
+    return np.geomspace(high * BEYOND, low / BEYOND, n)
+
+
+def _checked(scales: Any) -> Array:
+    """Scales as a vector of positive numbers, in the order given."""
+    return np.atleast_1d(np.asarray(positive(np.atleast_1d(scales), "scales"), dtype=float))
+
+
+def _at(problem: Problem, scale: float) -> Problem:
+    """The problem with its scale at a number, whatever it was."""
+    block = dataclasses.replace(problem.blocks[0], scale=scale, hyper=None)
+    return dataclasses.replace(problem, blocks=(block,))
+
+
+def _posterior(
+    fixed: Problem, engine: str | None, level: float, seed: int
+) -> tuple[tuple[Array, ...], str]:
+    """Mean, interval, P(> 0), κ and Monte Carlo error at one scale; and what computed them."""
+    if engine is None and isinstance(fixed.blocks[0].prior, Normal):
+        try:
+            return _closed(fixed, level), "closed form"
+        except NotSupported:
+            pass
+    post = sample(fixed, draws=DRAWS, chains=CHAINS, engine=engine, seed=seed)
+    return _drawn(post.draws, level), f"draws of {post.engine}"
+
+
+def _closed(fixed: Problem, level: float) -> tuple[Array, ...]:
+    """From the Student-t or normal marginals."""
+    from scipy.stats import t
+
+    exact = closed_form(fixed).exact
+    interval = exact.interval(level)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        above = t.cdf(exact.location / exact.scale, exact.df)
+    (block,) = fixed.blocks
+    ratio = np.empty(fixed.p)
+    wide = 1.0 if block.prior.unit == "sigma" else fixed.sigma or np.nan
+    assert block.scale is not None
+    ratio[block.columns] = np.square(block.scale * block.relative / wide)
+    kappa = np.full(len(fixed.features), np.nan)
+    kappa[fixed.proper] = 1.0 / (1.0 + np.square(fixed.projection.norms) * ratio)
+    zeros = np.zeros_like(kappa)
+    return exact.mean, interval[:, 0], interval[:, 1], above, kappa, zeros
+
+
+def _drawn(draws: Draws, level: float) -> tuple[Array, ...]:
+    """From draws; the error of a mean by the means of their batches."""
+    beta = draws.beta
+    flat = beta.reshape(-1, beta.shape[-1])
+    low, high = np.quantile(flat, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    batches = beta.reshape(beta.shape[0], 5, -1, beta.shape[-1]).mean(axis=2)
+    means = batches.reshape(-1, beta.shape[-1])
+    error = means.std(axis=0, ddof=1) / np.sqrt(len(means))
+    kappa = Shrinkage.of(draws).mean.to_numpy()
+    return flat.mean(axis=0), low, high, (flat > 0).mean(axis=0), kappa, error
+
+
+def _optima(problem: Problem, grid: Array, sigma: float) -> tuple[Array | None, str | None, Array]:
+    """The MAP (S, P) at each scale and σ, or why there is none; and the λ of each scale."""
+    (block,) = problem.blocks
+    known, nowhere = (
+        dataclasses.replace(problem, sigma=sigma, sigma_prior=None),
+        np.full(len(grid), np.nan),
+    )
+    if problem.penalty.why_no_map is not None:
+        return None, problem.penalty.why_no_map, nowhere
+    if not isinstance(block.prior, Penalised):
+        loose = dataclasses.replace(block, scale=None, hyper=HalfCauchy())
+        b, _ = solve_scales(dataclasses.replace(known, blocks=(loose,)), grid, sigma)
+        return problem.restore(b)[0], None, nowhere
+    at: Any = block.prior.l2 if isinstance(block.prior, Normal) else block.prior.l1
+    lams = np.asarray(at(sigma, grid), dtype=float)
+    return path(known, lams).beta.to_numpy(), None, lams

@@ -1,0 +1,181 @@
+"""choose: which λ, by which argument, and what prior that is."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Any
+
+import numpy as np
+
+from bayesreg.errors import BadArgument, NotSupported
+from bayesreg.fit import path
+from bayesreg.judges import JUDGES, Bench, ridge_evidence
+from bayesreg.model import Problem
+from bayesreg.paths import one_block
+from bayesreg.priors import ElasticNet, Laplace
+from bayesreg.results.choice import Choice
+from bayesreg.results.rule import Rule
+
+RULES = (
+    "evidence", "posterior", "cv", "cv-1se", "repeated-cv", "gcv", "loo", "aic", "bic", "ebic",
+)  # fmt: skip
+
+
+def choose(
+    problem: Problem,
+    by: Iterable[str] | str | None = None,
+    *,
+    lams: Any = None,
+    n: int = 100,
+    l1_ratio: float | None = None,
+    folds: Any = 10,
+    groups: Any = None,
+    repeats: int = 5,
+    seed: int = 0,
+) -> Choice:
+    r"""Weigh every argument for a λ along one path: what each selects, and what prior that is.
+
+    ============= ==================================================================================
+    rule          selects
+    ============= ==================================================================================
+    evidence      the maximum of p(y | σ, λ), β integrated out, over λ and an unknown σ: exactly for
+                  Normal, else by Monte Carlo with its error
+    posterior     the median of p(λ | y) under the prior's hyperprior
+    cv            the smallest K-fold cross-validated squared error
+    cv-1se        the largest λ within one standard error of it
+    repeated-cv   the smallest error averaged over `repeats` random partitions
+    gcv, loo      for Normal: generalised cross-validation, and exact leave-one-out
+    aic, bic      the smallest −2 log L + 2·df, or + log(N)·df
+    ebic          the smallest BIC + 2 log C(p, number of columns kept)
+    ============= ==================================================================================
+
+    Parameters
+    ----------
+    problem : Problem
+        One penalised prior (and Flat columns). Its scale, where known, is ignored; its hyperprior
+        serves "posterior" alone.
+    by : str or sequence of str, optional
+        Rules. Unsaid, all that apply; those that do not are in ``choice.left_out`` with the reason.
+    lams, n, l1_ratio
+        As in :func:`bayesreg.path`. Rules other than "evidence" and "posterior" choose among these.
+    folds, groups : int, splitter or iterable, array (n,)
+        As in scikit-learn: a number of random folds, an object with ``split``, or test sets; rows
+        of one group are held out together.
+    repeats : int, default 5
+        Partitions of "repeated-cv".
+    seed : int, default 0
+        Of folds and draws: the same seed gives the same answer.
+
+    Returns
+    -------
+    Choice
+
+    Raises
+    ------
+    BadArgument
+        If a rule is not known, or an argument means nothing here.
+    NotSupported
+        If a rule asked for by name does not apply, or the problem has no path.
+
+    References
+    ----------
+    MacKay (1992), Neural Computation 4(3); Hastie, Tibshirani & Friedman (2009), *The Elements of
+    Statistical Learning*, 2nd ed., ch. 7; Golub, Heath & Wahba (1979), Technometrics 21(2); Chen &
+    Chen (2008), Biometrika 95(3).
+
+    Examples
+    --------
+    >>> import bayesreg as br
+    >>> data = br.load_dataset("diabetes")
+    >>> problem = br.Model(br.Normal()).condition(data.X, data.y, standardize=True)
+    >>> choice = br.choose(problem, by=["evidence", "cv", "bic"])
+    >>> choice.table["scale"].round(2).to_dict()
+    {'evidence': 0.26, 'cv': 0.77, 'bic': 0.12}
+    """
+    if not isinstance(problem, Problem):
+        raise BadArgument(
+            f"expected a Problem, from model.condition(X, y), not {type(problem).__name__}"
+        )
+    wanted = _wanted(by)
+    _whole(repeats, "repeats", 1)
+    _whole(seed, "seed", 0)
+    sigma, source = _first_sigma(problem)
+    # λ_max of a ray grows as 1/l1_ratio while λ₂ shrinks the effects all along: look further down.
+    far = lams is None and l1_ratio not in (None, 0, 1) and problem.p < problem.nu
+    along = path(_known(problem, sigma), lams, n, 1e-4 if far else None, l1_ratio)
+    share, given = along.ray.l1_ratio, lams is not None
+    bench = Bench(problem, along, by is not None, given, sigma, share, folds, groups, repeats, seed)
+    for name in wanted:
+        try:
+            JUDGES[name](bench, name)
+        except NotSupported as error:
+            if by is not None:
+                raise NotSupported(f"rule {name!r} does not apply here: {error}") from error
+            bench.left_out[name] = str(error)
+    rules = {name: bench.rules[name] for name in wanted if name in bench.rules}
+    if not rules:
+        raise NotSupported("no rule applies here: " + "; ".join(bench.left_out.values()))
+    return _chosen(bench, rules, source)
+
+
+def _chosen(bench: Bench, rules: dict[str, Rule], source: str) -> Choice:
+    """The result, with the one σ by which λ and the prior's scale are translated."""
+    sigma, source = bench.sigma_of(rules, source)
+    finite = [rule.lam for rule in rules.values() if np.isfinite(rule.lam)]
+    known = _known(bench.problem, sigma)
+    used = [curve for curve in bench.curves.values() if set(curve.rules) & set(rules)]
+    return Choice(
+        source=bench.problem,
+        path=path(known, bench.path.lam, l1_ratio=bench.l1_ratio),
+        selected=path(known, finite or bench.path.lam[:1], l1_ratio=bench.l1_ratio),
+        rules=rules,
+        curves={curve.rules[0]: curve for curve in used},
+        posterior=bench.posterior,
+        left_out=bench.left_out,
+        sigma=sigma,
+        sigma_source=source,
+        l1_ratio=bench.l1_ratio,
+        cross_validation=bench.__dict__.get("cv"),
+        notes=tuple(bench.notes),
+    )
+
+
+def _first_sigma(problem: Problem) -> tuple[float, str]:
+    """σ known; or, for the elastic net's λ₂, that of ridge or lasso; else 1, which nobody needs."""
+    if problem.sigma is not None:
+        return problem.sigma, "known"
+    if not isinstance(one_block(problem).prior, ElasticNet):
+        return 1.0, "not needed"
+    try:
+        return ridge_evidence(problem)[0], "at the maximal evidence of ridge"
+    except NotSupported:
+        lasso = dataclasses.replace(one_block(problem), prior=Laplace(), scale=None)
+        one = dataclasses.replace(problem, blocks=(lasso,))
+        return choose(one, "cv" if problem.design is not None else "bic").sigma, "of the lasso"
+
+
+def _known(problem: Problem, sigma: float) -> Problem:
+    """The problem at σ, for what λ alone does not fix."""
+    return problem if problem.sigma is not None else problem.at(sigma=sigma)
+
+
+def _wanted(by: Any) -> tuple[str, ...]:
+    """The rules asked for, in the order of RULES."""
+    if by is None:
+        return RULES
+    names = [by] if isinstance(by, str) else list(by)
+    for name in names:
+        if name not in RULES:
+            near = get_close_matches(str(name), RULES, n=1, cutoff=0.4)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise BadArgument(f"by: there is no rule {name!r}{hint} Rules: {', '.join(RULES)}")
+    if not names:
+        raise BadArgument(f"by is empty; leave it out for all rules: {', '.join(RULES)}")
+    return tuple(name for name in RULES if name in names)
+
+
+def _whole(value: Any, name: str, least: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise BadArgument(f"{name} must be an integer of at least {least}, not {value!r}")

@@ -1,0 +1,173 @@
+"""Splits of rows into training and test sets: K folds, a scikit-learn splitter, or given rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayesreg.errors import BadArgument
+
+if TYPE_CHECKING:
+    from bayesreg.data.design import Design
+
+Index = NDArray[np.intp]
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Rows to fit, and rows to judge the fit on.
+
+    `run` numbers the repeats: the splits of one run have every row in exactly one test set, and all
+    others in training, if `partition`; else every split of the call is in one run.
+    """
+
+    train: Index
+    test: Index
+    run: int = 0
+    partition: bool = False
+
+
+def splits_of(
+    design: Design, folds: Any, *, seed: int, groups: Any = None, repeats: Any = 1
+) -> tuple[Split, ...]:
+    """Read `folds` as `cross_validate` describes it; every row number is checked.
+
+    Raises
+    ------
+    BadArgument
+        If there are too few rows, folds or groups, or the given rows overlap or do not exist.
+    """
+    if isinstance(repeats, bool) or not isinstance(repeats, int | np.integer) or repeats < 1:
+        raise BadArgument(f"repeats must be a positive integer, not {repeats!r}")
+    if isinstance(folds, int | np.integer) and not isinstance(folds, bool):
+        rng = np.random.default_rng(seed)
+        parts = _parts(design.n, int(folds), groups)
+        tests = [test for _ in range(repeats) for test in parts(rng)]
+        return _numbered(design.n, [Split(_others(design.n, test), test) for test in tests])
+    if repeats != 1:
+        raise BadArgument("repeats goes with a number of folds; use a repeated splitter instead")
+    if hasattr(folds, "split") and callable(folds.split):
+        labels = None if groups is None else _labels(design.n, groups)
+        pairs: Iterable[tuple[Any, Any]] = folds.split(design.X, design.y, labels)
+    elif groups is not None:
+        raise BadArgument("groups goes with a number of folds or a splitter, not with given rows")
+    else:
+        pairs = _given(design.n, folds)
+    try:
+        found = [_checked(design.n, k, *pair) for k, pair in enumerate(pairs)]
+    except (TypeError, ValueError) as error:
+        if isinstance(error, BadArgument):
+            raise
+        raise BadArgument(f"folds cannot split these {design.n} rows: {error}") from error
+    if not found:
+        raise BadArgument("folds holds no split")
+    return _numbered(design.n, found)
+
+
+def _parts(n: int, folds: int, groups: Any) -> Any:
+    """A function of a generator that gives the test sets of one random partition."""
+    labels = np.arange(n) if groups is None else _codes(n, groups)
+    size = np.bincount(labels)
+    count = min(folds, len(size))
+    if count < 2:
+        raise BadArgument(
+            "cross-validation needs at least two folds and two "
+            f"{'rows' if groups is None else 'groups'}"
+        )
+
+    def draw(rng: np.random.Generator) -> list[Index]:
+        order = rng.permutation(len(size))
+        if groups is None:
+            return [np.sort(part) for part in np.array_split(order, count)]
+        fold, load = np.empty(len(size), dtype=np.intp), np.zeros(count)
+        for group in order[np.argsort(-size[order], kind="stable")]:
+            fold[group] = lightest = int(np.argmin(load))
+            load[lightest] += size[group]
+        return [np.flatnonzero(fold[labels] == k) for k in range(count)]
+
+    return draw
+
+
+def _labels(n: int, groups: Any) -> NDArray[Any]:
+    """Labels of the groups (n,), none of them missing."""
+    labels = np.asarray(groups)
+    if labels.shape != (n,):
+        raise BadArgument(
+            f"groups has shape {labels.shape} and there are {n} rows (rows of weight 0 are "
+            "removed); give one label per row"
+        )
+    missing = np.array([label is None or label != label for label in labels.tolist()])
+    if np.any(missing):
+        raise BadArgument(f"groups has no label in row {int(np.flatnonzero(missing)[0])}")
+    return labels
+
+
+def _codes(n: int, groups: Any) -> Index:
+    """The groups numbered from 0."""
+    try:
+        return np.unique(_labels(n, groups), return_inverse=True)[1].astype(np.intp)
+    except TypeError as error:
+        raise BadArgument(f"groups mixes labels that cannot be compared: {error}") from error
+
+
+def _others(n: int, rows: Index) -> Index:
+    """The rows that are not among `rows`."""
+    kept = np.ones(n, dtype=bool)
+    kept[rows] = False
+    return np.flatnonzero(kept)
+
+
+def _given(n: int, folds: Any) -> Iterator[tuple[Any, Any]]:
+    """(train, test) pairs as they are, and test sets with all other rows as training set."""
+    for item in folds:
+        pair = isinstance(item, tuple | list) and len(item) == 2
+        if pair and all(np.ndim(part) == 1 for part in item):
+            yield item[0], item[1]
+        else:
+            test = _rows(n, item, "a test set")
+            yield _others(n, test), test
+
+
+def _rows(n: int, rows: Any, what: str) -> Index:
+    """Row numbers, each once."""
+    index = np.asarray(rows)
+    if index.ndim != 1 or not len(index):
+        raise BadArgument(f"{what} must be a non-empty list of row numbers, not {rows!r}")
+    if index.dtype.kind not in "iu":
+        raise BadArgument(
+            f"{what} must hold row numbers, not {index.dtype}; for a mask use np.flatnonzero(mask)"
+        )
+    bad = index[(index < 0) | (index >= n)]
+    if len(bad):
+        raise BadArgument(f"{what} names row {bad[0]}, and the rows are 0 to {n - 1}")
+    if np.max(np.bincount(index.astype(np.intp))) > 1:
+        raise BadArgument(f"{what} names a row twice; a row that counts twice has weight 2")
+    return index.astype(np.intp)
+
+
+def _checked(n: int, k: int, train: Any, test: Any) -> Split:
+    """A split whose rows exist and do not overlap."""
+    train, test = _rows(n, train, f"training set {k}"), _rows(n, test, f"test set {k}")
+    trained = np.zeros(n, dtype=bool)
+    trained[train] = True
+    both = test[trained[test]]
+    if len(both):
+        raise BadArgument(f"split {k} has row {both[0]} in its training and its test set")
+    return Split(train, test)
+
+
+def _numbered(n: int, splits: list[Split]) -> tuple[Split, ...]:
+    """The splits with their runs, if they are one complete partition after another."""
+    out, seen, run = [], np.zeros(n, dtype=bool), 0
+    for split in splits:
+        if len(split.train) + len(split.test) != n or np.any(seen[split.test]):
+            return tuple(splits)
+        seen[split.test] = True
+        out.append(Split(split.train, split.test, run, partition=True))
+        if np.all(seen):
+            seen[:], run = False, run + 1
+    return tuple(splits) if np.any(seen) else tuple(out)

@@ -1,0 +1,291 @@
+"""Judges: what each rule makes of the λ's of one path. One function per argument."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayesreg.criteria import (
+    cross_validate,
+    information_criteria,
+    maximise_evidence,
+    ridge_criteria,
+)
+from bayesreg.errors import NotSupported
+from bayesreg.evidence_curve import evidence_curve
+from bayesreg.fit import sample
+from bayesreg.model import Problem
+from bayesreg.paths import Ray, one_block
+from bayesreg.priors import ElasticNet, Normal
+from bayesreg.results.prior_at import needs_sigma
+from bayesreg.results.quantity import Quantity
+from bayesreg.results.rule import Curve, Rule
+
+if TYPE_CHECKING:
+    from bayesreg.criteria import CrossValidation, RidgeCriteria
+    from bayesreg.results.path import Path
+
+Array = NDArray[np.float64]
+FINE = 241  # λ's at which an evidence curve is shown
+FINER = 8  # λ's of closed forms to one of the path, where that was left to us
+NATS, SQUARES = "nats", "mean squared error"
+
+
+@dataclass(eq=False)
+class Bench:
+    """What the judges share; each writes its rules and curves here."""
+
+    problem: Problem
+    path: Path
+    asked: bool
+    given: bool
+    sigma: float
+    l1_ratio: float | None
+    folds: Any
+    groups: Any
+    repeats: int
+    seed: int
+    rules: dict[str, Rule] = field(default_factory=dict)
+    curves: dict[str, Curve] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    posterior: Quantity | None = None
+    sigmas: dict[str, tuple[float, str]] = field(default_factory=dict)
+
+    @property
+    def normal(self) -> bool:
+        """Whether the penalty is ridge."""
+        return isinstance(one_block(self.problem).prior, Normal) and self.path.ray.smooth
+
+    @cached_property
+    def cv(self) -> CrossValidation:
+        """One cross-validation, which two rules read."""
+        return self.validate(1)
+
+    @cached_property
+    def ridge(self) -> RidgeCriteria:
+        """One eigendecomposition, which three rules read."""
+        lams = np.sort(self.path.lam)
+        if not self.given:
+            lams = np.geomspace(lams[0], lams[-1], FINER * (len(lams) - 1) + 1)
+        return ridge_criteria(self.problem, lams)
+
+    def validate(self, repeats: int) -> CrossValidation:
+        """Cross-validation along the path."""
+        if self.problem.design is None:
+            raise NotSupported("needs rows, and this problem was conditioned on Moments")
+        return cross_validate(
+            self.problem,
+            np.sort(self.path.lam),
+            self.sigma,
+            folds=self.folds,
+            groups=self.groups,
+            seed=self.seed,
+            repeats=repeats,
+            l1_ratio=self.l1_ratio,
+        )
+
+    def add(self, name: str, curve: Curve, optimises: str) -> None:
+        """The minimum of a curve, the largest λ of equals; no minimum at the end of a fall."""
+        value = np.where(np.isfinite(curve.value), curve.value, np.inf)
+        if not np.any(np.isfinite(value)):
+            raise NotSupported("not finite at any λ of the path")
+        k = len(value) - 1 - int(np.argmin(value[::-1]))
+        if k == 0 or not np.isfinite(value[k - 1]):
+            saturated = self.problem.p >= self.problem.nu and self.problem.unknown_sigma
+            if saturated and curve.unit == NATS:
+                raise NotSupported(
+                    "falls without bound towards λ → 0, where the columns interpolate y; give σ"
+                )
+            self.notes.append(
+                f"{name} is smallest at the smallest λ looked at, {curve.lams[k]:.4g}: its minimum "
+                "may lie beyond; pass smaller lams="
+            )
+        self.curves[name] = curve
+        self.rules[name] = Rule(name, float(curve.lams[k]), optimises)
+
+    def sigma_of(self, rules: dict[str, Rule], source: str) -> tuple[float, str]:
+        """σ known; or that of the path; or by evidence, cross-validation, posterior, another."""
+        if self.problem.sigma is not None or not needs_sigma(self.path.ray):
+            return self.sigma, source
+        if isinstance(one_block(self.problem).prior, ElasticNet) and self.l1_ratio is None:
+            return self.sigma, source
+        for name in ("evidence", "cv", "posterior"):
+            if name in self.sigmas:
+                return self.sigmas[name]
+        rule = next(iter(rules.values()))
+        return self.residual_sd(rule.lam), f"√(RSS/(ν − df)) at the λ of {rule.name}"
+
+    def residual_sd(self, lam: float) -> float:
+        """√(RSS/(ν − df)) at a λ of the path."""
+        k = int(np.argmin(np.abs(np.log(self.path.lam / lam))))
+        found = information_criteria(
+            self.problem, self.path.lam[k : k + 1], self.path.b[k : k + 1], self.path.df[k : k + 1]
+        )
+        rest = max(self.problem.nu - float(self.path.df[k]), 1.0)
+        return float(np.sqrt(max(found.rss[0], 1e-12 * self.problem.yy) / rest))
+
+
+def _by_evidence(bench: Bench, name: str) -> None:
+    """p(y | σ, λ): in closed form for Normal, else by path sampling."""
+    words = "p(y | σ, λ), β integrated out"
+    free = _free(bench.problem)
+    if bench.normal:
+        best = maximise_evidence(free)
+        unit = best.sigma if one_block(free).prior.unit == "y" else 1.0
+        lam = np.inf if not best.scale else (unit / best.scale) ** 2
+        bench.sigmas[name] = best.sigma, "at maximal evidence"
+        curve = Curve("evidence", (name,), bench.ridge.lam, -bench.ridge.log_evidence, NATS)
+        bench.curves[name] = curve
+        bench.rules[name] = Rule(name, lam, words)
+        return
+    if one_block(free).grouped:
+        raise NotSupported("columns of a group share a local scale, which it would integrate out")
+    if bench.problem.unknown_sigma and bench.problem.projection.rank >= bench.problem.nu:
+        raise NotSupported(
+            "grows without bound as σ → 0, because the columns can interpolate y; give σ"
+        )
+    start, ceiling = _start(bench, free)
+    found = evidence_curve(
+        free,
+        lambda sigma, lam: Ray.of(free, sigma, bench.l1_ratio).at(lam),
+        start,
+        seed=bench.seed,
+        ceiling=ceiling,
+    )
+    bench.sigmas[name] = found.sigma, "at maximal evidence"
+    grid = np.geomspace(found.lams[0], found.lams[-1], FINE)
+    value, error = found.at(grid)
+    bench.curves[name] = Curve("evidence", (name,), grid, -value, NATS, error)
+    bench.rules[name] = Rule(name, found.lam, words, found.log_error)
+
+
+def _by_posterior(bench: Bench, name: str) -> None:
+    """The median of λ's posterior."""
+    if not bench.problem.unknown_scales:
+        raise NotSupported(
+            "the scale is given here, so that λ has no posterior; give the prior a hyperprior, as "
+            "scale=br.HalfCauchy(1.0)"
+        )
+    if bench.l1_ratio is not None:
+        raise NotSupported("its hyperprior is on the prior's own scale family; leave l1_ratio out")
+    if not bench.asked and any("interpolates" in text for text in bench.problem.warnings):
+        raise NotSupported(
+            "interpolates y, because p ≥ ν and σ has no proper prior; give σ one, or know it"
+        )
+    post = sample(bench.problem, seed=bench.seed)
+    bench.posterior = post.lam.quantities[0]
+    bench.sigmas[name] = post.sigma, "its posterior median"
+    hyper = one_block(bench.problem).hyper
+    bench.rules[name] = Rule(
+        name, bench.posterior.median, f"median of p(λ | y), scale ~ {hyper!r}", np.nan
+    )
+    if not post.checks.ok:
+        bench.notes.append(f"posterior of λ: {post.checks.why}")
+
+
+def _by_cv(bench: Bench, name: str) -> None:
+    """Cross-validated error, its minimum or the largest λ within a standard error."""
+    cv = bench.cv
+    label = f"CV, {len(cv.folds)} folds"
+    curve = Curve(label, ("cv", "cv-1se"), cv.lams, cv.error, SQUARES, cv.se)
+    if name == "cv":
+        bench.add(name, curve, "cross-validated squared error")
+        bench.sigmas[name] = bench.residual_sd(cv.lam), "√(RSS/(ν − df)) at the λ of cv"
+    else:
+        if not np.any(np.isfinite(cv.se)):
+            raise NotSupported("a single split has no standard error")
+        bench.curves.setdefault("cv", curve)
+        words = "largest λ within one standard error of the smallest cross-validated error"
+        bench.rules[name] = Rule(name, cv.lam_1se, words)
+
+
+def _by_repeated_cv(bench: Bench, name: str) -> None:
+    """Cross-validated error averaged over partitions."""
+    if isinstance(bench.folds, bool) or not isinstance(bench.folds, int | np.integer):
+        raise NotSupported("the folds are given, so that there is nothing to repeat")
+    if bench.repeats < 2:
+        raise NotSupported("repeats=1 is cv itself")
+    cv = bench.validate(bench.repeats)
+    label = f"CV, {bench.repeats} × {len(cv.folds) // bench.repeats} folds"
+    words = f"cross-validated squared error, mean of {bench.repeats} partitions"
+    bench.add(name, Curve(label, (name,), cv.lams, cv.error, SQUARES, cv.se), words)
+
+
+def _by_leaving_one_out(bench: Bench, name: str) -> None:
+    """GCV and exact leave-one-out, for ridge."""
+    if not bench.normal:
+        raise NotSupported("exact for Normal alone, whose fitted values are linear in y")
+    value = bench.ridge.gcv if name == "gcv" else bench.ridge.loo
+    if value is None:
+        raise NotSupported("needs rows, and this problem was conditioned on Moments")
+    label, words = {
+        "gcv": ("GCV", "generalised cross-validation"),
+        "loo": ("LOO", "exact leave-one-out squared error"),
+    }[name]
+    bench.add(name, Curve(label, (name,), bench.ridge.lam, value, SQUARES), words)
+
+
+def _by_information(bench: Bench, name: str) -> None:
+    """AIC, BIC or EBIC; halved, so that all is in nats."""
+    order = np.argsort(bench.path.lam, kind="stable")
+    found = information_criteria(
+        bench.problem, bench.path.lam[order], bench.path.b[order], bench.path.df[order]
+    )
+    value = getattr(found, name)
+    if value is None:
+        raise NotSupported("counts the columns that are kept, and ridge keeps all")
+    half = {"aic": "df", "bic": "½ log(N)·df", "ebic": "½ log(N)·df + log C(p, kept)"}[name]
+    curve = Curve(name.upper(), (name,), found.lam, 0.5 * np.asarray(value), NATS)
+    bench.add(name, curve, f"−log L + {half}")
+
+
+JUDGES: dict[str, Callable[[Bench, str], None]] = {
+    "evidence": _by_evidence,
+    "posterior": _by_posterior,
+    "cv": _by_cv,
+    "cv-1se": _by_cv,
+    "repeated-cv": _by_repeated_cv,
+    "gcv": _by_leaving_one_out,
+    "loo": _by_leaving_one_out,
+    "aic": _by_information,
+    "bic": _by_information,
+    "ebic": _by_information,
+}
+
+
+def _free(problem: Problem) -> Problem:
+    """The problem with an unknown scale, whatever its own is."""
+    block = one_block(problem)
+    hyper = block.hyper or Normal().hyper
+    return dataclasses.replace(
+        problem, blocks=(dataclasses.replace(block, scale=None, hyper=hyper),)
+    )
+
+
+def ridge_evidence(problem: Problem) -> tuple[float, float | None]:
+    """σ̂ and the prior sd in the unit of y where a Normal prior has its maximal evidence."""
+    block = dataclasses.replace(
+        one_block(problem), prior=Normal(), scale=None, hyper=Normal().hyper
+    )
+    best = maximise_evidence(dataclasses.replace(problem, blocks=(block,)))
+    return best.sigma, None if not best.scale else best.scale * best.sigma
+
+
+def _start(bench: Bench, free: Problem) -> tuple[tuple[float, float], float]:
+    """σ and λ at which to look for the evidence first, by ridge; and a λ beyond every effect."""
+    sigma, sd = ridge_evidence(free)
+    lams = bench.path.lam
+    ceiling = 30.0 * float(np.max(lams))
+    low, high = float(np.min(lams)), 3.0 * float(np.max(lams))
+    one = Ray.of(free, sigma, bench.l1_ratio).at(float(lams[0]))
+    assert one.l1 is not None
+    share = float(np.max(one.l1)) / float(lams[0])
+    guess = high if sd is None else np.sqrt(2.0) * sigma**2 / (sd * max(share, 0.1))
+    return (sigma, float(np.clip(guess, low, high))), ceiling

@@ -1,0 +1,289 @@
+"""Figure of a choice: what each rule selects, above every criterion along the same λ."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayesreg.plots.arguments import ARGUMENTS, Argument
+from bayesreg.plots.canvas import BAND, INK, MUTED, PAPER, RULE, axes_column, dress
+from bayesreg.plots.coefficients import MOST
+from bayesreg.plots.densities import curve_of
+from bayesreg.plots.paths import log_ticks, name_lines, scale_axis
+from bayesreg.plots.text import shortened
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from bayesreg.results import Choice
+    from bayesreg.results.rule import Curve
+
+Array = NDArray[np.float64]
+WIDER = 30.0  # than what the rules select: how far the λ axis goes, if the path does
+COLUMNS = (42.0, 90.0, 142.0)  # points right of the axes where the numbers of a rule end
+NAMED = 10  # coefficients with their names
+_PLAIN: dict[str, Any] = {"parse_math": False, "usetex": False}
+
+
+_DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (6, 1.5, 1.5, 1.5)))
+
+
+def plot_choice(choice: Choice, ax: Any = None) -> NDArray[np.object_]:
+    """What each rule selects, and every criterion, over one λ axis with the prior's scale above.
+
+    Parameters
+    ----------
+    choice : Choice
+        Result of ``br.choose``.
+    ax : array of matplotlib.axes.Axes, optional
+        One for the rules, one per argument and one for the coefficients; by default those of a new
+        figure outside pyplot.
+
+    Returns
+    -------
+    ndarray of matplotlib.axes.Axes
+        From top to bottom.
+    """
+    arguments = [one for one in ARGUMENTS if set(one.rules) & set(choice.rules)]
+    heights = [0.75 + 0.2 * len(choice.rules), *(1.3 for _ in arguments)]
+    heights.append(1.85 + 0.17 * _below(choice).count("\n"))
+    panels = axes_column(ax, 8.4, heights)
+    low, high = _range(choice)
+    for one in panels:
+        one.set_xscale("log")
+        one.set_xlim(low, high)
+    _rules(panels[0], choice, arguments)
+    for one, argument in zip(panels[1:], arguments, strict=False):
+        draw = (_probability, _prediction, _information)[ARGUMENTS.index(argument)]
+        draw(one, choice, argument)
+        dress(one, title=argument.title)
+        one.set_ylim(bottom=0.0)
+    _coefficients(panels[-1], choice)
+    for one in panels[:-1]:
+        one.tick_params(labelbottom=False)
+    for one in panels:
+        log_ticks(one.xaxis, low, high)
+        _guides(one, choice, arguments)
+    return panels
+
+
+def _range(choice: Choice) -> tuple[float, float]:
+    """The λ's shown: about what is selected and believed, within the path."""
+    lam = np.asarray(choice.path.lam, dtype=float)
+    about = [rule.lam for rule in choice.rules.values() if np.isfinite(rule.lam)]
+    if choice.posterior is not None:
+        about += [*np.quantile(choice.posterior.draws, [0.005, 0.995])]
+    low, high = float(lam.min()), float(lam.max())
+    if about:
+        low, high = max(low, min(about) / WIDER), min(high, max(about) * WIDER)
+        low, high = min(low, min(about) / 1.5), max(high, max(about) * 1.5)
+    return low, high
+
+
+def _rules(ax: Axes, choice: Choice, arguments: list[Argument]) -> None:
+    """One row per rule: its λ, in words and as a mark; above, the scale of the prior."""
+    rows = [(name, one) for one in arguments for name in one.rules if name in choice.rules]
+    where = np.arange(len(rows))[::-1].astype(float)
+    low, high = ax.get_xlim()
+    for y in where[1::2]:
+        ax.axhspan(y - 0.5, y + 0.5, color=BAND, linewidth=0, zorder=0)
+    table = choice.table
+    for y, (name, argument) in zip(where, rows, strict=True):
+        lam = choice.rules[name].lam
+        span = _span(choice, name)
+        if span is not None:
+            ax.hlines([y], *span, color=argument.colour, linewidth=1.6, alpha=0.45, zorder=3)
+        mark, at = ("o", lam) if np.isfinite(lam) else (">", high)
+        ax.plot([at], [y], mark, color=argument.colour, ms=5.5, mec=PAPER, zorder=5, clip_on=False)
+        row = table.loc[name]
+        kept = f"{row['nonzero']:d}" if _selects(choice) else f"{row['df']:.1f}"
+        scale = _digits(float(row["scale"]))
+        for x, text in zip(COLUMNS, (_digits(lam), scale, kept), strict=True):
+            _beside(ax, x, y, text, INK, ha="right")
+    heads = ("λ", "scale", f"kept of {choice.source.p}" if _selects(choice) else "df")
+    for x, text in zip(COLUMNS, heads, strict=True):
+        _beside(ax, x, len(rows) - 0.35, text, MUTED, ha="right")
+    names = [argument.rules[name] for name, argument in rows]
+    ax.set_yticks(where, labels=names, **_PLAIN)
+    ax.set_ylim(-0.6, len(rows) - 0.4)
+    dress(ax)
+    for tick, (_, argument) in zip(ax.get_yticklabels(), rows, strict=True):
+        tick.set_color(argument.colour)
+    grid = np.geomspace(low, high, 60)
+    scale_axis(ax, grid, np.array([choice.scale(float(one)) for one in grid]), _above(choice))
+
+
+def _selects(choice: Choice) -> bool:
+    """Whether the penalty makes coefficients exactly zero."""
+    return bool(np.any(np.asarray(choice.path.b) == 0.0)) and choice.source.p > 1
+
+
+def _span(choice: Choice, name: str) -> tuple[float, float] | None:
+    """What a rule leaves open: the posterior's interval; two Monte Carlo errors of the evidence."""
+    if name == "posterior" and choice.posterior is not None:
+        low, high = choice.posterior.interval()
+        return low, high
+    rule = choice.rules[name]
+    if name == "evidence" and rule.log_error > 0:
+        wide = float(np.exp(2.0 * rule.log_error))
+        return rule.lam / wide, rule.lam * wide
+    return None
+
+
+def _above(choice: Choice) -> str:
+    """What the upper axis is."""
+    (block,) = choice.source.blocks
+    text = f"scale of the {type(block.prior).__name__} prior"
+    if choice.l1_ratio is not None:
+        text = f"scale of the elastic-net prior that has l1_ratio = {choice.l1_ratio:g}"
+    text += " in units of σ" if block.prior.unit == "sigma" else ""
+    if choice.needs_sigma:
+        text += f", at σ = {_digits(choice.sigma)} ({choice.sigma_source})"
+    return text
+
+
+def _probability(ax: Axes, choice: Choice, argument: Argument) -> None:
+    """The posterior density of log λ as a band, the evidence as a curve."""
+    handles: list[Any] = []
+    names = []
+    if choice.posterior is not None:
+        x, density = curve_of(np.log(choice.posterior.draws))
+        if len(x):
+            band = ax.fill_between(
+                np.exp(x), density / density.max(), color=argument.colour, alpha=0.18, linewidth=0
+            )
+            handles.append(band)
+            names.append("posterior of log λ")
+    curve = choice.curves.get("evidence")
+    if curve is not None:
+        height = np.exp(-curve.excess)
+        handles += ax.plot(curve.lams, height, color=argument.colour, linewidth=1.5)
+        names.append("p(y | λ)")
+    ax.set_ylim(0.0, 1.12)
+    ax.set_yticks([0, 0.5, 1], ["0", "½", "1"])
+    _key(ax, handles, names)
+
+
+def _prediction(ax: Axes, choice: Choice, argument: Argument) -> None:
+    """Errors in per cent above their smallest, and one standard error."""
+    handles, names, tops = [], [], [1e-3]
+    read = [one for one in choice.curves.values() if set(one.rules) & set(argument.rules)]
+    for curve, dash in zip(read, _DASHES, strict=False):
+        best = float(np.nanmin(curve.value))
+        percent = 100.0 * curve.excess / best
+        handles += ax.plot(
+            curve.lams, percent, color=argument.colour, linewidth=1.4, linestyle=dash
+        )
+        names.append(curve.name)
+        tops += [
+            100.0 * (curve.at(r.lam) / best - 1.0) for r in choice.rules.values() if r.lam < np.inf
+        ]
+        if curve.error is not None and "cv" in curve.rules:
+            error = 100.0 * float(curve.error[np.nanargmin(curve.value)]) / best
+            if np.isfinite(error):
+                ax.axhline(error, color=argument.colour, linewidth=0.9, linestyle=(0, (2, 2)))
+                _beside(ax, 5.0, error, "+1 se", argument.colour, ha="left")
+                tops.append(1.7 * error)
+    ax.set_ylim(0.0, 1.12 * min(float(np.nanmax(tops)), 60.0))
+    _key(ax, handles, names)
+
+
+def _information(ax: Axes, choice: Choice, argument: Argument) -> None:
+    """Half of each criterion above its smallest."""
+    handles, names, tops = [], [], [6.0]
+    read = [one for one in choice.curves.values() if set(one.rules) & set(argument.rules)]
+    for curve, dash in zip(read, _DASHES, strict=False):
+        handles += ax.plot(
+            curve.lams, curve.excess, color=argument.colour, linewidth=1.4, linestyle=dash
+        )
+        names.append(curve.name)
+        tops += [value - float(np.nanmin(curve.value)) for value in _at_rules(curve, choice)]
+    ax.set_ylim(0.0, 1.12 * min(float(np.nanmax(tops)), 30.0))
+    _key(ax, handles, names)
+
+
+def _at_rules(curve: Curve, choice: Choice) -> list[float]:
+    """A criterion at what each rule selects."""
+    return [curve.at(rule.lam) for rule in choice.rules.values() if np.isfinite(rule.lam)]
+
+
+def _coefficients(ax: Axes, choice: Choice) -> None:
+    """The path itself, the largest coefficients named."""
+    path = choice.path
+    lam = np.asarray(path.lam, dtype=float)
+    order = np.argsort(lam)
+    inside = lam[order] >= ax.get_xlim()[0] * (1 - 1e-9)
+    effects = path.standardized.to_numpy(float)[order]
+    features = list(path.standardized.columns)
+    rank = np.argsort(-np.max(np.abs(effects[inside]), axis=0), kind="stable")[:MOST]
+    for j in rank[::-1]:
+        ax.plot(lam[order], effects[:, j], color=MUTED, linewidth=0.9, alpha=0.9)
+    ax.axhline(0.0, color=RULE, linewidth=0.8, zorder=1)
+    seen = effects[inside][:, rank]
+    reach = float(np.max(np.abs(seen), initial=0.0)) or 1.0
+    ax.set_ylim(
+        min(1.1 * float(seen.min()), -0.05 * reach), max(1.1 * float(seen.max()), 0.05 * reach)
+    )
+    dress(
+        ax, title="what is left: change in y per standard deviation of the column", x=_below(choice)
+    )
+    ax.yaxis.tick_right()
+    ax.tick_params(axis="y", length=0)
+    named = rank[:NAMED]
+    name_lines(ax, effects[inside][0], [features[j] for j in named], named, 0.09)
+
+
+def _guides(ax: Axes, choice: Choice, arguments: list[Argument]) -> None:
+    """A vertical line at what each rule selects."""
+    for argument in arguments:
+        for name in argument.rules:
+            rule = choice.rules.get(name)
+            if rule is not None and np.isfinite(rule.lam):
+                ax.axvline(rule.lam, color=argument.colour, linewidth=0.8, alpha=0.45, zorder=1)
+
+
+def _below(choice: Choice) -> str:
+    """The λ axis, and what does not apply, in words."""
+    said: dict[str, list[str]] = {}
+    for name, reason in choice.left_out.items():
+        said.setdefault(reason, []).append(name)
+    lines = [f"not here: {', '.join(names)} – {reason}" for reason, names in said.items()]
+    formulae = choice.source.blocks[0].prior.formulae
+    terms = {"λ₁": "λ‖b‖₁", "λ₂": "½λ‖b‖²"}
+    if choice.l1_ratio is not None:
+        objective = f"½RSS + λ({choice.l1_ratio:g}‖b‖₁ + ½·{1 - choice.l1_ratio:g}‖b‖²)"
+    elif len(formulae) == 1:
+        objective = f"½RSS + {terms[next(iter(formulae))]}"
+    else:
+        objective = "½RSS + λ‖b‖₁ + ½λ₂‖b‖², λ₂ following from the prior's scale"
+    text = f"λ of {objective} (logarithmic)"
+    return "\n".join([text, *(shortened(line, 118) for line in lines)])
+
+
+def _key(ax: Axes, handles: list[Any], names: list[str]) -> None:
+    """Names of the curves where there is room."""
+    if handles:
+        made = ax.legend(
+            handles, names, loc="best", frameon=False, fontsize=7.5, labelcolor=INK,
+            handlelength=2.2, borderaxespad=0.2, labelspacing=0.25,
+        )  # fmt: skip
+        for text in made.get_texts():
+            text.set(**_PLAIN)
+
+
+def _beside(ax: Axes, x: float, y: float, text: str, colour: str, ha: str) -> None:
+    """Text so many points right of the axes, at a height in data."""
+    ax.annotate(
+        text, (1.0, y), xytext=(x, 0.0), xycoords=("axes fraction", "data"),
+        textcoords="offset points", ha=ha, va="center", fontsize=7.5, color=colour,
+        annotation_clip=False, **_PLAIN,
+    )  # fmt: skip
+
+
+def _digits(value: float) -> str:
+    """Three digits."""
+    if not np.isfinite(value):
+        return "∞"
+    return f"{value:#.3g}".rstrip(".") if 1e-4 <= abs(value) < 1000 else f"{value:.4g}"

@@ -1,0 +1,152 @@
+"""A path, and the choice of λ on it, as figures and tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayesreg import plots
+from bayesreg.errors import NotConverged, NotSupported
+from bayesreg.plots.canvas import Mark
+from bayesreg.plots.paths import chosen_lam
+from bayesreg.plots.text import shortened
+from bayesreg.report.figure import Figure
+from bayesreg.report.table import Column, Table, from_frame, plain
+
+if TYPE_CHECKING:
+    from bayesreg.results import Choice, Path
+
+SHOWN = 20  # λ's or columns before the rest is folded
+EXACT = 100  # columns up to which knots are followed: beyond, there may be thousands
+LAM = Column("lam", "λ")
+SCALE = Column("scale", "scale of the prior")
+ALPHA = Column("sklearn", "scikit-learn's alpha")
+DF = Column("df", "degrees of freedom", "decimal")
+NONZERO = Column("nonzero", "not zero", "integer")
+
+
+def penalty(path: Path) -> tuple[str, str]:
+    """What is followed, as "lasso", and its objective in words, λ₁ and λ₂ those of the ray."""
+    share = path.ray.l1_ratio
+    if share is None:
+        return path.problem.penalty.kind, path.problem.penalty.objective
+    one = path.ray.at(float(path.lam[0])).penalty
+    words = [f"λ₁ = {share:g}λ", f"λ₂ = {1.0 - share:g}λ"] if 0.0 < share < 1.0 else []
+    words += ["b = sd(x)·β"] if path.problem.standardize else []
+    return one.kind, one.objective.partition(" with ")[0] + " with " * bool(words) + ", ".join(
+        words
+    )
+
+
+def numbers(path: Path, *, folded: bool = False) -> Table:
+    """Every λ with its objective, the scale it means, scikit-learn's alpha, and its certificate."""
+    head = (
+        LAM, SCALE, ALPHA, DF, NONZERO, Column("objective", "J"),
+        Column("gap", "duality gap", "small"), Column("certified", "certified", "flag"),
+    )  # fmt: skip
+    frame = path.to_frame().reset_index()[[column.key for column in head]]
+    note = (
+        "J = ½RSS + λ₁‖b‖₁ + ½λ₂‖b‖² in sums over rows, and no b has a J lower by more than the "
+        "duality gap; scikit-learn has the same coefficients at its alpha."
+    )
+    first = 0 if folded else SHOWN
+    return from_frame(
+        frame, "path", "The path in numbers", head, note=note, first=first, folded=folded
+    )
+
+
+def entries(path: Path) -> Table:
+    """Which column enters at which λ, as λ falls; no rows where every coefficient always counts."""
+    lam, b, exact = _followed(path)
+    rows = tuple(_entered(path, lam, b, exact)) if not b[0].any() else ()
+    columns = (
+        Column("column", "column", "name"),
+        LAM,
+        SCALE,
+        Column("sign", "sign there", "text"),
+        Column("leaves", "zero again", "text"),
+    )
+    where = "At the exact knots of the path" if exact else "To the spacing of the λ's of the path"
+    note = f"{where}; zero again: whether it leaves at a smaller λ."
+    title = "In which order the columns enter"
+    return Table("entries", title, columns, rows, note, first=SHOWN)
+
+
+def _followed(path: Path) -> tuple[Any, Any, bool]:
+    """λ's from large to small, the optima there, and whether they are the knots of the path."""
+    if path.problem.p <= EXACT:
+        try:
+            knots = path.knots
+        except (NotSupported, NotConverged):
+            pass
+        else:
+            if knots.complete:
+                return knots.lam, knots.b, True
+    order = np.argsort(-path.lam, kind="stable")
+    return path.lam[order], path.b[order], False
+
+
+def _entered(path: Path, lam: Any, b: Any, exact: bool) -> Iterator[tuple[Any, ...]]:
+    """Rows of `entries`, the earliest first."""
+    inside = b != 0
+    first = np.where(inside.any(axis=0), inside.argmax(axis=0), len(lam))
+    for j in np.argsort(first, kind="stable"):
+        k = int(first[j])
+        if k == len(lam):
+            return
+        at = float(lam[k - 1] if exact else lam[k])  # between knots the coefficient is linear in λ
+        sign = "+" if b[k, j] > 0 else "−"
+        again = "yes" if np.any(~inside[k:, j]) else "no"
+        name = path.problem.features[path.problem.proper[j]]
+        yield name, at, plain(path.ray.scales(np.array([at]))[0]), sign, again
+
+
+def drawn_path(path: Path, *, mark: Mark | None = None, of: str = "") -> Figure:
+    """Coefficients against λ, the prior scale above."""
+    chosen = chosen_lam(path)
+    axes = plots.plot_path(path, mark=mark)
+    return Figure(
+        "path",
+        "Regularisation path" + (f" of {shortened(of)}" if of else ""),
+        "Optimum of J at every λ, each certified; above, the scale of the prior that the λ is. "
+        "Left: hardly any penalty; right: everything is shrunk to the prior's centre.",
+        f"Coefficients against λ from {np.min(path.lam):.3g} to {np.max(path.lam):.3g}"
+        + (f"; the fit is at λ = {chosen:.4g}." if chosen else "."),
+        axes.figure,
+    )
+
+
+def selected(choice: Choice) -> Table:
+    """What each rule selects: λ, the prior that it is, and what is left of the columns."""
+    head: tuple[Column, ...] = (
+        Column("rule", "rule", "text"), LAM, SCALE, ALPHA, Column("df", "df", "decimal"), NONZERO,
+        Column("log_scale_error", "error of log scale", "small"), Column("cv_error", "CV error"),
+        Column("optimises", "what is best there", "text"),
+    )  # fmt: skip
+    frame = choice.table.reset_index()
+    if not (frame["log_scale_error"] > 0).any():
+        frame, head = frame.drop(columns="log_scale_error"), head[:6] + head[7:]
+    sigma = f" at σ = {choice.sigma:.4g} ({choice.sigma_source})" if choice.needs_sigma else ""
+    note = (
+        f"λ is that of J; the scale is that of the prior whose MAP has this λ{sigma}; scikit-learn "
+        "has the same coefficients at its alpha; df: effective degrees of freedom."
+    )
+    return from_frame(frame, "choice", "What each rule selects", head, note=note)
+
+
+def drawn_choice(choice: Choice) -> Figure:
+    """The panel: criteria and posterior along one λ, and what each rule selects."""
+    axes = choice.plot()
+    words = "; ".join(
+        f"{shortened(str(row['rule']))}: {row['lam']:.4g}" for row in selected(choice).records()
+    )
+    return Figure(
+        "choice",
+        "Which λ, and what prior that is",
+        "Every criterion along the same λ, below, and the scale of the prior that the λ is, above; "
+        "a vertical line is what a rule selects.",
+        f"Criteria against λ. Selected λ: {words}.",
+        np.ravel(axes)[0].figure,
+    )

@@ -1,0 +1,105 @@
+"""Certificates of a whole path: the gradients at all λ's from one product of matrices.
+
+The bounds are those of :mod:`bayesreg.solvers.certificate`, with a gradient in double precision in
+place of one in extended precision; what rounding can have hidden there is added to the KKT
+residual. A λ at which that is not enough is certified by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bayesreg.solvers.base import EPS, Array, UnitData, unit_data
+from bayesreg.solvers.certificate import ROUNDING, Certificate, Judged, certify, conclude
+
+if TYPE_CHECKING:
+    from bayesreg.model import Problem
+
+
+def certify_path(
+    problem: Problem,
+    l1: Array,
+    l2: Array,
+    b: Array,
+    *,
+    at: Callable[[int], Problem],
+    unit: UnitData | None = None,
+) -> tuple[Certificate, ...]:
+    """Bound how far each row of b is from the minimum of its J.
+
+    Parameters
+    ----------
+    problem : Problem
+        Its data; not its own λ.
+    l1, l2 : ndarray (L, p)
+        Penalties per proper column.
+    b : ndarray (L, p)
+        Coefficients in the coordinates of the penalty.
+    at : callable
+        The problem with the k-th λ, for what needs a certificate of its own.
+    unit : UnitData, optional
+        `unit_data(problem)`, where it is at hand.
+
+    Returns
+    -------
+    tuple of Certificate
+        `unique` is None where it was not looked into: that is an eigenvalue problem per λ.
+    """
+    unit = unit_data(problem) if unit is None else unit
+    b = np.asarray(b, dtype=float)
+    out = np.ones(unit.size, dtype=bool)
+    out[unit.kept] = False
+    plain = np.all(np.isfinite(b), axis=1) & ~np.any(b[:, out], axis=1)
+    u = np.where(plain[:, None], b[:, unit.kept], 0.0) * (unit.norms / unit.y_norm)
+    first, second = unit.penalties(l1, l2)
+    if not u.shape[1] or problem.penalty.in_groups:
+        return tuple(certify(at(k), row) for k, row in enumerate(b))
+    gaps, kkt, floor = _judge(unit, first, second, u)
+    only = np.all(second > 0.0, axis=1)
+    sizes, found = np.abs(u).sum(axis=1).tolist(), []
+    for k, size in enumerate(sizes):
+        unique = True if only[k] else None
+        judged = Judged(float(gaps[k]), float(kkt[k]), float(floor[k]), unique)
+        one = conclude(problem, unit, size, judged) if plain[k] else None
+        found.append(one if one is not None and one.ok else certify(at(k), b[k]))
+    return tuple(found)
+
+
+def _judge(unit: UnitData, l1: Array, l2: Array, u: Array) -> tuple[Array, Array, Array]:
+    """Gap, KKT residual and rounding floor of every row."""
+    g, rr, count = _gradients(unit, u)
+    size = np.abs(u).sum(axis=1)
+    terms = 1.0 + size + np.max(l2 * np.abs(u), axis=1)
+    rr = rr + count * EPS * terms**2 + np.sum(l2 * u * u, axis=1)
+    g -= l2 * u
+    floor, hidden = ROUNDING * terms, count * EPS * terms
+    moving = np.abs(g - l1 * np.sign(u))
+    away = np.where(u != 0.0, moving, np.maximum(np.abs(g) - l1, 0.0))
+    kkt = np.max(away, axis=1) + hidden
+    if not np.any(l1):
+        with np.errstate(divide="ignore", invalid="ignore"):
+            gaps = 0.5 * np.sum((np.abs(g) + hidden[:, None]) ** 2 / l2, axis=1)
+        return gaps, kkt, floor  # ½g'(G + Λ₂)⁻¹g is at most ½g'Λ₂⁻¹g
+    bound = l1 + floor[:, None]
+    allowed = np.min(bound / np.maximum(np.abs(g) + hidden[:, None], bound), axis=1)
+    s = np.minimum(1.0 + np.einsum("ij,ij->i", u, g) / rr, allowed)
+    s = np.maximum(s, -allowed)
+    linear = np.sum(l1 * np.abs(u) - s[:, None] * u * g, axis=1)
+    return 0.5 * (1.0 - s) ** 2 * rr + np.abs(linear) + hidden * size, kkt, floor
+
+
+def _gradients(unit: UnitData, u: Array) -> tuple[Array, Array, int]:
+    """X'(y − Xu) and ‖y − Xu‖² by rows, and how many terms their sums have."""
+    support = np.flatnonzero(np.any(u, axis=0))
+    few = 2 * len(support) <= u.shape[1]
+    short = u[:, support] if few else u
+    if unit.X is not None and unit.y is not None:
+        residual = unit.y - short @ (unit.X[:, support] if few else unit.X).T
+        count = len(support) + len(unit.y) + 2
+        return residual @ unit.X, np.einsum("ij,ij->i", residual, residual), count
+    g = unit.xy - short @ (unit.gram[support] if few else unit.gram)
+    rr = unit.y_square - np.einsum("ij,ij->i", u, unit.xy + g)
+    return g, np.maximum(rr, 0.0), len(support) + 2
