@@ -24,6 +24,7 @@ from bayesreg.data.blocks import (
 Array = NDArray[np.float64]
 EPS = float(np.finfo(float).eps)
 CHUNK = 2**16  # numbers in a chunk: 512 KiB, a share of the second-level cache
+LARGE = 2**21  # and where its p² sums cost as much as its rows: up to 16 MiB
 
 
 def two_sum(a: Array, b: Array) -> tuple[Array, Array]:
@@ -83,7 +84,7 @@ class Accumulator:
 
     def __post_init__(self) -> None:
         p = len(self.names) - 1
-        self.size = max(CHUNK // max(p, 1), p + 1)
+        self.size = max(CHUNK // max(p, 1), p + 1, min(LARGE // max(p, 1), 4 * (p + 1)))
         self.peak = np.zeros(p + 1)
         self.buffer = np.empty((0, p))
 
@@ -142,7 +143,7 @@ class Accumulator:
             self._note_tiny(x, y, squares)
         else:
             self.peak[:] = np.inf
-        cross -= np.outer(n * mean, mean)
+        cross -= (n * mean)[:, None] * mean
         return Sums(n, len(x), mean, cross)
 
     def _note_tiny(self, x: NDArray[Any], y: NDArray[Any], squares: Array) -> None:
