@@ -280,13 +280,18 @@ def _table(names: tuple[str, ...]) -> pd.DataFrame:
     )  # fmt: skip
 
 
+def _with_one_lam(entries: dict[str, Any]) -> list[Any]:
+    fits = [entry.fit for entry in entries.values() if entry.fit is not None]
+    return [fit for fit in fits if len(fit.problem.blocks) == 1]
+
+
 def _path(entries: dict[str, Any]) -> Any:
-    fits = [e.fit for e in entries.values() if e.fit is not None and e.fit.problem.blocks]
+    fits = _with_one_lam(entries)
     return path(fits[-1].problem, n=60) if fits else None
 
 
 def _choice(entries: dict[str, Any]) -> Any:
-    fits = [e.fit for e in entries.values() if e.fit is not None and e.fit.problem.blocks]
+    fits = _with_one_lam(entries)
     if not fits:
         return None
     return choose(fits[-1].problem, ["cv", "cv-1se", "bic"], n=30, folds=3)
