@@ -13,13 +13,13 @@ from bayesreg.errors import BadArgument, NotSupported
 from bayesreg.fit import closed_form, path, sample
 from bayesreg.model import Problem
 from bayesreg.paths import check_count
-from bayesreg.priors import HalfCauchy, Normal, Penalised
+from bayesreg.priors import Normal, Penalised
 from bayesreg.priors.base import positive
 from bayesreg.results.bayesian_path import BayesianPath
 from bayesreg.results.levels import check_level
 from bayesreg.results.quantity import Quantity
 from bayesreg.results.shrinkage import Shrinkage
-from bayesreg.scale_search import solve_scales
+from bayesreg.solvers.scale_path import solve_scales
 
 Array = NDArray[np.float64]
 DRAWS, CHAINS = 500, 4  # at each scale
@@ -197,16 +197,12 @@ def _drawn(draws: Draws, level: float) -> tuple[Array, ...]:
 def _optima(problem: Problem, grid: Array, sigma: float) -> tuple[Array | None, str | None, Array]:
     """The MAP (S, P) at each scale and σ, or why there is none; and the λ of each scale."""
     (block,) = problem.blocks
-    known, nowhere = (
-        dataclasses.replace(problem, sigma=sigma, sigma_prior=None),
-        np.full(len(grid), np.nan),
-    )
+    nowhere = np.full(len(grid), np.nan)
     if problem.penalty.why_no_map is not None:
         return None, problem.penalty.why_no_map, nowhere
     if not isinstance(block.prior, Penalised):
-        loose = dataclasses.replace(block, scale=None, hyper=HalfCauchy())
-        b, _ = solve_scales(dataclasses.replace(known, blocks=(loose,)), grid, sigma)
-        return problem.restore(b)[0], None, nowhere
+        return problem.restore(solve_scales(problem, grid, sigma)[0])[0], None, nowhere
     at: Any = block.prior.l2 if isinstance(block.prior, Normal) else block.prior.l1
     lams = np.asarray(at(sigma, grid), dtype=float)
+    known = dataclasses.replace(problem, sigma=sigma, sigma_prior=None)
     return path(known, lams).beta.to_numpy(), None, lams

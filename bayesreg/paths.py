@@ -36,8 +36,8 @@ def one_block(problem: Problem) -> Block:
         name = type(block.prior).__name__
         if isinstance(block.prior, Majorised):
             raise NotSupported(
-                f"{name} has no λ, because its penalty is no multiple of one norm, and so no path; "
-                "use fit_map at each scale, or Laplace or ElasticNet"
+                f"{name} has no λ, because its penalty is no multiple of one norm, and so no path "
+                "in λ; bayesian_path(problem) has its optima along the scale"
             )
         raise NotSupported(
             f"{name} has no MAP and no path: {block.prior.why_no_map}; use Laplace or ElasticNet"

@@ -56,7 +56,7 @@ def scale_by_cv(problem: Problem, seed: int) -> tuple[Problem, float, str]:
         )
     guess = problem.sigma or _sigma_of_lasso(problem, seed)
     scales = GRID * _reference(problem, guess)
-    best = cross_validate(problem, scales, guess, seed=seed, solve=solve_scales).lam
+    best = cross_validate(problem, scales, guess, seed=seed, solve=_follow).lam
     known = _at(problem, best, guess)
     b = reweighting.solve(known, seed=seed).b
     sigma = problem.sigma or _residual_sd(known, b, effective_df(known, b))
@@ -67,7 +67,7 @@ def scale_by_cv(problem: Problem, seed: int) -> tuple[Problem, float, str]:
     )
 
 
-def solve_scales(problem: Problem, scales: Array, sigma: float) -> tuple[Array, None]:
+def _follow(problem: Problem, scales: Array, sigma: float) -> tuple[Array, None]:
     """Local optima b (L, p) at each scale, from the largest down, each from the one before."""
     rows = np.zeros((len(scales), problem.p))
     b: Array | None = None
