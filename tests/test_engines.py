@@ -250,9 +250,18 @@ def test_interrupted_while_tuning_is_an_interrupt() -> None:
         base.run(stand_in(interrupt_at(block=1)), condition(SIGMA_UNIT, TALL), seed=1, workers=1)
 
 
+class Slow(Walk):
+    """Five seconds in all, however many iterations there are to a block."""
+
+    def advance(self, setup: Any, state: int, rng: Any, count: int) -> Any:
+        time.sleep(1e-4 * count)
+        return super().advance(setup, state, rng, count)
+
+
 def test_ctrl_c_reaches_the_workers() -> None:
     problem = condition(SIGMA_UNIT, TALL)
-    engine = stand_in(lambda state: time.sleep(0.02))
+    engine = stand_in(lambda state: None)
+    engine.KERNEL = Slow(lambda state: None)
     before = signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
     signal.setitimer(signal.ITIMER_REAL, 0.5)
     try:
