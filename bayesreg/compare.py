@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 import time
 import warnings
 from collections.abc import Callable, Mapping
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -295,13 +293,3 @@ def _describe(source: Design | Moments, dataset: str, standardize: bool) -> str:
         f"{dataset} ({moments.rows} rows, {columns}, "
         f"{'standardised' if standardize else 'in original units'})"
     )
-
-
-class _CallableRoom(ModuleType):
-    """A callable module: importing it must not hide the verb ``bayesreg.compare``."""
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Comparison:
-        return compare(*args, **kwargs)
-
-
-sys.modules[__name__].__class__ = _CallableRoom

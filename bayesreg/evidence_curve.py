@@ -22,11 +22,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesreg.engines import base
-from bayesreg.engines.kernel import Independent
 from bayesreg.engines.pseudodata import PseudoData
 from bayesreg.errors import NotSupported
-from bayesreg.information import BATCHES, CHAINS, TUNE, engine_at
+from bayesreg.information import BATCHES, CHAINS, draws_at
 
 if TYPE_CHECKING:
     from scipy.interpolate import CubicSpline
@@ -125,24 +123,13 @@ class _Family:
     def statistics(self, log_sigma: float, t: float, total: int) -> tuple[Array, str]:
         """T of draws of b at σ and λ, (batch, draw, 3), and the engine."""
         fixed = self.fixed(math.exp(log_sigma), math.exp(t))
-        engine = engine_at(fixed)
-        drawn = base.run(
-            engine,
-            fixed,
-            draws=BATCHES * -(-total // (CHAINS * BATCHES)),
-            chains=CHAINS,
-            tune=None if isinstance(engine.KERNEL, Independent) else TUNE,
-            seed=self.seeds.pop(),
-            progress=False,
-        )
-        proper = self.problem.proper
-        b = drawn.beta[..., proper] * self.problem.x_sd[proper] - self.problem.projection.loc
+        b, engine = draws_at(fixed, total, self.seeds.pop())
         rest = self.data.y - b @ self.data.x.T
         u = np.abs(b) / self.relative
         found = np.stack(
             [self.data.rss + np.square(rest).sum(-1), u.sum(-1), np.square(u).sum(-1)], -1
         )
-        return found.reshape(CHAINS * BATCHES, -1, 3), drawn.engine
+        return found.reshape(CHAINS * BATCHES, -1, 3), engine
 
     def look(self, log_sigma: float, t: float, total: int = DRAWS) -> _Point:
         """Slope and curvature along t = log λ, an unknown σ profiled out; σ again if it moved."""

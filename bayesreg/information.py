@@ -136,19 +136,7 @@ class Search:
             scale=list(np.exp(theta[self.first :])) if len(theta) > self.first else None,
         )
         total = max(min(total, NUMBERS // max(self.problem.p, 1)), CHAINS * BATCHES)
-        engine = engine_at(fixed)
-        drawn = base.run(
-            engine,
-            fixed,
-            draws=BATCHES * -(-total // (CHAINS * BATCHES)),
-            chains=CHAINS,
-            tune=None if isinstance(engine.KERNEL, Independent) else TUNE,
-            seed=next(self.seeds),
-            progress=False,
-        )
-        proper = self.problem.proper
-        b = drawn.beta[..., proper] * self.problem.x_sd[proper] - self.problem.projection.loc
-        return np.asarray(b), drawn.engine
+        return draws_at(fixed, total, next(self.seeds))
 
     def look(self, theta: Array, total: int) -> Look:
         """Draw at θ and average the derivatives of c."""
@@ -256,7 +244,23 @@ class Search:
         return np.asarray((fit @ self.data.y - 0.5 * np.sum(np.square(fit), axis=1)) / sigma**2)
 
 
-def engine_at(problem: Problem) -> Any:
+def draws_at(fixed: Problem, total: int, seed: int) -> tuple[Array, str]:
+    """At least `total` draws of b (chain, draw, p) with nothing else unknown; and the engine."""
+    engine = _engine_at(fixed)
+    drawn = base.run(
+        engine,
+        fixed,
+        draws=BATCHES * -(-total // (CHAINS * BATCHES)),
+        chains=CHAINS,
+        tune=None if isinstance(engine.KERNEL, Independent) else TUNE,
+        seed=seed,
+        progress=False,
+    )
+    b = drawn.beta[..., fixed.proper] * fixed.x_sd[fixed.proper] - fixed.projection.loc
+    return np.asarray(b), drawn.engine
+
+
+def _engine_at(problem: Problem) -> Any:
     """The first engine that serves."""
     for name in ENGINES:
         engine = import_module(f"bayesreg.engines.{name}")

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 ALIKE = 1.25  # ratio of λ's below which rules agree
-FLAT = 0.25  # standard errors by which CV cannot tell λ's apart
 
 
 def sentences(choice: Choice) -> Iterator[str]:

@@ -17,13 +17,10 @@ from scipy.optimize import minimize, root
 
 from bayesreg.solvers.base import Array, Index, Solution
 from bayesreg.solvers.groups import Groups
+from bayesreg.solvers.local_routes import AWAY, LBFGS, ROUNDS
 
 if TYPE_CHECKING:
     from bayesreg.model import Problem
-
-AWAY = 0.01
-ROUNDS = 10
-LBFGS = {"maxcor": 30, "ftol": 0.0, "gtol": 1e-10, "maxiter": 2000, "maxfun": 4000}
 
 
 def lbfgsb(problem: Problem, *, start: Array) -> Solution:
