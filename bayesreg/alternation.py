@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesreg.engines.pseudodata import PseudoData
-from bayesreg.errors import NotSupported
+from bayesreg.language.errors import NotSupported
 from bayesreg.model import Problem
 from bayesreg.priors import Majorised
 from bayesreg.solvers import group_descent, reweighting

@@ -9,14 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesreg.engines.base import Draws
-from bayesreg.errors import BadArgument, NotSupported
 from bayesreg.fit import closed_form, path, sample
+from bayesreg.language.arguments import check_count, check_level
+from bayesreg.language.errors import BadArgument, NotSupported
 from bayesreg.model import Problem
-from bayesreg.paths import check_count
 from bayesreg.priors import Normal, Penalised
 from bayesreg.priors.base import positive
 from bayesreg.results.bayesian_path import BayesianPath
-from bayesreg.results.levels import check_level
 from bayesreg.results.quantity import Quantity
 from bayesreg.results.shrinkage import Shrinkage
 from bayesreg.solvers.scale_path import solve_scales

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from bayesreg.errors import BadArgument, NotSupported
 from bayesreg.fit import path
 from bayesreg.judges import JUDGES, Bench, ridge_evidence
+from bayesreg.language.errors import BadArgument, NotSupported
 from bayesreg.model import Problem
 from bayesreg.paths import one_block
 from bayesreg.priors import ElasticNet, Laplace

@@ -13,13 +13,13 @@ import numpy as np
 from bayesreg.choose import choose
 from bayesreg.data.design import Design
 from bayesreg.data.moments import Moments
+from bayesreg.data.provenance import provenance
 from bayesreg.diagnostics import agreement, compare_elpd
-from bayesreg.errors import BadArgument, BayesregWarning, NotSupported
 from bayesreg.fit import closed_form, fit_map, path, sample
+from bayesreg.language.errors import BadArgument, BayesregWarning, NotSupported
 from bayesreg.likelihoods import Gaussian
 from bayesreg.model import Model, Problem
 from bayesreg.priors import R2D2, HalfCauchy, Normal, Prior
-from bayesreg.provenance import provenance
 from bayesreg.results.choice import Choice
 from bayesreg.results.comparison import Comparison
 from bayesreg.results.entry import Entry

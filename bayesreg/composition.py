@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesreg.errors import NotSupported
+from bayesreg.language.errors import NotSupported
 from bayesreg.priors import ScaleMixture
 
 FAR, TINY = 1e4, 1e-300  # sds of a column that its mean may be away from 0

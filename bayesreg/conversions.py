@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesreg.errors import NotSupported
+from bayesreg.language.errors import NotSupported
 
 if TYPE_CHECKING:
     from bayesreg.penalty import Penalty

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesreg.errors import NotSupported
 from bayesreg.information import GAIN, SMALL, Look, Search
+from bayesreg.language.errors import NotSupported
 
 if TYPE_CHECKING:
     from bayesreg.model import Problem

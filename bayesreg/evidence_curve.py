@@ -23,8 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesreg.engines.pseudodata import PseudoData
-from bayesreg.errors import NotSupported
 from bayesreg.information import BATCHES, CHAINS, draws_at
+from bayesreg.language.errors import NotSupported
 
 if TYPE_CHECKING:
     from scipy.interpolate import CubicSpline

@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesreg.criteria import reference_sigma
-from bayesreg.errors import BadArgument, NotConverged, NotSupported, PerfectFit
 from bayesreg.hyperparameters import settle
+from bayesreg.language.arguments import check_count
+from bayesreg.language.errors import BadArgument, NotConverged, NotSupported, PerfectFit
 from bayesreg.model import Problem
 from bayesreg.paths import (
     Ray,
     certified_path,
-    check_count,
     check_l1_ratio,
     check_lams,
     check_ratio,

@@ -16,8 +16,8 @@ from bayesreg.criteria import cross_validate, maximise_evidence, reference_sigma
 from bayesreg.empirical_bayes import maximise_by_draws
 from bayesreg.engines.pseudodata import PseudoData
 from bayesreg.engines.spectrum import layout
-from bayesreg.errors import BadArgument, NotSupported
 from bayesreg.joint_mode import joint_mode
+from bayesreg.language.errors import BadArgument, NotSupported
 from bayesreg.model import Problem
 from bayesreg.paths import default_lams, scale_for, solve_path
 from bayesreg.scale_search import scale_by_cv

@@ -26,7 +26,7 @@ from bayesreg.engines import base
 from bayesreg.engines.kernel import Independent
 from bayesreg.engines.pseudodata import PseudoData
 from bayesreg.engines.spectrum import maxima
-from bayesreg.errors import NotSupported
+from bayesreg.language.errors import NotSupported
 from bayesreg.priors import Prior
 
 if TYPE_CHECKING:

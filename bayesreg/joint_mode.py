@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesreg.engines.pseudodata import PseudoData
-from bayesreg.errors import NotSupported
+from bayesreg.language.errors import NotSupported
 
 if TYPE_CHECKING:
     from bayesreg.model import Problem

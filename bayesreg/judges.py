@@ -17,9 +17,9 @@ from bayesreg.criteria import (
     maximise_evidence,
     ridge_criteria,
 )
-from bayesreg.errors import NotSupported
 from bayesreg.evidence_curve import evidence_curve
 from bayesreg.fit import sample
+from bayesreg.language.errors import NotSupported
 from bayesreg.model import Problem
 from bayesreg.paths import Ray, one_block
 from bayesreg.priors import ElasticNet, Normal

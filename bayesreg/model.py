@@ -21,7 +21,7 @@ from bayesreg.assignment import assign
 from bayesreg.data.design import Design
 from bayesreg.data.moments import Moments
 from bayesreg.data.projection import Projection
-from bayesreg.errors import BadArgument, BadData, BayesregWarning
+from bayesreg.language.errors import BadArgument, BadData, BayesregWarning
 from bayesreg.likelihoods import Gaussian
 from bayesreg.penalty import Block, Penalty, fix_scales
 from bayesreg.priors import PRIORS, Flat, HyperPrior, Normal, Prior

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg.lapack import dpotrf, dpotri
 
-from bayesreg.errors import BadArgument, NotSupported
+from bayesreg.language.arguments import _is_number
+from bayesreg.language.errors import BadArgument, NotSupported
 from bayesreg.priors import ElasticNet, Laplace, Majorised, Normal, Penalised
 from bayesreg.solvers import closed_form, continuation, coordinate_descent, group_descent
 from bayesreg.solvers.base import UnitData, unit_data
@@ -267,13 +268,6 @@ def active_df(unit: UnitData, l2: Array, u: Array) -> float:
     return len(active) - float(penalty @ np.diagonal(inverse))
 
 
-def check_count(n: Any) -> int:
-    """How many λ's, as a positive integer."""
-    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
-        raise BadArgument(f"n must be a positive integer, not {n!r}")
-    return int(n)
-
-
 def check_lams(lams: Any) -> Array:
     """λ's as a vector of positive finite numbers, in the order given."""
     try:
@@ -302,7 +296,3 @@ def check_ratio(ratio: Any) -> float | None:
     if ratio is None or (_is_number(ratio) and 0.0 < ratio < 1.0):
         return None if ratio is None else float(ratio)
     raise BadArgument(f"ratio is the smallest λ over the largest, between 0 and 1, not {ratio!r}")
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float | np.number) and not isinstance(value, bool)

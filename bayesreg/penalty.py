@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesreg.conversions import CONVERSIONS, Conversion
-from bayesreg.errors import BadArgument, NotSupported
+from bayesreg.language.errors import BadArgument, NotSupported
 from bayesreg.priors.base import Majorised, Penalised, Prior, positive
 from bayesreg.priors.hyper import HyperPrior
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayesreg.errors import BadData, PerfectFit
+from bayesreg.language.errors import BadData, PerfectFit
 from bayesreg.priors import HalfCauchy
 
 if TYPE_CHECKING:

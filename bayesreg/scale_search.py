@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from bayesreg.criteria import cross_validate
 from bayesreg.engines.pseudodata import PseudoData
-from bayesreg.errors import NotSupported
+from bayesreg.language.errors import NotSupported
 from bayesreg.model import Problem
 from bayesreg.paths import default_lams, solve_path
 from bayesreg.priors import Laplace

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesreg.plots.text import visible
+from bayesreg.language.text import visible
 
 if TYPE_CHECKING:
     import pandas as pd

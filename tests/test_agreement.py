@@ -11,7 +11,7 @@ import pytest
 import bayesreg as br
 from bayesreg.diagnostics import agreement, check, to_tree
 from bayesreg.diagnostics.two_runs import limit_for
-from bayesreg.errors import BadArgument
+from bayesreg.language.errors import BadArgument
 from tests.synthetic_draws import CHAINS, LENGTH, problem, synthetic
 
 

@@ -10,14 +10,14 @@ import pytest
 
 import bayesreg as br
 from bayesreg.data.moments import Moments
-from bayesreg.errors import NotSupported
+from bayesreg.language.errors import NotSupported
 from bayesreg.priors import Prior
 from bayesreg.solvers import closed_form, coordinate_descent
 from bayesreg.solvers.certificate import certify
 from tests.cases import CASES
 from tests.test_model import condition
 
-pytestmark = pytest.mark.filterwarnings("ignore::bayesreg.errors.BayesregWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::bayesreg.language.errors.BayesregWarning")
 
 SIGMA = 1.4
 PENALTIES = [br.Normal(0.6), br.Laplace(0.4), br.ElasticNet(0.5, 0.6)]

@@ -18,8 +18,8 @@ import bayesreg
 import bayesreg.compare  # so that the room is in sys.modules; the name is also the verb's
 from bayesreg.cli import main, screen
 from bayesreg.diagnostics import agreement
-from bayesreg.errors import BayesregWarning, NotConverged
 from bayesreg.fit import sample
+from bayesreg.language.errors import BayesregWarning, NotConverged
 
 ROOM = sys.modules["bayesreg.compare"]
 # Known σ and scale: the exact engine, so that a run takes no chain and no compilation.

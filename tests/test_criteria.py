@@ -8,11 +8,11 @@ from scipy.linalg import solve_triangular
 
 import bayesreg as br
 from bayesreg.criteria import maximise_evidence
-from bayesreg.errors import NotSupported
+from bayesreg.language.errors import NotSupported
 from tests.cases import CASES
 from tests.test_model import condition
 
-pytestmark = pytest.mark.filterwarnings("ignore::bayesreg.errors.BayesregWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::bayesreg.language.errors.BayesregWarning")
 
 # Where p ≥ ν and nothing is known of σ the evidence may grow as σ → 0; there σ is given below.
 TALL = [c for c in CASES if c.name not in ("wide", "twins and zeros", "scales 1e-12 to 1e12")]

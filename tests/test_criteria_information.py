@@ -13,7 +13,7 @@ from bayesreg.paths import default_lams, solve_path
 from tests.cases import CASES
 from tests.test_model import condition
 
-pytestmark = pytest.mark.filterwarnings("ignore::bayesreg.errors.BayesregWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::bayesreg.language.errors.BayesregWarning")
 
 
 @pytest.mark.parametrize("sigma", [None, 1.4])

@@ -7,13 +7,13 @@ import pytest
 
 import bayesreg as br
 from bayesreg.criteria import leverages, log_evidence, ridge_criteria
-from bayesreg.errors import BadArgument, NotSupported
+from bayesreg.language.errors import BadArgument, NotSupported
 from bayesreg.paths import solve_path
 from tests.cases import CASES
 from tests.test_criteria import log_density
 from tests.test_model import condition
 
-pytestmark = pytest.mark.filterwarnings("ignore::bayesreg.errors.BayesregWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::bayesreg.language.errors.BayesregWarning")
 
 LAMS = np.array([0.3, 300.0, 5.0])
 FLAT = {"c1": br.Flat(), ...: br.Normal()}

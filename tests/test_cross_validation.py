@@ -7,13 +7,13 @@ import pytest
 
 import bayesreg as br
 from bayesreg.criteria import cross_validate, training_moments
-from bayesreg.errors import BadArgument, BadData, NotSupported
+from bayesreg.language.errors import BadArgument, BadData, NotSupported
 from bayesreg.paths import solve_path
 from bayesreg.solvers import coordinate_descent, lockstep
 from tests.cases import CASES
 from tests.test_model import condition
 
-pytestmark = pytest.mark.filterwarnings("ignore::bayesreg.errors.BayesregWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::bayesreg.language.errors.BayesregWarning")
 
 LAMS = np.array([5.0, 50.0, 0.5])
 

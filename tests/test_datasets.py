@@ -10,7 +10,7 @@ import pytest
 
 from bayesreg.data.datasets import dataset_names, load_dataset, simulate
 from bayesreg.data.design import Design
-from bayesreg.errors import BadArgument
+from bayesreg.language.errors import BadArgument
 
 
 def test_diabetes_is_the_published_data():

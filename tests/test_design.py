@@ -17,7 +17,7 @@ import pytest
 from scipy import sparse
 
 from bayesreg.data.design import Design, Term
-from bayesreg.errors import BadArgument, BadData, BayesregWarning
+from bayesreg.language.errors import BadArgument, BadData, BayesregWarning
 
 RNG = np.random.default_rng(11)
 X = RNG.standard_normal((30, 3)) * [1.0, 100.0, 0.01] + [5.0, -3.0, 0.0]

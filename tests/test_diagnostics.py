@@ -228,7 +228,7 @@ def test_what_is_known_is_not_checked():
     assert list(check(draws).table.index) == ["beta[x1]", "beta[x2]", "beta[x3]", "intercept"]
 
 
-@pytest.mark.filterwarnings("ignore::bayesreg.errors.BayesregWarning")
+@pytest.mark.filterwarnings("ignore::bayesreg.language.errors.BayesregWarning")
 def test_tree_follows_arvizs_schema():
     prior = {"x1": br.Normal(), "x2": br.Laplace(), ...: br.Normal(2.0)}
     about = problem(prior=prior)

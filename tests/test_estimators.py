@@ -12,10 +12,10 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import bayesreg as br
-from bayesreg.errors import BadArgument
 from bayesreg.estimators import BayesRegressor, MapRegressor, MapRegressorCV
+from bayesreg.language.errors import BadArgument
 
-pytestmark = pytest.mark.filterwarnings("ignore::bayesreg.errors.BayesregWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::bayesreg.language.errors.BayesregWarning")
 
 # Draws are continuous in the data but for the signs of eigenvectors, so two data sets that differ
 # in rounding give other draws: equal in distribution, not to the 1e-7 that these checks ask for.

@@ -9,13 +9,13 @@ from scipy.optimize import minimize
 import bayesreg as br
 from bayesreg.criteria import maximise_evidence
 from bayesreg.empirical_bayes import maximise_by_draws
-from bayesreg.errors import NotSupported
 from bayesreg.information import Search
+from bayesreg.language.errors import NotSupported
 from tests.cases import CASES
 from tests.test_criteria import log_density
 from tests.test_model import condition
 
-pytestmark = pytest.mark.filterwarnings("ignore::bayesreg.errors.BayesregWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::bayesreg.language.errors.BayesregWarning")
 
 TABLE = [
     (case, unit, likelihood)

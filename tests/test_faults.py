@@ -20,9 +20,9 @@ import pytest
 from scipy import sparse
 
 import bayesreg as br
-from bayesreg.errors import BadArgument, BadData, BayesregWarning, NotSupported
+from bayesreg.language.errors import BadArgument, BadData, BayesregWarning, NotSupported
 
-pytestmark = pytest.mark.filterwarnings("ignore::bayesreg.errors.BayesregWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::bayesreg.language.errors.BayesregWarning")
 
 RNG = np.random.default_rng(20)
 X = RNG.standard_normal((30, 3)) + 1.0
@@ -157,7 +157,7 @@ WARNED = [
 ]  # fmt: skip
 
 
-@pytest.mark.filterwarnings("always::bayesreg.errors.BayesregWarning")
+@pytest.mark.filterwarnings("always::bayesreg.language.errors.BayesregWarning")
 @pytest.mark.parametrize(
     "number, run, words", WARNED, ids=[f"{w[0]}-{i}" for i, w in enumerate(WARNED)]
 )

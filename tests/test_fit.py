@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 import bayesreg as br
-from bayesreg.errors import BadArgument, NotConverged, NotSupported
+from bayesreg.language.errors import BadArgument, NotConverged, NotSupported
 from bayesreg.solvers.certificate import certify
 from tests.cases import CASES
 from tests.test_model import condition
 
-pytestmark = pytest.mark.filterwarnings("ignore::bayesreg.errors.BayesregWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::bayesreg.language.errors.BayesregWarning")
 
 PRIORS = [br.Normal(0.6), br.Laplace(0.4), br.ElasticNet(0.5, 0.6), br.Normal(0.5, 0.3)]
 # Duplicate columns: the lasso's optimum is not unique in b, only in the fit.

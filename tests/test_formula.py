@@ -12,7 +12,7 @@ import pytest
 
 from bayesreg.data.design import Design
 from bayesreg.data.formula import design_from_formula
-from bayesreg.errors import BadArgument, BadData, BayesregWarning
+from bayesreg.language.errors import BadArgument, BadData, BayesregWarning
 
 RNG = np.random.default_rng(8)
 N = 40

@@ -12,7 +12,7 @@ from scipy import stats
 from scipy.integrate import quad
 
 import bayesreg as br
-from bayesreg.errors import NotSupported
+from bayesreg.language.errors import NotSupported
 from bayesreg.solvers import coordinate_descent, group_descent
 from bayesreg.solvers.certificate import certify
 from bayesreg.solvers.groups import Groups
@@ -22,7 +22,7 @@ Array = NDArray[np.float64]
 SIGMA = 54.0
 GROUPS = [["age", "sex", "bmi"], ["s1", "s2", "s3", "s4"]]
 # Zero columns, and raw columns of very unequal sds, are what some of these tests are about.
-pytestmark = pytest.mark.filterwarnings("ignore::bayesreg.errors.BayesregWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::bayesreg.language.errors.BayesregWarning")
 
 
 def diabetes(prior: Any = None, sigma: float | None = SIGMA, **options: Any) -> br.Problem:

@@ -13,8 +13,8 @@ from scipy import stats
 import bayesreg as br
 from bayesreg.cli.priorspec import parse_priors
 from bayesreg.engines import base, nuts
-from bayesreg.errors import BadArgument, BayesregWarning, NotSupported
 from bayesreg.estimators import MapRegressor
+from bayesreg.language.errors import BadArgument, BayesregWarning, NotSupported
 from bayesreg.priors import PRIORS, Majorised
 from bayesreg.results.predictive import prior_draws
 from bayesreg.storage.records import model_from_json, model_to_json

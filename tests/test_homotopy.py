@@ -11,7 +11,7 @@ from sklearn.linear_model import lars_path_gram
 
 import bayesreg as br
 from bayesreg.data.moments import Moments
-from bayesreg.errors import BadArgument, NotSupported
+from bayesreg.language.errors import BadArgument, NotSupported
 from bayesreg.solvers import by_name, closed_form, coordinate_descent, homotopy
 from bayesreg.solvers.base import unit_data
 from bayesreg.solvers.certificate import certify
@@ -21,7 +21,7 @@ Array = NDArray[np.float64]
 # Seeds whose directions have a component of zero: a column enters and stays where it is.
 DEGENERATE = (141, 199, 274)
 # Zero columns, and raw columns of very unequal sds, are what some of these tests are about.
-pytestmark = pytest.mark.filterwarnings("ignore::bayesreg.errors.BayesregWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::bayesreg.language.errors.BayesregWarning")
 
 
 def lasso(X: object, y: object, **options: object) -> br.Problem:

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 import bayesreg as br
-from bayesreg.errors import NotSupported
 from bayesreg.joint_mode import _Curve, _dual_gap, joint_mode
+from bayesreg.language.errors import NotSupported
 from bayesreg.solvers import closed_form, coordinate_descent
 from tests.cases import CASES
 from tests.test_model import condition
 
-pytestmark = pytest.mark.filterwarnings("ignore::bayesreg.errors.BayesregWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::bayesreg.language.errors.BayesregWarning")
 
 SIGMAS = [
     br.Gaussian(),

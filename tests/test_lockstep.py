@@ -9,7 +9,7 @@ import bayesreg as br
 from bayesreg.paths import solve_path
 from bayesreg.solvers import lockstep
 
-pytestmark = pytest.mark.filterwarnings("ignore::bayesreg.errors.BayesregWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::bayesreg.language.errors.BayesregWarning")
 
 LAMS = np.geomspace(200.0, 0.05, 40)
 

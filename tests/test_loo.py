@@ -14,11 +14,11 @@ import bayesreg as br
 from bayesreg.diagnostics import compare_elpd, log_likelihood_blocks, loo, psis, refit, to_tree
 from bayesreg.diagnostics.given_scales import affordable, leaving_out
 from bayesreg.engines import base, direct, exact
-from bayesreg.errors import BadArgument, BadData, BayesregWarning, NotSupported
+from bayesreg.language.errors import BadArgument, BadData, BayesregWarning, NotSupported
 from tests.cases import CASES, Case
 from tests.synthetic_draws import problem, synthetic
 
-quiet = pytest.mark.filterwarnings("ignore::bayesreg.errors.BayesregWarning")
+quiet = pytest.mark.filterwarnings("ignore::bayesreg.language.errors.BayesregWarning")
 MODELS = {
     "sigma known, unit y": br.Model(br.Normal(2.0, loc=0.3), br.Gaussian(1.5)),
     "sigma known, unit sigma": br.Model(br.Normal(0.7, unit="sigma"), br.Gaussian(1.5)),

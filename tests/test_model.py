@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 
 import bayesreg as br
-from bayesreg.errors import BadArgument, BadData, BayesregWarning, NotSupported
+from bayesreg.language.errors import BadArgument, BadData, BayesregWarning, NotSupported
 from tests.cases import CASES, Case
 
-pytestmark = pytest.mark.filterwarnings("ignore::bayesreg.errors.BayesregWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::bayesreg.language.errors.BayesregWarning")
 
 
 def condition(case: Case, model: br.Model) -> br.Problem:

@@ -11,7 +11,7 @@ from scipy.linalg import solve_triangular
 
 from bayesreg.data.design import Design
 from bayesreg.data.moments import Moments
-from bayesreg.errors import BadArgument, BadData, BayesregWarning
+from bayesreg.language.errors import BadArgument, BadData, BayesregWarning
 from tests import nist
 
 EPS = np.finfo(float).eps

@@ -8,7 +8,7 @@ import pytest
 import bayesreg as br
 from tests import nist
 
-pytestmark = pytest.mark.filterwarnings("ignore::bayesreg.errors.BayesregWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::bayesreg.language.errors.BayesregWarning")
 
 # Digits that must be reached; the powers of a polynomial are stored rounded, which bounds Filip.
 DIGITS = {

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import bayesreg as br
-from bayesreg.errors import BadArgument, NotSupported
+from bayesreg.language.errors import BadArgument, NotSupported
 from bayesreg.solvers import closed_form, coordinate_descent, reweighting
 from bayesreg.solvers.certificate import certify
 from bayesreg.solvers.objective import Objective

@@ -7,7 +7,7 @@ import pytest
 from sklearn.linear_model import enet_path, lasso_path
 
 import bayesreg as br
-from bayesreg.errors import BadArgument, NotSupported
+from bayesreg.language.errors import BadArgument, NotSupported
 from bayesreg.paths import Ray, default_lams, solve_path
 from bayesreg.solvers import continuation, coordinate_descent
 from bayesreg.solvers.base import unit_data
@@ -185,7 +185,7 @@ def awkward():
     }
 
 
-@pytest.mark.filterwarnings("ignore::bayesreg.errors.BayesregWarning")
+@pytest.mark.filterwarnings("ignore::bayesreg.language.errors.BayesregWarning")
 @pytest.mark.parametrize("l1_ratio", [None, 0.5])
 @pytest.mark.parametrize("name", awkward())
 def test_awkward_data(name, l1_ratio):
@@ -227,7 +227,7 @@ def test_weights_flat_columns_relative_scales_and_locations():
     np.testing.assert_allclose(path.beta.iloc[6], fit.beta, rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.filterwarnings("ignore::bayesreg.errors.BayesregWarning")
+@pytest.mark.filterwarnings("ignore::bayesreg.language.errors.BayesregWarning")
 def test_degrees_of_freedom():
     """The rank of the active columns; on a ray the trace of the hat matrix on them."""
     X, y = synthetic(70, 9)

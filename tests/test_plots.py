@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 
 from bayesreg import plots
-from bayesreg.errors import BadArgument, NotSupported
+from bayesreg.language.errors import BadArgument, NotSupported
+from bayesreg.language.text import shortened
 from bayesreg.plots import canvas
 from bayesreg.plots.coefficients import standardised
 from bayesreg.plots.densities import curve_of, fitted_scales
 from bayesreg.plots.paths import chosen_lam
-from bayesreg.plots.text import shortened
 from bayesreg.priors import Horseshoe, Laplace, Normal
 from tests.report_standin import FEATURES, HOSTILE, SIGMA, standin
 

@@ -14,7 +14,7 @@ from tests.test_model import condition
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.filterwarnings("ignore::bayesreg.errors.BayesregWarning"),
+    pytest.mark.filterwarnings("ignore::bayesreg.language.errors.BayesregWarning"),
 ]
 
 # Models that two of our engines serve: a closed form or quadrature, and the Markov chain.

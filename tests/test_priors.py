@@ -11,7 +11,7 @@ from scipy import stats
 from scipy.integrate import quad
 
 import bayesreg as br
-from bayesreg.errors import BadArgument, NotSupported
+from bayesreg.language.errors import BadArgument, NotSupported
 from bayesreg.priors import HyperPrior, Penalised, Power, Prior
 from bayesreg.priors.horseshoe import log_scaled_exp1
 

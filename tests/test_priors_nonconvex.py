@@ -12,7 +12,7 @@ from scipy.integrate import quad
 from scipy.optimize import minimize
 
 import bayesreg as br
-from bayesreg.errors import BadArgument, NotSupported
+from bayesreg.language.errors import BadArgument, NotSupported
 from bayesreg.priors.bridge import tilted_stable
 from bayesreg.solvers import reweighting
 from bayesreg.solvers.certificate import certify
@@ -31,7 +31,7 @@ PRIORS = [
 ]
 ids = [repr(prior) for prior in PRIORS]
 # What `condition` warns of in these tables is tested elsewhere.
-pytestmark = pytest.mark.filterwarnings("ignore::bayesreg.errors.BayesregWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::bayesreg.language.errors.BayesregWarning")
 every = pytest.mark.parametrize("prior", PRIORS, ids=ids)
 
 

@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 
 from bayesreg import report
-from bayesreg.errors import BadArgument
-from bayesreg.plots.text import labels, shortened, shown
+from bayesreg.language.errors import BadArgument
+from bayesreg.language.text import labels, shortened, shown
 from bayesreg.priors import Flat, Laplace, Normal
 from bayesreg.report import latex, markdown, page, records, table
 from bayesreg.report.document import SECTIONS, Document, compose

@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 
 import bayesreg as br
-from bayesreg.errors import BadArgument, NotSupported
+from bayesreg.language.errors import BadArgument, NotSupported
 from bayesreg.results.predictive import prior_draws
 from tests.cases import CASES
 from tests.test_model import condition
 
-pytestmark = pytest.mark.filterwarnings("ignore::bayesreg.errors.BayesregWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::bayesreg.language.errors.BayesregWarning")
 
 
 @pytest.fixture(scope="module")

@@ -9,14 +9,14 @@ import pytest
 from scipy.integrate import quad
 
 import bayesreg as br
-from bayesreg.errors import BadArgument, NotSupported
+from bayesreg.language.errors import BadArgument, NotSupported
 from bayesreg.results import LamPosterior, Quantity, Shrinkage, Significance
 from bayesreg.results.profile import mode, posterior_mean
 from tests.cases import CASES
 from tests.synthetic_draws import synthetic
 from tests.test_model import condition
 
-pytestmark = pytest.mark.filterwarnings("ignore::bayesreg.errors.BayesregWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::bayesreg.language.errors.BayesregWarning")
 
 NORMAL = [
     ("known scale", CASES[0], br.Model(br.Normal(0.6), br.Gaussian(1.4))),

@@ -10,13 +10,13 @@ import pandas as pd
 import pytest
 
 import bayesreg as br
-from bayesreg.errors import NotSupported
+from bayesreg.language.errors import NotSupported
 from bayesreg.solvers import closed_form, coordinate_descent, scipy_optimize
 from bayesreg.solvers.certificate import certify
 from tests.cases import CASES
 from tests.test_model import condition
 
-pytestmark = pytest.mark.filterwarnings("ignore::bayesreg.errors.BayesregWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::bayesreg.language.errors.BayesregWarning")
 
 SIGMA = 1.4
 RIDGE = br.Normal(0.6)

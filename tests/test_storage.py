@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 import bayesreg as br
-from bayesreg.errors import BadArgument, BadData
+from bayesreg.language.errors import BadArgument, BadData
 from bayesreg.storage import (
     draws_from_payload,
     draws_to_payload,
@@ -336,7 +336,7 @@ def through_a_file(path, arrays, meta):
     return payload.arrays, payload.meta
 
 
-@pytest.mark.filterwarnings("ignore::bayesreg.errors.BayesregWarning")
+@pytest.mark.filterwarnings("ignore::bayesreg.language.errors.BayesregWarning")
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_problems_come_back_equal(case, path):
     index = pd.Index([f"r{i}" for i in range(len(case.y))])

@@ -8,14 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bayesreg.cli.columns import MISSING, Cells
-from bayesreg.cli.csv_file import CHUNK, read_csv, separator
-from bayesreg.cli.parquet_file import read_parquet
-from bayesreg.cli.predictors import Choice, design, select
 from bayesreg.cli.priorspec import parse_priors, parse_sigma
-from bayesreg.cli.sources import read
 from bayesreg.data.design import Term
-from bayesreg.errors import BadArgument, BadData
+from bayesreg.data.files import CHUNK, MISSING, Cells, read, read_csv, read_parquet, separator
+from bayesreg.data.predictors import Choice, design, select
+from bayesreg.language.errors import BadArgument, BadData
 from bayesreg.likelihoods import Gaussian
 from bayesreg.priors import ElasticNet, Flat, HalfCauchy, HalfNormal, Horseshoe, Laplace, Normal
 

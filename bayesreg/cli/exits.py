@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import click
 
-from bayesreg.errors import BadArgument, BadData, NotConverged, NotSupported
+from bayesreg.language.errors import BadArgument, BadData, NotConverged, NotSupported
 
 FAILURE, USAGE, CHECK_FAILED, INTERRUPTED = 1, 2, 3, 130
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bayesreg.cli.exits import say
-from bayesreg.errors import BayesregWarning
+from bayesreg.language.errors import BayesregWarning
 
 
 class Log:

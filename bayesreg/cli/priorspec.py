@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
 
-from bayesreg.errors import BadArgument
+from bayesreg.language.errors import BadArgument
 from bayesreg.likelihoods import Gaussian
 from bayesreg.priors import (
     R2D2,

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from bayesreg.cli.exits import CHECK_FAILED, INTERRUPTED, say
 from bayesreg.cli.log import Log
-from bayesreg.cli.predictors import Selection
 from bayesreg.cli.question import Question, designed, selected
 from bayesreg.cli.screen import print_answers, print_json, print_sentences, print_table
+from bayesreg.data.predictors import Selection
 
 # What PyMC verifies unasked: a few minutes' work. It factors a p × p matrix at every gradient where
 # local scales are sampled.
@@ -78,8 +78,8 @@ def run(request: Request) -> int:
 
 def _check_destinations(request: Request) -> None:
     """Where the results go, checked before anything is fitted."""
+    from bayesreg.language.arguments import check_level
     from bayesreg.report.target import check_folder, check_target
-    from bayesreg.results.levels import check_level
 
     check_level(request.level)
     if request.out is not None:

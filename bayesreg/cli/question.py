@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, is_dataclass
 from typing import TYPE_CHECKING, Any, get_type_hints
 
-from bayesreg.cli import sources
 from bayesreg.cli.log import Log
-from bayesreg.cli.predictors import Choice, Selection, design, select
-from bayesreg.errors import BadArgument
+from bayesreg.data import files as sources
+from bayesreg.data.predictors import Choice, Selection, design, select
+from bayesreg.language.errors import BadArgument
 
 if TYPE_CHECKING:
     from bayesreg.data.design import Design
@@ -115,7 +115,7 @@ def conditioned(question: Question, selection: Selection, prior: Prior, log: Log
 
 def described(problem: Problem, name: str) -> dict[str, Any]:
     """The facts of a problem, as the head of a report shows them."""
-    from bayesreg.plots.text import shortened
+    from bayesreg.language.text import shortened
 
     facts = {
         "data": shortened(name, 60),

@@ -12,14 +12,14 @@ import click
 
 from bayesreg.cli.exits import CHECK_FAILED, say
 from bayesreg.cli.log import Log
-from bayesreg.cli.predictors import groups_of
 from bayesreg.cli.question import Question, conditioned, described, selected
 from bayesreg.cli.screen import print_sentences, print_table
+from bayesreg.data.predictors import groups_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bayesreg.cli.predictors import Selection
+    from bayesreg.data.predictors import Selection
     from bayesreg.model import Problem
     from bayesreg.report.document import Document
     from bayesreg.report.panel import About
@@ -149,8 +149,8 @@ def _problem(walk: Walk, log: Log, groups: str | None = None) -> tuple[Problem, 
 
 def _with_sigma(problem: Problem, l1_ratio: float | None) -> tuple[Problem, list[str]]:
     """The problem with the σ by which a λ is a scale, and in a sentence which σ that is."""
-    from bayesreg.errors import NotSupported
     from bayesreg.fit import fit_map
+    from bayesreg.language.errors import NotSupported
     from bayesreg.paths import Ray
     from bayesreg.results.prior_at import needs_sigma
 
@@ -173,7 +173,7 @@ def _about(
     seed: int,
 ) -> About:
     """What stands around the numbers of the page."""
-    from bayesreg.provenance import provenance
+    from bayesreg.data.provenance import provenance
     from bayesreg.report.panel import About
 
     source = problem.moments if problem.design is None else problem.design

@@ -86,7 +86,7 @@ def _terminal() -> Any:
 
 def _cells(table: Table) -> list[list[str]]:
     """Headings and cells as text; long names shortened, but never alike."""
-    from bayesreg.plots.text import labels
+    from bayesreg.language.text import labels
 
     columns = []
     for j, column in enumerate(table.columns):

@@ -11,7 +11,7 @@ import numpy as np
 from bayesreg.cli.exits import CHECK_FAILED
 from bayesreg.cli.log import Log
 from bayesreg.cli.screen import print_sentences, print_table
-from bayesreg.errors import BadArgument, NotSupported
+from bayesreg.language.errors import BadArgument, NotSupported
 
 if TYPE_CHECKING:
     from bayesreg.priors import Prior

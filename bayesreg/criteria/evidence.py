@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from bayesreg.engines.pseudodata import PseudoData
 from bayesreg.engines.spectrum import Spectrum, layout
-from bayesreg.errors import NotSupported
+from bayesreg.language.errors import NotSupported
 from bayesreg.paths import check_lams, one_block
 from bayesreg.priors import ElasticNet, Normal
 

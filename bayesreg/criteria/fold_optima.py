@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesreg.criteria.training_moments import Fold
-from bayesreg.errors import BadArgument, BadData
+from bayesreg.language.errors import BadArgument, BadData
 from bayesreg.paths import Ray, one_block, solve_path
 from bayesreg.solvers import lockstep
 

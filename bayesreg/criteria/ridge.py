@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from bayesreg.criteria.evidence import free_spectrum
 from bayesreg.criteria.leverages import Rotation
-from bayesreg.errors import NotSupported
+from bayesreg.language.errors import NotSupported
 from bayesreg.paths import check_lams, one_block
 from bayesreg.priors import Normal
 

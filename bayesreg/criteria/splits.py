@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesreg.errors import BadArgument
+from bayesreg.language.errors import BadArgument
 
 if TYPE_CHECKING:
     from bayesreg.data.design import Design

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayesreg.errors import BadArgument
+from bayesreg.language.errors import BadArgument
 
 if TYPE_CHECKING:
     import pandas as pd

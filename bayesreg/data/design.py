@@ -21,7 +21,7 @@ from bayesreg.data.columns import (
     row_labels,
 )
 from bayesreg.data.moments import Moments
-from bayesreg.errors import BadArgument, BadData, BayesregWarning
+from bayesreg.language.errors import BadArgument, BadData, BayesregWarning
 
 Array = NDArray[np.float64]
 

@@ -26,7 +26,7 @@ from bayesreg.data.frames import (
     refuse_unseen,
     variables,
 )
-from bayesreg.errors import BadArgument, BadData
+from bayesreg.language.errors import BadArgument, BadData
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,9 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesreg.data.casts import cast_column, text_advice
-from bayesreg.data.columns import as_narwhals, refuse_duplicates, text_name
-from bayesreg.errors import BadArgument, BadData
+from bayesreg.data.columns import (
+    as_narwhals,
+    cast_column,
+    refuse_duplicates,
+    text_advice,
+    text_name,
+)
+from bayesreg.language.errors import BadArgument, BadData
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from bayesreg.data.passes import gather
 from bayesreg.data.sums import two_sum, unvarying, without
-from bayesreg.errors import BadArgument, BayesregWarning
+from bayesreg.language.errors import BadArgument, BayesregWarning
 
 Array = NDArray[np.float64]
 EPS = float(np.finfo(float).eps)

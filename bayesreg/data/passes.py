@@ -24,7 +24,7 @@ from bayesreg.data.blocks import (
 )
 from bayesreg.data.columns import default_names, refuse_duplicates
 from bayesreg.data.sums import CHUNK, Accumulator, two_sum, unvarying, without
-from bayesreg.errors import BadArgument, BadData
+from bayesreg.language.errors import BadArgument, BadData
 
 Array = NDArray[np.float64]
 WORST_CONDITION = 1e4  # of the unit-diagonal gram of X: above it the second pass is made

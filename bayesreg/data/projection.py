@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesreg.errors import BadData
+from bayesreg.language.errors import BadData
 
 if TYPE_CHECKING:
     from bayesreg.data.moments import Moments

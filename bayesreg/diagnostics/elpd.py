@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesreg.diagnostics.tree import row_labels
-from bayesreg.errors import BayesregWarning
+from bayesreg.language.errors import BayesregWarning
 
 if TYPE_CHECKING:
     from bayesreg.model import Problem

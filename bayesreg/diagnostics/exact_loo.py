@@ -20,7 +20,7 @@ from bayesreg.data.projected_rows import projected
 from bayesreg.diagnostics.elpd import Pointwise
 from bayesreg.diagnostics.pointwise import Sample, weights_of
 from bayesreg.engines import exact
-from bayesreg.errors import BadData, NotSupported
+from bayesreg.language.errors import BadData, NotSupported
 
 if TYPE_CHECKING:
     from bayesreg.data.design import Design

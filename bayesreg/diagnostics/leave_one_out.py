@@ -23,7 +23,7 @@ from bayesreg.diagnostics.pointwise import (
 )
 from bayesreg.diagnostics.refit import CHAINS, LENGTH, held_out
 from bayesreg.engines.chains import one_blas_thread
-from bayesreg.errors import BadArgument, BadData, NotSupported
+from bayesreg.language.errors import BadArgument, BadData, NotSupported
 
 if TYPE_CHECKING:
     from bayesreg.data.design import Design

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesreg.diagnostics.run import array_stats
-from bayesreg.errors import BadData, NotSupported
+from bayesreg.language.errors import BadData, NotSupported
 
 if TYPE_CHECKING:
     from bayesreg.data.design import Design

@@ -15,7 +15,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesreg.errors import BadArgument
+from bayesreg.language.errors import BadArgument
 
 Array = NDArray[np.float64]
 # Fewer draws than this leave no tail to fit.

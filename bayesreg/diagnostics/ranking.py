@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesreg.diagnostics.elpd import Total, estimate
-from bayesreg.errors import BadArgument, BayesregWarning
+from bayesreg.language.errors import BadArgument, BayesregWarning
 
 if TYPE_CHECKING:
     import pandas as pd

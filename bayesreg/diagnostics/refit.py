@@ -26,7 +26,7 @@ from bayesreg.diagnostics.given_scales import affordable, predicting
 from bayesreg.diagnostics.pointwise import Rows, Sample, blocks, rows_of, weights_of
 from bayesreg.engines import base
 from bayesreg.engines.kernel import Independent
-from bayesreg.errors import BadArgument, BadData, NotSupported
+from bayesreg.language.errors import BadArgument, BadData, NotSupported
 from bayesreg.propriety import refuse_improper
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesreg.engines.base import Draws
-from bayesreg.errors import BadArgument
+from bayesreg.language.errors import BadArgument
 
 Array = NDArray[np.float64]
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from bayesreg.diagnostics.checks import Checks, examine
 from bayesreg.diagnostics.run import Run, array_stats, run_of_draws, run_of_tree
 from bayesreg.engines.base import Draws
-from bayesreg.errors import BadArgument
+from bayesreg.language.errors import BadArgument
 
 if TYPE_CHECKING:
     import pandas as pd

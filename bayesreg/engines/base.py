@@ -13,17 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesreg.engines.chains import (
-    Collected,
-    Output,
-    Plan,
-    collect,
-    one_blas_thread,
-    positive_integer,
-    settled_seed,
-)
+from bayesreg.engines.chains import Collected, Output, Plan, collect, one_blas_thread
 from bayesreg.engines.kernel import External, Independent, Markov, Request
-from bayesreg.errors import BayesregWarning, NotSupported
+from bayesreg.language.arguments import positive_integer, settled_seed
+from bayesreg.language.errors import BayesregWarning, NotSupported
 
 if TYPE_CHECKING:
     from bayesreg.model import Problem

@@ -20,8 +20,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesreg.errors import BadArgument
-
 Array = NDArray[np.float64]
 Output = dict[str, Array]
 Start = Callable[[np.random.Generator], Any]
@@ -30,26 +28,6 @@ Advance = Callable[[Any, np.random.Generator, int], tuple[Any, Output]]
 # Seconds of work below which a second thread costs more than it saves.
 _WORTH_A_THREAD = 0.01
 _LISTEN = 0.2  # seconds between looks for an interruption
-
-
-def positive_integer(value: Any, name: str) -> int:
-    """A positive integer, or BadArgument."""
-    if not _integer(value) or value < 1:
-        raise BadArgument(f"{name} must be a positive integer, not {value!r}")
-    return int(value)
-
-
-def settled_seed(value: Any) -> int:
-    """A given seed, or a fresh one from the operating system."""
-    if value is None:
-        return int(np.random.SeedSequence().generate_state(1, np.uint64)[0] >> np.uint64(1))
-    if not _integer(value) or value < 0:
-        raise BadArgument(f"seed must be a non-negative integer or None, not {value!r}")
-    return int(value)
-
-
-def _integer(value: Any) -> bool:
-    return isinstance(value, int | np.integer) and not isinstance(value, bool | np.bool_)
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from bayesreg.engines.kernel import Independent
 from bayesreg.engines.marginal import Target, marginal
 from bayesreg.engines.pseudodata import PseudoData, log_measure
 from bayesreg.engines.spectrum import Spectrum, layout
-from bayesreg.errors import NotSupported
+from bayesreg.language.errors import NotSupported
 
 if TYPE_CHECKING:
     from bayesreg.model import Problem

@@ -24,7 +24,7 @@ from bayesreg.engines.kernel import Independent
 from bayesreg.engines.marginal import log_constant
 from bayesreg.engines.pseudodata import PseudoData, log_measure
 from bayesreg.engines.spectrum import layout
-from bayesreg.errors import BadArgument, NotSupported
+from bayesreg.language.errors import BadArgument, NotSupported
 
 if TYPE_CHECKING:
     from bayesreg.model import Problem

@@ -21,7 +21,7 @@ from scipy.special import gammaln
 from bayesreg.engines.pseudodata import PseudoData
 from bayesreg.engines.quadrature import Density, integrate
 from bayesreg.engines.spectrum import Spectrum, layout
-from bayesreg.errors import NotSupported
+from bayesreg.language.errors import NotSupported
 
 if TYPE_CHECKING:
     from bayesreg.model import Problem

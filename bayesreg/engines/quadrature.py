@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.interpolate import CubicHermiteSpline
 from scipy.special import ndtri
 
-from bayesreg.errors import NotSupported
+from bayesreg.language.errors import NotSupported
 
 Array = NDArray[np.float64]
 LogDensity = Callable[[Array], Array]  # (R, k) points -> (R, k) values

@@ -31,7 +31,7 @@ from bayesreg.engines.chains import Output
 from bayesreg.engines.kernel import Markov
 from bayesreg.engines.pseudodata import EPS, PseudoData
 from bayesreg.engines.tangent import Frame, reference, touch
-from bayesreg.errors import NotSupported
+from bayesreg.language.errors import NotSupported
 from bayesreg.priors import ScaleMixture
 
 if TYPE_CHECKING:

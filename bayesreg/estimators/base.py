@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from bayesreg.data.design import Design
-from bayesreg.errors import BadArgument, BayesregWarning, PerfectFit
+from bayesreg.language.errors import BadArgument, BayesregWarning, PerfectFit
 from bayesreg.likelihoods import Gaussian
 from bayesreg.model import Model, Problem
 from bayesreg.priors import Normal, Prior

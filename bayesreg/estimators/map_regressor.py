@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesreg.choose import choose
-from bayesreg.errors import BadArgument
 from bayesreg.estimators.base import Array, PriorRegressor, seed_of
 from bayesreg.fit import fit_map
+from bayesreg.language.errors import BadArgument
 
 if TYPE_CHECKING:
     from typing import Self

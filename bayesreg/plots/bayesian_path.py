@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bayesreg.language.text import shortened
 from bayesreg.plots.canvas import COLOURS, INK, MUTED, axes_column, dress
 from bayesreg.plots.coefficients import MOST, PER_SD
 from bayesreg.plots.paths import log_ticks, name_lines, scale_axis
-from bayesreg.plots.text import shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesreg.errors import BadArgument
+from bayesreg.language.errors import BadArgument
+from bayesreg.language.text import shortened
 from bayesreg.plots.canvas import COLOURS, MUTED, RULE, axes_grid, dress
-from bayesreg.plots.text import shortened
 
 if TYPE_CHECKING:
     from bayesreg.validation import Validation

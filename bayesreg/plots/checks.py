@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesreg.errors import BadArgument, NotSupported
+from bayesreg.language.errors import BadArgument, NotSupported
+from bayesreg.language.text import labels, shortened
 from bayesreg.plots.canvas import INK, MUTED, Mark, axes, axes_grid, dress, legend, marks
 from bayesreg.plots.densities import curve_of
-from bayesreg.plots.text import labels, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bayesreg.language.text import shortened
 from bayesreg.plots.arguments import ARGUMENTS, Argument
 from bayesreg.plots.canvas import BAND, INK, MUTED, PAPER, RULE, axes_column, dress
 from bayesreg.plots.coefficients import MOST
 from bayesreg.plots.densities import curve_of
 from bayesreg.plots.paths import log_ticks, name_lines, scale_axis
-from bayesreg.plots.text import shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bayesreg.language.text import labels
 from bayesreg.plots.canvas import BAND, INK, MUTED, PAPER, Mark, axes, dress, legend, marks
-from bayesreg.plots.text import labels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bayesreg.language.text import labels, shortened
 from bayesreg.plots.canvas import MUTED, PAPER, Mark, axes_grid, dress, figure_legend, legend, marks
-from bayesreg.plots.text import labels, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

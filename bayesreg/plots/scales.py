@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesreg.errors import BadArgument
+from bayesreg.language.errors import BadArgument
+from bayesreg.language.text import shortened
 from bayesreg.plots.canvas import INK, Mark, axes_grid, dress, marks
 from bayesreg.plots.densities import curve_of, footer
 from bayesreg.plots.paths import plain_tick
-from bayesreg.plots.text import shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

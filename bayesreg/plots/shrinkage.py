@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesreg.errors import BadArgument
+from bayesreg.language.errors import BadArgument
+from bayesreg.language.text import labels, shortened
 from bayesreg.plots.canvas import (
     BAND,
     INK,
@@ -25,7 +26,6 @@ from bayesreg.plots.canvas import (
 )
 from bayesreg.plots.coefficients import kind, largest, lines, name_rows, offsets_of
 from bayesreg.plots.densities import curve_of
-from bayesreg.plots.text import labels, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,13 +1,10 @@
 """Priors on coefficients, one file per family, and the distributions of their scales."""
 
 from bayesreg.priors.base import Majorised, Penalised, Prior, ScaleMixture
-from bayesreg.priors.beta_prime import BetaPrimeSquared
 from bayesreg.priors.bridge import Bridge
-from bayesreg.priors.cauchy import Cauchy
 from bayesreg.priors.elastic_net import ElasticNet
 from bayesreg.priors.flat import Flat
-from bayesreg.priors.horseshoe import Horseshoe
-from bayesreg.priors.horseshoe_plus import HorseshoePlus
+from bayesreg.priors.horseshoe import Horseshoe, HorseshoePlus
 from bayesreg.priors.hyper import (
     Exponential,
     HalfCauchy,
@@ -21,9 +18,9 @@ from bayesreg.priors.hyper import (
 from bayesreg.priors.laplace import Laplace
 from bayesreg.priors.normal import Normal
 from bayesreg.priors.normal_gamma import NormalGamma
-from bayesreg.priors.r2d2 import R2D2
+from bayesreg.priors.r2d2 import R2D2, BetaPrimeSquared
 from bayesreg.priors.regularized_horseshoe import RegularizedHorseshoe
-from bayesreg.priors.student_t import StudentT
+from bayesreg.priors.student_t import Cauchy, StudentT
 
 __all__ = [
     "PRIORS",

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln
 
-from bayesreg.errors import BadArgument
+from bayesreg.language.errors import BadArgument
 from bayesreg.priors.base import Array, Majorised, Mixing, Scale, ScaleMixture, one_positive, settle
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bayesreg.errors import BadArgument
+from bayesreg.language.errors import BadArgument
 from bayesreg.priors.base import (
     Array,
     Mixing,

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bayesreg.errors import BadArgument
+from bayesreg.language.errors import BadArgument
 from bayesreg.report.document import SECTIONS, Document, check_sections, compose
 from bayesreg.report.target import check_folder, check_target, write_file
 

@@ -8,8 +8,8 @@ from difflib import get_close_matches
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from bayesreg.errors import BadArgument
-from bayesreg.plots.text import shortened
+from bayesreg.language.errors import BadArgument
+from bayesreg.language.text import shortened
 from bayesreg.report import effects, evidence, regularisation, tables
 from bayesreg.report.figure import Figure
 from bayesreg.report.figures import draw

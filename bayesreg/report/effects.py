@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayesreg.language.text import shortened
 from bayesreg.plots.coefficients import kind
-from bayesreg.plots.text import shortened
 from bayesreg.report.table import PRIOR, Column, Table, plain
 from bayesreg.report.tables import by_feature
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesreg import plots
+from bayesreg.language.text import shortened
 from bayesreg.plots import canvas
 from bayesreg.plots.coefficients import columns_of, kind, size, standardised
-from bayesreg.plots.text import shortened
 from bayesreg.report.figure import Figure
 from bayesreg.report.regularisation import drawn_choice, drawn_path
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bayesreg.plots.text import shortened, visible
+from bayesreg.language.text import shortened, visible
 from bayesreg.report.table import MINUS, Table
 
 _ESCAPES = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from bayesreg.plots.text import shortened, visible
+from bayesreg.language.text import shortened, visible
 from bayesreg.report.document import Document, Section
 from bayesreg.report.table import Table
 from bayesreg.report.target import MARKDOWN_HEAD

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bayesreg.plots.text import shortened
+from bayesreg.language.text import shortened
 
 if TYPE_CHECKING:
     from bayesreg.results import Comparison, Entry

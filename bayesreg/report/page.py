@@ -6,8 +6,8 @@ import base64
 from importlib.resources import files
 from typing import Any
 
+from bayesreg.language.text import shortened, visible
 from bayesreg.plots.canvas import COLOURS
-from bayesreg.plots.text import shortened, visible
 from bayesreg.report.document import Document
 from bayesreg.report.figure import Figure
 from bayesreg.report.latex import fragment

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from bayesreg.language.text import shortened
 from bayesreg.plots import canvas
-from bayesreg.plots.text import shortened
 from bayesreg.report import regularisation
 from bayesreg.report.document import Document, Section, again, timed
 from bayesreg.report.figure import Figure

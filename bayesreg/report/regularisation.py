@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesreg import plots
-from bayesreg.errors import NotConverged, NotSupported
+from bayesreg.language.errors import NotConverged, NotSupported
+from bayesreg.language.text import shortened
 from bayesreg.plots.canvas import Mark
 from bayesreg.plots.paths import chosen_lam
-from bayesreg.plots.text import shortened
 from bayesreg.report.figure import Figure
 from bayesreg.report.table import Column, Table, from_frame, plain
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesreg.plots.text import shown
+from bayesreg.language.text import shown
 
 if TYPE_CHECKING:
     from pandas import DataFrame

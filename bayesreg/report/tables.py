@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesreg.errors import NotSupported
+from bayesreg.language.errors import NotSupported
 from bayesreg.plots.coefficients import columns_of, kind, size, standardised
 from bayesreg.report.table import PRIOR, Column, Table, decimals_for, from_frame, plain
 

@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from bayesreg.errors import BadArgument
-from bayesreg.storage.container import replacing
+from bayesreg.data.files import replacing
+from bayesreg.language.errors import BadArgument
 
 # How every report of bayesreg begins: it may be replaced unasked, and nothing else may.
 HTML_HEAD = "<!DOCTYPE html>\n<!-- generator: bayesreg "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bayesreg import storage
-from bayesreg.errors import BadData
+from bayesreg.language.errors import BadData
 from bayesreg.results.map_fit import MapFit
 from bayesreg.solvers.certificate import certify
 

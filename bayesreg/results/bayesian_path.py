@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bayesreg.language.arguments import interval_names
 from bayesreg.model import Problem
-from bayesreg.results.levels import interval_names
 from bayesreg.results.quantity import Quantity
 
 if TYPE_CHECKING:

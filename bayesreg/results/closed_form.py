@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from bayesreg.diagnostics.run import short_name
 from bayesreg.engines.exact import ExactPosterior
+from bayesreg.language.arguments import check_level, interval_names
 from bayesreg.model import Problem
-from bayesreg.results.levels import check_level, interval_names
 from bayesreg.results.map_fit import encode
 
 if TYPE_CHECKING:

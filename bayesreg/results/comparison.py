@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesreg.data.design import Design
-from bayesreg.errors import BadArgument
+from bayesreg.language.arguments import interval_names
+from bayesreg.language.errors import BadArgument
 from bayesreg.results.entry import Entry
-from bayesreg.results.levels import interval_names
 from bayesreg.results.path import Path
 
 if TYPE_CHECKING:

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesreg.engines.base import Draws
-from bayesreg.errors import BadArgument
+from bayesreg.language.arguments import interval_names
+from bayesreg.language.errors import BadArgument
 from bayesreg.penalty import Block
 from bayesreg.priors.base import Penalised
 from bayesreg.results.factors import scales_of
-from bayesreg.results.levels import interval_names
 from bayesreg.results.quantity import Quantity
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesreg.errors import NotConverged, NotSupported
+from bayesreg.language.errors import NotConverged, NotSupported
 from bayesreg.paths import Ray, check_lams
 from bayesreg.results.map_fit import MapFit
 from bayesreg.solvers import closed_form, coordinate_descent, group_descent

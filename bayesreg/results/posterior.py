@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from bayesreg.diagnostics import Checks, check, loo, to_tree
 from bayesreg.engines.base import Draws
-from bayesreg.errors import BadArgument
+from bayesreg.language.arguments import check_level
+from bayesreg.language.errors import BadArgument
 from bayesreg.model import Problem
 from bayesreg.results import predictive
 from bayesreg.results.events import Contrast, contrast_draws, event_draws
 from bayesreg.results.lam import LamPosterior
-from bayesreg.results.levels import check_level
 from bayesreg.results.map_fit import encode
 from bayesreg.results.shrinkage import Shrinkage
 from bayesreg.results.significance import Significance

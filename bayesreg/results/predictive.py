@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from bayesreg.diagnostics import log_likelihood_blocks, to_tree
 from bayesreg.engines.base import Draws
-from bayesreg.errors import BadArgument, NotSupported
+from bayesreg.language.errors import BadArgument, NotSupported
 from bayesreg.model import Problem
 from bayesreg.penalty import Block
 from bayesreg.priors import ScaleMixture

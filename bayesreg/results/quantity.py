@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesreg.results.levels import check_level, interval_names
+from bayesreg.language.arguments import check_level, interval_names
 
 Array = NDArray[np.float64]
 

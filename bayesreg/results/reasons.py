@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from bayesreg.language.text import listed, number
 from bayesreg.paths import one_block
 
 if TYPE_CHECKING:
@@ -34,21 +35,6 @@ def sentences(choice: Choice) -> Iterator[str]:
             said.setdefault(reason, []).append(name)
         parts = [f"{listed(names)} ({reason})" for reason, names in said.items()]
         yield "Not here: " + "; ".join(parts) + "."
-
-
-def listed(names: list[str] | tuple[str, ...]) -> str:
-    """a, b and c."""
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-def number(value: float) -> str:
-    """Three digits, and no exponent where plain digits will do."""
-    if value == 0 or not np.isfinite(value):
-        return "∞" if value > 0 else f"{value:g}"
-    size = int(np.floor(np.log10(abs(value))))
-    if -4 <= size <= 5:
-        return f"{value:.{max(2 - size, 0)}f}"
-    return f"{value:.3g}"
 
 
 def _spread(choice: Choice) -> Iterator[str]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesreg.engines.pseudodata import PseudoData
-from bayesreg.errors import NotSupported
+from bayesreg.language.errors import NotSupported
 from bayesreg.model import Problem
 from bayesreg.paths import Ray, solve_path
 

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesreg.engines.base import Draws
-from bayesreg.errors import BadArgument, NotSupported
+from bayesreg.language.arguments import check_level, interval_names
+from bayesreg.language.errors import BadArgument, NotSupported
 from bayesreg.results.factors import shrinkage_factors
-from bayesreg.results.levels import check_level, interval_names
 from bayesreg.results.quantity import Quantity
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesreg.engines.base import Draws
-from bayesreg.errors import BadArgument
+from bayesreg.language.errors import BadArgument
 from bayesreg.model import Problem
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from bayesreg.diagnostics.run import short_name
 from bayesreg.engines.base import Draws
-from bayesreg.results.levels import check_level, interval_names
+from bayesreg.language.arguments import check_level, interval_names
 
 if TYPE_CHECKING:
     import pandas as pd

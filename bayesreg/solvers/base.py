@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesreg.errors import NotSupported
+from bayesreg.language.errors import NotSupported
 
 if TYPE_CHECKING:
     from bayesreg.model import Problem

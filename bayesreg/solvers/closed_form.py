@@ -12,7 +12,7 @@ import numpy as np
 from scipy.linalg import qr, solve_triangular, svd
 from scipy.linalg.lapack import dpotrf, dpotrs
 
-from bayesreg.errors import NotSupported
+from bayesreg.language.errors import NotSupported
 from bayesreg.solvers.base import (
     EPS,
     Array,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.linalg.lapack import dposv
 
-from bayesreg.errors import NotSupported
+from bayesreg.language.errors import NotSupported
 from bayesreg.solvers.base import EPS, Array, Index, UnitData, unit_data
 
 if TYPE_CHECKING:

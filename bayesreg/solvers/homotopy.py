@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesreg.errors import BadArgument, NotSupported
+from bayesreg.language.errors import BadArgument, NotSupported
 from bayesreg.priors import Penalised
 from bayesreg.solvers import coordinate_descent
 from bayesreg.solvers.base import Array, Solution, UnitData, unit_data

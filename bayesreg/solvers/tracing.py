@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg.lapack import dpotrf, dpotrs
 
-from bayesreg.errors import NotConverged
+from bayesreg.language.errors import NotConverged
 from bayesreg.solvers.base import EPS, Array, Extended, Index, Map, UnitData, refine
 from bayesreg.solvers.closed_form import minimise_face
 

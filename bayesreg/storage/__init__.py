@@ -1,6 +1,7 @@
 """Saved results: one checksummed file of arrays and JSON, written atomically, never pickled."""
 
-from bayesreg.storage.container import Payload, load_payload, replacing, save_payload
+from bayesreg.data.files import replacing
+from bayesreg.storage.container import Payload, load_payload, save_payload
 from bayesreg.storage.contents import (
     draws_from_payload,
     draws_to_payload,

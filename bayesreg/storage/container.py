@@ -15,12 +15,9 @@ import hashlib
 import json
 import os
 import re
-import secrets
-import shutil
 import struct
 import zipfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -28,7 +25,8 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesreg.errors import BadArgument, BadData
+from bayesreg.data.files import replacing
+from bayesreg.language.errors import BadArgument, BadData
 
 FORMAT = 1
 MAGIC = b"BAYESREG "
@@ -279,24 +277,3 @@ def _writable(target: Path, *, overwrite: bool) -> Path:
     except OSError as error:
         raise BadArgument(f"{shown} cannot be written: {error.strerror}") from error
     return target
-
-
-@contextmanager
-def replacing(target: Path) -> Iterator[IO[bytes]]:
-    """A temporary file in the same folder, renamed on success and removed on failure."""
-    temporary = target.with_name(f".bayesreg-{secrets.token_hex(8)}.tmp")
-    try:
-        file = temporary.open("x+b")
-    except OSError as error:
-        raise BadArgument(f"{str(target)!r} cannot be written: {error.strerror}") from error
-    try:
-        with file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        if target.exists():
-            shutil.copymode(target, temporary)
-        temporary.replace(target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from bayesreg.data.design import Design, Term, finished
 from bayesreg.data.moments import Moments
 from bayesreg.engines.base import Draws
-from bayesreg.errors import BadData, BayesregWarning
+from bayesreg.language.errors import BadData, BayesregWarning
 from bayesreg.model import Problem
 from bayesreg.storage.records import model_from_json, model_to_json
 

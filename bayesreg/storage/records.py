@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from bayesreg import likelihoods, priors
-from bayesreg.errors import BadArgument, BadData
+from bayesreg.language.errors import BadArgument, BadData
 from bayesreg.model import Model
 
 REST = "..."

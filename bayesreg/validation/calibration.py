@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from bayesreg.diagnostics.run import array_stats
 from bayesreg.engines import base
 from bayesreg.engines.kernel import Independent
-from bayesreg.errors import BadData, NotConverged, NotSupported
+from bayesreg.language.errors import BadData, NotConverged, NotSupported
 from bayesreg.validation.quantities import Unknowns, of_posterior
 
 if TYPE_CHECKING:

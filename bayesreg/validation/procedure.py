@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from bayesreg.engines.kernel import Independent, Markov
-from bayesreg.errors import BadArgument, NotSupported
 from bayesreg.fit import ENGINES, default_engine
+from bayesreg.language.errors import BadArgument, NotSupported
 from bayesreg.likelihoods import Gaussian
 from bayesreg.model import Model
 from bayesreg.priors import InverseGammaSquared, Prior

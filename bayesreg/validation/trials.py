@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from bayesreg.data.design import Design
 from bayesreg.data.moments import Moments
 from bayesreg.data.projection import Projection
-from bayesreg.errors import BadArgument, BayesregWarning, NotSupported
+from bayesreg.language.errors import BadArgument, BayesregWarning, NotSupported
 from bayesreg.results.predictive import prior_draws
 from bayesreg.validation.quantities import Unknowns
 

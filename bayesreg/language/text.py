@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+import numpy as np
+
 # Characters that hide, reorder or end the text around them: C0 and C1 controls, line and
 # paragraph separators, bidirectional marks and overrides (Unicode UAX #9), the byte-order mark,
 # interlinear annotation, lone surrogates and non-characters. Joiners stay: scripts need them.
@@ -104,3 +106,18 @@ def labels(names: Iterable[str], width: int = 32) -> list[str]:
         seen[label] = seen.get(label, 0) + 1
         result.append(label if seen[label] == 1 else f"{label}·{seen[label]}")
     return result
+
+
+def listed(names: list[str] | tuple[str, ...]) -> str:
+    """a, b and c."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def number(value: float) -> str:
+    """Three digits, and no exponent where plain digits will do."""
+    if value == 0 or not np.isfinite(value):
+        return "∞" if value > 0 else f"{value:g}"
+    size = int(np.floor(np.log10(abs(value))))
+    if -4 <= size <= 5:
+        return f"{value:.{max(2 - size, 0)}f}"
+    return f"{value:.3g}"

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bayesreg.errors import BadArgument
+from bayesreg.language.arguments import _number, one_positive, positive
+from bayesreg.language.errors import BadArgument
 from bayesreg.priors.hyper import HalfCauchy, HyperPrior
 
 if TYPE_CHECKING:
@@ -91,32 +92,6 @@ def _named_groups(groups: Any, what: str) -> Any:
     return tuple(tuple(one) for one in lists)
 
 
-def one_positive(value: Any, what: str) -> float:
-    """Return one positive finite number; anything else is a BadArgument."""
-    number = positive(value, what)
-    if isinstance(number, tuple):
-        raise BadArgument(f"{what} must be one number, not {value!r}")
-    return number
-
-
-def positive(value: Any, what: str) -> float | tuple[float, ...]:
-    """Return a positive finite number, or a tuple of them; anything else is a BadArgument."""
-    if isinstance(value, str | bytes | bool) or value is None:
-        raise BadArgument(f"{what} must be a positive number, not {value!r}")
-    if np.ndim(value) == 0:
-        number = _number(value, what)
-        if not (math.isfinite(number) and number > 0):
-            raise BadArgument(f"{what} must be positive and finite, not {value!r}")
-        return number
-    values = [_number(v, what) for v in np.asarray(value, dtype=object).ravel()]
-    for j, v in enumerate(values):
-        if not (math.isfinite(v) and v > 0):
-            raise BadArgument(f"{what}[{j}] must be positive and finite, not {v!r}")
-    if not values:
-        raise BadArgument(f"{what} is empty; give a number or one per column")
-    return tuple(values)
-
-
 def declared(prior: Prior, scale: ArrayLike | None) -> Any:
     """The scale in the declared unit: the argument, or the prior's own number(s)."""
     if scale is not None:
@@ -128,13 +103,3 @@ def declared(prior: Prior, scale: ArrayLike | None) -> Any:
     own = np.asarray(prior.scale, dtype=float)
     own = own if prior.relative is None else own * np.asarray(prior.relative)
     return own if own.ndim else float(own)
-
-
-def _number(value: Any, what: str) -> float:
-    """Convert a real scalar; bool, complex and text are refused."""
-    if isinstance(value, bool | np.bool_ | str | bytes | complex):
-        raise BadArgument(f"{what} must be a number, not {value!r}")
-    try:
-        return float(value)
-    except (TypeError, ValueError) as error:
-        raise BadArgument(f"{what} must be a number, not {value!r}") from error

@@ -1,0 +1,1 @@
+"""What every room speaks: errors, checks of arguments, names as text."""

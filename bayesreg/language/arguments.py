@@ -1,0 +1,90 @@
+"""Arguments that many verbs share, checked in one place: numbers, counts, seeds, levels."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from bayesreg.language.errors import BadArgument
+
+
+def positive_integer(value: Any, name: str) -> int:
+    """A positive integer, or BadArgument."""
+    if not _integer(value) or value < 1:
+        raise BadArgument(f"{name} must be a positive integer, not {value!r}")
+    return int(value)
+
+
+def settled_seed(value: Any) -> int:
+    """A given seed, or a fresh one from the operating system."""
+    if value is None:
+        return int(np.random.SeedSequence().generate_state(1, np.uint64)[0] >> np.uint64(1))
+    if not _integer(value) or value < 0:
+        raise BadArgument(f"seed must be a non-negative integer or None, not {value!r}")
+    return int(value)
+
+
+def _integer(value: Any) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool | np.bool_)
+
+
+def one_positive(value: Any, what: str) -> float:
+    """Return one positive finite number; anything else is a BadArgument."""
+    number = positive(value, what)
+    if isinstance(number, tuple):
+        raise BadArgument(f"{what} must be one number, not {value!r}")
+    return number
+
+
+def positive(value: Any, what: str) -> float | tuple[float, ...]:
+    """Return a positive finite number, or a tuple of them; anything else is a BadArgument."""
+    if isinstance(value, str | bytes | bool) or value is None:
+        raise BadArgument(f"{what} must be a positive number, not {value!r}")
+    if np.ndim(value) == 0:
+        number = _number(value, what)
+        if not (math.isfinite(number) and number > 0):
+            raise BadArgument(f"{what} must be positive and finite, not {value!r}")
+        return number
+    values = [_number(v, what) for v in np.asarray(value, dtype=object).ravel()]
+    for j, v in enumerate(values):
+        if not (math.isfinite(v) and v > 0):
+            raise BadArgument(f"{what}[{j}] must be positive and finite, not {v!r}")
+    if not values:
+        raise BadArgument(f"{what} is empty; give a number or one per column")
+    return tuple(values)
+
+
+def _number(value: Any, what: str) -> float:
+    """Convert a real scalar; bool, complex and text are refused."""
+    if isinstance(value, bool | np.bool_ | str | bytes | complex):
+        raise BadArgument(f"{what} must be a number, not {value!r}")
+    try:
+        return float(value)
+    except (TypeError, ValueError) as error:
+        raise BadArgument(f"{what} must be a number, not {value!r}") from error
+
+
+def check_count(n: Any) -> int:
+    """How many λ's, as a positive integer."""
+    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
+        raise BadArgument(f"n must be a positive integer, not {n!r}")
+    return int(n)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool)
+
+
+def check_level(level: Any) -> float:
+    """Return `level` if it is a probability strictly between 0 and 1; else BadArgument."""
+    if isinstance(level, bool) or not isinstance(level, int | float) or not 0 < level < 1:
+        raise BadArgument(f"level must lie strictly between 0 and 1 (0.95, not 95), not {level!r}")
+    return float(level)
+
+
+def interval_names(level: float) -> tuple[str, str]:
+    """Column names of an equal-tailed interval: ``eti95_lb`` and ``eti95_ub``."""
+    text = f"{100 * check_level(level):.6g}"
+    return f"eti{text}_lb", f"eti{text}_ub"
