@@ -10,15 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesreg.engines.pseudodata import PseudoData
+from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
 from bayesreg.model import Problem
 from bayesreg.priors import Majorised
 from bayesreg.solvers import group_descent, reweighting
 
-Array = NDArray[np.float64]
 STEPS = 1000
 DEEPEST = 25.0  # nats below log sd(y) where σ → 0 is meant
 

@@ -6,11 +6,10 @@ import dataclasses
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesreg.engines.base import Draws
 from bayesreg.fit import closed_form, path, sample
-from bayesreg.language.arguments import check_count, check_level
+from bayesreg.language.arguments import Array, check_count, check_level
 from bayesreg.language.errors import BadArgument, NotSupported
 from bayesreg.model import Problem
 from bayesreg.priors import Normal, Penalised
@@ -20,7 +19,6 @@ from bayesreg.results.quantity import Quantity
 from bayesreg.results.shrinkage import Shrinkage
 from bayesreg.solvers.scale_path import solve_scales
 
-Array = NDArray[np.float64]
 DRAWS, CHAINS = 500, 4  # at each scale
 BEYOND = 12.0  # times what the posterior of the scale reaches, or what is given
 

@@ -20,10 +20,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesreg.engines.pseudodata import PseudoData
 from bayesreg.information import BATCHES, CHAINS, draws_at
+from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
     from bayesreg.model import Problem
 
-Array = NDArray[np.float64]
 DRAWS = 4_000  # at each λ
 SPACING = 0.5  # of the λ's, in log λ
 DEPTH = 14.0  # nats below the maximum at which nobody looks any more

@@ -6,11 +6,10 @@ from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesreg.criteria import reference_sigma
 from bayesreg.hyperparameters import settle
-from bayesreg.language.arguments import check_count
+from bayesreg.language.arguments import Array, check_count
 from bayesreg.language.errors import BadArgument, NotConverged, NotSupported, PerfectFit
 from bayesreg.model import Problem
 from bayesreg.paths import (
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
     from bayesreg.results.closed_form import ClosedForm
     from bayesreg.results.posterior import Posterior
 
-Array = NDArray[np.float64]
 ENGINES = ("exact", "direct", "tilted", "gibbs", "nuts")
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesreg.alternation import alternate
 from bayesreg.criteria import cross_validate, maximise_evidence, reference_sigma
@@ -17,13 +16,13 @@ from bayesreg.empirical_bayes import maximise_by_draws
 from bayesreg.engines.pseudodata import PseudoData
 from bayesreg.engines.spectrum import layout
 from bayesreg.joint_mode import joint_mode
+from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, NotSupported
 from bayesreg.model import Problem
 from bayesreg.paths import default_lams, scale_for, solve_path
 from bayesreg.scale_search import scale_by_cv
 from bayesreg.solvers import closed_form, coordinate_descent
 
-Array = NDArray[np.float64]
 WAYS = ("evidence", "cv", "joint")
 TINY = 1e-150  # a scale at which every coefficient is exactly 0 in floating point
 

@@ -20,19 +20,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from bayesreg.engines import base
 from bayesreg.engines.kernel import Independent
 from bayesreg.engines.pseudodata import PseudoData
 from bayesreg.engines.spectrum import maxima
+from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
 from bayesreg.priors import Prior
 
 if TYPE_CHECKING:
     from bayesreg.model import Problem
 
-Array = NDArray[np.float64]
 ENGINES = ("exact", "tilted", "gibbs")  # at fixed σ and scale; the first that serves
 CHAINS, BATCHES, TUNE = 8, 4, 100
 NUMBERS = 20_000_000  # coefficients held at once

@@ -24,12 +24,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesreg.engines.pseudodata import PseudoData
+from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
 
 if TYPE_CHECKING:
     from bayesreg.model import Problem
 
-Array = NDArray[np.float64]
 EPS = float(np.finfo(float).eps)
 Solve = Callable[["Problem", Array | None], Array]
 STEP = 0.25  # of the grid in log σ

@@ -9,7 +9,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesreg.criteria import (
     cross_validate,
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
     from bayesreg.criteria import CrossValidation, RidgeCriteria
     from bayesreg.results.path import Path
 
-Array = NDArray[np.float64]
 FINE = 241  # λ's at which an evidence curve is shown
 FINER = 8  # λ's of closed forms to one of the path, where that was left to us
 NATS, SQUARES = "nats", "mean squared error"

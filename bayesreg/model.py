@@ -21,6 +21,7 @@ from bayesreg.assignment import assign
 from bayesreg.data.design import Design
 from bayesreg.data.moments import Moments
 from bayesreg.data.projection import Projection
+from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, BadData, BayesregWarning
 from bayesreg.likelihoods import Gaussian
 from bayesreg.penalty import Block, Penalty, fix_scales
@@ -31,7 +32,6 @@ from bayesreg.propriety import concerns, refuse_improper
 if TYPE_CHECKING:
     import pymc
 
-Array = NDArray[np.float64]
 PriorLike = Prior | Mapping[Any, Prior]
 
 

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg.lapack import dpotrf, dpotri
 
-from bayesreg.language.arguments import _is_number
+from bayesreg.language.arguments import Array, _is_number
 from bayesreg.language.errors import BadArgument, NotSupported
 from bayesreg.priors import ElasticNet, Laplace, Majorised, Normal, Penalised
 from bayesreg.solvers import closed_form, continuation, coordinate_descent, group_descent
@@ -21,8 +20,6 @@ from bayesreg.solvers.path_certificate import certify_path
 if TYPE_CHECKING:
     from bayesreg.model import Problem
     from bayesreg.penalty import Block
-
-Array = NDArray[np.float64]
 
 
 def one_block(problem: Problem) -> Block:

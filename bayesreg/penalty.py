@@ -17,11 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesreg.conversions import CONVERSIONS, Conversion
+from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, NotSupported
 from bayesreg.priors.base import Majorised, Penalised, Prior, positive
 from bayesreg.priors.hyper import HyperPrior
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesreg.criteria import cross_validate
 from bayesreg.engines.pseudodata import PseudoData
+from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
 from bayesreg.model import Problem
 from bayesreg.paths import default_lams, solve_path
@@ -16,7 +16,6 @@ from bayesreg.priors import Laplace
 from bayesreg.solvers import reweighting
 from bayesreg.solvers.objective import Objective, solve_positive
 
-Array = NDArray[np.float64]
 GRID = np.geomspace(1e3, 1e-4, 22)  # scales in multiples of a coefficient's least-squares error
 
 

@@ -13,14 +13,13 @@ from bayesreg.criteria.ridge import leave_rows_out
 from bayesreg.criteria.splits import Split, splits_of
 from bayesreg.criteria.training_moments import folds_of
 from bayesreg.data.moments import Moments
+from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
 from bayesreg.paths import Ray, check_lams, one_block
 from bayesreg.priors import Normal
 
 if TYPE_CHECKING:
     from bayesreg.model import Problem
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesreg.engines.pseudodata import PseudoData
 from bayesreg.engines.spectrum import Spectrum, layout
+from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
 from bayesreg.paths import check_lams, one_block
 from bayesreg.priors import ElasticNet, Normal
@@ -18,7 +18,6 @@ from bayesreg.priors import ElasticNet, Normal
 if TYPE_CHECKING:
     from bayesreg.model import Problem
 
-Array = NDArray[np.float64]
 GRID = 101  # points in log λ that bracket every local maximum before it is refined
 
 

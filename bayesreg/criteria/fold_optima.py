@@ -9,9 +9,9 @@ from itertools import batched
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesreg.criteria.training_moments import Fold
+from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, BadData
 from bayesreg.paths import Ray, one_block, solve_path
 from bayesreg.solvers import lockstep
@@ -19,7 +19,6 @@ from bayesreg.solvers import lockstep
 if TYPE_CHECKING:
     from bayesreg.model import Problem
 
-Array = NDArray[np.float64]
 Solve = Callable[["Problem", Array, float], tuple[Array, Any]]
 WIDEST = 512  # columns up to which a lasso takes its knots in step with those of other folds
 NUMBERS = 2**23  # in the Gram matrices that do so together: 64 MiB

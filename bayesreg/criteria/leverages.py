@@ -18,16 +18,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg import qr
 
 from bayesreg.criteria.evidence import free_spectrum
 from bayesreg.data.projected_rows import flat_leverage, projected
+from bayesreg.language.arguments import Array
 
 if TYPE_CHECKING:
     from bayesreg.model import Problem
 
-Array = NDArray[np.float64]
 EPS = float(np.finfo(float).eps)
 BLOCK = 2**18  # numbers in a block of rows: 2 MiB
 MAX_RATIO = 1e3  # of column norms: beyond it products lose the small columns

@@ -6,18 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesreg.criteria.evidence import free_spectrum
 from bayesreg.criteria.leverages import Rotation
+from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
 from bayesreg.paths import check_lams, one_block
 from bayesreg.priors import Normal
 
 if TYPE_CHECKING:
     from bayesreg.model import Problem
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from bayesreg.data.design import Design
     from bayesreg.model import Problem
 
-Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 ENOUGH = 2.0  # training rows per column from which products keep their digits if those of all do
 

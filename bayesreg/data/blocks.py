@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesreg.data.columns import read_columns, read_vector, refuse_nonfinite
+from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadData
 
-Array = NDArray[np.float64]
 LARGEST, SMALLEST = 1e150, 1e-150  # beyond these, products of two columns leave float64
 
 

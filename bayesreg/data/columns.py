@@ -15,11 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadData
 
 EXACT = 2**53  # up to here float64 represents every integer
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,9 +21,8 @@ from bayesreg.data.columns import (
     row_labels,
 )
 from bayesreg.data.moments import Moments
+from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, BadData, BayesregWarning
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

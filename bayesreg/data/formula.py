@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesreg.data.columns import read_vector, refuse_misaligned, refuse_nonfinite, row_labels
 from bayesreg.data.design import Design, Term, finished
@@ -26,12 +25,11 @@ from bayesreg.data.frames import (
     refuse_unseen,
     variables,
 )
+from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, BadData
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Array = NDArray[np.float64]
 
 
 def design_from_formula(

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from bayesreg.data.passes import gather
 from bayesreg.data.sums import two_sum, unvarying, without
+from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, BayesregWarning
 
-Array = NDArray[np.float64]
 EPS = float(np.finfo(float).eps)
 
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesreg.data.blocks import (
     LARGEST,
@@ -24,9 +23,9 @@ from bayesreg.data.blocks import (
 )
 from bayesreg.data.columns import default_names, refuse_duplicates
 from bayesreg.data.sums import CHUNK, Accumulator, two_sum, unvarying, without
+from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, BadData
 
-Array = NDArray[np.float64]
 WORST_CONDITION = 1e4  # of the unit-diagonal gram of X: above it the second pass is made
 SMALLEST_RESIDUAL = 1e-6  # 1 - R²: below it the residual sum of squares would cancel
 

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from bayesreg.data.design import Design
+    from bayesreg.language.arguments import Array
 
-    Array = NDArray[np.float64]
 
 FACTOR_LEVELS = 20
 # A text that differs in nine rows of ten tells rows apart, not groups of them.

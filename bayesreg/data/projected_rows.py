@@ -8,12 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+
+from bayesreg.language.arguments import Array
 
 if TYPE_CHECKING:
     from bayesreg.data.projection import Projection
-
-Array = NDArray[np.float64]
 
 
 def projected(projection: Projection, X: Array, y: Array) -> tuple[Array, Array, Array]:

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadData
 
 if TYPE_CHECKING:
     from bayesreg.data.moments import Moments
 
-Array = NDArray[np.float64]
 EPS = float(np.finfo(float).eps)
 
 

@@ -20,8 +20,8 @@ from bayesreg.data.blocks import (
     refuse_extreme,
     refuse_tiny,
 )
+from bayesreg.language.arguments import Array
 
-Array = NDArray[np.float64]
 EPS = float(np.finfo(float).eps)
 CHUNK = 2**16  # numbers in a chunk: 512 KiB, a share of the second-level cache
 LARGE = 2**21  # and where its p² sums cost as much as its rows: up to 16 MiB

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesreg.diagnostics.run import Run, array_stats, run_of_draws, short_name
 from bayesreg.diagnostics.suspicions import suspicions
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 
     from bayesreg.engines.base import Draws
 
-Array = NDArray[np.float64]
 
 # Vehtari et al. (2021), §4: R̂ below 1.01, and ESS of 100 per chain so that R̂ and MCSE are reliable.
 RHAT_MAX = 1.01

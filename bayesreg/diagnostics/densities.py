@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+
+from bayesreg.language.arguments import Array
 
 if TYPE_CHECKING:
     from bayesreg.engines.base import Draws
-
-Array = NDArray[np.float64]
 
 
 def log_prior(draws: Draws) -> dict[str, Array]:

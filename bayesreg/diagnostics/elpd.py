@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesreg.diagnostics.tree import row_labels
+from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BayesregWarning
 
 if TYPE_CHECKING:
     from bayesreg.model import Problem
 
-Array = NDArray[np.float64]
 # Vehtari et al. (2024), eq. 13: above this the estimate does not converge at a useful rate.
 KHAT_MAX = 0.7
 

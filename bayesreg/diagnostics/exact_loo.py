@@ -14,12 +14,12 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesreg.data.projected_rows import projected
 from bayesreg.diagnostics.elpd import Pointwise
 from bayesreg.diagnostics.pointwise import Sample, weights_of
 from bayesreg.engines import exact
+from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadData, NotSupported
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from bayesreg.engines.base import Draws
     from bayesreg.model import Problem
 
-Array = NDArray[np.float64]
 BLOCK = 2**20  # numbers in one block of projected rows: 8 MiB
 
 

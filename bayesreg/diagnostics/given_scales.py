@@ -20,17 +20,16 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesreg.data.projected_rows import projected
 from bayesreg.diagnostics.pointwise import Rows, Sample
+from bayesreg.language.arguments import Array
 
 if TYPE_CHECKING:
     from bayesreg.data.design import Design
     from bayesreg.engines.base import Draws
     from bayesreg.model import Problem
 
-Array = NDArray[np.float64]
 # Floating-point operations that one call may take: a few seconds.
 BUDGET = 4e10
 # Numbers in one array of factorisations: 4 MiB.

@@ -6,7 +6,6 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesreg.diagnostics import psis
 from bayesreg.diagnostics.elpd import Pointwise, elpd_data, good_khat, kfold_data
@@ -23,13 +22,13 @@ from bayesreg.diagnostics.pointwise import (
 )
 from bayesreg.diagnostics.refit import CHAINS, LENGTH, held_out
 from bayesreg.engines.chains import one_blas_thread
+from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, BadData, NotSupported
 
 if TYPE_CHECKING:
     from bayesreg.data.design import Design
     from bayesreg.engines.base import Draws
 
-Array = NDArray[np.float64]
 METHODS = ("psis", "kfold")
 # PSIS gains nothing but Monte Carlo error from more draws: k̂ = 0.7 is the limit from 2 200 on.
 EVALUATIONS, LEAST_DRAWS = 1e8, 2200

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesreg.diagnostics.run import array_stats
+from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadData, NotSupported
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from bayesreg.engines.base import Draws
     from bayesreg.model import Problem
 
-Array = NDArray[np.float64]
 Rows = NDArray[np.intp]
 
 # Numbers in one block of rows × draws: 1 MiB, so that a block stays in the cache.

@@ -13,11 +13,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument
 
-Array = NDArray[np.float64]
 # Fewer draws than this leave no tail to fit.
 LEAST = 30
 # Factors multiplied before a logarithm is taken, and the largest that cannot overflow.

@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesreg.diagnostics.elpd import Total, estimate
+from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, BayesregWarning
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Array = NDArray[np.float64]
 # Stacking with weights needs whole copies; fractional ones are rounded to this many in all.
 COPIES = 1_000_000
 

@@ -17,7 +17,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesreg.data.moments import Moments
 from bayesreg.data.projection import Projection
@@ -26,6 +25,7 @@ from bayesreg.diagnostics.given_scales import affordable, predicting
 from bayesreg.diagnostics.pointwise import Rows, Sample, blocks, rows_of, weights_of
 from bayesreg.engines import base
 from bayesreg.engines.kernel import Independent
+from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, BadData, NotSupported
 from bayesreg.propriety import refuse_improper
 
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from bayesreg.engines.base import Draws
     from bayesreg.model import Problem
 
-Array = NDArray[np.float64]
 # A short run: the log of a mean of 1 000 densities is known to a few hundredths of a nat, unless
 # the row is far out; independent draws cost next to nothing.
 CHAINS, LENGTH, INDEPENDENT = 2, 500, 2000

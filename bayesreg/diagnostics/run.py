@@ -12,12 +12,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesreg.engines.base import Draws
+from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

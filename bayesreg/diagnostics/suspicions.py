@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from bayesreg.diagnostics.run import Run
 
-Array = NDArray[np.float64]
 # A chain that repeats its whole state for this share of its length is stuck: a sampler that accepts
 # 10 % of proposals does so in 1000 draws with probability below 1e-6.
 STUCK_SHARE = 0.2

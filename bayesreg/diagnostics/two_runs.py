@@ -6,17 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesreg.diagnostics.checks import Checks, examine
 from bayesreg.diagnostics.run import Run, array_stats, run_of_draws, run_of_tree
 from bayesreg.engines.base import Draws
+from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Array = NDArray[np.float64]
 QUANTILES = (0.05, 0.5, 0.95)
 # Probability that two correct engines are called different.
 FALSE_ALARM = 1e-3

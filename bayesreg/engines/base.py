@@ -11,17 +11,15 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesreg.engines.chains import Collected, Output, Plan, collect, one_blas_thread
 from bayesreg.engines.kernel import External, Independent, Markov, Request
-from bayesreg.language.arguments import positive_integer, settled_seed
+from bayesreg.language.arguments import Array, positive_integer, settled_seed
 from bayesreg.language.errors import BayesregWarning, NotSupported
 
 if TYPE_CHECKING:
     from bayesreg.model import Problem
 
-Array = NDArray[np.float64]
 
 # PyTensor's compiler and the BLAS thread limit are process-wide, so runs take turns.
 _LOCK = threading.Lock()

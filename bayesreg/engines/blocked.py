@@ -34,8 +34,8 @@ from bayesreg.engines.scales import (
 from bayesreg.engines.scans import scan
 from bayesreg.engines.slices import WIDTH, slice_exponentials
 from bayesreg.engines.triangle import inner
+from bayesreg.language.arguments import Array
 
-Array = NDArray[np.float64]
 Records = NDArray[Any]
 
 

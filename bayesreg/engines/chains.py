@@ -18,9 +18,9 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from bayesreg.language.arguments import Array
+
 Output = dict[str, Array]
 Start = Callable[[np.random.Generator], Any]
 Advance = Callable[[Any, np.random.Generator, int], tuple[Any, Output]]

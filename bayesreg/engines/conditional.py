@@ -14,13 +14,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg import qr
 from scipy.linalg.lapack import dpotrf, dtrtrs
 
 from bayesreg.engines.pseudodata import PseudoData
-
-Array = NDArray[np.float64]
+from bayesreg.language.arguments import Array
 
 # Largest entry of XD²X' beside which the identity still keeps four digits.
 _LOST = 1e12

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from bayesreg.engines.compiled import compiled
 from bayesreg.engines.local_laws import SLAB, SMALL
 from bayesreg.engines.slices import STEPS, TAILS, WIDTH, slice_exponentials, softplus
+from bayesreg.language.arguments import Array
 
-Array = NDArray[np.float64]
 Records = NDArray[Any]
 
 

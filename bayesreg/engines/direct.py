@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.interpolate import RectBivariateSpline
 from scipy.linalg import solve_triangular
 from scipy.special import polygamma, psi
@@ -27,12 +26,12 @@ from bayesreg.engines.kernel import Independent
 from bayesreg.engines.marginal import Target, marginal
 from bayesreg.engines.pseudodata import PseudoData, log_measure
 from bayesreg.engines.spectrum import Spectrum, layout
+from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
 
 if TYPE_CHECKING:
     from bayesreg.model import Problem
 
-Array = NDArray[np.float64]
 NAME = "direct"
 _Z = 8.2  # tables reach ±8.2 normal scores: probability 2e-16 lies beyond
 

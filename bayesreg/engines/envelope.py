@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from bayesreg.engines.compiled import compiled
 from bayesreg.engines.rejection import half_t_scale, power_normal
 from bayesreg.engines.slices import WIDTH, log_hyper, slice_exponentials
+from bayesreg.language.arguments import Array
 
-Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 Random = np.random.Generator
 Envelope = tuple[Array, Array, Array, Array, Array, Array, Index]

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 from scipy.special import gammaln, ndtri, stdtrit
 
@@ -24,12 +23,12 @@ from bayesreg.engines.kernel import Independent
 from bayesreg.engines.marginal import log_constant
 from bayesreg.engines.pseudodata import PseudoData, log_measure
 from bayesreg.engines.spectrum import layout
+from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, NotSupported
 
 if TYPE_CHECKING:
     from bayesreg.model import Problem
 
-Array = NDArray[np.float64]
 NAME = "exact"
 
 

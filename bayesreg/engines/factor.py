@@ -10,12 +10,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg import qr, solve_triangular
 
 from bayesreg.engines.pseudodata import PseudoData
-
-Array = NDArray[np.float64]
+from bayesreg.language.arguments import Array
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,17 +15,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 
 from bayesreg.engines.pseudodata import PseudoData
 from bayesreg.engines.spectrum import profile
+from bayesreg.language.arguments import Array
 from bayesreg.priors import ScaleMixture
 
 if TYPE_CHECKING:
     from bayesreg.model import Problem
 
-Array = NDArray[np.float64]
 Trace = dict[str, Array]
 
 

@@ -15,7 +15,6 @@ identity is lost, U comes from Givens rotations of [XD; I] or [DX'; I], which sq
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesreg.engines.compiled import compiled
 from bayesreg.engines.triangle import (
@@ -26,8 +25,7 @@ from bayesreg.engines.triangle import (
     subtract,
     triangle_of,
 )
-
-Array = NDArray[np.float64]
+from bayesreg.language.arguments import Array
 
 STRIP, SQUARE = 256, 256  # columns of X in one matrix product, and rows of its result
 LOST = 1e12  # entry of XD²X' beside which the identity still keeps four digits

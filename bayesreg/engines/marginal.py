@@ -15,19 +15,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import gammaln
 
 from bayesreg.engines.pseudodata import PseudoData
 from bayesreg.engines.quadrature import Density, integrate
 from bayesreg.engines.spectrum import Spectrum, layout
+from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
 
 if TYPE_CHECKING:
     from bayesreg.model import Problem
     from bayesreg.priors import HyperPrior
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

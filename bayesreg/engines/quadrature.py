@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from scipy.interpolate import CubicHermiteSpline
 from scipy.special import ndtri
 
+from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
 
-Array = NDArray[np.float64]
 LogDensity = Callable[[Array], Array]  # (R, k) points -> (R, k) values
 
 DROP = 40.0

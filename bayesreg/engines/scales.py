@@ -25,8 +25,8 @@ from bayesreg.engines.local_laws import (
 )
 from bayesreg.engines.slices import STEPS, WIDTH, interpolate, log_hyper, slice_exponentials
 from bayesreg.engines.triangle import log_diagonal
+from bayesreg.language.arguments import Array
 
-Array = NDArray[np.float64]
 Records = NDArray[Any]
 
 

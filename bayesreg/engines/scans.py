@@ -19,8 +19,8 @@ from bayesreg.engines.linear import residuals_of
 from bayesreg.engines.local_laws import HALF_CAUCHY, LARGE, SLAB, SMALL
 from bayesreg.engines.slices import STEPS, TAILS, softplus
 from bayesreg.engines.triangle import inner, subtract
+from bayesreg.language.arguments import Array
 
-Array = NDArray[np.float64]
 Records = NDArray[Any]
 
 

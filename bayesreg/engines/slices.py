@@ -12,11 +12,9 @@ import math
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesreg.engines.compiled import compiled
-
-Array = NDArray[np.float64]
+from bayesreg.language.arguments import Array
 
 STEPS = 200  # far more than an interval needs that halves, on average, at each refusal
 WIDTH = 2.5  # of a slice on a log scale: 2–3 with shrinkage only

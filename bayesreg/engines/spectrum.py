@@ -19,13 +19,13 @@ from scipy.linalg import qr, solve_triangular, svd
 from scipy.linalg.lapack import dgejsv
 
 from bayesreg.engines.pseudodata import PseudoData
+from bayesreg.language.arguments import Array
 from bayesreg.priors import Normal
 
 if TYPE_CHECKING:
     from bayesreg.model import Problem
     from bayesreg.penalty import Block
 
-Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 
 # Above this ratio of column norms an ordinary SVD loses the small columns (Drmač & Veselić 2008).

@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 
 from bayesreg.engines.arrays import TABLE_LOW, TABLE_NODES, TABLE_STEP
 from bayesreg.engines.slices import HYPER
+from bayesreg.language.arguments import Array
 from bayesreg.priors import HyperPrior, ScaleMixture
 from bayesreg.priors.base import Mixing
 
 if TYPE_CHECKING:
     from bayesreg.penalty import Block
 
-Array = NDArray[np.float64]
 
 TABULATED = ("half_cauchy", "half_cauchy_product", "gamma")
 

@@ -20,6 +20,7 @@ from scipy.linalg import qr, solve_triangular
 
 from bayesreg.engines.pseudodata import EPS, PseudoData
 from bayesreg.engines.spectrum import profile
+from bayesreg.language.arguments import Array
 from bayesreg.priors import ScaleMixture
 from bayesreg.solvers import coordinate_descent
 
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from bayesreg.penalty import Block
     from bayesreg.priors import HyperPrior
 
-Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 
 

@@ -31,6 +31,7 @@ from bayesreg.engines.chains import Output
 from bayesreg.engines.kernel import Markov
 from bayesreg.engines.pseudodata import EPS, PseudoData
 from bayesreg.engines.tangent import Frame, reference, touch
+from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
 from bayesreg.priors import ScaleMixture
 
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from bayesreg.model import Problem
     from bayesreg.priors import HyperPrior
 
-Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 NAME = "tilted"
 

@@ -9,11 +9,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesreg.engines.compiled import compiled, reassociated
-
-Array = NDArray[np.float64]
+from bayesreg.language.arguments import Array
 
 _BLOCK = 128  # up to which plain loops equal LAPACK
 _STRIP = 256  # columns of a trailing update, above the diagonal only

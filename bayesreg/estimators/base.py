@@ -7,11 +7,11 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from bayesreg.data.design import Design
+from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, BayesregWarning, PerfectFit
 from bayesreg.likelihoods import Gaussian
 from bayesreg.model import Model, Problem
@@ -19,8 +19,6 @@ from bayesreg.priors import Normal, Prior
 
 if TYPE_CHECKING:
     from typing import Self
-
-Array = NDArray[np.float64]
 
 
 class PriorRegressor(RegressorMixin, BaseEstimator):

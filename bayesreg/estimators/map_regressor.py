@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesreg.choose import choose
-from bayesreg.estimators.base import Array, PriorRegressor, seed_of
+from bayesreg.estimators.base import PriorRegressor, seed_of
 from bayesreg.fit import fit_map
+from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument
 
 if TYPE_CHECKING:

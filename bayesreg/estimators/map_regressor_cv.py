@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesreg.criteria import cross_validate, reference_sigma
-from bayesreg.estimators.base import Array, PriorRegressor, seed_of
+from bayesreg.estimators.base import PriorRegressor, seed_of
 from bayesreg.fit import fit_map, path
 from bayesreg.hyperparameters import residual_sigma
+from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument
 from bayesreg.paths import Ray
 from bayesreg.priors import Laplace

@@ -6,8 +6,11 @@ import math
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bayesreg.language.errors import BadArgument
+
+Array = NDArray[np.float64]
 
 
 def positive_integer(value: Any, name: str) -> int:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bayesreg.language.arguments import Array
 from bayesreg.language.text import shortened
 from bayesreg.plots.canvas import COLOURS, INK, MUTED, axes_column, dress
 from bayesreg.plots.coefficients import MOST, PER_SD
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
     from bayesreg.results import BayesianPath
 
-Array = NDArray[np.float64]
 NAMED = 7  # coefficients in colour, with their names: more bands than this hide each other
 _PLAIN: dict[str, Any] = {"parse_math": False, "usetex": False}
 

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from bayesreg.results import Choice
     from bayesreg.results.rule import Curve
 
-Array = NDArray[np.float64]
 WIDER = 30.0  # than what the rules select: how far the λ axis goes, if the path does
 COLUMNS = (42.0, 90.0, 142.0)  # points right of the axes where the numbers of a rule end
 NAMED = 10  # coefficients with their names

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument
 from bayesreg.language.text import labels, shortened
 from bayesreg.plots.canvas import (
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
     from bayesreg.results import Profile, Shrinkage, Significance
 
-Array = NDArray[np.float64]
 _PLAIN: dict[str, Any] = {"parse_math": False, "usetex": False}
 
 

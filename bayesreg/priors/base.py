@@ -23,11 +23,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bayesreg.language.arguments import one_positive, positive
+from bayesreg.language.arguments import Array, one_positive, positive
 from bayesreg.priors.hyper import HyperPrior
 from bayesreg.priors.settled import declared, settle
 
-Array = NDArray[np.float64]
 Scale = float | Sequence[float] | Array | HyperPrior
 
 __all__ = [

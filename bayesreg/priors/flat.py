@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
-from bayesreg.priors.base import Array, Prior
+from bayesreg.priors.base import Prior
 
 
 @dataclass(frozen=True, repr=False)

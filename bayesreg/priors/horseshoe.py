@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bayesreg.priors.base import Array, Mixing, Scale, ScaleMixture, settle
+from bayesreg.language.arguments import Array
+from bayesreg.priors.base import Mixing, Scale, ScaleMixture, settle
 
 # Nodes of the tabulated density in log |u|: between them a cubic spline is exact to 1e-9.
 _LOW, _HIGH, _STEP = -160.0, 60.0, 1 / 32

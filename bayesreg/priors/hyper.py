@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, NotSupported
-
-Array = NDArray[np.float64]
 
 
 class HyperPrior(ABC):

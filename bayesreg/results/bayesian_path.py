@@ -7,16 +7,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from bayesreg.language.arguments import interval_names
+from bayesreg.language.arguments import Array, interval_names
 from bayesreg.model import Problem
 from bayesreg.results.quantity import Quantity
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,8 +9,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, NotSupported
 from bayesreg.model import Model, Problem
 from bayesreg.results import reasons
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
     from bayesreg.criteria import CrossValidation
     from bayesreg.results.quantity import Quantity
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,18 +7,16 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesreg.diagnostics.run import short_name
 from bayesreg.engines.exact import ExactPosterior
-from bayesreg.language.arguments import check_level, interval_names
+from bayesreg.language.arguments import Array, check_level, interval_names
 from bayesreg.model import Problem
 from bayesreg.results.map_fit import encode
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Array = NDArray[np.float64]
 ROWS = 16384  # rows at a time, so that no second copy of X is made
 
 

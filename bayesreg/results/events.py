@@ -11,10 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesreg.language.arguments import interval_names
+from bayesreg.language.arguments import Array, interval_names
 from bayesreg.language.errors import BadArgument
 
-Array = NDArray[np.float64]
 _COMPARE = {"<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal}
 
 

@@ -12,13 +12,11 @@ import zlib
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesreg.engines.base import Draws
+from bayesreg.language.arguments import Array
 from bayesreg.penalty import Block
 from bayesreg.priors.base import ScaleMixture
-
-Array = NDArray[np.float64]
 
 
 def shrinkage_factors(draws: Draws) -> tuple[Array | None, str]:

@@ -7,10 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesreg.engines.base import Draws
-from bayesreg.language.arguments import interval_names
+from bayesreg.language.arguments import Array, interval_names
 from bayesreg.language.errors import BadArgument
 from bayesreg.penalty import Block
 from bayesreg.priors.base import Penalised
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from bayesreg.results.map_fit import MapFit
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 
 from bayesreg.engines.compiled import compiled
 from bayesreg.engines.local_laws import LAWS, draw_local
+from bayesreg.language.arguments import Array
 from bayesreg.priors.base import Mixing
 
-Array = NDArray[np.float64]
 # Laws whose t of one group depends on nothing but the coefficients of that group.
 ALONE = frozenset(LAWS) - {"slab", "dirichlet"}
 

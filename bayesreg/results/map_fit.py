@@ -7,8 +7,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument
 from bayesreg.model import Problem
 from bayesreg.solvers.certificate import Certificate
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from bayesreg.solvers.correspondence import Correspondence
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

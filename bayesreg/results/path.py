@@ -7,8 +7,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotConverged, NotSupported
 from bayesreg.paths import Ray, check_lams
 from bayesreg.results.map_fit import MapFit
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     from bayesreg.model import Problem
     from bayesreg.solvers.homotopy import Knots
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,11 +8,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesreg.diagnostics import Checks, check, loo, to_tree
 from bayesreg.engines.base import Draws
-from bayesreg.language.arguments import check_level
+from bayesreg.language.arguments import Array, check_level
 from bayesreg.language.errors import BadArgument
 from bayesreg.model import Problem
 from bayesreg.results import predictive
@@ -25,8 +24,6 @@ from bayesreg.results.unknowns import summarise, unknowns_of
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,16 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesreg.diagnostics import log_likelihood_blocks, to_tree
 from bayesreg.engines.base import Draws
+from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, NotSupported
 from bayesreg.model import Problem
 from bayesreg.penalty import Block
 from bayesreg.priors import ScaleMixture
 
-Array = NDArray[np.float64]
 # Rows are taken in blocks of this many, so that no second copy of X is ever made.
 ROWS = 16384
 

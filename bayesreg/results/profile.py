@@ -6,15 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayesreg.language.arguments import Array
 from bayesreg.plots.densities import fitted_scales
 from bayesreg.priors.base import Majorised, Penalised, Prior
 
 if TYPE_CHECKING:
     from bayesreg.results.entry import Entry
 
-Array = NDArray[np.float64]
 REACH = 6.0  # standard errors: beyond, every prior has done what it does
 
 

@@ -5,11 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from bayesreg.language.arguments import check_level, interval_names
-
-Array = NDArray[np.float64]
+from bayesreg.language.arguments import Array, check_level, interval_names
 
 
 @dataclass(frozen=True, eq=False)

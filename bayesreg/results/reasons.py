@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesreg.language.text import listed, number
 from bayesreg.paths import one_block
@@ -15,7 +14,6 @@ if TYPE_CHECKING:
     from bayesreg.results.choice import Choice
     from bayesreg.results.rule import Curve
 
-Array = NDArray[np.float64]
 ALIKE = 1.25  # ratio of λ's below which rules agree
 
 

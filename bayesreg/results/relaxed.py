@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesreg.engines.pseudodata import PseudoData
+from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
 from bayesreg.model import Problem
 from bayesreg.paths import Ray, solve_path
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from bayesreg.criteria import CrossValidation
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,16 +8,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesreg.engines.base import Draws
+from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument
 from bayesreg.model import Problem
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Array = NDArray[np.float64]
 TENTH = "a tenth of sd(y) per sd of the column"
 
 

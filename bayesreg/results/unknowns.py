@@ -6,16 +6,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesreg.diagnostics.run import short_name
 from bayesreg.engines.base import Draws
-from bayesreg.language.arguments import check_level, interval_names
+from bayesreg.language.arguments import Array, check_level, interval_names
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Array = NDArray[np.float64]
 
 
 def unknowns_of(draws: Draws, *, standardized: bool = False) -> dict[str, Array]:

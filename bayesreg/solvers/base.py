@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
 
 if TYPE_CHECKING:
     from bayesreg.model import Problem
 
-Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 Map = Callable[[Array], Array]
 Extended = NDArray[np.longdouble]

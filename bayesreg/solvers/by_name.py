@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
+from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, NotSupported
 from bayesreg.priors import Majorised
 from bayesreg.solvers import (
@@ -20,7 +18,6 @@ from bayesreg.solvers import (
 if TYPE_CHECKING:
     from bayesreg.model import Problem
 
-Array = NDArray[np.float64]
 SOLVERS = (
     "closed_form",
     "coordinate_descent",

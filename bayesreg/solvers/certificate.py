@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bayesreg.language.arguments import Array
 from bayesreg.solvers import curvature
-from bayesreg.solvers.base import EPS, Array, UnitData, unit_data
+from bayesreg.solvers.base import EPS, UnitData, unit_data
 from bayesreg.solvers.groups import Groups
 from bayesreg.solvers.objective import Objective
 

@@ -12,10 +12,10 @@ import numpy as np
 from scipy.linalg import qr, solve_triangular, svd
 from scipy.linalg.lapack import dpotrf, dpotrs
 
+from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
 from bayesreg.solvers.base import (
     EPS,
-    Array,
     DualRidge,
     Extended,
     Index,

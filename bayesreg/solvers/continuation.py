@@ -14,8 +14,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from bayesreg.language.arguments import Array
 from bayesreg.solvers import coordinate_descent
-from bayesreg.solvers.base import EPS, Array, Extended, UnitData, refine
+from bayesreg.solvers.base import EPS, Extended, UnitData, refine
 from bayesreg.solvers.faces import Face
 
 MOST_STEPS = 30  # along faces, per λ, and as many again as the face has columns

@@ -16,16 +16,8 @@ import numpy as np
 from scipy.linalg.blas import dtrsv
 from scipy.linalg.lapack import dposv
 
-from bayesreg.solvers.base import (
-    EPS,
-    Array,
-    DualRidge,
-    Index,
-    Solution,
-    UnitData,
-    refine,
-    unit_data,
-)
+from bayesreg.language.arguments import Array
+from bayesreg.solvers.base import EPS, DualRidge, Index, Solution, UnitData, refine, unit_data
 from bayesreg.solvers.closed_form import minimise_face
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bayesreg.language.arguments import Array
 from bayesreg.solvers import (
     closed_form,
     coordinate_descent,
@@ -17,7 +18,7 @@ from bayesreg.solvers import (
     local_routes,
     scipy_optimize,
 )
-from bayesreg.solvers.base import Array, Solution
+from bayesreg.solvers.base import Solution
 from bayesreg.solvers.certificate import certify
 
 if TYPE_CHECKING:

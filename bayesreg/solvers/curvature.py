@@ -6,7 +6,8 @@ import numpy as np
 from scipy.linalg import eigh
 from scipy.linalg.lapack import dposv
 
-from bayesreg.solvers.base import EPS, Array, Index, UnitData
+from bayesreg.language.arguments import Array
+from bayesreg.solvers.base import EPS, Index, UnitData
 
 
 def solve(unit: UnitData, index: Index, l2: Array, g: Array) -> Array:

@@ -12,7 +12,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.linalg.lapack import dpotrf, dpotri
 
-from bayesreg.solvers.base import Array, Index, UnitData
+from bayesreg.language.arguments import Array
+from bayesreg.solvers.base import Index, UnitData
 
 LEAST_PIVOT = 1e-9  # squared part of a unit column beyond those on the face; below, it depends
 FIRST_ROOM = 32  # columns

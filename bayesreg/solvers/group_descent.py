@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayesreg.solvers.base import EPS, Array, Index, Solution, unit_data
+from bayesreg.language.arguments import Array
+from bayesreg.solvers.base import EPS, Index, Solution, unit_data
 from bayesreg.solvers.groups import Groups
 
 if TYPE_CHECKING:

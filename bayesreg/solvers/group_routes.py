@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.optimize import minimize, root
 
-from bayesreg.solvers.base import Array, Index, Solution
+from bayesreg.language.arguments import Array
+from bayesreg.solvers.base import Index, Solution
 from bayesreg.solvers.groups import Groups
 from bayesreg.solvers.local_routes import AWAY, LBFGS, ROUNDS
 

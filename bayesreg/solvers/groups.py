@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.linalg.lapack import dposv
 
+from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
-from bayesreg.solvers.base import EPS, Array, Index, UnitData, unit_data
+from bayesreg.solvers.base import EPS, Index, UnitData, unit_data
 
 if TYPE_CHECKING:
     from bayesreg.model import Problem

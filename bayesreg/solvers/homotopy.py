@@ -23,10 +23,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, NotSupported
 from bayesreg.priors import Penalised
 from bayesreg.solvers import coordinate_descent
-from bayesreg.solvers.base import Array, Solution, UnitData, unit_data
+from bayesreg.solvers.base import Solution, UnitData, unit_data
 from bayesreg.solvers.tracing import Trace
 
 if TYPE_CHECKING:

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.optimize import minimize, root
 
-from bayesreg.solvers.base import Array, Index, Solution
+from bayesreg.language.arguments import Array
+from bayesreg.solvers.base import Index, Solution
 from bayesreg.solvers.objective import Objective
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg.blas import dger
 
-from bayesreg.solvers.base import Array, Index
+from bayesreg.language.arguments import Array
+from bayesreg.solvers.base import Index
 
 KNOTS = 6  # per column, before a problem is given up
 DEPENDENT = 1e-9  # pivot ÷ diagonal of G below which a column is taken for a combination of others

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from scipy.linalg import eigh
 from scipy.linalg.lapack import dpotrf, dpotrs
 
+from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
 from bayesreg.priors import Majorised
-from bayesreg.solvers.base import EPS, HUGE, Array, Index, UnitData, unit_data
+from bayesreg.solvers.base import EPS, HUGE, Index, UnitData, unit_data
 
 if TYPE_CHECKING:
     from bayesreg.model import Problem

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayesreg.solvers.base import EPS, Array, UnitData, unit_data
+from bayesreg.language.arguments import Array
+from bayesreg.solvers.base import EPS, UnitData, unit_data
 from bayesreg.solvers.certificate import ROUNDING, Certificate, Judged, certify, conclude
 
 if TYPE_CHECKING:

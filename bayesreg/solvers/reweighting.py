@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bayesreg.language.arguments import Array
 from bayesreg.solvers import coordinate_descent
-from bayesreg.solvers.base import EPS, Array
+from bayesreg.solvers.base import EPS
 from bayesreg.solvers.closed_form import minimise_face
 from bayesreg.solvers.objective import LIMIT, TINY, Objective, solve_positive
 

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, NotSupported
 from bayesreg.priors import Majorised
 from bayesreg.solvers import reweighting
-from bayesreg.solvers.base import Array
 from bayesreg.solvers.objective import Objective
 
 if TYPE_CHECKING:

@@ -19,14 +19,8 @@ import numpy as np
 from scipy.linalg import eigh
 from scipy.optimize import Bounds, minimize, nnls
 
-from bayesreg.solvers.base import (
-    Array,
-    DualRidge,
-    Map,
-    Solution,
-    UnitData,
-    unit_data,
-)
+from bayesreg.language.arguments import Array
+from bayesreg.solvers.base import DualRidge, Map, Solution, UnitData, unit_data
 
 if TYPE_CHECKING:
     from bayesreg.model import Problem

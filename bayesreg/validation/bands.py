@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import bdtr, bdtrc, gammaln, xlog1py, xlogy
 
-Array = NDArray[np.float64]
+from bayesreg.language.arguments import Array
 
 POINTS = 100  # at most: between two of them the ECDF has no room to leave a band unseen
 

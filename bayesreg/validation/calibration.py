@@ -13,18 +13,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesreg.diagnostics.run import array_stats
 from bayesreg.engines import base
 from bayesreg.engines.kernel import Independent
+from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadData, NotConverged, NotSupported
 from bayesreg.validation.quantities import Unknowns, of_posterior
 
 if TYPE_CHECKING:
     from bayesreg.validation.trials import Trial
 
-Array = NDArray[np.float64]
 FAULTS = (BadData, NotConverged, NotSupported, ArithmeticError, ValueError, np.linalg.LinAlgError)
 
 # A Markov chain is run this many times longer than the draws that are ranked, and thinned evenly.

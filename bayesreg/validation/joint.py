@@ -15,14 +15,13 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayesreg.language.arguments import Array
 from bayesreg.validation.quantities import Unknowns, of_prior
 
 if TYPE_CHECKING:
     from bayesreg.validation.trials import Trial
 
-Array = NDArray[np.float64]
 
 LENGTH = 20  # steps of a chain: faults of a kernel add up, and the tails need no crossing
 MISFIT = "misfit"

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from bayesreg.language.arguments import Array
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
     from bayesreg.model import Problem
     from bayesreg.priors import Prior
 
-Array = NDArray[np.float64]
 
 # Nodes of log |b|/s at which a log density is tabulated: some take 200 µs a value, and as a test
 # quantity any function serves, if only it is the same for truth and draws.

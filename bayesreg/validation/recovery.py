@@ -6,18 +6,17 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import betainc
 
 from bayesreg.diagnostics.run import array_stats
 from bayesreg.engines import base
+from bayesreg.language.arguments import Array
 from bayesreg.validation.calibration import FAULTS
 from bayesreg.validation.quantities import Unknowns, of_prior
 
 if TYPE_CHECKING:
     from bayesreg.validation.trials import Trial
 
-Array = NDArray[np.float64]
 Effective = Callable[[Array, Array], float]
 
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)

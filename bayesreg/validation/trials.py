@@ -8,11 +8,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesreg.data.design import Design
 from bayesreg.data.moments import Moments
 from bayesreg.data.projection import Projection
+from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, BayesregWarning, NotSupported
 from bayesreg.results.predictive import prior_draws
 from bayesreg.validation.quantities import Unknowns
@@ -20,7 +20,6 @@ from bayesreg.validation.quantities import Unknowns
 if TYPE_CHECKING:
     from bayesreg.model import Model, Problem
 
-Array = NDArray[np.float64]
 
 # Signal in noise, √(x_j'x_j)·median|b_j|/median σ, of the weakest and the strongest column: where
 # the prior alone or the data alone decide the posterior, faults of the other cannot be seen.

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayesreg.language.arguments import Array
 from bayesreg.validation.bands import band, pvalue
 from bayesreg.validation.calibration import ENOUGH, Calibration
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from bayesreg.model import Model
 
-Array = NDArray[np.float64]
 _NAMED = 3  # of the quantities that strayed, as many are named in the sentence
 
 
