@@ -21,8 +21,9 @@ _HOME = {
     "fit": "fit_map sample path closed_form load",
     "results": "BayesianPath Choice ClosedForm Comparison MapFit Path Posterior",
     "diagnostics": "agreement",
-    "model": "Model Problem",
-    "penalty": "Penalty",
+    "model.model": "Model",
+    "model.problem": "Problem",
+    "model.penalty": "Penalty",
     "likelihoods": "Gaussian",
     "priors": (
         "BetaPrimeSquared Bridge Cauchy ElasticNet Exponential Flat HalfCauchy HalfNormal "
@@ -32,7 +33,7 @@ _HOME = {
     "data.design": "Design",
     "data.moments": "Moments",
     "data.datasets": "dataset_names load_dataset simulate",
-    "errors": "BadArgument BadData BayesregWarning NotConverged NotSupported",
+    "language.errors": "BadArgument BadData BayesregWarning NotConverged NotSupported",
 }
 _WHERE = {name: room for room, names in _HOME.items() for name in names.split()}
 __all__ = sorted(_WHERE)  # noqa: PLE0605  (a list of str, built from the table above)

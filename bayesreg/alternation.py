@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bayesreg.engines.pseudodata import PseudoData
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
-from bayesreg.model import Problem
+from bayesreg.model.problem import Problem
+from bayesreg.model.quadratic import PseudoData
 from bayesreg.priors import Majorised
 from bayesreg.solvers import group_descent, reweighting
 

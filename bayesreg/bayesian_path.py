@@ -9,11 +9,10 @@ import numpy as np
 
 from bayesreg.engines.base import Draws
 from bayesreg.fit import closed_form, path, sample
-from bayesreg.language.arguments import Array, check_count, check_level
+from bayesreg.language.arguments import Array, check_count, check_level, positive
 from bayesreg.language.errors import BadArgument, NotSupported
-from bayesreg.model import Problem
+from bayesreg.model.problem import Problem
 from bayesreg.priors import Normal, Penalised
-from bayesreg.priors.base import positive
 from bayesreg.results.bayesian_path import BayesianPath
 from bayesreg.results.quantity import Quantity
 from bayesreg.results.shrinkage import Shrinkage

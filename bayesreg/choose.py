@@ -12,7 +12,7 @@ import numpy as np
 from bayesreg.fit import path
 from bayesreg.judges import JUDGES, Bench, ridge_evidence
 from bayesreg.language.errors import BadArgument, NotSupported
-from bayesreg.model import Problem
+from bayesreg.model.problem import Problem
 from bayesreg.paths import one_block
 from bayesreg.priors import ElasticNet, Laplace
 from bayesreg.results.choice import Choice

@@ -18,7 +18,8 @@ from bayesreg.diagnostics import agreement, compare_elpd
 from bayesreg.fit import closed_form, fit_map, path, sample
 from bayesreg.language.errors import BadArgument, BayesregWarning, NotSupported
 from bayesreg.likelihoods import Gaussian
-from bayesreg.model import Model, Problem
+from bayesreg.model.model import Model
+from bayesreg.model.problem import Problem
 from bayesreg.priors import R2D2, HalfCauchy, Normal, Prior
 from bayesreg.results.choice import Choice
 from bayesreg.results.comparison import Comparison

@@ -19,7 +19,7 @@ from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
 
 if TYPE_CHECKING:
-    from bayesreg.model import Problem
+    from bayesreg.model.problem import Problem
 
 LARGEST = 512_000  # draws of a round
 ROUNDS = 40

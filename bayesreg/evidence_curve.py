@@ -21,15 +21,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesreg.engines.pseudodata import PseudoData
 from bayesreg.information import BATCHES, CHAINS, draws_at
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
+from bayesreg.model.quadratic import PseudoData
 
 if TYPE_CHECKING:
     from scipy.interpolate import CubicSpline
 
-    from bayesreg.model import Problem
+    from bayesreg.model.problem import Problem
 
 DRAWS = 4_000  # at each λ
 SPACING = 0.5  # of the λ's, in log λ

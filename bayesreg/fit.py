@@ -11,7 +11,7 @@ from bayesreg.criteria import reference_sigma
 from bayesreg.hyperparameters import settle
 from bayesreg.language.arguments import Array, check_count
 from bayesreg.language.errors import BadArgument, NotConverged, NotSupported, PerfectFit
-from bayesreg.model import Problem
+from bayesreg.model.problem import Problem
 from bayesreg.paths import (
     Ray,
     certified_path,

@@ -13,12 +13,12 @@ import numpy as np
 from bayesreg.alternation import alternate
 from bayesreg.criteria import cross_validate, maximise_evidence, reference_sigma
 from bayesreg.empirical_bayes import maximise_by_draws
-from bayesreg.engines.pseudodata import PseudoData
 from bayesreg.engines.spectrum import layout
 from bayesreg.joint_mode import joint_mode
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, NotSupported
-from bayesreg.model import Problem
+from bayesreg.model.problem import Problem
+from bayesreg.model.quadratic import PseudoData
 from bayesreg.paths import default_lams, scale_for, solve_path
 from bayesreg.scale_search import scale_by_cv
 from bayesreg.solvers import closed_form, coordinate_descent

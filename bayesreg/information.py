@@ -24,14 +24,14 @@ from numpy.typing import ArrayLike
 
 from bayesreg.engines import base
 from bayesreg.engines.kernel import Independent
-from bayesreg.engines.pseudodata import PseudoData
 from bayesreg.engines.spectrum import maxima
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
+from bayesreg.model.quadratic import PseudoData
 from bayesreg.priors import Prior
 
 if TYPE_CHECKING:
-    from bayesreg.model import Problem
+    from bayesreg.model.problem import Problem
 
 ENGINES = ("exact", "tilted", "gibbs")  # at fixed σ and scale; the first that serves
 CHAINS, BATCHES, TUNE = 8, 4, 100

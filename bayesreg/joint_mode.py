@@ -23,12 +23,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesreg.engines.pseudodata import PseudoData
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
+from bayesreg.model.quadratic import PseudoData
 
 if TYPE_CHECKING:
-    from bayesreg.model import Problem
+    from bayesreg.model.problem import Problem
 
 EPS = float(np.finfo(float).eps)
 Solve = Callable[["Problem", Array | None], Array]

@@ -19,7 +19,7 @@ from bayesreg.criteria import (
 from bayesreg.evidence_curve import evidence_curve
 from bayesreg.fit import sample
 from bayesreg.language.errors import NotSupported
-from bayesreg.model import Problem
+from bayesreg.model.problem import Problem
 from bayesreg.paths import Ray, one_block
 from bayesreg.priors import ElasticNet, Normal
 from bayesreg.results.prior_at import needs_sigma

@@ -11,15 +11,15 @@ from scipy.linalg.lapack import dpotrf, dpotri
 
 from bayesreg.language.arguments import Array, _is_number
 from bayesreg.language.errors import BadArgument, NotSupported
+from bayesreg.model.quadratic import UnitData, unit_data
 from bayesreg.priors import ElasticNet, Laplace, Majorised, Normal, Penalised
 from bayesreg.solvers import closed_form, continuation, coordinate_descent, group_descent
-from bayesreg.solvers.base import UnitData, unit_data
 from bayesreg.solvers.certificate import Certificate, certify
 from bayesreg.solvers.path_certificate import certify_path
 
 if TYPE_CHECKING:
-    from bayesreg.model import Problem
-    from bayesreg.penalty import Block
+    from bayesreg.model.blocks import Block
+    from bayesreg.model.problem import Problem
 
 
 def one_block(problem: Problem) -> Block:

@@ -7,10 +7,10 @@ import dataclasses
 import numpy as np
 
 from bayesreg.criteria import cross_validate
-from bayesreg.engines.pseudodata import PseudoData
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
-from bayesreg.model import Problem
+from bayesreg.model.problem import Problem
+from bayesreg.model.quadratic import PseudoData
 from bayesreg.paths import default_lams, solve_path
 from bayesreg.priors import Laplace
 from bayesreg.solvers import reweighting

@@ -12,7 +12,7 @@ from bayesreg.choose import choose
 from bayesreg.data.design import Design
 from bayesreg.fit import path
 from bayesreg.likelihoods import Gaussian
-from bayesreg.model import Model
+from bayesreg.model.model import Model
 from bayesreg.priors import Horseshoe, Laplace, Normal
 from bayesreg.results import LamPosterior, Shrinkage, Significance
 from bayesreg.results.profile import profiles
@@ -156,7 +156,7 @@ def _entry(
     lam = LamPosterior.of(draws)
     entry = SimpleNamespace(
         name=name,
-        model=problem.model,
+        model=Model.of(problem),
         problem=problem,
         fit=fit,
         lam=lam if fit is None else lam.beside(fit),

@@ -178,7 +178,7 @@ def test_model_has_the_scale_and_leaves_sigma():
     choice = br.choose(problem, ["cv", "bic"])
     model = choice.model("bic")
 
-    assert model.likelihood == problem.model.likelihood
+    assert model.likelihood == problem.likelihood
     assert isinstance(model.prior["b"], br.Flat)
     again = model.condition(frame, y)
     lam = again.at(sigma=choice.sigma).penalty.l1

@@ -13,7 +13,7 @@ from scipy import stats
 
 import bayesreg as br
 from bayesreg.engines import base, direct, exact, gibbs, graphs, nuts
-from bayesreg.engines.pseudodata import PseudoData
+from bayesreg.model.quadratic import PseudoData
 from tests.test_engines import condition, ess, small
 
 Array = NDArray[np.float64]

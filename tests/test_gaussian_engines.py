@@ -13,9 +13,9 @@ from scipy import integrate, stats
 import bayesreg as br
 from bayesreg.engines import base, direct, exact, gibbs
 from bayesreg.engines.conditional import Data, _columns, _rows
-from bayesreg.engines.pseudodata import PseudoData
 from bayesreg.engines.quadrature import integrate as integrate_lines
 from bayesreg.engines.spectrum import _jacobi, _ordinary
+from bayesreg.model.quadratic import PseudoData
 from tests.cases import CASES, Case
 from tests.test_engines import SIGMA_UNIT, condition, small, z_mean
 

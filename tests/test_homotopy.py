@@ -12,8 +12,8 @@ from sklearn.linear_model import lars_path_gram
 import bayesreg as br
 from bayesreg.data.moments import Moments
 from bayesreg.language.errors import BadArgument, NotSupported
+from bayesreg.model.quadratic import unit_data
 from bayesreg.solvers import by_name, closed_form, coordinate_descent, homotopy
-from bayesreg.solvers.base import unit_data
 from bayesreg.solvers.certificate import certify
 from tests.cases import CASES, Case
 

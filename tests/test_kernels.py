@@ -20,7 +20,7 @@ from bayesreg.engines.coupled import draw_coupled
 from bayesreg.engines.local_laws import LAWS, draw_local
 from bayesreg.engines.scans import scan
 from bayesreg.engines.slices import interpolate, log_hyper, slice_exponentials
-from bayesreg.penalty import Block
+from bayesreg.model.blocks import Block
 from bayesreg.priors import ScaleMixture
 from bayesreg.priors.r2d2 import log_beta_mixture
 from tests.reference_gibbs import LOCAL

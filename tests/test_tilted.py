@@ -16,9 +16,9 @@ from scipy import stats
 
 import bayesreg as br
 from bayesreg.engines import base, envelope, gibbs, nuts, rejection, tilted
-from bayesreg.engines.pseudodata import PseudoData
 from bayesreg.engines.quadrature import integrate
 from bayesreg.engines.tangent import Frame, reference, tangent, touch
+from bayesreg.model.quadratic import PseudoData
 from tests.cases import CASES, Case
 
 Array = NDArray[np.float64]

@@ -239,7 +239,7 @@ class HalfTheData(Independent):
     def prepare(self, problem: Any) -> Any:
         design = problem.design
         half = br.Design.of(design.X[::2], design.y[::2])
-        return exact.KERNEL.prepare(problem.model.condition(half))
+        return exact.KERNEL.prepare(br.Model.of(problem).condition(half))
 
     def draw(self, setup: Any, rng: np.random.Generator, size: int) -> dict[str, Array]:
         return exact.KERNEL.draw(setup, rng, size)

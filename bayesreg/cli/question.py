@@ -12,7 +12,7 @@ from bayesreg.language.errors import BadArgument
 
 if TYPE_CHECKING:
     from bayesreg.data.design import Design
-    from bayesreg.model import Problem
+    from bayesreg.model.problem import Problem
     from bayesreg.priors import Prior
 
 
@@ -103,7 +103,7 @@ def designed(selection: Selection, priors: tuple[Prior, ...], log: Log) -> Desig
 def conditioned(question: Question, selection: Selection, prior: Prior, log: Log) -> Problem:
     """One prior on the selected columns, conditioned as the options say."""
     from bayesreg.cli.priorspec import parse_sigma
-    from bayesreg.model import Model
+    from bayesreg.model.model import Model
 
     likelihood = parse_sigma(question.sigma)
     found = designed(selection, (prior,), log)

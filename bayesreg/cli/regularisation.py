@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from bayesreg.data.predictors import Selection
-    from bayesreg.model import Problem
+    from bayesreg.model.problem import Problem
     from bayesreg.report.document import Document
     from bayesreg.report.panel import About
 
@@ -178,8 +178,8 @@ def _about(
 
     source = problem.moments if problem.design is None else problem.design
     settings = {
-        "prior": repr(problem.model.prior),
-        "likelihood": repr(problem.model.likelihood),
+        "prior": repr(problem.prior),
+        "likelihood": repr(problem.likelihood),
         "l1_ratio": walk.l1_ratio,
     }
     return About(

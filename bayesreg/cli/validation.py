@@ -81,7 +81,7 @@ def run(inquiry: Inquiry) -> int:
 def _validated(inquiry: Inquiry, prior: Prior, engine: str | None, log: Log) -> Validation | None:
     """One prior under one engine; None where an engine of several cannot serve it."""
     from bayesreg.cli.priorspec import parse_sigma
-    from bayesreg.model import Model
+    from bayesreg.model.model import Model
     from bayesreg.validation import validate
 
     simulations, draws = QUICK if inquiry.quick else FULL

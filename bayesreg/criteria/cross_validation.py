@@ -19,7 +19,7 @@ from bayesreg.paths import Ray, check_lams, one_block
 from bayesreg.priors import Normal
 
 if TYPE_CHECKING:
-    from bayesreg.model import Problem
+    from bayesreg.model.problem import Problem
 
 
 @dataclass(frozen=True, eq=False)

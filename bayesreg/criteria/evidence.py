@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayesreg.engines.pseudodata import PseudoData
 from bayesreg.engines.spectrum import Spectrum, layout
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
+from bayesreg.model.quadratic import PseudoData
 from bayesreg.paths import check_lams, one_block
 from bayesreg.priors import ElasticNet, Normal
 
 if TYPE_CHECKING:
-    from bayesreg.model import Problem
+    from bayesreg.model.problem import Problem
 
 GRID = 101  # points in log λ that bracket every local maximum before it is refined
 

@@ -17,7 +17,7 @@ from bayesreg.paths import Ray, one_block, solve_path
 from bayesreg.solvers import lockstep
 
 if TYPE_CHECKING:
-    from bayesreg.model import Problem
+    from bayesreg.model.problem import Problem
 
 Solve = Callable[["Problem", Array, float], tuple[Array, Any]]
 WIDEST = 512  # columns up to which a lasso takes its knots in step with those of other folds

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import gammaln
 
-from bayesreg.engines.pseudodata import PseudoData
 from bayesreg.language.arguments import Array
+from bayesreg.model.quadratic import PseudoData
 from bayesreg.paths import check_lams, one_block
 from bayesreg.priors import Normal
 
 if TYPE_CHECKING:
-    from bayesreg.model import Problem
+    from bayesreg.model.problem import Problem
 
 SATURATED = 1e-14  # RSS as a share of ỹ'ỹ that rounding alone can leave
 

@@ -25,7 +25,7 @@ from bayesreg.data.projected_rows import flat_leverage, projected
 from bayesreg.language.arguments import Array
 
 if TYPE_CHECKING:
-    from bayesreg.model import Problem
+    from bayesreg.model.problem import Problem
 
 EPS = float(np.finfo(float).eps)
 BLOCK = 2**18  # numbers in a block of rows: 2 MiB

@@ -23,7 +23,7 @@ from bayesreg.data.sums import two_sum, unvarying, without
 
 if TYPE_CHECKING:
     from bayesreg.data.design import Design
-    from bayesreg.model import Problem
+    from bayesreg.model.problem import Problem
 
 Index = NDArray[np.intp]
 ENOUGH = 2.0  # training rows per column from which products keep their digits if those of all do

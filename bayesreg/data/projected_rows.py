@@ -12,7 +12,7 @@ import numpy as np
 from bayesreg.language.arguments import Array
 
 if TYPE_CHECKING:
-    from bayesreg.data.projection import Projection
+    from bayesreg.model.coordinates import Projection
 
 
 def projected(projection: Projection, X: Array, y: Array) -> tuple[Array, Array, Array]:

@@ -19,7 +19,7 @@ from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BayesregWarning
 
 if TYPE_CHECKING:
-    from bayesreg.model import Problem
+    from bayesreg.model.problem import Problem
 
 # Vehtari et al. (2024), eq. 13: above this the estimate does not converge at a useful rate.
 KHAT_MAX = 0.7

@@ -25,7 +25,7 @@ from bayesreg.language.errors import BadData, NotSupported
 if TYPE_CHECKING:
     from bayesreg.data.design import Design
     from bayesreg.engines.base import Draws
-    from bayesreg.model import Problem
+    from bayesreg.model.problem import Problem
 
 BLOCK = 2**20  # numbers in one block of projected rows: 8 MiB
 

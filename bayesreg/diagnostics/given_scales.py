@@ -28,7 +28,7 @@ from bayesreg.language.arguments import Array
 if TYPE_CHECKING:
     from bayesreg.data.design import Design
     from bayesreg.engines.base import Draws
-    from bayesreg.model import Problem
+    from bayesreg.model.problem import Problem
 
 # Floating-point operations that one call may take: a few seconds.
 BUDGET = 4e10

@@ -17,7 +17,7 @@ from bayesreg.language.errors import BadData, NotSupported
 if TYPE_CHECKING:
     from bayesreg.data.design import Design
     from bayesreg.engines.base import Draws
-    from bayesreg.model import Problem
+    from bayesreg.model.problem import Problem
 
 Rows = NDArray[np.intp]
 

@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesreg.data.moments import Moments
-from bayesreg.data.projection import Projection
 from bayesreg.diagnostics import psis
 from bayesreg.diagnostics.given_scales import affordable, predicting
 from bayesreg.diagnostics.pointwise import Rows, Sample, blocks, rows_of, weights_of
@@ -27,12 +26,13 @@ from bayesreg.engines import base
 from bayesreg.engines.kernel import Independent
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, BadData, NotSupported
-from bayesreg.propriety import refuse_improper
+from bayesreg.model.coordinates import Projection
+from bayesreg.model.propriety import refuse_improper
 
 if TYPE_CHECKING:
     from bayesreg.data.design import Design
     from bayesreg.engines.base import Draws
-    from bayesreg.model import Problem
+    from bayesreg.model.problem import Problem
 
 # A short run: the log of a mean of 1 000 densities is known to a few hundredths of a nat, unless
 # the row is far out; independent draws cost next to nothing.

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesreg.diagnostics.densities import log_posterior, log_prior
+from bayesreg.model.model import Model
 
 if TYPE_CHECKING:
     import xarray
 
     from bayesreg.engines.base import Draws
-    from bayesreg.model import Problem
+    from bayesreg.model.problem import Problem
 
 STACK = ("bayesreg", "numpy", "scipy", "arviz-base", "pymc")
 
@@ -143,7 +144,7 @@ def _attrs(draws: Draws) -> dict[str, Any]:
         "scale_unit": next(iter(units.values())) if len(set(units.values())) == 1 else "by block",
         "scale_units": json.dumps(units),
         "standardize": int(draws.problem.standardize),
-        "model": repr(draws.problem.model),
+        "model": repr(Model.of(draws.problem)),
     }
 
 

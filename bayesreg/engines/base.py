@@ -18,7 +18,7 @@ from bayesreg.language.arguments import Array, positive_integer, settled_seed
 from bayesreg.language.errors import BayesregWarning, NotSupported
 
 if TYPE_CHECKING:
-    from bayesreg.model import Problem
+    from bayesreg.model.problem import Problem
 
 
 # PyTensor's compiler and the BLAS thread limit are process-wide, so runs take turns.

@@ -17,8 +17,8 @@ import numpy as np
 from scipy.linalg import qr
 from scipy.linalg.lapack import dpotrf, dtrtrs
 
-from bayesreg.engines.pseudodata import PseudoData
 from bayesreg.language.arguments import Array
+from bayesreg.model.quadratic import PseudoData
 
 # Largest entry of XD²X' beside which the identity still keeps four digits.
 _LOST = 1e12

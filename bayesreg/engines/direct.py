@@ -24,13 +24,13 @@ from scipy.special import polygamma, psi
 from bayesreg.engines.chains import Output
 from bayesreg.engines.kernel import Independent
 from bayesreg.engines.marginal import Target, marginal
-from bayesreg.engines.pseudodata import PseudoData, log_measure
 from bayesreg.engines.spectrum import Spectrum, layout
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
+from bayesreg.model.quadratic import PseudoData, log_measure
 
 if TYPE_CHECKING:
-    from bayesreg.model import Problem
+    from bayesreg.model.problem import Problem
 
 NAME = "direct"
 _Z = 8.2  # tables reach ±8.2 normal scores: probability 2e-16 lies beyond

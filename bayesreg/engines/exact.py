@@ -21,13 +21,13 @@ from bayesreg.engines.chains import Output
 from bayesreg.engines.factor import Factor
 from bayesreg.engines.kernel import Independent
 from bayesreg.engines.marginal import log_constant
-from bayesreg.engines.pseudodata import PseudoData, log_measure
 from bayesreg.engines.spectrum import layout
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, NotSupported
+from bayesreg.model.quadratic import PseudoData, log_measure
 
 if TYPE_CHECKING:
-    from bayesreg.model import Problem
+    from bayesreg.model.problem import Problem
 
 NAME = "exact"
 

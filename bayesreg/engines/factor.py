@@ -12,8 +12,8 @@ from functools import cached_property
 import numpy as np
 from scipy.linalg import qr, solve_triangular
 
-from bayesreg.engines.pseudodata import PseudoData
 from bayesreg.language.arguments import Array
+from bayesreg.model.quadratic import PseudoData
 
 
 @dataclass(frozen=True, eq=False)

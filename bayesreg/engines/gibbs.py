@@ -31,14 +31,14 @@ from bayesreg.engines.blocked import run
 from bayesreg.engines.chains import Output
 from bayesreg.engines.kernel import Markov
 from bayesreg.engines.local_laws import LAWS
-from bayesreg.engines.pseudodata import PseudoData
 from bayesreg.engines.spectrum import profile
 from bayesreg.language.arguments import Array
+from bayesreg.model.quadratic import PseudoData
 from bayesreg.priors import HyperPrior, ScaleMixture
 
 if TYPE_CHECKING:
-    from bayesreg.model import Problem
-    from bayesreg.penalty import Block
+    from bayesreg.model.blocks import Block
+    from bayesreg.model.problem import Problem
 
 Records = NDArray[Any]
 _MANY = 60  # columns from which a scan over them pays: it costs more than it gains at 50

@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.linalg import solve_triangular
 
-from bayesreg.engines.pseudodata import PseudoData
 from bayesreg.engines.spectrum import profile
 from bayesreg.language.arguments import Array
+from bayesreg.model.quadratic import PseudoData
 from bayesreg.priors import ScaleMixture
 
 if TYPE_CHECKING:
-    from bayesreg.model import Problem
+    from bayesreg.model.problem import Problem
 
 Trace = dict[str, Array]
 

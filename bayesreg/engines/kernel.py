@@ -17,7 +17,7 @@ import numpy as np
 from bayesreg.engines.chains import Collected, Output
 
 if TYPE_CHECKING:
-    from bayesreg.model import Problem
+    from bayesreg.model.problem import Problem
 
 
 class Independent(ABC):

@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import gammaln
 
-from bayesreg.engines.pseudodata import PseudoData
 from bayesreg.engines.quadrature import Density, integrate
 from bayesreg.engines.spectrum import Spectrum, layout
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
+from bayesreg.model.quadratic import PseudoData
 
 if TYPE_CHECKING:
-    from bayesreg.model import Problem
+    from bayesreg.model.problem import Problem
     from bayesreg.priors import HyperPrior
 
 

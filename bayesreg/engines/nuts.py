@@ -22,7 +22,7 @@ from bayesreg.engines.kernel import External, Request
 from bayesreg.priors import Majorised, ScaleMixture
 
 if TYPE_CHECKING:
-    from bayesreg.model import Problem
+    from bayesreg.model.problem import Problem
 
 NAME = "nuts"
 ROWS = 5000  # up to here on rows, so that it shares no arithmetic with what it checks

@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 from scipy.linalg import qr, solve_triangular, svd
 from scipy.linalg.lapack import dgejsv
 
-from bayesreg.engines.pseudodata import PseudoData
 from bayesreg.language.arguments import Array
+from bayesreg.model.quadratic import PseudoData
 from bayesreg.priors import Normal
 
 if TYPE_CHECKING:
-    from bayesreg.model import Problem
-    from bayesreg.penalty import Block
+    from bayesreg.model.blocks import Block
+    from bayesreg.model.problem import Problem
 
 Index = NDArray[np.intp]
 

@@ -19,7 +19,7 @@ from bayesreg.priors import HyperPrior, ScaleMixture
 from bayesreg.priors.base import Mixing
 
 if TYPE_CHECKING:
-    from bayesreg.penalty import Block
+    from bayesreg.model.blocks import Block
 
 
 TABULATED = ("half_cauchy", "half_cauchy_product", "gamma")

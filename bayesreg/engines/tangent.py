@@ -18,15 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import qr, solve_triangular
 
-from bayesreg.engines.pseudodata import EPS, PseudoData
 from bayesreg.engines.spectrum import profile
 from bayesreg.language.arguments import Array
+from bayesreg.model.quadratic import EPS, PseudoData
 from bayesreg.priors import ScaleMixture
 from bayesreg.solvers import coordinate_descent
 
 if TYPE_CHECKING:
-    from bayesreg.model import Problem
-    from bayesreg.penalty import Block
+    from bayesreg.model.blocks import Block
+    from bayesreg.model.problem import Problem
     from bayesreg.priors import HyperPrior
 
 Index = NDArray[np.intp]

@@ -29,14 +29,14 @@ from numpy.typing import NDArray
 
 from bayesreg.engines.chains import Output
 from bayesreg.engines.kernel import Markov
-from bayesreg.engines.pseudodata import EPS, PseudoData
 from bayesreg.engines.tangent import Frame, reference, touch
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
+from bayesreg.model.quadratic import EPS, PseudoData
 from bayesreg.priors import ScaleMixture
 
 if TYPE_CHECKING:
-    from bayesreg.model import Problem
+    from bayesreg.model.problem import Problem
     from bayesreg.priors import HyperPrior
 
 Index = NDArray[np.intp]

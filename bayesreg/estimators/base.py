@@ -14,7 +14,8 @@ from bayesreg.data.design import Design
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, BayesregWarning, PerfectFit
 from bayesreg.likelihoods import Gaussian
-from bayesreg.model import Model, Problem
+from bayesreg.model.model import Model
+from bayesreg.model.problem import Problem
 from bayesreg.priors import Normal, Prior
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bayesreg.language.arguments import positive
 from bayesreg.language.errors import BadArgument
-from bayesreg.priors.base import positive
 from bayesreg.priors.flat import Flat
 from bayesreg.priors.hyper import HyperPrior, Power
 

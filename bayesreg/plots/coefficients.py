@@ -75,7 +75,7 @@ def plot_posterior(post: Posterior, ax: Axes | None = None, *, level: float = 0.
     features = list(post.problem.features)
     table = post.summary(level=level).reindex(features)
     sd = np.asarray(post.problem.column_sd, dtype=float)
-    name = repr(post.problem.model.prior)
+    name = repr(post.problem.prior)
     return _forest({name: _row(table, sd)}, features, kind(table), ax)
 
 

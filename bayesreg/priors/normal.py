@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bayesreg.language.arguments import Array
-from bayesreg.priors.base import Mixing, Penalised, Scale, ScaleMixture, declared, positive, settle
+from bayesreg.language.arguments import Array, positive
+from bayesreg.priors.base import Mixing, Penalised, Scale, ScaleMixture, declared, settle
 from bayesreg.priors.hyper import HalfCauchy
 
 

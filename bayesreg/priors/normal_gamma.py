@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bayesreg.language.arguments import Array
-from bayesreg.priors.base import Mixing, Scale, ScaleMixture, one_positive, settle
+from bayesreg.language.arguments import Array, one_positive
+from bayesreg.priors.base import Mixing, Scale, ScaleMixture, settle
 
 
 @dataclass(frozen=True, repr=False)

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bayesreg.language.arguments import Array
+from bayesreg.language.arguments import Array, one_positive
 from bayesreg.language.errors import BadArgument
-from bayesreg.priors.base import Mixing, ScaleMixture, one_positive, settle
+from bayesreg.priors.base import Mixing, ScaleMixture, settle
 from bayesreg.priors.hyper import HyperPrior, check_positive, softplus
 
 SMALLEST = 1e-150  # of a drawn scale: its square is still a number

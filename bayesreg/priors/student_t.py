@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln
 
-from bayesreg.language.arguments import Array
-from bayesreg.priors.base import Majorised, Mixing, Scale, ScaleMixture, one_positive, settle
+from bayesreg.language.arguments import Array, one_positive
+from bayesreg.priors.base import Majorised, Mixing, Scale, ScaleMixture, settle
 
 
 @dataclass(frozen=True, repr=False)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesreg.language.arguments import Array, interval_names
-from bayesreg.model import Problem
+from bayesreg.model.problem import Problem
 from bayesreg.results.quantity import Quantity
 
 if TYPE_CHECKING:

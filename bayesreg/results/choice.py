@@ -12,7 +12,8 @@ import numpy as np
 
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, NotSupported
-from bayesreg.model import Model, Problem
+from bayesreg.model.model import Model
+from bayesreg.model.problem import Problem
 from bayesreg.results import reasons
 from bayesreg.results.path import Path
 from bayesreg.results.prior_at import model_at, needs_sigma

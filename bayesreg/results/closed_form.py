@@ -11,7 +11,7 @@ import numpy as np
 from bayesreg.diagnostics.run import short_name
 from bayesreg.engines.exact import ExactPosterior
 from bayesreg.language.arguments import Array, check_level, interval_names
-from bayesreg.model import Problem
+from bayesreg.model.problem import Problem
 from bayesreg.results.map_fit import encode
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from bayesreg.model import Model, Problem
+from bayesreg.model.model import Model
+from bayesreg.model.problem import Problem
 from bayesreg.results.closed_form import ClosedForm
 from bayesreg.results.lam import LamPosterior
 from bayesreg.results.map_fit import MapFit
@@ -53,7 +54,7 @@ class Entry:
     @property
     def model(self) -> Model:
         """Prior and likelihood."""
-        return self.problem.model
+        return Model.of(self.problem)
 
     @cached_property
     def lam(self) -> LamPosterior:

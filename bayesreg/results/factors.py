@@ -15,7 +15,7 @@ import numpy as np
 
 from bayesreg.engines.base import Draws
 from bayesreg.language.arguments import Array
-from bayesreg.penalty import Block
+from bayesreg.model.blocks import Block
 from bayesreg.priors.base import ScaleMixture
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from bayesreg.engines.base import Draws
 from bayesreg.language.arguments import Array, interval_names
 from bayesreg.language.errors import BadArgument
-from bayesreg.penalty import Block
+from bayesreg.model.blocks import Block
 from bayesreg.priors.base import Penalised
 from bayesreg.results.factors import scales_of
 from bayesreg.results.quantity import Quantity

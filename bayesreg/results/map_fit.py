@@ -10,7 +10,7 @@ import numpy as np
 
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument
-from bayesreg.model import Problem
+from bayesreg.model.problem import Problem
 from bayesreg.solvers.certificate import Certificate
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from bayesreg.solvers.groups import group_sums
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bayesreg.model import Problem
+    from bayesreg.model.problem import Problem
     from bayesreg.solvers.homotopy import Knots
 
 

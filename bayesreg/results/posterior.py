@@ -13,7 +13,7 @@ from bayesreg.diagnostics import Checks, check, loo, to_tree
 from bayesreg.engines.base import Draws
 from bayesreg.language.arguments import Array, check_level
 from bayesreg.language.errors import BadArgument
-from bayesreg.model import Problem
+from bayesreg.model.problem import Problem
 from bayesreg.results import predictive
 from bayesreg.results.events import Contrast, contrast_draws, event_draws
 from bayesreg.results.lam import LamPosterior

@@ -10,8 +10,8 @@ from bayesreg.diagnostics import log_likelihood_blocks, to_tree
 from bayesreg.engines.base import Draws
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, NotSupported
-from bayesreg.model import Problem
-from bayesreg.penalty import Block
+from bayesreg.model.blocks import Block
+from bayesreg.model.problem import Problem
 from bayesreg.priors import ScaleMixture
 
 # Rows are taken in blocks of this many, so that no second copy of X is ever made.

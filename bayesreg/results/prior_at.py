@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from bayesreg.model import Model
+from bayesreg.model.model import Model
 from bayesreg.paths import Ray, one_block
 from bayesreg.priors import Flat
 
@@ -21,14 +21,14 @@ def model_at(ray: Ray, lam: float) -> Model:
     lam : float
         λ as the ray counts it.
     """
-    given: Any = ray.problem.model.prior
+    given: Any = ray.problem.prior
     asked: Any = one_block(ray.problem).prior
     prior: Any = ray.prior(lam)
     if isinstance(asked.scale, tuple):  # a scale per column: λ is that of a factor 1
         prior = dataclasses.replace(prior, scale=tuple(prior.scale * one for one in asked.scale))
     if isinstance(given, Mapping):
         prior = {key: one if isinstance(one, Flat) else prior for key, one in given.items()}
-    return dataclasses.replace(ray.problem.model, prior=prior)
+    return dataclasses.replace(Model.of(ray.problem), prior=prior)
 
 
 def needs_sigma(ray: Ray) -> bool:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesreg.engines.pseudodata import PseudoData
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
-from bayesreg.model import Problem
+from bayesreg.model.problem import Problem
+from bayesreg.model.quadratic import PseudoData
 from bayesreg.paths import Ray, solve_path
 
 if TYPE_CHECKING:

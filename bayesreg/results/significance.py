@@ -12,7 +12,7 @@ import numpy as np
 from bayesreg.engines.base import Draws
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument
-from bayesreg.model import Problem
+from bayesreg.model.problem import Problem
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -16,7 +16,7 @@ from bayesreg.solvers import (
 )
 
 if TYPE_CHECKING:
-    from bayesreg.model import Problem
+    from bayesreg.model.problem import Problem
 
 SOLVERS = (
     "closed_form",

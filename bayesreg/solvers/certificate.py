@@ -22,13 +22,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesreg.language.arguments import Array
+from bayesreg.model.quadratic import EPS, UnitData, unit_data
 from bayesreg.solvers import curvature
-from bayesreg.solvers.base import EPS, UnitData, unit_data
 from bayesreg.solvers.groups import Groups
 from bayesreg.solvers.objective import Objective
 
 if TYPE_CHECKING:
-    from bayesreg.model import Problem
+    from bayesreg.model.problem import Problem
 
 GAP_TOLERANCE = 1e-9  # of ½‖ỹ‖²
 KKT_TOLERANCE = 1e-10  # of max|X̃'ỹ|

@@ -14,20 +14,11 @@ from scipy.linalg.lapack import dpotrf, dpotrs
 
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
-from bayesreg.solvers.base import (
-    EPS,
-    DualRidge,
-    Extended,
-    Index,
-    Map,
-    Solution,
-    UnitData,
-    refine,
-    unit_data,
-)
+from bayesreg.model.quadratic import EPS, Extended, Index, Map, UnitData, unit_data
+from bayesreg.solvers.base import DualRidge, Solution, refine
 
 if TYPE_CHECKING:
-    from bayesreg.model import Problem
+    from bayesreg.model.problem import Problem
 
 # In n-space the matrix is XΛ₂⁻¹X' + I: beyond this ratio of penalties it is dominated by the least
 # penalised columns, and the augmented rows in p-space keep the accuracy instead.

@@ -15,8 +15,9 @@ from __future__ import annotations
 import numpy as np
 
 from bayesreg.language.arguments import Array
+from bayesreg.model.quadratic import EPS, Extended, UnitData
 from bayesreg.solvers import coordinate_descent
-from bayesreg.solvers.base import EPS, Extended, UnitData, refine
+from bayesreg.solvers.base import refine
 from bayesreg.solvers.faces import Face
 
 MOST_STEPS = 30  # along faces, per λ, and as many again as the face has columns

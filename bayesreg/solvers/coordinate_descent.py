@@ -17,11 +17,12 @@ from scipy.linalg.blas import dtrsv
 from scipy.linalg.lapack import dposv
 
 from bayesreg.language.arguments import Array
-from bayesreg.solvers.base import EPS, DualRidge, Index, Solution, UnitData, refine, unit_data
+from bayesreg.model.quadratic import EPS, Index, UnitData, unit_data
+from bayesreg.solvers.base import DualRidge, Solution, refine
 from bayesreg.solvers.closed_form import minimise_face
 
 if TYPE_CHECKING:
-    from bayesreg.model import Problem
+    from bayesreg.model.problem import Problem
 
 EPOCHS = 5  # between two Newton steps
 MAX_SWEEPS = 50  # epochs in all, before one column at a time enters

@@ -24,7 +24,7 @@ from bayesreg.solvers.certificate import certify
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bayesreg.model import Problem
+    from bayesreg.model.problem import Problem
 
 # ‖Δb‖∞/‖b‖∞ on unit-sd columns that each kind of route must reach.
 OWN, SCIPY = 1e-10, 1e-8

@@ -7,7 +7,7 @@ from scipy.linalg import eigh
 from scipy.linalg.lapack import dposv
 
 from bayesreg.language.arguments import Array
-from bayesreg.solvers.base import EPS, Index, UnitData
+from bayesreg.model.quadratic import EPS, Index, UnitData
 
 
 def solve(unit: UnitData, index: Index, l2: Array, g: Array) -> Array:

@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesreg.language.arguments import Array
-from bayesreg.solvers.base import EPS, Index, Solution, unit_data
+from bayesreg.model.quadratic import EPS, Index, unit_data
+from bayesreg.solvers.base import Solution
 from bayesreg.solvers.groups import Groups
 
 if TYPE_CHECKING:
-    from bayesreg.model import Problem
+    from bayesreg.model.problem import Problem
 
 EPOCHS = 5  # between two Newton steps
 MAX_ROUNDS = 1000  # of working sets, and of epochs and Newton in each: a bound, not a tolerance

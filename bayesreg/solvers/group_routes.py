@@ -16,12 +16,13 @@ import numpy as np
 from scipy.optimize import minimize, root
 
 from bayesreg.language.arguments import Array
-from bayesreg.solvers.base import Index, Solution
+from bayesreg.model.quadratic import Index
+from bayesreg.solvers.base import Solution
 from bayesreg.solvers.groups import Groups
 from bayesreg.solvers.local_routes import AWAY, LBFGS, ROUNDS
 
 if TYPE_CHECKING:
-    from bayesreg.model import Problem
+    from bayesreg.model.problem import Problem
 
 
 def lbfgsb(problem: Problem, *, start: Array) -> Solution:

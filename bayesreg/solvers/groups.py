@@ -15,10 +15,10 @@ from scipy.linalg.lapack import dposv
 
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
-from bayesreg.solvers.base import EPS, Index, UnitData, unit_data
+from bayesreg.model.quadratic import EPS, Index, UnitData, unit_data
 
 if TYPE_CHECKING:
-    from bayesreg.model import Problem
+    from bayesreg.model.problem import Problem
 
 
 @dataclass(frozen=True, eq=False)

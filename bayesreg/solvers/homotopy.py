@@ -25,13 +25,14 @@ from numpy.typing import NDArray
 
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, NotSupported
+from bayesreg.model.quadratic import UnitData, unit_data
 from bayesreg.priors import Penalised
 from bayesreg.solvers import coordinate_descent
-from bayesreg.solvers.base import Solution, UnitData, unit_data
+from bayesreg.solvers.base import Solution
 from bayesreg.solvers.tracing import Trace
 
 if TYPE_CHECKING:
-    from bayesreg.model import Problem
+    from bayesreg.model.problem import Problem
 
 MOST = 20  # knots per column or row, whichever are fewer; typical paths have 1 to 3
 

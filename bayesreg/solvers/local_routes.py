@@ -17,11 +17,12 @@ import numpy as np
 from scipy.optimize import minimize, root
 
 from bayesreg.language.arguments import Array
-from bayesreg.solvers.base import Index, Solution
+from bayesreg.model.quadratic import Index
+from bayesreg.solvers.base import Solution
 from bayesreg.solvers.objective import Objective
 
 if TYPE_CHECKING:
-    from bayesreg.model import Problem
+    from bayesreg.model.problem import Problem
 
 AWAY = 0.01
 ROUNDS = 10

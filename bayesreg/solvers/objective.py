@@ -19,11 +19,11 @@ from scipy.linalg.lapack import dpotrf, dpotrs
 
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
+from bayesreg.model.quadratic import EPS, HUGE, Index, UnitData, unit_data
 from bayesreg.priors import Majorised
-from bayesreg.solvers.base import EPS, HUGE, Index, UnitData, unit_data
 
 if TYPE_CHECKING:
-    from bayesreg.model import Problem
+    from bayesreg.model.problem import Problem
 
 TINY = 1e-290  # a coefficient at 0 stands for all that are smaller
 LIMIT = 1e100  # of λ₁ on unit columns: far below it a coefficient is 0

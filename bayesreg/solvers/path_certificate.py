@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesreg.language.arguments import Array
-from bayesreg.solvers.base import EPS, UnitData, unit_data
+from bayesreg.model.quadratic import EPS, UnitData, unit_data
 from bayesreg.solvers.certificate import ROUNDING, Certificate, Judged, certify, conclude
 
 if TYPE_CHECKING:
-    from bayesreg.model import Problem
+    from bayesreg.model.problem import Problem
 
 
 def certify_path(

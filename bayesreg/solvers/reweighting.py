@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesreg.language.arguments import Array
+from bayesreg.model.quadratic import EPS
 from bayesreg.solvers import coordinate_descent
-from bayesreg.solvers.base import EPS
 from bayesreg.solvers.closed_form import minimise_face
 from bayesreg.solvers.objective import LIMIT, TINY, Objective, solve_positive
 
 if TYPE_CHECKING:
-    from bayesreg.model import Problem
+    from bayesreg.model.problem import Problem
 
 STEPS = 2000  # of reweighting, from one start: a bound, not a tolerance
 PERTURBED = 6  # random starts

@@ -22,7 +22,7 @@ from bayesreg.solvers import reweighting
 from bayesreg.solvers.objective import Objective
 
 if TYPE_CHECKING:
-    from bayesreg.model import Problem
+    from bayesreg.model.problem import Problem
 
 SWEEPS = 10  # a bound: from the third on few scales change
 

@@ -20,10 +20,11 @@ from scipy.linalg import eigh
 from scipy.optimize import Bounds, minimize, nnls
 
 from bayesreg.language.arguments import Array
-from bayesreg.solvers.base import DualRidge, Map, Solution, UnitData, unit_data
+from bayesreg.model.quadratic import Map, UnitData, unit_data
+from bayesreg.solvers.base import DualRidge, Solution
 
 if TYPE_CHECKING:
-    from bayesreg.model import Problem
+    from bayesreg.model.problem import Problem
 
 ROUNDS = 10
 ENOUGH = 1e-13  # relative change in a round

@@ -14,7 +14,8 @@ from scipy.linalg.lapack import dpotrf, dpotrs
 
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotConverged
-from bayesreg.solvers.base import EPS, Extended, Index, Map, UnitData, refine
+from bayesreg.model.quadratic import EPS, Extended, Index, Map, UnitData
+from bayesreg.solvers.base import refine
 from bayesreg.solvers.closed_form import minimise_face
 
 MOVES = 8  # corrections of one knot: two suffice unless others lie within its rounding

@@ -19,7 +19,8 @@ from bayesreg.data.design import Design, Term, finished
 from bayesreg.data.moments import Moments
 from bayesreg.engines.base import Draws
 from bayesreg.language.errors import BadData, BayesregWarning
-from bayesreg.model import Problem
+from bayesreg.model.model import Model
+from bayesreg.model.problem import Problem
 from bayesreg.storage.records import model_from_json, model_to_json
 
 Arrays = dict[str, NDArray[Any]]
@@ -43,7 +44,7 @@ def problem_to_payload(problem: Problem) -> tuple[Arrays, Meta]:
     # Scales of priors with a hyperprior: numbers where they were fixed afterwards.
     scales = [block.scale for block in problem.blocks if block.prior.hyper is not None]
     meta: Meta = {
-        "model": model_to_json(problem.model),
+        "model": model_to_json(Model.of(problem)),
         "standardize": bool(problem.standardize),
         "intercept": bool(problem.intercept),
         "sigma": problem.sigma,

@@ -15,7 +15,7 @@ import numpy as np
 
 from bayesreg import likelihoods, priors
 from bayesreg.language.errors import BadArgument, BadData
-from bayesreg.model import Model
+from bayesreg.model.model import Model
 
 REST = "..."
 

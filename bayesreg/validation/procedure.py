@@ -16,7 +16,7 @@ from bayesreg.engines.kernel import Independent, Markov
 from bayesreg.fit import ENGINES, default_engine
 from bayesreg.language.errors import BadArgument, NotSupported
 from bayesreg.likelihoods import Gaussian
-from bayesreg.model import Model
+from bayesreg.model.model import Model
 from bayesreg.priors import InverseGammaSquared, Prior
 from bayesreg.validation import joint, recovery
 from bayesreg.validation.calibration import FAULTS, calibrate

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from bayesreg.engines.base import Draws
-    from bayesreg.model import Problem
+    from bayesreg.model.problem import Problem
     from bayesreg.priors import Prior
 
 

@@ -11,14 +11,15 @@ import numpy as np
 
 from bayesreg.data.design import Design
 from bayesreg.data.moments import Moments
-from bayesreg.data.projection import Projection
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, BayesregWarning, NotSupported
+from bayesreg.model.coordinates import Projection
+from bayesreg.model.model import Model
 from bayesreg.results.predictive import prior_draws
 from bayesreg.validation.quantities import Unknowns
 
 if TYPE_CHECKING:
-    from bayesreg.model import Model, Problem
+    from bayesreg.model.problem import Problem
 
 
 # Signal in noise, √(x_j'x_j)·median|b_j|/median σ, of the weakest and the strongest column: where
@@ -71,7 +72,7 @@ class Trial:
         assert self.problem.design is not None
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", BayesregWarning)
-            return self.problem.model.condition(
+            return Model.of(self.problem).condition(
                 replace(self.problem.design, y=y), standardize=self.problem.standardize
             )
 
@@ -94,7 +95,7 @@ class Trial:
         if rows >= len(design.y):
             return self
         part = replace(design, X=design.X[:rows], y=design.y[:rows], index=None)
-        models = self.problem.model, self.source.model
+        models = Model.of(self.problem), Model.of(self.source)
         return Trial(*_conditioned(*models, part, standardize=self.problem.standardize))
 
     def without_data(self, share: float) -> Problem:

@@ -15,7 +15,7 @@ from bayesreg.validation.calibration import ENOUGH, Calibration
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bayesreg.model import Model
+    from bayesreg.model.model import Model
 
 _NAMED = 3  # of the quantities that strayed, as many are named in the sentence
 

@@ -15,7 +15,7 @@ from bayesreg.language.errors import BadData, PerfectFit
 from bayesreg.priors import HalfCauchy
 
 if TYPE_CHECKING:
-    from bayesreg.model import Problem
+    from bayesreg.model.problem import Problem
 
 # A residual below this share of ‖ỹ‖ is rounding: a fit through QR leaves about 1e-15.
 ROUNDING = 1e-13

@@ -1,17 +1,21 @@
-"""Which column has which prior, and which columns share a local scale."""
+"""Blocks: which column has which prior, its scale, and which columns share a local scale."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bayesreg.language.arguments import Array, positive
 from bayesreg.language.errors import BadArgument
-from bayesreg.penalty import Block
-from bayesreg.priors import Flat, HalfCauchy, Prior
+from bayesreg.priors import Flat, HalfCauchy
+from bayesreg.priors.base import Prior
+from bayesreg.priors.hyper import HyperPrior
 
 if TYPE_CHECKING:
     from bayesreg.data.design import Term
@@ -155,3 +159,65 @@ def _expected(prior: Prior, p: int, n: float) -> HalfCauchy:
             f"not {m:g}"
         )
     return HalfCauchy(float(m / (p - m) / np.sqrt(n)))
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """The columns that share one prior, and its scale where that is known.
+
+    Attributes
+    ----------
+    label : str
+        The family, or the key of the mapping that named these columns.
+    prior : Prior
+        The prior of each coefficient.
+    columns : ndarray of int
+        Positions among the proper columns.
+    relative : ndarray (len(columns),)
+        Known factors on the block's scale.
+    scale : float or None
+        The block's scale in the prior's unit; None while it is unknown.
+    hyper : HyperPrior or None
+        The prior of an unknown scale.
+    group : ndarray of int (len(columns),)
+        Which columns share a local scale: 0, 1, …, each in a group of its own unless asked.
+    """
+
+    label: str
+    prior: Prior
+    columns: NDArray[np.intp]
+    relative: Array
+    scale: float | None
+    hyper: HyperPrior | None
+    group: NDArray[np.intp]
+
+    @property
+    def sizes(self) -> NDArray[np.intp]:
+        """How many columns each group has."""
+        return np.bincount(self.group)
+
+    @property
+    def grouped(self) -> bool:
+        """Whether some columns share a local scale."""
+        return len(self.sizes) < len(self.columns)
+
+    @property
+    def separable(self) -> bool:
+        """Whether the coefficients are independent given the block's scale (and σ)."""
+        return not (self.grouped or self.prior.coupled)
+
+
+def fix_scales(blocks: Sequence[Block], scale: Any) -> tuple[Block, ...]:
+    """The blocks with their unknown scales set to `scale`: one number, or one per unknown."""
+    unknown = [block for block in blocks if block.scale is None]
+    values = np.atleast_1d(np.asarray(positive(scale, "scale"), dtype=float))
+    if len(values) != len(unknown):
+        raise BadArgument(
+            f"scale has {len(values)} value(s), and {len(unknown)} scale(s) are unknown: "
+            f"{[block.label for block in unknown]}"
+        )
+    given = iter(values.tolist())
+    return tuple(
+        dataclasses.replace(block, scale=next(given), hyper=None) if block.scale is None else block
+        for block in blocks
+    )

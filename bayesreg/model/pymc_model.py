@@ -14,11 +14,10 @@ FAR, TINY = 1e4, 1e-300  # sds of a column that its mean may be away from 0
 if TYPE_CHECKING:
     import pymc
 
-    from bayesreg.model import Problem
-    from bayesreg.penalty import Block
+    from bayesreg.model.blocks import Block
 
 
-def compose(problem: Problem) -> pymc.Model:
+def compose(problem: Any) -> pymc.Model:
     """Build the ``pm.Model``: β₀ at the column means, b per block, β and β₀ as deterministics.
 
     Raises
@@ -55,7 +54,7 @@ def compose(problem: Problem) -> pymc.Model:
     return model
 
 
-def _coefficients(problem: Problem, model: pymc.Model, sigma: Any) -> Any:
+def _coefficients(problem: Any, model: pymc.Model, sigma: Any) -> Any:
     """β per unit of the original columns: b of every block and of the flat columns, unscaled."""
     import pymc as pm
     import pytensor.tensor as pt
@@ -78,7 +77,7 @@ def _coefficients(problem: Problem, model: pymc.Model, sigma: Any) -> Any:
     return pm.Deterministic("beta", b / problem.x_sd, dims="feature")
 
 
-def _block(problem: Problem, block: Block, name: str, sigma: Any, scale: Any) -> Any:
+def _block(problem: Any, block: Block, name: str, sigma: Any, scale: Any) -> Any:
     """The prior's own node, or loc + sd·z where columns share what their sds are made of."""
     import pymc as pm
 
@@ -93,13 +92,13 @@ def _block(problem: Problem, block: Block, name: str, sigma: Any, scale: Any) ->
     return pm.Deterministic(name, prior.loc + size * pm.Normal(f"{name}_z", dims=dims), dims=dims)
 
 
-def _suffix(name: str, label: str, problem: Problem) -> str:
+def _suffix(name: str, label: str, problem: Any) -> str:
     """`name`, or name_label where several blocks would share it."""
     several = len(problem.blocks) > 1 if name == "b" else len(problem.unknown_scales) > 1
     return f"{name}_{label}" if several else name
 
 
-def _sigma(problem: Problem) -> Any:
+def _sigma(problem: Any) -> Any:
     """σ: its number, or its prior's node."""
     if problem.sigma is not None:
         return problem.sigma
@@ -107,7 +106,7 @@ def _sigma(problem: Problem) -> Any:
     return problem.sigma_prior.node("sigma")
 
 
-def _observe(problem: Problem, eta: Any, sigma: Any) -> None:
+def _observe(problem: Any, eta: Any, sigma: Any) -> None:
     """Observe y; a frequency w is sd σ/√w and the factor σ^(1−w) that this leaves out."""
     import pymc as pm
     import pytensor.tensor as pt

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from bayesreg.language.errors import NotSupported
-
-if TYPE_CHECKING:
-    from bayesreg.penalty import Penalty
 
 
 class Conversion(dict[str, Any]):
@@ -22,7 +19,7 @@ class Conversion(dict[str, Any]):
         self.needs = needs
 
 
-def _uniform(penalty: Penalty, target: str, *, l1: bool, l2: bool) -> tuple[float, float]:
+def _uniform(penalty: Any, target: str, *, l1: bool, l2: bool) -> tuple[float, float]:
     """λ₁ and λ₂ as single numbers, or the reason why `target` cannot express them."""
     if penalty.flat:
         raise NotSupported(
@@ -52,24 +49,24 @@ def _uniform(penalty: Penalty, target: str, *, l1: bool, l2: bool) -> tuple[floa
     return float(values[0]), float(values[1])
 
 
-def _ridge(penalty: Penalty) -> tuple[dict[str, Any], str]:
+def _ridge(penalty: Any) -> tuple[dict[str, Any], str]:
     _, l2 = _uniform(penalty, "sklearn.Ridge", l1=False, l2=True)
     return {"alpha": l2}, "‖y − β₀ − Xβ‖² + alpha·‖β‖²"
 
 
-def _lasso(penalty: Penalty) -> tuple[dict[str, Any], str]:
+def _lasso(penalty: Any) -> tuple[dict[str, Any], str]:
     l1, _ = _uniform(penalty, "sklearn.Lasso", l1=True, l2=False)
     return {"alpha": l1 / penalty.n}, "‖y − β₀ − Xβ‖²/(2N) + alpha·‖β‖₁"
 
 
-def _elastic_net(penalty: Penalty) -> tuple[dict[str, Any], str]:
+def _elastic_net(penalty: Any) -> tuple[dict[str, Any], str]:
     l1, l2 = _uniform(penalty, "sklearn.ElasticNet", l1=True, l2=True)
     total = l1 + l2
     arguments = {"alpha": total / penalty.n, "l1_ratio": l1 / total if total else 0.5}
     return arguments, ("‖y − β₀ − Xβ‖²/(2N) + alpha·l1_ratio·‖β‖₁ + ½·alpha·(1 − l1_ratio)·‖β‖²")
 
 
-CONVERSIONS: dict[str, Callable[[Penalty], tuple[dict[str, Any], str]]] = {
+CONVERSIONS: dict[str, Callable[[Any], tuple[dict[str, Any], str]]] = {
     "sklearn.Ridge": _ridge,
     "sklearn.Lasso": _lasso,
     "sklearn.ElasticNet": _elastic_net,

@@ -1,176 +1,29 @@
-"""Model and Problem: where data, prior and likelihood meet.
-
-A :class:`Model` is a prior and a likelihood. Conditioned on data it becomes a :class:`Problem`, the
-one object that every solver and engine receives; nobody else reads X and y, centres, or guesses σ.
-"""
+"""Problem: a model conditioned on data, the one object that solvers and engines receive."""
 
 from __future__ import annotations
 
 import dataclasses
-import warnings as python_warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from difflib import get_close_matches
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesreg.assignment import assign
 from bayesreg.data.design import Design
 from bayesreg.data.moments import Moments
-from bayesreg.data.projection import Projection
-from bayesreg.language.arguments import Array
-from bayesreg.language.errors import BadArgument, BadData, BayesregWarning
+from bayesreg.language.arguments import Array, positive
 from bayesreg.likelihoods import Gaussian
-from bayesreg.penalty import Block, Penalty, fix_scales
-from bayesreg.priors import PRIORS, Flat, HyperPrior, Normal, Prior
-from bayesreg.priors.base import positive
-from bayesreg.propriety import concerns, refuse_improper
+from bayesreg.model.blocks import Block, fix_scales
+from bayesreg.model.coordinates import Projection
+from bayesreg.model.penalty import Penalty
+from bayesreg.priors import HyperPrior, Prior
 
 if TYPE_CHECKING:
     import pymc
 
 PriorLike = Prior | Mapping[Any, Prior]
-
-
-@dataclass(frozen=True)
-class Model:
-    r"""A prior on the coefficients and a likelihood: everything but the data.
-
-    Parameters
-    ----------
-    prior : Prior or mapping, default Normal()
-        One prior for every coefficient, or a mapping from column or formula-term names to priors,
-        with ``...`` for the rest.
-    likelihood : Gaussian, default Gaussian()
-        How y varies about its linear predictor.
-
-    Raises
-    ------
-    BadArgument
-        If `prior` or `likelihood` is not such an object.
-
-    References
-    ----------
-    Lindley & Smith (1972), "Bayes estimates for the linear model", JRSS B 34(1).
-
-    Examples
-    --------
-    >>> import bayesreg as br
-    >>> br.Model(prior=br.Laplace(scale=25.0), likelihood=br.Gaussian(sigma=54.0))
-    Model(prior=Laplace(scale=25.0, unit='y'), likelihood=Gaussian(sigma=54.0))
-    """
-
-    prior: PriorLike = field(default_factory=Normal)
-    likelihood: Gaussian = field(default_factory=Gaussian)
-
-    def __post_init__(self) -> None:
-        if isinstance(self.prior, Mapping):
-            for key, value in self.prior.items():
-                _need_prior(value, f"the prior of {key!r}")
-            object.__setattr__(self, "prior", dict(self.prior))
-        else:
-            _need_prior(self.prior, "prior")
-        if not isinstance(self.likelihood, Gaussian):
-            raise BadArgument(
-                f"likelihood must be a likelihood such as br.Gaussian(), not {self.likelihood!r}"
-            )
-
-    def condition(
-        self,
-        X: Any,
-        y: Any = None,
-        *,
-        standardize: bool = False,
-        intercept: bool = True,
-        weights: Any = None,
-    ) -> Problem:
-        r"""Condition the model on data; a posterior that does not exist is refused here.
-
-        Parameters
-        ----------
-        X : array (n, p), data frame, Design, or Moments
-            The columns. From Moments there are no rows: no LOO, and no residuals.
-        y : array (n,), optional
-            The response, in its own unit; not given where X already holds it.
-        standardize : bool, default False
-            Whether prior and penalty refer to b_j = sd(x_j)·β_j (weighted 1/N sd) rather than β_j.
-        intercept : bool, default True
-            Whether there is an unpenalised intercept with a flat prior.
-        weights : array (n,), optional
-            Frequencies: row i counts w_i times, and N = Σw.
-
-        Returns
-        -------
-        Problem
-
-        Raises
-        ------
-        BadData
-            If the data cannot be used, or the posterior does not exist.
-        BadArgument
-            If an argument means nothing here.
-
-        Examples
-        --------
-        >>> import bayesreg as br
-        >>> data = br.load_dataset("diabetes")
-        >>> br.Model().condition(data.X, data.y, standardize=True).nu
-        441.0
-        """
-        _flag(standardize, "standardize")
-        _flag(intercept, "intercept")
-        if isinstance(X, Design | Moments):
-            if y is not None or weights is not None:
-                raise BadArgument(
-                    f"{type(X).__name__} already holds y and weights; do not pass them again"
-                )
-            source = X
-        elif y is None:
-            raise BadArgument("y is missing: pass condition(X, y), or a Design or Moments as X")
-        else:
-            source = Design.of(X, y, weights)
-        return _condition(self, source, standardize=standardize, intercept=intercept)
-
-    def condition_formula(
-        self,
-        formula: str,
-        frame: Any,
-        *,
-        standardize: bool = False,
-        weights: Any = None,
-    ) -> Problem:
-        """Condition the model on ``"y ~ x + C(g)"`` evaluated in a data frame.
-
-        Parameters
-        ----------
-        formula : str
-            A formula in formulaic's grammar; ``- 1`` removes the intercept.
-        frame : data frame
-            Holds every variable of the formula.
-        standardize, weights
-            As in :meth:`condition`.
-
-        Raises
-        ------
-        BadData
-            If the formula names an unknown column, or a value is missing.
-
-        Examples
-        --------
-        >>> import bayesreg as br
-        >>> data = br.load_dataset("diabetes")
-        >>> frame = data.X.assign(y=data.y)
-        >>> br.Model(br.Normal(1.0)).condition_formula("y ~ bmi + C(sex)", frame).features
-        ('bmi', 'C(sex)[1.0]', 'C(sex)[2.0]')
-        """
-        from bayesreg.data.formula import design_from_formula
-
-        design = design_from_formula(formula, frame, weights, flat_terms=_flat_keys(self.prior))
-        intercept = design.intercept is not False
-        return self.condition(design, standardize=standardize, intercept=intercept)
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,8 +35,10 @@ class Problem:
 
     Attributes
     ----------
-    model : Model
-        What was conditioned.
+    prior : Prior or mapping
+        What was said of the coefficients before the data.
+    likelihood : Gaussian
+        How y varies about its linear predictor.
     design : Design or None
         The rows; None when conditioned on Moments.
     moments : Moments
@@ -211,7 +66,8 @@ class Problem:
     lasso: ½‖y − β₀ − Zb‖² + λ‖b‖₁ with λ = σ²/scale = 116.64, b = sd(x)·β
     """
 
-    model: Model
+    prior: PriorLike
+    likelihood: Gaussian
     design: Design | None
     moments: Moments
     standardize: bool
@@ -357,7 +213,7 @@ class Problem:
 
         Standardisation and projection are done anew; hyperparameters stay as they are here.
         """
-        projection = _project(
+        projection = project(
             moments, self.flat, self.blocks, standardize=self.standardize, intercept=self.intercept
         )
         return dataclasses.replace(
@@ -392,59 +248,24 @@ class Problem:
         NotSupported
             If the problem was conditioned on Moments, which have no rows.
         """
-        from bayesreg.composition import compose
+        from bayesreg.model.pymc_model import compose
 
         return compose(self)
 
     def __repr__(self) -> str:
         """Data, prior, likelihood and penalty in four lines."""
-        prior = self.model.prior
+        prior = self.prior
         flat = f", {len(self.flat)} flat" if len(self.flat) else ""
         return (
             f"Problem: N = {self.n:g}, {len(self.features)} columns"
             f"{' (standardised)' if self.standardize else ''}{flat}, ν = {self.nu:g}\n"
             f"  prior       {prior!r}\n"
-            f"  likelihood  {self.model.likelihood!r}\n"
+            f"  likelihood  {self.likelihood!r}\n"
             f"  penalty     {self.penalty!r}"
         )
 
 
-def _condition(
-    model: Model, source: Design | Moments, *, standardize: bool, intercept: bool
-) -> Problem:
-    """Assemble the problem, refuse what has no posterior, and warn."""
-    problem = _assemble(model, source, standardize=standardize, intercept=intercept)
-    refuse_improper(problem)
-    said = tuple(concerns(problem))
-    for text in said:
-        python_warnings.warn(text, BayesregWarning, stacklevel=4)
-    return dataclasses.replace(problem, warnings=said)
-
-
-def _assemble(
-    model: Model, source: Design | Moments, *, standardize: bool, intercept: bool
-) -> Problem:
-    """Assign priors to columns and project the intercept and the Flat columns out."""
-    design = source if isinstance(source, Design) else None
-    moments = source.moments if isinstance(source, Design) else source
-    terms = design.terms if design is not None else ()
-    if moments.p == 0 and not intercept:
-        raise BadData("there is no column and no intercept, so there is nothing to estimate")
-    flat, blocks = assign(model.prior, moments.names, terms, moments.n)
-    return Problem(
-        model=model,
-        design=design,
-        moments=moments,
-        standardize=standardize,
-        intercept=intercept,
-        projection=_project(moments, flat, blocks, standardize=standardize, intercept=intercept),
-        blocks=blocks,
-        sigma=model.likelihood.known,
-        sigma_prior=model.likelihood.sigma_prior,
-    )
-
-
-def _project(
+def project(
     moments: Moments,
     flat: NDArray[np.intp],
     blocks: tuple[Block, ...],
@@ -459,31 +280,3 @@ def _project(
     for block in blocks:
         loc[block.columns] = block.prior.loc
     return Projection.of(moments, flat, x_sd, loc, intercept=intercept)
-
-
-def _flat_keys(prior: PriorLike) -> frozenset[str]:
-    """Names of the terms whose prior is Flat; ``"..."`` stands for all that are not named."""
-    if isinstance(prior, Flat):
-        return frozenset({"..."})
-    if isinstance(prior, Mapping):
-        flat = {("..." if k is ... else str(k)) for k, v in prior.items() if isinstance(v, Flat)}
-        named = {f"!{k}" for k in prior if k is not ...}
-        return frozenset(flat | named) if "..." in flat else frozenset(flat)
-    return frozenset()
-
-
-def _need_prior(value: Any, what: str) -> None:
-    """Refuse what is not a prior, with the nearest name."""
-    if isinstance(value, Prior):
-        return
-    known = {name.lower(): name for name in PRIORS}
-    text = value.__name__ if isinstance(value, type) else str(value)
-    squashed = text.strip("()").replace("_", "").lower()
-    near = get_close_matches(squashed, known, n=1, cutoff=0.4)
-    right = known[near[0]] if near else "Laplace"
-    raise BadArgument(f"{what} must be a prior such as br.{right}(), not {value!r}")
-
-
-def _flag(value: Any, name: str) -> None:
-    if not isinstance(value, bool | np.bool_):
-        raise BadArgument(f"{name} must be True or False, not {value!r}")
