@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bayesreg.engines.base import Draws
+from bayesreg.engines.draws import Draws
 from bayesreg.fit import closed_form, path, sample
 from bayesreg.language.arguments import Array, check_count, check_level, positive
 from bayesreg.language.errors import BadArgument, NotSupported

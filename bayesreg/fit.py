@@ -7,12 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesreg.criteria import reference_sigma
+from bayesreg.engines import engine_named
+from bayesreg.gaussian.evidence import reference_sigma
 from bayesreg.hyperparameters import settle
 from bayesreg.language.arguments import Array, check_count
 from bayesreg.language.errors import BadArgument, NotConverged, NotSupported, PerfectFit
 from bayesreg.model.problem import Problem
-from bayesreg.paths import (
+from bayesreg.priors import Normal
+from bayesreg.results.map_fit import MapFit
+from bayesreg.results.path import Path
+from bayesreg.solvers.by_name import minimise, refuse_without_map
+from bayesreg.solvers.certificate import certify
+from bayesreg.solvers.path import (
     Ray,
     certified_path,
     check_l1_ratio,
@@ -21,17 +27,10 @@ from bayesreg.paths import (
     default_lams,
     one_block,
 )
-from bayesreg.priors import Normal
-from bayesreg.results.map_fit import MapFit
-from bayesreg.results.path import Path
-from bayesreg.solvers.by_name import minimise, refuse_without_map
-from bayesreg.solvers.certificate import certify
 
 if TYPE_CHECKING:
     from bayesreg.results.closed_form import ClosedForm
     from bayesreg.results.posterior import Posterior
-
-ENGINES = ("exact", "direct", "tilted", "gibbs", "nuts")
 
 
 def default_solver(problem: Problem) -> str:
@@ -50,7 +49,7 @@ def default_engine(problem: Problem) -> tuple[str, str]:
         ("tilted", "a Gaussian envelope at the lasso's MAP, whose proposals are accepted often"),
         ("gibbs", "the prior is a scale mixture of normals: blocked Gibbs"),
     ):
-        if _engine(name).supports(problem) is None:
+        if engine_named(name).supports(problem) is None:
             return name, why
     return "nuts", "no exact engine serves this model"
 
@@ -104,7 +103,7 @@ def closed_form(problem: Problem) -> ClosedForm:
     >>> round(float(br.closed_form(problem).mean["bmi"]), 3)
     5.574
     """
-    from bayesreg.engines import exact
+    from bayesreg.gaussian import exact
     from bayesreg.results.closed_form import ClosedForm
 
     reason = exact.supports(problem)
@@ -228,11 +227,11 @@ def sample(
         name, why = default_engine(problem)
     else:
         name, why = engine, "asked for"
-        reason = _engine(name).supports(problem)
+        reason = engine_named(name).supports(problem)
         if reason is not None:
             better, _ = default_engine(problem)
             raise NotSupported(f"engine {name!r} cannot serve: {reason}; use engine={better!r}")
-    result = base.run(_engine(name), problem, draws=draws, chains=chains, tune=tune, seed=seed)
+    result = base.run(engine_named(name), problem, draws=draws, chains=chains, tune=tune, seed=seed)
     return Posterior(result, why, problem.warnings)
 
 
@@ -332,15 +331,6 @@ def _finish(
             fit,
         )
     return fit
-
-
-def _engine(name: str) -> Any:
-    """The module of an engine's name."""
-    if name not in ENGINES:
-        raise BadArgument(f"engine must be one of {', '.join(ENGINES)}, not {name!r}")
-    from importlib import import_module
-
-    return import_module(f"bayesreg.engines.{name}")
 
 
 def _need_problem(problem: Any) -> None:

@@ -11,17 +11,19 @@ from typing import Any
 import numpy as np
 
 from bayesreg.alternation import alternate
-from bayesreg.criteria import cross_validate, maximise_evidence, reference_sigma
+from bayesreg.criteria import cross_validate
 from bayesreg.empirical_bayes import maximise_by_draws
-from bayesreg.engines.spectrum import layout
+from bayesreg.gaussian.evidence import maximise_evidence, reference_sigma
+from bayesreg.gaussian.ridge import leave_rows_out
+from bayesreg.gaussian.spectrum import layout
 from bayesreg.joint_mode import joint_mode
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, NotSupported
 from bayesreg.model.problem import Problem
 from bayesreg.model.quadratic import PseudoData
-from bayesreg.paths import default_lams, scale_for, solve_path
 from bayesreg.scale_search import scale_by_cv
 from bayesreg.solvers import closed_form, coordinate_descent
+from bayesreg.solvers.path import default_lams, scale_for, solve_path
 
 WAYS = ("evidence", "cv", "joint")
 TINY = 1e-150  # a scale at which every coefficient is exactly 0 in floating point
@@ -103,7 +105,7 @@ def _by_cv(problem: Problem, seed: int) -> tuple[Problem, float, str]:
         )
     guess = reference_sigma(problem)
     lams = default_lams(problem, 100)
-    best = cross_validate(problem, lams, guess, seed=seed).lam
+    best = cross_validate(problem, lams, guess, seed=seed, closed=leave_rows_out).lam
     b, df = solve_path(problem, np.array([best]), guess)
     sigma = problem.sigma or residual_sigma(problem, b[0], float(df[0]))
     fixed = problem.at(

@@ -16,15 +16,14 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bayesreg.engines import base
+from bayesreg.engines import base, engine_named
 from bayesreg.engines.kernel import Independent
-from bayesreg.engines.spectrum import maxima
+from bayesreg.engines.starts import maxima
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
 from bayesreg.model.quadratic import PseudoData
@@ -263,7 +262,7 @@ def draws_at(fixed: Problem, total: int, seed: int) -> tuple[Array, str]:
 def _engine_at(problem: Problem) -> Any:
     """The first engine that serves."""
     for name in ENGINES:
-        engine = import_module(f"bayesreg.engines.{name}")
+        engine = engine_named(name)
         if engine.supports(problem) is None:
             return engine
     raise NotSupported(

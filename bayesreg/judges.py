@@ -10,24 +10,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesreg.criteria import (
-    cross_validate,
-    information_criteria,
-    maximise_evidence,
-    ridge_criteria,
-)
+from bayesreg.criteria import cross_validate, information_criteria
 from bayesreg.evidence_curve import evidence_curve
 from bayesreg.fit import sample
+from bayesreg.gaussian.evidence import maximise_evidence
+from bayesreg.gaussian.ridge import leave_rows_out, ridge_criteria
 from bayesreg.language.errors import NotSupported
 from bayesreg.model.problem import Problem
-from bayesreg.paths import Ray, one_block
 from bayesreg.priors import ElasticNet, Normal
-from bayesreg.results.prior_at import needs_sigma
 from bayesreg.results.quantity import Quantity
 from bayesreg.results.rule import Curve, Rule
+from bayesreg.solvers.path import Ray, needs_sigma, one_block
 
 if TYPE_CHECKING:
-    from bayesreg.criteria import CrossValidation, RidgeCriteria
+    from bayesreg.criteria import CrossValidation
+    from bayesreg.gaussian.ridge import RidgeCriteria
     from bayesreg.results.path import Path
 
 FINE = 241  # λ's at which an evidence curve is shown
@@ -87,6 +84,7 @@ class Bench:
             seed=self.seed,
             repeats=repeats,
             l1_ratio=self.l1_ratio,
+            closed=leave_rows_out,
         )
 
     def add(self, name: str, curve: Curve, optimises: str) -> None:

@@ -11,10 +11,10 @@ from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
 from bayesreg.model.problem import Problem
 from bayesreg.model.quadratic import PseudoData
-from bayesreg.paths import default_lams, solve_path
 from bayesreg.priors import Laplace
 from bayesreg.solvers import reweighting
 from bayesreg.solvers.objective import Objective, solve_positive
+from bayesreg.solvers.path import default_lams, solve_path
 
 GRID = np.geomspace(1e3, 1e-4, 22)  # scales in multiples of a coefficient's least-squares error
 

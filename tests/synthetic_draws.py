@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 import bayesreg as br
-from bayesreg.engines.base import Draws
+from bayesreg.engines.draws import Draws
 
 CHAINS, LENGTH = 4, 1000
 

@@ -10,11 +10,11 @@ import pytest
 from scipy.special import log_ndtr
 
 import bayesreg as br
-from bayesreg.criteria import maximise_evidence
 from bayesreg.empirical_bayes import maximise_by_draws
 from bayesreg.evidence_curve import evidence_curve
-from bayesreg.paths import Ray
+from bayesreg.gaussian.evidence import maximise_evidence
 from bayesreg.results import reasons
+from bayesreg.solvers.path import Ray
 
 QUICK = ["evidence", "posterior", "cv", "cv-1se", "aic", "bic", "ebic"]
 

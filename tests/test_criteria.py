@@ -7,7 +7,7 @@ import pytest
 from scipy.linalg import solve_triangular
 
 import bayesreg as br
-from bayesreg.criteria import maximise_evidence
+from bayesreg.gaussian.evidence import maximise_evidence
 from bayesreg.language.errors import NotSupported
 from tests.cases import CASES
 from tests.test_model import condition

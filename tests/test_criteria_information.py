@@ -9,7 +9,7 @@ import pytest
 
 import bayesreg as br
 from bayesreg.criteria import information_criteria
-from bayesreg.paths import default_lams, solve_path
+from bayesreg.solvers.path import default_lams, solve_path
 from tests.cases import CASES
 from tests.test_model import condition
 

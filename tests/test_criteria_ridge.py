@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 import bayesreg as br
-from bayesreg.criteria import leverages, log_evidence, ridge_criteria
+from bayesreg.gaussian import leverages
+from bayesreg.gaussian.evidence import log_evidence
+from bayesreg.gaussian.ridge import ridge_criteria
 from bayesreg.language.errors import BadArgument, NotSupported
-from bayesreg.paths import solve_path
+from bayesreg.solvers.path import solve_path
 from tests.cases import CASES
 from tests.test_criteria import log_density
 from tests.test_model import condition

@@ -8,8 +8,8 @@ import pytest
 import bayesreg as br
 from bayesreg.criteria import cross_validate, training_moments
 from bayesreg.language.errors import BadArgument, BadData, NotSupported
-from bayesreg.paths import solve_path
 from bayesreg.solvers import coordinate_descent, lockstep
+from bayesreg.solvers.path import solve_path
 from tests.cases import CASES
 from tests.test_model import condition
 

@@ -16,8 +16,9 @@ from arviz_stats.base import array_stats
 from numpy.typing import NDArray
 
 import bayesreg as br
-from bayesreg.engines import base, direct, exact, gibbs, nuts
+from bayesreg.engines import base, gibbs, nuts
 from bayesreg.engines.kernel import Markov
+from bayesreg.gaussian import direct, exact
 from tests.cases import CASES, Case
 
 Array = NDArray[np.float64]

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from scipy import stats
 
 import bayesreg as br
-from bayesreg.engines import base, direct, exact, gibbs, graphs, nuts
+from bayesreg.engines import base, gibbs, graphs, nuts
+from bayesreg.gaussian import direct, exact
 from bayesreg.model.quadratic import PseudoData
 from tests.test_engines import condition, ess, small
 

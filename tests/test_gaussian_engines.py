@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from scipy import integrate, stats
 
 import bayesreg as br
-from bayesreg.engines import base, direct, exact, gibbs
+from bayesreg.engines import base, gibbs
 from bayesreg.engines.conditional import Data, _columns, _rows
-from bayesreg.engines.quadrature import integrate as integrate_lines
-from bayesreg.engines.spectrum import _jacobi, _ordinary
+from bayesreg.engines.starts import _jacobi, _ordinary
+from bayesreg.gaussian import direct, exact
+from bayesreg.gaussian.quadrature import integrate as integrate_lines
 from bayesreg.model.quadratic import PseudoData
 from tests.cases import CASES, Case
 from tests.test_engines import SIGMA_UNIT, condition, small, z_mean

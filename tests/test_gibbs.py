@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline, RectBivariateSpline
 
 import bayesreg as br
-from bayesreg.engines import base, direct, exact, gibbs
+from bayesreg.engines import base, gibbs
+from bayesreg.gaussian import direct, exact
 from tests import reference_gibbs
 from tests.cases import CASES, Case
 from tests.test_engines import NO_DATA, condition, ess, small, z_mean

@@ -13,10 +13,10 @@ from scipy import stats
 import bayesreg as br
 from bayesreg.cli.priorspec import parse_priors
 from bayesreg.engines import base, nuts
+from bayesreg.engines.prior import prior_draws
 from bayesreg.estimators import MapRegressor
 from bayesreg.language.errors import BadArgument, BayesregWarning, NotSupported
 from bayesreg.priors import PRIORS, Majorised
-from bayesreg.results.predictive import prior_draws
 from bayesreg.storage.records import model_from_json, model_to_json
 
 SIZE = 20_000

@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 from scipy import stats
 
 import bayesreg as br
-from bayesreg.engines import gibbs, linear, tables, triangle
-from bayesreg.engines.arrays import TABLE_LOW, TABLE_STEP
-from bayesreg.engines.blocked import _scale_and_locals
-from bayesreg.engines.coupled import draw_coupled
-from bayesreg.engines.local_laws import LAWS, draw_local
-from bayesreg.engines.scans import scan
-from bayesreg.engines.slices import interpolate, log_hyper, slice_exponentials
+from bayesreg.engines import gibbs
+from bayesreg.engines.loops import linear, tables, triangle
+from bayesreg.engines.loops.arrays import TABLE_LOW, TABLE_STEP
+from bayesreg.engines.loops.blocked import _scale_and_locals
+from bayesreg.engines.loops.coupled import draw_coupled
+from bayesreg.engines.loops.local_laws import LAWS, draw_local
+from bayesreg.engines.loops.scans import scan
+from bayesreg.engines.loops.slices import interpolate, log_hyper, slice_exponentials
 from bayesreg.model.blocks import Block
 from bayesreg.priors import ScaleMixture
 from bayesreg.priors.r2d2 import log_beta_mixture

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import bayesreg as br
-from bayesreg.paths import solve_path
 from bayesreg.solvers import lockstep
+from bayesreg.solvers.path import solve_path
 
 pytestmark = pytest.mark.filterwarnings("ignore::bayesreg.language.errors.BayesregWarning")
 

@@ -12,8 +12,9 @@ from scipy import stats
 
 import bayesreg as br
 from bayesreg.diagnostics import compare_elpd, log_likelihood_blocks, loo, psis, refit, to_tree
-from bayesreg.diagnostics.given_scales import affordable, leaving_out
-from bayesreg.engines import base, direct, exact
+from bayesreg.engines import base
+from bayesreg.gaussian import direct, exact
+from bayesreg.gaussian.integrated_loo import affordable, leaving_out
 from bayesreg.language.errors import BadArgument, BadData, BayesregWarning, NotSupported
 from tests.cases import CASES, Case
 from tests.synthetic_draws import problem, synthetic

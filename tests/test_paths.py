@@ -9,9 +9,9 @@ from sklearn.linear_model import enet_path, lasso_path
 import bayesreg as br
 from bayesreg.language.errors import BadArgument, NotSupported
 from bayesreg.model.quadratic import unit_data
-from bayesreg.paths import Ray, default_lams, solve_path
 from bayesreg.solvers import continuation, coordinate_descent
 from bayesreg.solvers.certificate import certify
+from bayesreg.solvers.path import Ray, default_lams, solve_path
 from bayesreg.solvers.path_certificate import certify_path
 
 LASSO = br.Model(br.Laplace(1.0), br.Gaussian(1.3))

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 import bayesreg as br
+from bayesreg.engines.prior import prior_draws
 from bayesreg.language.errors import BadArgument, NotSupported
-from bayesreg.results.predictive import prior_draws
 from tests.cases import CASES
 from tests.test_model import condition
 

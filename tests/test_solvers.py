@@ -11,7 +11,8 @@ import pytest
 
 import bayesreg as br
 from bayesreg.language.errors import NotSupported
-from bayesreg.solvers import closed_form, coordinate_descent, scipy_optimize
+from bayesreg.solvers import closed_form, coordinate_descent
+from bayesreg.solvers import scipy_routes as scipy_optimize
 from bayesreg.solvers.certificate import certify
 from tests.cases import CASES
 from tests.test_model import condition

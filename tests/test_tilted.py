@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from scipy import stats
 
 import bayesreg as br
-from bayesreg.engines import base, envelope, gibbs, nuts, rejection, tilted
-from bayesreg.engines.quadrature import integrate
-from bayesreg.engines.tangent import Frame, reference, tangent, touch
+from bayesreg.engines import base, gibbs, nuts
+from bayesreg.gaussian import envelope, rejection, tilted
+from bayesreg.gaussian.quadrature import integrate
+from bayesreg.gaussian.tangent import Frame, reference, tangent, touch
 from bayesreg.model.quadratic import PseudoData
 from tests.cases import CASES, Case
 

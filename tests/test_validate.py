@@ -18,10 +18,10 @@ from scipy import stats
 
 import bayesreg as br
 from bayesreg.cli import main
-from bayesreg.engines import exact
 from bayesreg.engines.kernel import Independent
+from bayesreg.engines.prior import prior_draws
+from bayesreg.gaussian import exact
 from bayesreg.plots.canvas import png
-from bayesreg.results.predictive import prior_draws
 from bayesreg.validation import CHECKS
 from bayesreg.validation.bands import band, pvalue
 from bayesreg.validation.recovery import LEVELS

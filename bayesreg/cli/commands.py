@@ -106,7 +106,9 @@ def datasets() -> None:
     help=f"Names ({options.PRIOR_NAMES}), or 'laplace(scale=25)', or "
     "'laplace(scale=half_cauchy(0.5))'.",
 )  # fmt: skip
-@click.option("--engine", metavar="NAME", help="exact, direct, gibbs or nuts; else the fastest.")
+@click.option(
+    "--engine", metavar="NAME", help="exact, direct, tilted, gibbs or nuts; else the fastest."
+)
 @click.option(
     "--draws", type=click.IntRange(min=1), default=1000, show_default=True, help="Draws per chain."
 )

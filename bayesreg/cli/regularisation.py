@@ -151,8 +151,7 @@ def _with_sigma(problem: Problem, l1_ratio: float | None) -> tuple[Problem, list
     """The problem with the σ by which a λ is a scale, and in a sentence which σ that is."""
     from bayesreg.fit import fit_map
     from bayesreg.language.errors import NotSupported
-    from bayesreg.paths import Ray
-    from bayesreg.results.prior_at import needs_sigma
+    from bayesreg.solvers.path import Ray, needs_sigma
 
     if problem.sigma is not None or not needs_sigma(Ray.of(problem, 1.0, l1_ratio)):
         return problem, []

@@ -100,7 +100,7 @@ def _validated(inquiry: Inquiry, prior: Prior, engine: str | None, log: Log) -> 
 
 def _named(text: str) -> list[str]:
     """Engines of a list; "all" stands for every one but nuts, which takes minutes."""
-    from bayesreg.fit import ENGINES
+    from bayesreg.engines import ENGINES
 
     if text.strip() == "all":
         return [name for name in ENGINES if name != "nuts"]

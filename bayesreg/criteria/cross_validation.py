@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -9,14 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesreg.criteria.fold_optima import Optima, Solve
-from bayesreg.criteria.ridge import leave_rows_out
 from bayesreg.criteria.splits import Split, splits_of
 from bayesreg.criteria.training_moments import folds_of
 from bayesreg.data.moments import Moments
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
-from bayesreg.paths import Ray, check_lams, one_block
 from bayesreg.priors import Normal
+from bayesreg.solvers.path import Ray, check_lams, one_block
 
 if TYPE_CHECKING:
     from bayesreg.model.problem import Problem
@@ -72,6 +72,7 @@ def cross_validate(
     repeats: int = 1,
     per_row: bool = False,
     l1_ratio: float | None = None,
+    closed: Callable[[Problem, Array], Array] | None = None,
 ) -> CrossValidation:
     """Cross-validation of a path: rows are read once per repeat, whatever the number of λ's.
 
@@ -149,11 +150,12 @@ def cross_validate(
     splits = splits_of(design, folds, seed=seed, groups=groups, repeats=repeats)
     w = design.weights
     weights = np.array([1.0 if w is None else w[split.test].sum() for split in splits])
-    ridge = solve is None and Ray.of(problem, sigma, l1_ratio).smooth
+    ridge = closed is not None and solve is None and Ray.of(problem, sigma, l1_ratio).smooth
     unequal = per_row and design.weights is not None  # λ then differs by training set
     if ridge and not unequal and _singly(problem, splits):
         factor = (problem.n - 1.0) / problem.n if per_row else 1.0
-        errors = _closed(problem, lams * factor, splits)
+        by_row = closed(problem, lams * factor)
+        errors = by_row[np.concatenate([split.test for split in splits])]
     else:
         optima = Optima(problem, lams, sigma, solve, l1_ratio)
         errors = np.empty((len(splits), len(lams)))
@@ -166,12 +168,6 @@ def _singly(problem: Problem, splits: tuple[Split, ...]) -> bool:
     """Whether the splits leave single rows out of a Normal prior in fixed coordinates."""
     fixed = isinstance(one_block(problem).prior, Normal) and not problem.standardize
     return fixed and all(split.partition and len(split.test) == 1 for split in splits)
-
-
-def _closed(problem: Problem, lams: Array, splits: tuple[Split, ...]) -> Array:
-    """Squared errors (K, L) of single rows left out of ridge."""
-    errors = leave_rows_out(problem, lams)
-    return np.asarray(errors[np.concatenate([split.test for split in splits])])
 
 
 def _squared_error(test: Moments, beta: Array, intercept: Array) -> Array:

@@ -13,8 +13,8 @@ import numpy as np
 from bayesreg.criteria.training_moments import Fold
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, BadData
-from bayesreg.paths import Ray, one_block, solve_path
 from bayesreg.solvers import lockstep
+from bayesreg.solvers.path import Ray, one_block, solve_path
 
 if TYPE_CHECKING:
     from bayesreg.model.problem import Problem

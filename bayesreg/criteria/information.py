@@ -10,8 +10,8 @@ from scipy.special import gammaln
 
 from bayesreg.language.arguments import Array
 from bayesreg.model.quadratic import PseudoData
-from bayesreg.paths import check_lams, one_block
 from bayesreg.priors import Normal
+from bayesreg.solvers.path import check_lams, one_block
 
 if TYPE_CHECKING:
     from bayesreg.model.problem import Problem
@@ -87,7 +87,7 @@ def information_criteria(problem: Problem, lams: Array, b: Array, df: Array) -> 
     --------
     >>> import numpy as np
     >>> import bayesreg as br
-    >>> from bayesreg.paths import default_lams, solve_path
+    >>> from bayesreg.solvers.path import default_lams, solve_path
     >>> data = br.load_dataset("diabetes")
     >>> problem = br.Model(br.Laplace()).condition(data.X, data.y, standardize=True)
     >>> lams = default_lams(problem, 50)

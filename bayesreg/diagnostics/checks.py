@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayesreg.diagnostics.run import Run, array_stats, run_of_draws, short_name
+from bayesreg.diagnostics.run import Run, run_of_draws, short_name
 from bayesreg.diagnostics.suspicions import suspicions
+from bayesreg.engines.draws import array_stats
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bayesreg.engines.base import Draws
+    from bayesreg.engines.draws import Draws
 
 
 # Vehtari et al. (2021), §4: R̂ below 1.01, and ESS of 100 per chain so that R̂ and MCSE are reliable.

@@ -9,7 +9,7 @@ import numpy as np
 from bayesreg.language.arguments import Array
 
 if TYPE_CHECKING:
-    from bayesreg.engines.base import Draws
+    from bayesreg.engines.draws import Draws
 
 
 def log_prior(draws: Draws) -> dict[str, Array]:

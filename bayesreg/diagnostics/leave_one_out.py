@@ -9,25 +9,23 @@ import numpy as np
 
 from bayesreg.diagnostics import psis
 from bayesreg.diagnostics.elpd import Pointwise, elpd_data, good_khat, kfold_data
-from bayesreg.diagnostics.exact_loo import exact_pointwise, normal_pointwise
-from bayesreg.diagnostics.given_scales import affordable, leaving_out
 from bayesreg.diagnostics.pointwise import (
-    Rows,
-    Sample,
+    PLAIN,
+    Integrated,
+    Routes,
     blocks,
     log_mean,
     refuse_zero_density,
-    rows_of,
-    weights_of,
 )
 from bayesreg.diagnostics.refit import CHAINS, LENGTH, held_out
 from bayesreg.engines.chains import one_blas_thread
+from bayesreg.engines.draws import Rows, Sample, rows_of, weights_of
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, BadData, NotSupported
 
 if TYPE_CHECKING:
     from bayesreg.data.design import Design
-    from bayesreg.engines.base import Draws
+    from bayesreg.engines.draws import Draws
 
 METHODS = ("psis", "kfold")
 # PSIS gains nothing but Monte Carlo error from more draws: k̂ = 0.7 is the limit from 2 200 on.
@@ -45,7 +43,13 @@ GIVEN_DRAWS = 1000
 ROW_SEED, FOLD_SEED = 315, 316
 
 
-def loo(draws: Draws, method: str | None = None, *, folds: int = FOLDS) -> Any:
+def loo(
+    draws: Draws,
+    method: str | None = None,
+    *,
+    folds: int = FOLDS,
+    routes: Routes = PLAIN,
+) -> Any:
     r"""Expected log predictive density of a new row, by leaving out each row once.
 
     .. math:: \mathrm{elpd} = \sum_i w_i \log p(y_i \mid y_{-i})
@@ -131,18 +135,20 @@ def loo(draws: Draws, method: str | None = None, *, folds: int = FOLDS) -> Any:
         raise BadArgument(f"folds must be an integer of at least 2, not {folds!r}")
     # One thread, so that the numbers do not depend on how many there are.
     with one_blas_thread():
-        return _loo(draws, design, method, int(folds))
+        return _loo(draws, design, method, int(folds), routes)
 
 
-def _loo(draws: Draws, design: Design, method: str | None, folds: int) -> Any:
+def _loo(draws: Draws, design: Design, method: str | None, folds: int, routes: Routes) -> Any:
     """By the first method that serves."""
-    if draws.engine == "exact" and method is None:
-        values = exact_pointwise(draws.problem, design)
+    if draws.engine == "exact" and method is None and routes.exact is not None:
+        elpd, lppd = routes.exact(draws.problem, design)
+        n, said = len(elpd), np.array("exact")
+        values = Pointwise(elpd, lppd, np.zeros(n), weights_of(design), np.broadcast_to(said, n))
         return elpd_data(values, draws.problem, draws=0, note="exact", method="exact")
     if not (np.all(np.isfinite(draws.beta)) and np.all(np.isfinite(draws.sigma))):
         raise BadData("LOO needs finite draws, and some are not; see post.checks.why")
     if method == "kfold":
-        return _k_fold(draws, design, folds)
+        return _k_fold(draws, design, folds, routes)
     rows = _sampled_rows(len(design.y))
     at_most = EVALUATIONS / (len(design.y) if rows is None else len(rows))
     sample = Sample.of(draws, max(at_most, LEAST_DRAWS))
@@ -150,12 +156,13 @@ def _loo(draws: Draws, design: Design, method: str | None, folds: int) -> Any:
     if sample.size < draws.sigma.size:
         notes.append(f"from {sample.size} of {draws.sigma.size} draws")
     if rows is not None:
-        values = dataclasses.replace(values, approximate=normal_pointwise(draws, design, sample))
+        near = routes.normal(draws, design, sample)
+        values = dataclasses.replace(values, approximate=near)
         notes.append(f"PSIS on {len(rows)} of {len(design.y)} rows, difference estimator")
     if method is None:
-        mended = _mend(draws, design, values, good_khat(sample.size), notes)
+        mended = _mend(draws, design, values, good_khat(sample.size), notes, routes)
         if mended is None:
-            return _k_fold(draws, design, folds, notes[-1])
+            return _k_fold(draws, design, folds, routes, notes[-1])
         values = mended
     return elpd_data(
         values, draws.problem, draws=sample.size, note="; ".join(notes), method=_said(values)
@@ -198,7 +205,12 @@ def _psis(design: Design, sample: Sample, rows: Rows | None) -> Pointwise:
 
 
 def _mend(
-    draws: Draws, design: Design, values: Pointwise, good_k: float, notes: list[str]
+    draws: Draws,
+    design: Design,
+    values: Pointwise,
+    good_k: float,
+    notes: list[str],
+    routes: Routes,
 ) -> Pointwise | None:
     """The values where k̂ is too large computed otherwise; None where only K-fold is left."""
     bad = values.khat > good_k
@@ -210,7 +222,8 @@ def _mend(
     values = dataclasses.replace(
         values, elpd=values.elpd.copy(), khat=values.khat.copy(), method=values.method.copy()
     )
-    _integrate(draws, design, values, heavy)
+    if routes.integrated is not None:
+        _integrate(draws, design, values, heavy, routes.integrated)
     left = np.flatnonzero(values.khat > good_k)
     if len(left) > REFITS:
         notes.append(said)
@@ -222,7 +235,7 @@ def _mend(
     for i in left:
         row = int(i if values.rows is None else values.rows[i])
         try:
-            found = held_out(draws, np.array([row]), (1, row))
+            found = held_out(draws, np.array([row]), (1, row), routes)
         except NotSupported as error:
             notes.append(f"not refitted: {error}")
             return values
@@ -240,9 +253,11 @@ def _noise(mcse: Array) -> str:
     return f"Monte Carlo error {float(np.sqrt(np.sum(np.square(mcse)))):.2g} nats"
 
 
-def _integrate(draws: Draws, design: Design, values: Pointwise, heavy: Rows) -> None:
+def _integrate(
+    draws: Draws, design: Design, values: Pointwise, heavy: Rows, integrated: Integrated
+) -> None:
     """PSIS with β integrated out for the rows `heavy`, written to `values` where its k̂ is good."""
-    sample = affordable(draws, draws.problem, len(heavy), GIVEN_DRAWS, LEAST_DRAWS)
+    sample = integrated.affordable(draws, draws.problem, len(heavy), GIVEN_DRAWS, LEAST_DRAWS)
     if sample is None:
         return
     good_k = good_khat(sample.size)
@@ -251,14 +266,16 @@ def _integrate(draws: Draws, design: Design, values: Pointwise, heavy: Rows) -> 
         some = heavy[start : start + step]
         rows = some if values.rows is None else values.rows[some]
         copies = np.minimum(values.weights[rows], 1.0)
-        density, ratio = leaving_out(draws.problem, design, sample, rows, copies)
+        density, ratio = integrated.leaving_out(draws.problem, design, sample, rows, copies)
         elpd, _, khat = psis.left_out(ratio, density, sample.r_eff)
         good = khat <= np.minimum(good_k, values.khat[some])
         values.elpd[some[good]], values.khat[some[good]] = elpd[good], khat[good]
         values.method[some[good]] = "integrated"
 
 
-def _k_fold(draws: Draws, design: Design, folds: int, why: str | None = None) -> Any:
+def _k_fold(
+    draws: Draws, design: Design, folds: int, routes: Routes, why: str | None = None
+) -> Any:
     """Every row predicted from the folds that it is not in."""
     n = len(design.y)
     count = min(folds, n)
@@ -269,7 +286,7 @@ def _k_fold(draws: Draws, design: Design, folds: int, why: str | None = None) ->
     engines = set()
     for k, fold in enumerate(np.array_split(order, count)):
         rows = np.sort(fold)
-        found = held_out(draws, rows, (2, count, k))
+        found = held_out(draws, rows, (2, count, k), routes)
         elpd[rows], mcse[rows], khat[rows] = found.elpd, found.mcse, found.khat
         engines.add(found.engine)
     weights = weights_of(design)

@@ -2,76 +2,79 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-from bayesreg.diagnostics.run import array_stats
+from bayesreg.engines.draws import Rows, Sample, rows_of
 from bayesreg.language.arguments import Array
-from bayesreg.language.errors import BadData, NotSupported
+from bayesreg.language.errors import BadData
 
 if TYPE_CHECKING:
     from bayesreg.data.design import Design
-    from bayesreg.engines.base import Draws
+    from bayesreg.engines.draws import Draws
     from bayesreg.model.problem import Problem
 
-Rows = NDArray[np.intp]
 
 # Numbers in one block of rows × draws: 1 MiB, so that a block stays in the cache.
 BLOCK = 2**17
-# The mean ESS, which sets the length of a tail, is taken over at most this many unknowns.
-UNKNOWNS = 64
 
 
-@dataclass(frozen=True, eq=False)
-class Sample:
-    """Draws that are used, flat: (S, P), (S,), (S,), κ (S, p) where recorded, and ESS per draw."""
+class Integrated(Protocol):
+    """Densities of rows with β, β₀ and Flat columns integrated out of a draw of the scales."""
 
-    beta: Array
-    intercept: Array
-    sigma: Array
-    kappa: Array | None
-    r_eff: float
+    def affordable(
+        self, draws: Draws, problem: Problem, rows: int, least: int, most: int
+    ) -> Sample | None:
+        """Draws as many as seconds allow; None where that is too few."""
 
-    @classmethod
-    def of(cls, draws: Draws, at_most: float = math.inf, *, r_eff: float | None = None) -> Sample:
-        """All draws, or every k-th of each chain: the fewest that are at least `at_most`."""
-        chains, length = draws.sigma.shape
-        step = max(1, int(chains * length // max(at_most, 1.0)))
-        beta, kappa = draws.beta[:, ::step], draws.kappa
-        if kappa is not None:
-            kappa = kappa[:, ::step].reshape(-1, kappa.shape[-1])
-        return cls(
-            beta=beta.reshape(-1, beta.shape[-1]),
-            intercept=draws.intercept[:, ::step].reshape(-1),
-            sigma=draws.sigma[:, ::step].reshape(-1),
-            kappa=kappa,
-            r_eff=relative_efficiency(draws, step) if r_eff is None else r_eff,
-        )
+    def leaving_out(
+        self, problem: Problem, design: Design, sample: Sample, rows: Rows, copies: Array
+    ) -> tuple[Array, Array]:
+        """Log densities (rows, draws) given the others, and log ratios of their posteriors."""
 
-    @property
-    def size(self) -> int:
-        """S."""
-        return len(self.sigma)
+    def predicting(
+        self, problem: Problem, design: Design, sample: Sample, rows: Rows
+    ) -> Array | None:
+        """Log densities (rows, draws) of rows that the draws have not seen."""
 
 
-def rows_of(problem: Problem) -> Design:
-    """The rows of the problem, or the reason why there are none."""
-    if problem.design is None:
-        raise NotSupported(
-            "LOO needs rows, and the problem was conditioned on Moments, which keep none; "
-            "condition on X and y (rows are streamed, so n = 10⁶ fits in memory)"
-        )
-    return problem.design
+def log_density_at_means(draws: Draws, design: Design, sample: Sample) -> Array:
+    """Log p(y_i | θ̄) of every row: the crudest approximation to elpd, and it serves anywhere."""
+    del draws
+    mean = dataclasses.replace(
+        sample,
+        beta=sample.beta.mean(axis=0, keepdims=True),
+        intercept=sample.intercept.mean(keepdims=True),
+        sigma=np.exp(np.log(sample.sigma).mean(keepdims=True)),
+    )
+    return np.concatenate([block[:, 0] for _, block in blocks(design, mean, None)])
 
 
-def weights_of(design: Design) -> Array:
-    """Frequencies (n,)."""
-    return np.ones(len(design.y)) if design.weights is None else design.weights
+@dataclass(frozen=True)
+class Routes:
+    """What a likelihood allows leave-one-out beyond draws of it.
+
+    Attributes
+    ----------
+    exact : callable or None
+        (problem, design) → elpd and lppd of every row, for draws of engine ``exact``.
+    normal : callable
+        (draws, design, sample) → an approximation to elpd at every row.
+    integrated : Integrated or None
+        Densities given the scales alone.
+    """
+
+    exact: Callable[[Problem, Design], tuple[Array, Array]] | None = None
+    normal: Callable[[Draws, Design, Sample], Array] = log_density_at_means
+    integrated: Integrated | None = None
+
+
+PLAIN = Routes()
 
 
 def log_likelihood_blocks(draws: Draws, rows: int | None = None) -> Iterator[Array]:
@@ -125,23 +128,6 @@ def log_mean(design: Design, sample: Sample) -> Array:
         np.exp(np.subtract(block, top, out=block), out=block)
         out[part] = top[:, 0] + np.log(block.mean(axis=1))
     return out
-
-
-def relative_efficiency(draws: Draws, step: int) -> float:
-    """ESS of the mean over draws, averaged over unknowns as in ``az.loo``; 1 if independent."""
-    chains, length = draws.sigma.shape
-    if draws.independent or chains == 1 or length // step < 4:
-        return 1.0
-    unknowns = [np.moveaxis(draws.beta[:, ::step], -1, 0)]
-    if draws.problem.intercept:
-        unknowns.append(draws.intercept[None, :, ::step])
-    if draws.problem.sigma is None:
-        unknowns.append(draws.sigma[None, :, ::step])
-    unknowns.append(np.moveaxis(draws.scale[:, ::step], -1, 0))
-    count = sum(len(u) for u in unknowns)
-    values = np.concatenate([u[:: -(-count // UNKNOWNS)] for u in unknowns])
-    ess = array_stats().ess(values, method="mean")
-    return float(np.mean(ess) / values[0].size)
 
 
 def refuse_zero_density(block: Array, part: slice, rows: Rows | None) -> None:

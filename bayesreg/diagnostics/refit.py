@@ -13,16 +13,15 @@ import dataclasses
 import math
 import zlib
 from dataclasses import dataclass
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bayesreg.data.moments import Moments
 from bayesreg.diagnostics import psis
-from bayesreg.diagnostics.given_scales import affordable, predicting
-from bayesreg.diagnostics.pointwise import Rows, Sample, blocks, rows_of, weights_of
-from bayesreg.engines import base
+from bayesreg.diagnostics.pointwise import PLAIN, Integrated, Routes, blocks
+from bayesreg.engines import base, engine_named
+from bayesreg.engines.draws import Rows, Sample, rows_of, weights_of
 from bayesreg.engines.kernel import Independent
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, BadData, NotSupported
@@ -31,7 +30,7 @@ from bayesreg.model.propriety import refuse_improper
 
 if TYPE_CHECKING:
     from bayesreg.data.design import Design
-    from bayesreg.engines.base import Draws
+    from bayesreg.engines.draws import Draws
     from bayesreg.model.problem import Problem
 
 # A short run: the log of a mean of 1 000 densities is known to a few hundredths of a nat, unless
@@ -67,7 +66,7 @@ class HeldOut:
     engine: str
 
 
-def held_out(draws: Draws, rows: Rows, key: tuple[int, ...]) -> HeldOut:
+def held_out(draws: Draws, rows: Rows, key: tuple[int, ...], routes: Routes = PLAIN) -> HeldOut:
     """Predict rows that are held out together.
 
     Parameters
@@ -78,6 +77,8 @@ def held_out(draws: Draws, rows: Rows, key: tuple[int, ...]) -> HeldOut:
         Of each, one copy is held out (all of it, where its weight is below 1).
     key : tuple of int
         Sets the noise of this refit apart from that of others.
+    routes : Routes
+        What the likelihood allows beyond draws.
 
     Raises
     ------
@@ -89,7 +90,8 @@ def held_out(draws: Draws, rows: Rows, key: tuple[int, ...]) -> HeldOut:
     train = without(draws.problem, rows)
     seed = np.random.SeedSequence([draws.seed, zlib.crc32(b"held out"), *key])
     short = _short_run(draws, train, int(seed.generate_state(1, np.uint32)[0]))
-    return HeldOut(*_densities(short, rows_of(draws.problem), rows), short.engine)
+    found = _densities(short, rows_of(draws.problem), rows, routes.integrated)
+    return HeldOut(*found, short.engine)
 
 
 def without(problem: Problem, rows: Rows) -> Problem:
@@ -145,21 +147,23 @@ def _short_run(draws: Draws, train: Problem, seed: int) -> Draws:
     first, last = ((), ("nuts",)) if draws.engine == "nuts" else ((draws.engine,), ())
     for name in dict.fromkeys((*first, *SUBSTITUTES, *last)):
         try:
-            engine = import_module(f"bayesreg.engines.{name}")
+            engine = engine_named(name)
             length = INDEPENDENT if isinstance(engine.KERNEL, Independent) else LENGTH
             return base.run(engine, train, draws=length, chains=CHAINS, seed=seed, progress=False)
-        except (ModuleNotFoundError, NotSupported):
+        except (BadArgument, NotSupported):
             continue
     raise NotSupported(f"no engine refits draws of {draws.engine!r} without some of the rows")
 
 
-def _densities(short: Draws, design: Design, rows: Rows) -> tuple[Array, Array, Array]:
+def _densities(
+    short: Draws, design: Design, rows: Rows, integrated: Integrated | None
+) -> tuple[Array, Array, Array]:
     """Log mean predictive densities of `rows`, their Monte Carlo errors, and k̂."""
     elpd, mcse, khat = np.empty(len(rows)), np.empty(len(rows)), np.empty(len(rows))
     step = max(1, CELLS // short.sigma.size)
     for start in range(0, len(rows), step):
         part = slice(start, start + step)
-        values = _log_density(short, design, rows[part])
+        values = _log_density(short, design, rows[part], integrated)
         khat[part] = psis.pareto_khat(values)
         top = values.max(axis=1, keepdims=True)
         density = np.exp(values - top)
@@ -178,12 +182,12 @@ def _densities(short: Draws, design: Design, rows: Rows) -> tuple[Array, Array, 
     return elpd, mcse, khat
 
 
-def _log_density(short: Draws, design: Design, rows: Rows) -> Array:
+def _log_density(short: Draws, design: Design, rows: Rows, integrated: Integrated | None) -> Array:
     """(rows, draws): given the scales where affordable, else given β and σ."""
     size = short.sigma.size if len(rows) == 1 else MOST
-    sample = affordable(short, short.problem, len(rows), LEAST, size)
-    if sample is not None:
-        found = predicting(short.problem, design, sample, rows)
+    sample = integrated and integrated.affordable(short, short.problem, len(rows), LEAST, size)
+    if integrated is not None and sample is not None:
+        found = integrated.predicting(short.problem, design, sample, rows)
         if found is not None:
             return found
     plain = Sample.of(short, r_eff=1.0)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from bayesreg.engines.base import Draws
+from bayesreg.engines.draws import Draws
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument
 
@@ -119,18 +119,6 @@ def short_name(name: str) -> str:
     if name.startswith("beta[") and name.endswith("]") and name[5:-1] not in RESERVED:
         return name[5:-1]
     return name.removeprefix("log ")
-
-
-def array_stats() -> Any:
-    """ArviZ's diagnostics on plain arrays.
-
-    ``arviz_stats.base`` is the part of ArviZ that needs neither plots nor converters; importing
-    ``arviz`` itself takes half as long again.
-    """
-    from arviz_stats import base
-
-    statistics: Any = base
-    return statistics.array_stats
 
 
 def _by_element(variable: Any, name: str) -> dict[str, Array]:

@@ -14,7 +14,7 @@ from bayesreg.model.model import Model
 if TYPE_CHECKING:
     import xarray
 
-    from bayesreg.engines.base import Draws
+    from bayesreg.engines.draws import Draws
     from bayesreg.model.problem import Problem
 
 STACK = ("bayesreg", "numpy", "scipy", "arviz-base", "pymc")

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesreg.diagnostics.checks import Checks, examine
-from bayesreg.diagnostics.run import Run, array_stats, run_of_draws, run_of_tree
-from bayesreg.engines.base import Draws
+from bayesreg.diagnostics.run import Run, run_of_draws, run_of_tree
+from bayesreg.engines.draws import Draws, array_stats
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument
 

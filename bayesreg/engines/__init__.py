@@ -1,1 +1,30 @@
-"""Engines: from a Problem to draws of its posterior. One file each; base.py runs them all."""
+"""Engines: from a Problem to Draws. What is drawn under any likelihood is here, the rest above."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from bayesreg.language.errors import BadArgument
+
+# Each engine once, the fastest first: whoever names, lists or tries engines reads this table.
+ENGINES = {
+    "exact": "bayesreg.gaussian.exact",
+    "direct": "bayesreg.gaussian.direct",
+    "tilted": "bayesreg.gaussian.tilted",
+    "gibbs": "bayesreg.engines.gibbs",
+    "nuts": "bayesreg.engines.nuts",
+}
+
+
+def engine_named(name: str) -> Any:
+    """The module of an engine.
+
+    Raises
+    ------
+    BadArgument
+        If no engine has that name.
+    """
+    if name not in ENGINES:
+        raise BadArgument(f"engine must be one of {', '.join(ENGINES)}, not {name!r}")
+    return import_module(ENGINES[name])

@@ -7,14 +7,15 @@ import time
 import warnings
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bayesreg.engines.chains import Collected, Output, Plan, collect, one_blas_thread
+from bayesreg.engines.draws import Draws
 from bayesreg.engines.kernel import External, Independent, Markov, Request
-from bayesreg.language.arguments import Array, positive_integer, settled_seed
+from bayesreg.language.arguments import positive_integer, settled_seed
 from bayesreg.language.errors import BayesregWarning, NotSupported
 
 if TYPE_CHECKING:
@@ -27,62 +28,6 @@ _IID_BLOCK = 100_000
 _UNSAID = 0  # of a plan's thinning, until the kernel's cost is known
 _NEARLY_FREE = 0.1  # seconds of a chain that thinning may fill
 _BLOCK_SECONDS = 0.05  # of a block: how soon an interruption is heard
-
-
-@dataclass(frozen=True, eq=False)
-class Draws:
-    """Posterior draws per unit of the original columns.
-
-    Attributes
-    ----------
-    beta : ndarray (chain, draw, P)
-        Coefficients of all P columns.
-    intercept : ndarray (chain, draw)
-        β₀ at x = 0 of the original columns; zeros without an intercept.
-    sigma : ndarray (chain, draw)
-        Noise sd; constant where known.
-    scale : ndarray (chain, draw, B)
-        The B unknown scales, each in its declared unit.
-    scale_labels : tuple of str
-        Their blocks.
-    kappa : ndarray (chain, draw, p) or None
-        Shrinkage factors 1/(1 + G_jj v_j/σ²) of the proper columns, v_j the prior variance of b_j
-        given the local scales.
-    stats : dict of ndarray (chain, draw)
-        Sampler statistics, under ArviZ's names.
-    engine : str
-        Which engine drew.
-    seed : int
-        What to pass to have the same draws again.
-    warmup : int
-        Iterations discarded from each chain.
-    independent : bool
-        Whether the draws are independent rather than a Markov chain.
-    complete : bool
-        False where the run was interrupted.
-    wall : float
-        Seconds taken.
-    problem : Problem
-        What was sampled.
-    thin : int
-        Every thin-th iteration was kept.
-    """
-
-    beta: Array
-    intercept: Array
-    sigma: Array
-    scale: Array
-    scale_labels: tuple[str, ...]
-    kappa: Array | None
-    stats: dict[str, Array]
-    engine: str
-    seed: int
-    warmup: int
-    independent: bool
-    complete: bool
-    wall: float
-    problem: Problem
-    thin: int = 1
 
 
 def run(

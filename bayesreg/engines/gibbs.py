@@ -25,13 +25,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesreg.engines import tables
-from bayesreg.engines.arrays import BLOCK, FACTS, GROUP
-from bayesreg.engines.blocked import run
 from bayesreg.engines.chains import Output
 from bayesreg.engines.kernel import Markov
-from bayesreg.engines.local_laws import LAWS
-from bayesreg.engines.spectrum import profile
+from bayesreg.engines.loops import tables
+from bayesreg.engines.loops.arrays import BLOCK, FACTS, GROUP
+from bayesreg.engines.loops.blocked import run
+from bayesreg.engines.loops.local_laws import LAWS
+from bayesreg.engines.starts import profile
 from bayesreg.language.arguments import Array
 from bayesreg.model.quadratic import PseudoData
 from bayesreg.priors import HyperPrior, ScaleMixture

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.linalg import solve_triangular
 
-from bayesreg.engines.spectrum import profile
+from bayesreg.engines.starts import profile
 from bayesreg.language.arguments import Array
 from bayesreg.model.quadratic import PseudoData
 from bayesreg.priors import ScaleMixture

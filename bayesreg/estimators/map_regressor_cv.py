@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesreg.criteria import cross_validate, reference_sigma
+from bayesreg.criteria import cross_validate
 from bayesreg.estimators.base import PriorRegressor, seed_of
 from bayesreg.fit import fit_map, path
+from bayesreg.gaussian.evidence import reference_sigma
+from bayesreg.gaussian.ridge import leave_rows_out
 from bayesreg.hyperparameters import residual_sigma
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument
-from bayesreg.paths import Ray
 from bayesreg.priors import Laplace
+from bayesreg.solvers.path import Ray
 
 if TYPE_CHECKING:
     from typing import Self
@@ -142,6 +144,7 @@ class MapRegressorCV(PriorRegressor):
             groups=groups,
             per_row=self.per_row,
             l1_ratio=self.l1_ratio,
+            closed=leave_rows_out,
         )
         self.path_, self.lams_ = walk, walk.lam
         self.cv_error_, self.cv_se_, self.fold_error_ = found.error, found.se, found.fold_error

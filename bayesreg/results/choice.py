@@ -16,9 +16,9 @@ from bayesreg.model.model import Model
 from bayesreg.model.problem import Problem
 from bayesreg.results import reasons
 from bayesreg.results.path import Path
-from bayesreg.results.prior_at import model_at, needs_sigma
 from bayesreg.results.relaxed import Relaxed, relaxed
 from bayesreg.results.rule import Curve, Rule
+from bayesreg.solvers.path import model_at, needs_sigma
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesreg.diagnostics.run import short_name
-from bayesreg.engines.exact import ExactPosterior
+from bayesreg.gaussian.exact import ExactPosterior
 from bayesreg.language.arguments import Array, check_level, interval_names
 from bayesreg.model.problem import Problem
 from bayesreg.results.map_fit import encode

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from bayesreg.engines.base import Draws
+from bayesreg.engines.draws import Draws
 from bayesreg.language.arguments import Array
 from bayesreg.model.blocks import Block
 from bayesreg.priors.base import ScaleMixture
@@ -56,7 +56,7 @@ def _local(draws: Draws, block: Block, sd: Array, rng: np.random.Generator) -> A
         return None
     if prior.mixing.law == "constant":
         return np.ones(1)
-    from bayesreg.results.local_variances import ALONE, local_variances
+    from bayesreg.engines.loops.local_variances import ALONE, local_variances
 
     if prior.mixing.law not in ALONE:
         return None

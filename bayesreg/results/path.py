@@ -10,11 +10,11 @@ import numpy as np
 
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotConverged, NotSupported
-from bayesreg.paths import Ray, check_lams
 from bayesreg.results.map_fit import MapFit
 from bayesreg.solvers import closed_form, coordinate_descent, group_descent
 from bayesreg.solvers.certificate import Certificate, certify
 from bayesreg.solvers.groups import group_sums
+from bayesreg.solvers.path import Ray, check_lams
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesreg.diagnostics import Checks, check, loo, to_tree
-from bayesreg.engines.base import Draws
+from bayesreg.engines.draws import Draws
 from bayesreg.language.arguments import Array, check_level
 from bayesreg.language.errors import BadArgument
 from bayesreg.model.problem import Problem
@@ -212,7 +212,12 @@ class Posterior:
 
     def loo(self, method: str | None = None, *, folds: int = 10) -> Any:
         """Leave-one-out density, by `method` None, "psis" or "kfold": see ``diagnostics.loo``."""
-        return loo(self.draws, method, folds=folds)
+        from bayesreg.diagnostics.pointwise import Routes
+        from bayesreg.gaussian import integrated_loo
+        from bayesreg.gaussian.exact_loo import exact_pointwise, normal_pointwise
+
+        routes = Routes(exact_pointwise, normal_pointwise, integrated_loo)
+        return loo(self.draws, method, folds=folds, routes=routes)
 
     def to_arviz(
         self,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesreg.language.text import listed, number
-from bayesreg.paths import one_block
+from bayesreg.solvers.path import one_block
 
 if TYPE_CHECKING:
     from bayesreg.results.choice import Choice

@@ -11,7 +11,7 @@ from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
 from bayesreg.model.problem import Problem
 from bayesreg.model.quadratic import PseudoData
-from bayesreg.paths import Ray, solve_path
+from bayesreg.solvers.path import Ray, solve_path
 
 if TYPE_CHECKING:
     import pandas as pd

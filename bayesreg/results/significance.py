@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesreg.engines.base import Draws
+from bayesreg.engines.draws import Draws
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument
 from bayesreg.model.problem import Problem

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesreg.diagnostics.run import short_name
-from bayesreg.engines.base import Draws
+from bayesreg.engines.draws import Draws
 from bayesreg.language.arguments import Array, check_level, interval_names
 
 if TYPE_CHECKING:

@@ -71,7 +71,7 @@ def minimise(problem: Problem, name: str, seed: int) -> tuple[Array, int | None]
         return coordinate_descent.solve(problem).b, None
     if name == "homotopy":
         return homotopy.solve(problem).b, None
-    from bayesreg.solvers import scipy_optimize
+    from bayesreg.solvers import scipy_routes as scipy_optimize
 
     route = {"lbfgsb": scipy_optimize.lbfgsb, "newton": scipy_optimize.newton}[name]
     return route(problem).b, None

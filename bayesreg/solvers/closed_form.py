@@ -6,6 +6,7 @@ is how coordinate descent polishes a lasso.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,8 +15,16 @@ from scipy.linalg.lapack import dpotrf, dpotrs
 
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
-from bayesreg.model.quadratic import EPS, Extended, Index, Map, UnitData, unit_data
-from bayesreg.solvers.base import DualRidge, Solution, refine
+from bayesreg.model.quadratic import (
+    EPS,
+    Extended,
+    Index,
+    Map,
+    UnitData,
+    extended_product,
+    unit_data,
+)
+from bayesreg.solvers.base import Solution, refine
 
 if TYPE_CHECKING:
     from bayesreg.model.problem import Problem
@@ -241,3 +250,57 @@ def _augmented(unit: UnitData, face: Index, shift: Array, l2: Array) -> tuple[Ar
 
     first = scale * solve_triangular(R, projected, check_finite=False)
     return first - inverse(shift), inverse
+
+
+@dataclass(frozen=True, eq=False)
+class DualRidge:
+    """Ridge in n-space: u = W⁻¹X'a with (XW⁻¹X' + τI)a = y, where Λ₂ = τW and max w = 1.
+
+    Saunders, Gammerman & Vovk (1998), "Ridge regression learning algorithm in dual variables",
+    ICML, §2.
+    """
+
+    X: Array
+    y: Array
+    weights: Array
+    level: float
+
+    @classmethod
+    def of(cls, unit: UnitData, l2: Array) -> DualRidge:
+        """The dual of a wide problem with every λ₂ positive."""
+        assert unit.X is not None
+        assert unit.y is not None
+        level = float(np.max(l2))
+        return cls(unit.X, unit.y, l2 / level, level)
+
+    def matrix(self) -> Array:
+        """XW⁻¹X' + τI (m, m)."""
+        return (self.X / self.weights) @ self.X.T + self.level * np.eye(len(self.X))
+
+    def primal(self, a: Array | Extended) -> Extended:
+        """W⁻¹X'a."""
+        return extended_product(self.X.T, a.astype(np.longdouble)) / self.weights
+
+    def residual(self, a: Extended) -> Array:
+        """y − (XW⁻¹X' + τI)a in extended precision."""
+        rest = self.y - extended_product(self.X, self.primal(a)) - self.level * a
+        return np.asarray(rest, dtype=np.float64)
+
+    def solve(self, unit: UnitData, l2: Array, kernel: Map, first: Array, patience: int) -> Array:
+        """u, from an approximate inverse of `matrix()` and a first a, refined in both spaces.
+
+        In n-space a = (y − Xu)/τ is large where y is not in the span of X, and X'a then loses
+        digits; in p-space they come back by Woodbury's (X'X + Λ₂)⁻¹ = (I − W⁻¹X'K⁻¹X)W⁻¹/τ, unless
+        τ is so small that the difference is all rounding.
+        """
+        a = refine(first, self.residual, kernel, patience=patience)
+        u = np.asarray(self.primal(a), dtype=np.float64)
+
+        def inverse(g: Array) -> Array:
+            part = g / self.weights
+            return (part - (self.X.T @ kernel(self.X @ part)) / self.weights) / self.level
+
+        if self.level < 1e3 * EPS * float(np.sum(1.0 / self.weights)):
+            return u
+        fine = refine(u, lambda x: unit.fine_gradient(x, l2), inverse, patience=patience)
+        return np.asarray(fine, dtype=np.float64)

@@ -18,8 +18,8 @@ from scipy.linalg.lapack import dposv
 
 from bayesreg.language.arguments import Array
 from bayesreg.model.quadratic import EPS, Index, UnitData, unit_data
-from bayesreg.solvers.base import DualRidge, Solution, refine
-from bayesreg.solvers.closed_form import minimise_face
+from bayesreg.solvers.base import Solution, refine
+from bayesreg.solvers.closed_form import DualRidge, minimise_face
 
 if TYPE_CHECKING:
     from bayesreg.model.problem import Problem

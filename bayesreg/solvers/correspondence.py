@@ -16,7 +16,9 @@ from bayesreg.solvers import (
     coordinate_descent,
     group_routes,
     local_routes,
-    scipy_optimize,
+)
+from bayesreg.solvers import (
+    scipy_routes as scipy_optimize,
 )
 from bayesreg.solvers.base import Solution
 from bayesreg.solvers.certificate import certify

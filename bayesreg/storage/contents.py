@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from bayesreg.data.design import Design, Term, finished
 from bayesreg.data.moments import Moments
-from bayesreg.engines.base import Draws
+from bayesreg.engines.draws import Draws
 from bayesreg.language.errors import BadData, BayesregWarning
 from bayesreg.model.model import Model
 from bayesreg.model.problem import Problem

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesreg.diagnostics.run import array_stats
 from bayesreg.engines import base
+from bayesreg.engines.draws import array_stats
 from bayesreg.engines.kernel import Independent
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadData, NotConverged, NotSupported

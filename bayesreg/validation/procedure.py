@@ -7,13 +7,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from importlib import import_module
 from typing import Any
 
 import numpy as np
 
+from bayesreg.engines import engine_named
 from bayesreg.engines.kernel import Independent, Markov
-from bayesreg.fit import ENGINES, default_engine
+from bayesreg.fit import default_engine
 from bayesreg.language.errors import BadArgument, NotSupported
 from bayesreg.likelihoods import Gaussian
 from bayesreg.model.model import Model
@@ -225,9 +225,7 @@ def _engine(engine: Any, trial: Trial) -> Any:
     if engine is None:
         engine = default_engine(trial.problem)[0]
     if isinstance(engine, str):
-        if engine not in ENGINES:
-            raise BadArgument(f"engine must be one of {', '.join(ENGINES)}, not {engine!r}")
-        engine = import_module(f"bayesreg.engines.{engine}")
+        engine = engine_named(engine)
     engine = getattr(engine, "UNGATED", engine)
     reason = engine.supports(trial.problem)
     if reason is not None:

@@ -19,7 +19,7 @@ from bayesreg.language.arguments import Array
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from bayesreg.engines.base import Draws
+    from bayesreg.engines.draws import Draws
     from bayesreg.model.problem import Problem
     from bayesreg.priors import Prior
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.special import betainc
 
-from bayesreg.diagnostics.run import array_stats
 from bayesreg.engines import base
+from bayesreg.engines.draws import array_stats
 from bayesreg.language.arguments import Array
 from bayesreg.validation.calibration import FAULTS
 from bayesreg.validation.quantities import Unknowns, of_prior

@@ -11,11 +11,11 @@ import numpy as np
 
 from bayesreg.data.design import Design
 from bayesreg.data.moments import Moments
+from bayesreg.engines.prior import prior_draws
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, BayesregWarning, NotSupported
 from bayesreg.model.coordinates import Projection
 from bayesreg.model.model import Model
-from bayesreg.results.predictive import prior_draws
 from bayesreg.validation.quantities import Unknowns
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import bayesreg as br
-from bayesreg.paths import Ray
+from bayesreg.solvers.path import Ray
 from bayesreg.solvers.path_certificate import certify_path
 from tests.benchmarks.harness import columns
 from tests.benchmarks.path_speeds import PathSpeed, PathSpeeds, print_head, print_row

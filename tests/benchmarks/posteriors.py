@@ -35,7 +35,6 @@ import sys
 import time
 from dataclasses import dataclass, field, replace
 from functools import cache
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +42,9 @@ import numpy as np
 
 import bayesreg as br
 from bayesreg.diagnostics.checks import TAIL
-from bayesreg.diagnostics.run import Run, array_stats, run_of_draws, run_of_tree
+from bayesreg.diagnostics.run import Run, run_of_draws, run_of_tree
+from bayesreg.engines import engine_named
+from bayesreg.engines.draws import array_stats
 from bayesreg.fit import default_engine
 from tests.benchmarks import worker
 from tests.benchmarks.limits import per_draw, scaling
@@ -221,7 +222,7 @@ def regression(data: Data, prior: str, peers: list[str], effort: Effort, kept: S
     samples: list[Sampled] = []
     refused: list[str] = []
     for engine in (chosen, *(name for name in OURS if name != chosen)):
-        reason = import_module(f"bayesreg.engines.{engine}").supports(problem)
+        reason = engine_named(engine).supports(problem)
         if reason is None:
             named = None if engine == chosen else engine
             samples.append(ours(data, prior, named, arrays, effort))

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from importlib import import_module
 
 import numpy as np
 from numpy.typing import NDArray
 
 import bayesreg as br
-from bayesreg.engines import base
-from bayesreg.engines.base import Draws
+from bayesreg.engines import base, engine_named
+from bayesreg.engines.draws import Draws
 from bayesreg.fit import default_engine
 
 Array = NDArray[np.float64]
@@ -115,7 +114,7 @@ def draw(
 ) -> Draws:
     """What ``br.sample`` runs, the choice of an engine included where none is named."""
     name = engine or default_engine(problem)[0]
-    module = import_module(f"bayesreg.engines.{name}")
+    module = engine_named(name)
     return base.run(
         module, problem, draws=draws, chains=CHAINS, tune=tune, seed=seed, progress=False
     )

@@ -32,10 +32,10 @@ def _compile[Function: Callable[..., Any]](function: Function, **own: Any) -> Fu
         return njit(**options)(function)  # type: ignore[no-any-return]
 
 
-def _forget_stale(room: Path) -> None:
-    """Delete indices of compiled code, in any room, that are older than this one's newest file."""
-    newest = max(source.stat().st_mtime for source in room.glob("*.py"))
-    for index in room.parent.glob("*/__pycache__/*.nbi"):
+def _forget_stale(package: Path) -> None:
+    """Delete indices of compiled code, in any room, that are older than the newest loop."""
+    newest = max(source.stat().st_mtime for source in Path(__file__).parent.glob("*.py"))
+    for index in package.rglob("__pycache__/*.nbi"):
         try:
             if index.stat().st_mtime < newest:
                 index.unlink(missing_ok=True)
@@ -43,4 +43,4 @@ def _forget_stale(room: Path) -> None:
             continue
 
 
-_forget_stale(Path(__file__).parent)
+_forget_stale(Path(__file__).parents[2])

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesreg.engines.compiled import compiled
-from bayesreg.engines.coupled import draw_coupled
-from bayesreg.engines.linear import (
+from bayesreg.engines.loops.compiled import compiled
+from bayesreg.engines.loops.coupled import draw_coupled
+from bayesreg.engines.loops.linear import (
     core_of,
     draw_columns,
     draw_rows,
@@ -23,17 +23,17 @@ from bayesreg.engines.linear import (
     penalised_sum,
     residuals_of,
 )
-from bayesreg.engines.local_laws import CONSTANT, DIRICHLET, SLAB, SMALL, draw_local
-from bayesreg.engines.scales import (
+from bayesreg.engines.loops.local_laws import CONSTANT, DIRICHLET, SLAB, SMALL, draw_local
+from bayesreg.engines.loops.scales import (
     collapsed_scale,
     needs_slice,
     prior_sds,
     slice_without_b,
     squares_of,
 )
-from bayesreg.engines.scans import scan
-from bayesreg.engines.slices import WIDTH, slice_exponentials
-from bayesreg.engines.triangle import inner
+from bayesreg.engines.loops.scans import scan
+from bayesreg.engines.loops.slices import WIDTH, slice_exponentials
+from bayesreg.engines.loops.triangle import inner
 from bayesreg.language.arguments import Array
 
 Records = NDArray[Any]

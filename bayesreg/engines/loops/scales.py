@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesreg.engines.arrays import TABLE_LOW, TABLE_STEP
-from bayesreg.engines.compiled import compiled
-from bayesreg.engines.linear import core_of, factor, penalised_sum
-from bayesreg.engines.local_laws import (
+from bayesreg.engines.loops.arrays import TABLE_LOW, TABLE_STEP
+from bayesreg.engines.loops.compiled import compiled
+from bayesreg.engines.loops.linear import core_of, factor, penalised_sum
+from bayesreg.engines.loops.local_laws import (
     CONSTANT,
     EXPONENTIAL,
     INVERSE_GAMMA,
@@ -23,8 +23,8 @@ from bayesreg.engines.local_laws import (
     SMALL,
     STABLE,
 )
-from bayesreg.engines.slices import STEPS, WIDTH, interpolate, log_hyper, slice_exponentials
-from bayesreg.engines.triangle import log_diagonal
+from bayesreg.engines.loops.slices import STEPS, WIDTH, interpolate, log_hyper, slice_exponentials
+from bayesreg.engines.loops.triangle import log_diagonal
 from bayesreg.language.arguments import Array
 
 Records = NDArray[Any]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +12,9 @@ from scipy.linalg.lapack import dpotrf, dpotri
 
 from bayesreg.language.arguments import Array, _is_number
 from bayesreg.language.errors import BadArgument, NotSupported
+from bayesreg.model.model import Model
 from bayesreg.model.quadratic import UnitData, unit_data
-from bayesreg.priors import ElasticNet, Laplace, Majorised, Normal, Penalised
+from bayesreg.priors import ElasticNet, Flat, Laplace, Majorised, Normal, Penalised
 from bayesreg.solvers import closed_form, continuation, coordinate_descent, group_descent
 from bayesreg.solvers.certificate import Certificate, certify
 from bayesreg.solvers.path_certificate import certify_path
@@ -293,3 +295,29 @@ def check_ratio(ratio: Any) -> float | None:
     if ratio is None or (_is_number(ratio) and 0.0 < ratio < 1.0):
         return None if ratio is None else float(ratio)
     raise BadArgument(f"ratio is the smallest λ over the largest, between 0 and 1, not {ratio!r}")
+
+
+def model_at(ray: Ray, lam: float) -> Model:
+    """The model of a ray's problem with the scale that λ means; Flat columns stay Flat.
+
+    Parameters
+    ----------
+    ray : Ray
+        Of a problem with one penalised prior, at the σ that translates λ.
+    lam : float
+        λ as the ray counts it.
+    """
+    given: Any = ray.problem.prior
+    asked: Any = one_block(ray.problem).prior
+    prior: Any = ray.prior(lam)
+    if isinstance(asked.scale, tuple):  # a scale per column: λ is that of a factor 1
+        prior = dataclasses.replace(prior, scale=tuple(prior.scale * one for one in asked.scale))
+    if isinstance(given, Mapping):
+        prior = {key: one if isinstance(one, Flat) else prior for key, one in given.items()}
+    return dataclasses.replace(Model.of(ray.problem), prior=prior)
+
+
+def needs_sigma(ray: Ray) -> bool:
+    """Whether λ and the scale are tied by σ: all but ridge in units of σ."""
+    unit: Any = one_block(ray.problem).prior.unit
+    return not (ray.smooth and unit == "sigma")

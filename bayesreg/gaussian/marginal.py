@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import gammaln
 
-from bayesreg.engines.quadrature import Density, integrate
-from bayesreg.engines.spectrum import Spectrum, layout
+from bayesreg.gaussian.quadrature import Density, integrate
+from bayesreg.gaussian.spectrum import Spectrum, layout
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
 from bayesreg.model.quadratic import PseudoData

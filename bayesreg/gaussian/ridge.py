@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesreg.criteria.evidence import free_spectrum
-from bayesreg.criteria.leverages import Rotation
+from bayesreg.gaussian.evidence import free_spectrum
+from bayesreg.gaussian.leverages import Rotation
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
-from bayesreg.paths import check_lams, one_block
 from bayesreg.priors import Normal
+from bayesreg.solvers.path import check_lams, one_block
 
 if TYPE_CHECKING:
     from bayesreg.model.problem import Problem

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesreg.engines.compiled import compiled
-from bayesreg.engines.local_laws import LAWS, draw_local
+from bayesreg.engines.loops.compiled import compiled
+from bayesreg.engines.loops.local_laws import LAWS, draw_local
 from bayesreg.language.arguments import Array
 from bayesreg.priors.base import Mixing
 

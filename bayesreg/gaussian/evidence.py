@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayesreg.engines.spectrum import Spectrum, layout
+from bayesreg.gaussian.spectrum import Spectrum, layout
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
 from bayesreg.model.quadratic import PseudoData
-from bayesreg.paths import check_lams, one_block
 from bayesreg.priors import ElasticNet, Normal
+from bayesreg.solvers.path import check_lams, one_block
 
 if TYPE_CHECKING:
     from bayesreg.model.problem import Problem

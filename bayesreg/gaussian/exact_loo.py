@@ -15,28 +15,26 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesreg.data.projected_rows import projected
-from bayesreg.diagnostics.elpd import Pointwise
-from bayesreg.diagnostics.pointwise import Sample, weights_of
-from bayesreg.engines import exact
+from bayesreg.engines.draws import Sample, weights_of
+from bayesreg.gaussian import exact
+from bayesreg.gaussian.projected_rows import projected
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadData, NotSupported
 
 if TYPE_CHECKING:
     from bayesreg.data.design import Design
-    from bayesreg.engines.base import Draws
+    from bayesreg.engines.draws import Draws
     from bayesreg.model.problem import Problem
 
 BLOCK = 2**20  # numbers in one block of projected rows: 8 MiB
 
 
-def exact_pointwise(problem: Problem, design: Design) -> Pointwise:
+def exact_pointwise(problem: Problem, design: Design) -> tuple[Array, Array]:
     """Log p(y_i | y_-i) and log p(y_i | y) of every row, without draws."""
     reason = exact.supports(problem)
     if reason is not None:
         raise NotSupported(f"{reason}; sample with another engine for PSIS-LOO")
     l2 = np.broadcast_to(np.asarray(_known(problem).l2, dtype=float), (problem.p,))
-    n = len(design.y)
     w = weights_of(design)
     residual, leverage, penalised = _residuals(problem, design, l2, w)
     c = np.minimum(w, 1.0)
@@ -64,7 +62,7 @@ def exact_pointwise(problem: Problem, design: Design) -> Pointwise:
             )
         elpd = deletion_density(residual, leverage, c, (shape, rate))
         lppd = _log_t(residual, shape, rate * (1.0 + leverage))
-    return Pointwise(elpd, lppd, np.zeros(n), w, np.broadcast_to(np.array("exact"), n))
+    return elpd, lppd
 
 
 def deletion_density(

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import qr, solve_triangular
 
-from bayesreg.engines.spectrum import profile
+from bayesreg.engines.starts import profile
 from bayesreg.language.arguments import Array
 from bayesreg.model.quadratic import EPS, PseudoData
 from bayesreg.priors import ScaleMixture
@@ -179,7 +179,7 @@ def tangent(frame: Frame, slope: Array, point: Array) -> tuple[Any, ...]:
 
 def _facts(frame: Frame) -> list[Array]:
     """Per block: count, unit, whether unknown and drawn from a gamma, and its hyperprior."""
-    from bayesreg.engines.slices import HYPER
+    from bayesreg.engines.loops.slices import HYPER
 
     rows = []
     for block, (start, stop), in_y in zip(frame.blocks, frame.bounds, frame.absolute, strict=True):

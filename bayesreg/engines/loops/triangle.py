@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from bayesreg.engines.compiled import compiled, reassociated
+from bayesreg.engines.loops.compiled import compiled, reassociated
 from bayesreg.language.arguments import Array
 
 _BLOCK = 128  # up to which plain loops equal LAPACK

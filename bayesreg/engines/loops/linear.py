@@ -16,8 +16,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from bayesreg.engines.compiled import compiled
-from bayesreg.engines.triangle import (
+from bayesreg.engines.loops.compiled import compiled
+from bayesreg.engines.loops.triangle import (
     cholesky,
     inner,
     solve,

@@ -21,13 +21,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayesreg.data.projected_rows import projected
-from bayesreg.diagnostics.pointwise import Rows, Sample
+from bayesreg.engines.draws import Rows, Sample
+from bayesreg.gaussian.projected_rows import projected
 from bayesreg.language.arguments import Array
 
 if TYPE_CHECKING:
     from bayesreg.data.design import Design
-    from bayesreg.engines.base import Draws
+    from bayesreg.engines.draws import Draws
     from bayesreg.model.problem import Problem
 
 # Floating-point operations that one call may take: a few seconds.

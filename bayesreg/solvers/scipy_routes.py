@@ -21,7 +21,8 @@ from scipy.optimize import Bounds, minimize, nnls
 
 from bayesreg.language.arguments import Array
 from bayesreg.model.quadratic import Map, UnitData, unit_data
-from bayesreg.solvers.base import DualRidge, Solution
+from bayesreg.solvers.base import Solution
+from bayesreg.solvers.closed_form import DualRidge
 
 if TYPE_CHECKING:
     from bayesreg.model.problem import Problem

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from bayesreg.engines.compiled import compiled
+from bayesreg.engines.loops.compiled import compiled
 from bayesreg.language.arguments import Array
 
 STEPS = 200  # far more than an interval needs that halves, on average, at each refusal

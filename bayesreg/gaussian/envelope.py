@@ -19,9 +19,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from bayesreg.engines.compiled import compiled
-from bayesreg.engines.rejection import half_t_scale, power_normal
-from bayesreg.engines.slices import WIDTH, log_hyper, slice_exponentials
+from bayesreg.engines.loops.compiled import compiled
+from bayesreg.engines.loops.slices import WIDTH, log_hyper, slice_exponentials
+from bayesreg.gaussian.rejection import half_t_scale, power_normal
 from bayesreg.language.arguments import Array
 
 Index = NDArray[np.int64]

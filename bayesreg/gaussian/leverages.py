@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.linalg import qr
 
-from bayesreg.criteria.evidence import free_spectrum
-from bayesreg.data.projected_rows import flat_leverage, projected
+from bayesreg.gaussian.evidence import free_spectrum
+from bayesreg.gaussian.projected_rows import flat_leverage, projected
 from bayesreg.language.arguments import Array
 
 if TYPE_CHECKING:

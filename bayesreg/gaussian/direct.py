@@ -23,8 +23,8 @@ from scipy.special import polygamma, psi
 
 from bayesreg.engines.chains import Output
 from bayesreg.engines.kernel import Independent
-from bayesreg.engines.marginal import Target, marginal
-from bayesreg.engines.spectrum import Spectrum, layout
+from bayesreg.gaussian.marginal import Target, marginal
+from bayesreg.gaussian.spectrum import Spectrum, layout
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
 from bayesreg.model.quadratic import PseudoData, log_measure

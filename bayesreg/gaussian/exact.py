@@ -18,10 +18,10 @@ from scipy.linalg import solve_triangular
 from scipy.special import gammaln, ndtri, stdtrit
 
 from bayesreg.engines.chains import Output
-from bayesreg.engines.factor import Factor
 from bayesreg.engines.kernel import Independent
-from bayesreg.engines.marginal import log_constant
-from bayesreg.engines.spectrum import layout
+from bayesreg.gaussian.factor import Factor
+from bayesreg.gaussian.marginal import log_constant
+from bayesreg.gaussian.spectrum import layout
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, NotSupported
 from bayesreg.model.quadratic import PseudoData, log_measure

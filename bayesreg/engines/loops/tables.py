@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesreg.engines.arrays import TABLE_LOW, TABLE_NODES, TABLE_STEP
-from bayesreg.engines.slices import HYPER
+from bayesreg.engines.loops.arrays import TABLE_LOW, TABLE_NODES, TABLE_STEP
+from bayesreg.engines.loops.slices import HYPER
 from bayesreg.language.arguments import Array
 from bayesreg.priors import HyperPrior, ScaleMixture
 from bayesreg.priors.base import Mixing

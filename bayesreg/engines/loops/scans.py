@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesreg.engines.compiled import compiled
-from bayesreg.engines.linear import residuals_of
-from bayesreg.engines.local_laws import HALF_CAUCHY, LARGE, SLAB, SMALL
-from bayesreg.engines.slices import STEPS, TAILS, softplus
-from bayesreg.engines.triangle import inner, subtract
+from bayesreg.engines.loops.compiled import compiled
+from bayesreg.engines.loops.linear import residuals_of
+from bayesreg.engines.loops.local_laws import HALF_CAUCHY, LARGE, SLAB, SMALL
+from bayesreg.engines.loops.slices import STEPS, TAILS, softplus
+from bayesreg.engines.loops.triangle import inner, subtract
 from bayesreg.language.arguments import Array
 
 Records = NDArray[Any]

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesreg.engines.compiled import compiled
-from bayesreg.engines.local_laws import SLAB, SMALL
-from bayesreg.engines.slices import STEPS, TAILS, WIDTH, slice_exponentials, softplus
+from bayesreg.engines.loops.compiled import compiled
+from bayesreg.engines.loops.local_laws import SLAB, SMALL
+from bayesreg.engines.loops.slices import STEPS, TAILS, WIDTH, slice_exponentials, softplus
 from bayesreg.language.arguments import Array
 
 Records = NDArray[Any]

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 from bayesreg.engines.chains import Output
 from bayesreg.engines.kernel import Markov
-from bayesreg.engines.tangent import Frame, reference, touch
+from bayesreg.gaussian.tangent import Frame, reference, touch
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
 from bayesreg.model.quadratic import EPS, PseudoData
@@ -139,7 +139,7 @@ class Tilted(Markov):
 
     def seconds(self, setup: Setup) -> float:
         """Half a microsecond, and per proposal p normals and p²/2 products."""
-        from bayesreg.engines.envelope import TRIES
+        from bayesreg.gaussian.envelope import TRIES
 
         p = len(setup.order)
         return 5e-7 + float(setup.envelope[0][TRIES]) * (2e-7 + 1.2e-8 * p + 3e-10 * p * p)
@@ -186,7 +186,7 @@ def _iterate(
     setup: Setup, state: State, rng: np.random.Generator, count: int
 ) -> tuple[State, Output, float]:
     """The compiled loop on copies; also the share of proposals accepted."""
-    from bayesreg.engines.envelope import TRIES, iterate
+    from bayesreg.gaussian.envelope import TRIES, iterate
 
     p, K = len(state.v), len(state.log_scale)
     b, sigma, scale = np.empty((count, p)), np.empty(count), np.empty((count, K))
@@ -284,7 +284,7 @@ def _examine(problem: Problem) -> Setup | str:
 
 def _numbers(problem: Problem, frame: Frame) -> Array:
     """What the loop must know of σ, and two proposals for each draw of the scales."""
-    from bayesreg.engines.slices import HYPER
+    from bayesreg.engines.loops.slices import HYPER
 
     prior = problem.sigma_prior
     pair = (0.0, 0.0) if prior is None else prior.inverse_gamma

@@ -1,0 +1,153 @@
+"""Draws: what an engine gives back, and the rows that they are read against."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayesreg.language.arguments import Array
+from bayesreg.language.errors import NotSupported
+
+if TYPE_CHECKING:
+    from bayesreg.data.design import Design
+    from bayesreg.model.problem import Problem
+
+Rows = NDArray[np.intp]
+# The mean ESS, which sets the length of a tail, is taken over at most this many unknowns.
+UNKNOWNS = 64
+
+
+@dataclass(frozen=True, eq=False)
+class Draws:
+    """Posterior draws per unit of the original columns.
+
+    Attributes
+    ----------
+    beta : ndarray (chain, draw, P)
+        Coefficients of all P columns.
+    intercept : ndarray (chain, draw)
+        β₀ at x = 0 of the original columns; zeros without an intercept.
+    sigma : ndarray (chain, draw)
+        Noise sd; constant where known.
+    scale : ndarray (chain, draw, B)
+        The B unknown scales, each in its declared unit.
+    scale_labels : tuple of str
+        Their blocks.
+    kappa : ndarray (chain, draw, p) or None
+        Shrinkage factors 1/(1 + G_jj v_j/σ²) of the proper columns, v_j the prior variance of b_j
+        given the local scales.
+    stats : dict of ndarray (chain, draw)
+        Sampler statistics, under ArviZ's names.
+    engine : str
+        Which engine drew.
+    seed : int
+        What to pass to have the same draws again.
+    warmup : int
+        Iterations discarded from each chain.
+    independent : bool
+        Whether the draws are independent rather than a Markov chain.
+    complete : bool
+        False where the run was interrupted.
+    wall : float
+        Seconds taken.
+    problem : Problem
+        What was sampled.
+    thin : int
+        Every thin-th iteration was kept.
+    """
+
+    beta: Array
+    intercept: Array
+    sigma: Array
+    scale: Array
+    scale_labels: tuple[str, ...]
+    kappa: Array | None
+    stats: dict[str, Array]
+    engine: str
+    seed: int
+    warmup: int
+    independent: bool
+    complete: bool
+    wall: float
+    problem: Problem
+    thin: int = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """Draws that are used, flat: (S, P), (S,), (S,), κ (S, p) where recorded, and ESS per draw."""
+
+    beta: Array
+    intercept: Array
+    sigma: Array
+    kappa: Array | None
+    r_eff: float
+
+    @classmethod
+    def of(cls, draws: Draws, at_most: float = math.inf, *, r_eff: float | None = None) -> Sample:
+        """All draws, or every k-th of each chain: the fewest that are at least `at_most`."""
+        chains, length = draws.sigma.shape
+        step = max(1, int(chains * length // max(at_most, 1.0)))
+        beta, kappa = draws.beta[:, ::step], draws.kappa
+        if kappa is not None:
+            kappa = kappa[:, ::step].reshape(-1, kappa.shape[-1])
+        return cls(
+            beta=beta.reshape(-1, beta.shape[-1]),
+            intercept=draws.intercept[:, ::step].reshape(-1),
+            sigma=draws.sigma[:, ::step].reshape(-1),
+            kappa=kappa,
+            r_eff=relative_efficiency(draws, step) if r_eff is None else r_eff,
+        )
+
+    @property
+    def size(self) -> int:
+        """S."""
+        return len(self.sigma)
+
+
+def rows_of(problem: Problem) -> Design:
+    """The rows of the problem, or the reason why there are none."""
+    if problem.design is None:
+        raise NotSupported(
+            "LOO needs rows, and the problem was conditioned on Moments, which keep none; "
+            "condition on X and y (rows are streamed, so n = 10⁶ fits in memory)"
+        )
+    return problem.design
+
+
+def weights_of(design: Design) -> Array:
+    """Frequencies (n,)."""
+    return np.ones(len(design.y)) if design.weights is None else design.weights
+
+
+def relative_efficiency(draws: Draws, step: int) -> float:
+    """ESS of the mean over draws, averaged over unknowns as in ``az.loo``; 1 if independent."""
+    chains, length = draws.sigma.shape
+    if draws.independent or chains == 1 or length // step < 4:
+        return 1.0
+    unknowns = [np.moveaxis(draws.beta[:, ::step], -1, 0)]
+    if draws.problem.intercept:
+        unknowns.append(draws.intercept[None, :, ::step])
+    if draws.problem.sigma is None:
+        unknowns.append(draws.sigma[None, :, ::step])
+    unknowns.append(np.moveaxis(draws.scale[:, ::step], -1, 0))
+    count = sum(len(u) for u in unknowns)
+    values = np.concatenate([u[:: -(-count // UNKNOWNS)] for u in unknowns])
+    ess = array_stats().ess(values, method="mean")
+    return float(np.mean(ess) / values[0].size)
+
+
+def array_stats() -> Any:
+    """ArviZ's diagnostics on plain arrays.
+
+    ``arviz_stats.base`` is the part of ArviZ that needs neither plots nor converters; importing
+    ``arviz`` itself takes half as long again.
+    """
+    from arviz_stats import base
+
+    statistics: Any = base
+    return statistics.array_stats

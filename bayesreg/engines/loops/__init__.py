@@ -1,0 +1,1 @@
+"""Compiled loops of the Gibbs sampler: pure functions of arrays and records."""

@@ -1,0 +1,57 @@
+"""Draws from the prior: what the model expects before it sees y."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bayesreg.language.arguments import Array
+from bayesreg.model.blocks import Block
+from bayesreg.model.problem import Problem
+from bayesreg.priors import ScaleMixture
+
+
+def prior_draws(problem: Problem, size: int, seed: int | None) -> tuple[dict[str, Array], str]:
+    """Draws of σ, scale, β, β₀ and y from the prior, and the label that says what was conditioned.
+
+    Improper parts are held at stated values: σ at the sd of the projected y, β₀ and Flat
+    coefficients at their least-squares values given the rest.
+    """
+    rng = np.random.default_rng(seed)
+    held = []
+    if problem.sigma is not None:
+        sigma = np.full(size, problem.sigma)
+    elif problem.sigma_prior is not None and problem.sigma_prior.proper:
+        sigma = problem.sigma_prior.sample(rng, size)
+    else:
+        value = float(np.sqrt(problem.yy / max(problem.nu, 1.0)))
+        sigma = np.full(size, value)
+        held.append(f"σ = {value:.4g} (sd of y)")
+    b = np.zeros((size, problem.p))
+    scales = []
+    for block in problem.blocks:
+        scale = np.full(size, block.scale) if block.hyper is None else block.hyper.sample(rng, size)
+        if block.hyper is not None:
+            scales.append(scale)
+        b[:, block.columns] = _prior_block(block, scale, sigma, rng)
+    if problem.intercept:
+        held.append("β₀ so that the mean prediction is ȳ")
+    if len(problem.flat):
+        held.append("Flat coefficients at least squares given the rest")
+    beta, intercept = problem.restore(b)
+    out = {"beta": beta, "intercept": intercept, "sigma": sigma}
+    if scales:
+        out["scale"] = np.column_stack(scales)
+    label = "prior predictive" if not held else "conditional prior predictive"
+    return out, label + (f": {'; '.join(held)}" if held else "")
+
+
+def _prior_block(block: Block, scale: Array, sigma: Array, rng: np.random.Generator) -> Array:
+    """Draws of b − loc for a block, (S, columns), at scales and noise sds (S,)."""
+    prior = block.prior
+    unit = block.relative * (sigma[:, None] if prior.unit == "sigma" else 1.0)
+    if block.separable:
+        effective = scale[:, None] * unit
+        return np.asarray(prior.sample(rng, effective.shape, effective) - prior.loc)
+    assert isinstance(prior, ScaleMixture)
+    sd = prior.sample_sds(rng, scale, block.sizes)[:, block.group] * unit
+    return np.asarray(sd * rng.standard_normal(sd.shape))
