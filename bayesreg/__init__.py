@@ -6,19 +6,20 @@ penalised optimum with its certificate, the closed form where there is one, and 
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
+# Each name is loaded from its room when it is first used, so that `import bayesreg` is light.
 _HOME = {
-    "compare": "compare",
-    "choose": "choose",
-    "bayesian_path": "bayesian_path",
-    "validation": "Validation validate",
-    "fit": "fit_map sample path closed_form load",
+    "verbs.fit": "fit_map sample path closed_form",
+    "verbs.load": "load",
+    "verbs.compare": "compare",
+    "verbs.choose": "choose",
+    "verbs.bayesian_path": "bayesian_path",
+    "verbs.validate": "validate",
+    "validation.findings": "Validation",
     "results": "BayesianPath Choice ClosedForm Comparison MapFit Path Posterior",
     "diagnostics": "agreement",
     "model.model": "Model",
@@ -38,15 +39,16 @@ _HOME = {
 _WHERE = {name: room for room, names in _HOME.items() for name in names.split()}
 __all__ = sorted(_WHERE)  # noqa: PLE0605  (a list of str, built from the table above)
 
-if TYPE_CHECKING:
-    from bayesreg.bayesian_path import bayesian_path as bayesian_path
-    from bayesreg.choose import choose as choose
-    from bayesreg.compare import compare as compare
-    from bayesreg.fit import closed_form as closed_form
-    from bayesreg.fit import fit_map as fit_map
-    from bayesreg.fit import path as path
-    from bayesreg.fit import sample as sample
-    from bayesreg.validation import validate as validate
+if TYPE_CHECKING:  # what mypy must know of the package's own verbs
+    from bayesreg.verbs.bayesian_path import bayesian_path as bayesian_path
+    from bayesreg.verbs.choose import choose as choose
+    from bayesreg.verbs.compare import compare as compare
+    from bayesreg.verbs.fit import closed_form as closed_form
+    from bayesreg.verbs.fit import fit_map as fit_map
+    from bayesreg.verbs.fit import path as path
+    from bayesreg.verbs.fit import sample as sample
+    from bayesreg.verbs.load import load as load
+    from bayesreg.verbs.validate import validate as validate
 
 
 def __getattr__(name: str) -> Any:
@@ -59,17 +61,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """Every public name, loaded or not."""
-    return sorted({*globals(), *__all__})
-
-
-class _Face(ModuleType):
-    """The package, in which a room never hides the verb of the same name."""
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        """Keep the verb when the import system would put its module in its place."""
-        if not (name in _WHERE and isinstance(value, ModuleType)):
-            ModuleType.__setattr__(self, name, value)
-
-
-sys.modules[__name__].__class__ = _Face
+    """The public names, loaded or not, and nothing else."""
+    return list(__all__)

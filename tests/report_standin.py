@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bayesreg.choose import choose
 from bayesreg.data.design import Design
-from bayesreg.fit import path
 from bayesreg.likelihoods import Gaussian
 from bayesreg.model.model import Model
 from bayesreg.priors import Horseshoe, Laplace, Normal
 from bayesreg.results import LamPosterior, Shrinkage, Significance
 from bayesreg.results.profile import profiles
+from bayesreg.verbs.choose import choose
+from bayesreg.verbs.fit import path
 
 FEATURES = ("age", "sex", "bmi", "bp", "s1", "s2", "s3", "s4", "s5", "s6")
 # Standardised least-squares effects of the diabetes data, and its noise sd.

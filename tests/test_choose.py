@@ -10,8 +10,8 @@ import pytest
 from scipy.special import log_ndtr
 
 import bayesreg as br
-from bayesreg.empirical_bayes import maximise_by_draws
-from bayesreg.evidence_curve import evidence_curve
+from bayesreg.criteria.evidence_by_draws import maximise_by_draws
+from bayesreg.criteria.evidence_curve import evidence_curve
 from bayesreg.gaussian.evidence import maximise_evidence
 from bayesreg.results import reasons
 from bayesreg.solvers.path import Ray
@@ -52,7 +52,7 @@ def log_evidence_of_one_column(y, x, lam):
 
 # One column, σ known: the answer is two normal tails.
 def test_evidence_curve_is_the_integral(monkeypatch):
-    monkeypatch.setattr("bayesreg.evidence_curve.DEPTH", 6.0)
+    monkeypatch.setattr("bayesreg.criteria.evidence_curve.DEPTH", 6.0)
     problem = small(br.Laplace(), p=1, likelihood=br.Gaussian(1.0))
     found = evidence_curve(problem, line(problem), (1.0, 1.0), seed=2)
     x, y = (v - v.mean() for v in (problem.design.X[:, 0], problem.design.y))
@@ -358,11 +358,11 @@ def test_bad_arguments(arguments, message):
 
 
 def test_rooms_do_not_hide_verbs():
-    import bayesreg.bayesian_path
-    import bayesreg.choose
+    import bayesreg.verbs.bayesian_path
+    import bayesreg.verbs.choose
 
-    assert callable(bayesreg.choose)
-    assert callable(bayesreg.bayesian_path)
+    assert callable(bayesreg.verbs.choose)
+    assert callable(bayesreg.verbs.bayesian_path)
 
 
 @pytest.mark.parametrize("prior", [br.Normal(), br.Laplace()], ids=["ridge", "lasso"])

@@ -15,13 +15,13 @@ import pytest
 from click.testing import CliRunner
 
 import bayesreg
-import bayesreg.compare  # so that the room is in sys.modules; the name is also the verb's
+import bayesreg.verbs.compare  # so that the room is in sys.modules; the name is also the verb's
 from bayesreg.cli import main, screen
 from bayesreg.diagnostics import agreement
-from bayesreg.fit import sample
 from bayesreg.language.errors import BayesregWarning, NotConverged
+from bayesreg.verbs.fit import sample
 
-ROOM = sys.modules["bayesreg.compare"]
+ROOM = sys.modules["bayesreg.verbs.compare"]
 # Known σ and scale: the exact engine, so that a run takes no chain and no compilation.
 EXACT = ("--priors", "normal(scale=20),ridge(scale=2)", "--sigma", "54", "--seed", "1")
 FAST = (*EXACT, "--draws", "300", "--no-verify")

@@ -15,10 +15,10 @@ from sklearn.linear_model import ElasticNet, Ridge
 from sklearn.preprocessing import StandardScaler
 
 import bayesreg as br
-from bayesreg import fit
-from bayesreg.choose import choose
 from bayesreg.cli import commands, regularisation
 from bayesreg.cli.question import Question
+from bayesreg.verbs import fit
+from bayesreg.verbs.choose import choose
 from tests.test_cli import csv, run
 
 LAMS = "2000,200,20"
@@ -231,7 +231,7 @@ def test_groups_stay_in_one_fold_and_are_no_predictor(tmp_path, monkeypatch):
         seen.append((problem, options["groups"]))
         return _choose(problem, *given, **options)
 
-    monkeypatch.setattr(sys.modules["bayesreg.choose"], "choose", watching)
+    monkeypatch.setattr(sys.modules["bayesreg.verbs.choose"], "choose", watching)
     result = run(
         "choose", path, "--target", "price", "--drop", "id", "--groups", "region", "--by", "cv",
         "--folds", "3", "--missing", "drop",

@@ -7,9 +7,8 @@ import pytest
 from scipy.optimize import minimize
 
 import bayesreg as br
-from bayesreg.empirical_bayes import maximise_by_draws
+from bayesreg.criteria.evidence_by_draws import Search, maximise_by_draws
 from bayesreg.gaussian.evidence import maximise_evidence
-from bayesreg.information import Search
 from bayesreg.language.errors import NotSupported
 from tests.cases import CASES
 from tests.test_criteria import log_density

@@ -237,7 +237,7 @@ def test_plugging_in_a_posterior():
 
 def test_an_uncertified_result_is_raised_with_what_it_reached():
     """Nothing computed is lost, and nothing uncertified is returned."""
-    import bayesreg.fit as room
+    import bayesreg.verbs.fit as room
 
     problem = condition(CASES[0], br.Model(br.Normal(0.5), br.Gaussian(1.0)))
     with pytest.raises(NotConverged, match="did not reach") as caught:

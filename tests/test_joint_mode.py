@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import bayesreg as br
-from bayesreg.joint_mode import _Curve, _dual_gap, joint_mode
+from bayesreg.criteria.joint_mode import _Curve, _dual_gap, joint_mode
 from bayesreg.language.errors import NotSupported
 from bayesreg.solvers import closed_form, coordinate_descent
 from tests.cases import CASES

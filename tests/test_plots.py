@@ -17,7 +17,7 @@ from bayesreg.language.errors import BadArgument, NotSupported
 from bayesreg.language.text import shortened
 from bayesreg.plots import canvas
 from bayesreg.plots.coefficients import standardised
-from bayesreg.plots.densities import curve_of, fitted_scales
+from bayesreg.plots.densities import curve_of
 from bayesreg.plots.paths import chosen_lam
 from bayesreg.priors import Horseshoe, Laplace, Normal
 from tests.report_standin import FEATURES, HOSTILE, SIGMA, standin
@@ -236,7 +236,7 @@ def test_priors_are_drawn_at_the_fitted_scale(comparison: Any) -> None:
     """The curve of the lasso is its density at scale·σ, the penalty λ|b|/σ²."""
     panels = plots.plot_priors(comparison)
     fit = comparison.entries["lasso"].fit
-    scale = float(np.prod(fitted_scales(comparison.entries["lasso"])))
+    scale = float(np.prod(comparison.entries["lasso"].scales))
     density, penalty = (one.get_lines()[1] for one in panels)
     b = np.asarray(penalty.get_xdata())
 

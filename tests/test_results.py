@@ -206,7 +206,7 @@ def test_the_room_compare_is_still_the_verb():
     """Importing the module does not hide the function."""
     import importlib
 
-    importlib.import_module("bayesreg.compare")
+    importlib.import_module("bayesreg.verbs.compare")
     assert callable(br.compare)
 
 

@@ -22,10 +22,10 @@ from bayesreg.engines.kernel import Independent
 from bayesreg.engines.prior import prior_draws
 from bayesreg.gaussian import exact
 from bayesreg.plots.canvas import png
-from bayesreg.validation import CHECKS
 from bayesreg.validation.bands import band, pvalue
 from bayesreg.validation.recovery import LEVELS
 from bayesreg.validation.trials import prepare
+from bayesreg.verbs.validate import CHECKS
 
 Array = NDArray[np.float64]
 IG = br.InverseGammaSquared(3.0, 2.0)

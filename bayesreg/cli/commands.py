@@ -51,9 +51,7 @@ def _print_stack(context: click.Context, _: click.Parameter, value: bool) -> Non
         return
     import platform
 
-    from bayesreg import __version__
-
-    click.echo(f"bayesreg {__version__}")
+    click.echo(f"bayesreg {version('bayesreg')}")
     click.echo(f"python {platform.python_version()} ({platform.platform()})")
     for package in STACK:
         try:

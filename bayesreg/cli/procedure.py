@@ -97,7 +97,7 @@ def _fitted(request: Request, selection: Selection, log: Log) -> Comparison:
     log.progress(f"fitting {', '.join(priors)} to {selection.table.name} ...")
     out = sys.stdout  # which `listening` keeps from everybody else
     with log.listening():
-        from bayesreg.compare import compare
+        from bayesreg.verbs.compare import compare
 
         result = compare(
             priors,
@@ -119,7 +119,7 @@ def _fitted(request: Request, selection: Selection, log: Log) -> Comparison:
 
 def _account(out: TextIO, entry: Entry) -> None:
     """Say what one prior did as soon as it is known: the others may take their time."""
-    from bayesreg.verdict import account
+    from bayesreg.verbs.verdict import account
 
     with redirect_stdout(out):
         print_sentences([account(entry)])
@@ -172,7 +172,7 @@ def _verified(
 
 def _verified_entry(result: Comparison, name: str) -> tuple[Comparison, str, bool]:
     """One prior verified: the comparison with it, its sentence, and whether PyMC could finish."""
-    from bayesreg.compare import verified
+    from bayesreg.verbs.compare import verified
 
     alone = verified(dataclasses.replace(result, entries={name: result.entries[name]}))
     entry = alone.entries[name]

@@ -69,8 +69,8 @@ def follow(walk: Walk) -> int:
     log = Log(quiet=walk.question.quiet)
     problem, selection = _problem(walk, log)
     from bayesreg.cli.priorspec import parse_lams
-    from bayesreg.fit import path
     from bayesreg.report import panel, regularisation
+    from bayesreg.verbs.fit import path
 
     started = time.perf_counter()
     with log.listening():
@@ -102,10 +102,10 @@ def weigh(request: Panel) -> int:
     walk = request.walk
     log = Log(quiet=walk.question.quiet)
     problem, selection = _problem(walk, log, groups=request.groups)
-    from bayesreg.choose import choose
     from bayesreg.cli.priorspec import parse_lams, split
     from bayesreg.report import panel, regularisation
     from bayesreg.report.table import without
+    from bayesreg.verbs.choose import choose
 
     by = None if request.by is None else split(request.by, "--by")
     log.progress(f"choosing λ on {selection.table.name} ...")
@@ -149,9 +149,9 @@ def _problem(walk: Walk, log: Log, groups: str | None = None) -> tuple[Problem, 
 
 def _with_sigma(problem: Problem, l1_ratio: float | None) -> tuple[Problem, list[str]]:
     """The problem with the σ by which a λ is a scale, and in a sentence which σ that is."""
-    from bayesreg.fit import fit_map
     from bayesreg.language.errors import NotSupported
     from bayesreg.solvers.path import Ray, needs_sigma
+    from bayesreg.verbs.fit import fit_map
 
     if problem.sigma is not None or not needs_sigma(Ray.of(problem, 1.0, l1_ratio)):
         return problem, []

@@ -24,7 +24,7 @@ GAP = 2
 def print_answers(comparison: Comparison, level: float) -> None:
     """Verdict, predictive comparison and coefficients; what `account` said is not said again."""
     from bayesreg.report import tables
-    from bayesreg.verdict import account
+    from bayesreg.verbs.verdict import account
 
     said = {account(entry) for entry in comparison.entries.values()}
     print_sentences([sentence for sentence in comparison.verdict if sentence not in said])

@@ -82,7 +82,7 @@ def _validated(inquiry: Inquiry, prior: Prior, engine: str | None, log: Log) -> 
     """One prior under one engine; None where an engine of several cannot serve it."""
     from bayesreg.cli.priorspec import parse_sigma
     from bayesreg.model.model import Model
-    from bayesreg.validation import validate
+    from bayesreg.verbs.validate import validate
 
     simulations, draws = QUICK if inquiry.quick else FULL
     model = Model(prior, parse_sigma(inquiry.sigma))

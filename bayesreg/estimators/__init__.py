@@ -1,7 +1,6 @@
 """scikit-learn shells around the verbs: no mathematics here."""
 
 from bayesreg.estimators.bayes_regressor import BayesRegressor
-from bayesreg.estimators.map_regressor import MapRegressor
-from bayesreg.estimators.map_regressor_cv import MapRegressorCV
+from bayesreg.estimators.map_regressor import MapRegressor, MapRegressorCV
 
 __all__ = ["BayesRegressor", "MapRegressor", "MapRegressorCV"]

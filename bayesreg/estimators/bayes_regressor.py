@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesreg.estimators.base import PriorRegressor, seed_of
-from bayesreg.fit import sample
+from bayesreg.verbs.fit import sample
 
 if TYPE_CHECKING:
     from typing import Self

@@ -16,13 +16,12 @@ from bayesreg.plots.paths import log_ticks, name_lines, scale_axis
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from bayesreg.results import BayesianPath
 
 NAMED = 7  # coefficients in colour, with their names: more bands than this hide each other
 _PLAIN: dict[str, Any] = {"parse_math": False, "usetex": False}
 
 
-def plot_bayesian_path(path: BayesianPath, ax: Any = None) -> NDArray[np.object_]:
+def plot_bayesian_path(path: Any, ax: Any = None) -> NDArray[np.object_]:
     """Coefficients against the scale: the optimum above, posterior means and intervals below.
 
     Parameters
@@ -72,7 +71,7 @@ def plot_bayesian_path(path: BayesianPath, ax: Any = None) -> NDArray[np.object_
     return panels
 
 
-def _along(path: BayesianPath, scales: Any) -> Any:
+def _along(path: Any, scales: Any) -> Any:
     """Where scales stand on the axis: at their λ, where the prior has one."""
     if not np.all(np.isfinite(path.lams)):
         return np.asarray(scales, dtype=float)
@@ -97,7 +96,7 @@ def _reach(ax: Axes, values: Array, low: Array, high: Array) -> None:
     ax.set_ylim(1.06 * bottom, 1.06 * min(float(high.max(initial=top)), 1.6 * top))
 
 
-def _shade(ax: Axes, path: BayesianPath) -> None:
+def _shade(ax: Axes, path: Any) -> None:
     """The interval of the scale's posterior, and its median."""
     if path.posterior is None:
         return
@@ -107,13 +106,13 @@ def _shade(ax: Axes, path: BayesianPath) -> None:
     ax.axvline(median, color=INK, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
 
 
-def _above(path: BayesianPath) -> str:
+def _above(path: Any) -> str:
     (block,) = path.problem.blocks
     unit = " in units of σ" if block.prior.unit == "sigma" else ""
     return f"scale of the {type(block.prior).__name__} prior{unit}"
 
 
-def _below(path: BayesianPath) -> str:
+def _below(path: Any) -> str:
     """The axis and the shade in words."""
     digits = f"{path.sigma:.4g}"
     if np.all(np.isfinite(path.lams)):

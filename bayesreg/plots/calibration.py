@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,11 +11,8 @@ from bayesreg.language.errors import BadArgument
 from bayesreg.language.text import shortened
 from bayesreg.plots.canvas import COLOURS, MUTED, RULE, axes_grid, dress
 
-if TYPE_CHECKING:
-    from bayesreg.validation import Validation
 
-
-def plot_calibration(validation: Validation, ax: Any = None) -> NDArray[np.object_]:
+def plot_calibration(validation: Any, ax: Any = None) -> NDArray[np.object_]:
     """ECDF of the ranks minus the diagonal, by quantity, with simultaneous bands.
 
     Parameters

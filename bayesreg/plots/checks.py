@@ -16,13 +16,12 @@ from bayesreg.plots.densities import curve_of
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from bayesreg.results import Comparison, Posterior
 
 REPLICATES = 40
 POINTS = 2000  # more dots than this are a blot
 
 
-def plot_agreement(comparison: Comparison, ax: Any = None) -> NDArray[np.object_]:
+def plot_agreement(comparison: Any, ax: Any = None) -> NDArray[np.object_]:
     """Differences of two engines in units of their Monte Carlo error, against N(0, 1).
 
     Parameters
@@ -62,9 +61,7 @@ def plot_agreement(comparison: Comparison, ax: Any = None) -> NDArray[np.object_
     return panels
 
 
-def plot_ppc(
-    post: Posterior, ax: Axes | None = None, *, seed: int = 0, mark: Mark | None = None
-) -> Axes:
+def plot_ppc(post: Any, ax: Axes | None = None, *, seed: int = 0, mark: Mark | None = None) -> Axes:
     """Density of the observed y over those of 40 replicated data sets, noise included.
 
     Parameters
@@ -108,7 +105,7 @@ def plot_ppc(
     return ax
 
 
-def plot_residuals(post: Posterior, ax: Axes | None = None, *, mark: Mark | None = None) -> Axes:
+def plot_residuals(post: Any, ax: Axes | None = None, *, mark: Mark | None = None) -> Axes:
     """Residuals against fitted values, both at the posterior mean.
 
     Parameters
@@ -140,7 +137,7 @@ def plot_residuals(post: Posterior, ax: Axes | None = None, *, mark: Mark | None
     return ax
 
 
-def plot_trace(post: Posterior, ax: Any = None) -> NDArray[np.object_]:
+def plot_trace(post: Any, ax: Any = None) -> NDArray[np.object_]:
     """Draws in order, one line per chain: σ, scales and the three largest coefficients.
 
     Parameters
@@ -163,7 +160,7 @@ def plot_trace(post: Posterior, ax: Any = None) -> NDArray[np.object_]:
     return panels
 
 
-def plot_rank(post: Posterior, ax: Any = None) -> NDArray[np.object_]:
+def plot_rank(post: Any, ax: Any = None) -> NDArray[np.object_]:
     """Histogram of the ranks of each chain's draws among all: flat where the chains mix.
 
     Parameters
@@ -200,7 +197,7 @@ def plot_rank(post: Posterior, ax: Any = None) -> NDArray[np.object_]:
     return panels
 
 
-def _unknowns(post: Posterior) -> Iterator[tuple[str, NDArray[np.float64]]]:
+def _unknowns(post: Any) -> Iterator[tuple[str, NDArray[np.float64]]]:
     """σ and the scales where unknown, then the three largest coefficients."""
     draws, problem = post.draws, post.problem
     if np.ptp(draws.sigma) > 0:
@@ -213,7 +210,7 @@ def _unknowns(post: Posterior) -> Iterator[tuple[str, NDArray[np.float64]]]:
         yield str(problem.features[j]), draws.beta[..., j]
 
 
-def _rows(post: Posterior) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _rows(post: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """X and y of at most `POINTS` rows, evenly spaced."""
     design = post.problem.design
     if design is None:
@@ -222,7 +219,7 @@ def _rows(post: Posterior) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     return np.asarray(design.X[pick], dtype=float), np.asarray(design.y[pick], dtype=float)
 
 
-def _thinned(post: Posterior, rows: int) -> str:
+def _thinned(post: Any, rows: int) -> str:
     """How many rows are drawn, where these are not all."""
     design = post.problem.design
     total = rows if design is None else len(design.y)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bayesreg.language.text import shortened
-from bayesreg.plots.arguments import ARGUMENTS, Argument
-from bayesreg.plots.canvas import BAND, INK, MUTED, PAPER, RULE, axes_column, dress
+from bayesreg.plots.canvas import BAND, COLOURS, INK, MUTED, PAPER, RULE, axes_column, dress
 from bayesreg.plots.coefficients import MOST
 from bayesreg.plots.densities import curve_of
 from bayesreg.plots.paths import log_ticks, name_lines, scale_axis
@@ -17,8 +17,37 @@ from bayesreg.plots.paths import log_ticks, name_lines, scale_axis
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from bayesreg.results import Choice
-    from bayesreg.results.rule import Curve
+
+@dataclass(frozen=True)
+class Argument:
+    """The rules that argue alike, and how they are drawn."""
+
+    title: str
+    colour: str
+    rules: dict[str, str]
+
+
+ARGUMENTS = (
+    Argument(
+        "how probable: evidence and posterior density, each over its maximum",
+        COLOURS[0],
+        {"evidence": "evidence", "posterior": "posterior, 95 %"},
+    ),
+    Argument(
+        "how well it predicts: squared error above its smallest, %",
+        COLOURS[1],
+        {
+            "cv": "cross-validation", "cv-1se": "CV, one standard error",
+            "repeated-cv": "repeated CV", "gcv": "GCV", "loo": "leave-one-out",
+        },
+    ),
+    Argument(
+        "how short: criterion above its smallest, nats",
+        COLOURS[2],
+        {"aic": "AIC", "bic": "BIC", "ebic": "EBIC"},
+    ),
+)  # fmt: skip
+
 
 WIDER = 30.0  # than what the rules select: how far the λ axis goes, if the path does
 COLUMNS = (42.0, 90.0, 142.0)  # points right of the axes where the numbers of a rule end
@@ -29,7 +58,7 @@ _PLAIN: dict[str, Any] = {"parse_math": False, "usetex": False}
 _DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (6, 1.5, 1.5, 1.5)))
 
 
-def plot_choice(choice: Choice, ax: Any = None) -> NDArray[np.object_]:
+def plot_choice(choice: Any, ax: Any = None) -> NDArray[np.object_]:
     """What each rule selects, and every criterion, over one λ axis with the prior's scale above.
 
     Parameters
@@ -68,7 +97,7 @@ def plot_choice(choice: Choice, ax: Any = None) -> NDArray[np.object_]:
     return panels
 
 
-def _range(choice: Choice) -> tuple[float, float]:
+def _range(choice: Any) -> tuple[float, float]:
     """The λ's shown: about what is selected and believed, within the path."""
     lam = np.asarray(choice.path.lam, dtype=float)
     about = [rule.lam for rule in choice.rules.values() if np.isfinite(rule.lam)]
@@ -81,7 +110,7 @@ def _range(choice: Choice) -> tuple[float, float]:
     return low, high
 
 
-def _rules(ax: Axes, choice: Choice, arguments: list[Argument]) -> None:
+def _rules(ax: Axes, choice: Any, arguments: list[Argument]) -> None:
     """One row per rule: its λ, in words and as a mark; above, the scale of the prior."""
     rows = [(name, one) for one in arguments for name in one.rules if name in choice.rules]
     where = np.arange(len(rows))[::-1].astype(float)
@@ -114,12 +143,12 @@ def _rules(ax: Axes, choice: Choice, arguments: list[Argument]) -> None:
     scale_axis(ax, grid, np.array([choice.scale(float(one)) for one in grid]), _above(choice))
 
 
-def _selects(choice: Choice) -> bool:
+def _selects(choice: Any) -> bool:
     """Whether the penalty makes coefficients exactly zero."""
     return bool(np.any(np.asarray(choice.path.b) == 0.0)) and choice.source.p > 1
 
 
-def _span(choice: Choice, name: str) -> tuple[float, float] | None:
+def _span(choice: Any, name: str) -> tuple[float, float] | None:
     """What a rule leaves open: the posterior's interval; two Monte Carlo errors of the evidence."""
     if name == "posterior" and choice.posterior is not None:
         low, high = choice.posterior.interval()
@@ -131,7 +160,7 @@ def _span(choice: Choice, name: str) -> tuple[float, float] | None:
     return None
 
 
-def _above(choice: Choice) -> str:
+def _above(choice: Any) -> str:
     """What the upper axis is."""
     (block,) = choice.source.blocks
     text = f"scale of the {type(block.prior).__name__} prior"
@@ -143,7 +172,7 @@ def _above(choice: Choice) -> str:
     return text
 
 
-def _probability(ax: Axes, choice: Choice, argument: Argument) -> None:
+def _probability(ax: Axes, choice: Any, argument: Argument) -> None:
     """The posterior density of log λ as a band, the evidence as a curve."""
     handles: list[Any] = []
     names = []
@@ -165,7 +194,7 @@ def _probability(ax: Axes, choice: Choice, argument: Argument) -> None:
     _key(ax, handles, names)
 
 
-def _prediction(ax: Axes, choice: Choice, argument: Argument) -> None:
+def _prediction(ax: Axes, choice: Any, argument: Argument) -> None:
     """Errors in per cent above their smallest, and one standard error."""
     handles, names, tops = [], [], [1e-3]
     read = [one for one in choice.curves.values() if set(one.rules) & set(argument.rules)]
@@ -189,7 +218,7 @@ def _prediction(ax: Axes, choice: Choice, argument: Argument) -> None:
     _key(ax, handles, names)
 
 
-def _information(ax: Axes, choice: Choice, argument: Argument) -> None:
+def _information(ax: Axes, choice: Any, argument: Argument) -> None:
     """Half of each criterion above its smallest."""
     handles, names, tops = [], [], [6.0]
     read = [one for one in choice.curves.values() if set(one.rules) & set(argument.rules)]
@@ -203,12 +232,12 @@ def _information(ax: Axes, choice: Choice, argument: Argument) -> None:
     _key(ax, handles, names)
 
 
-def _at_rules(curve: Curve, choice: Choice) -> list[float]:
+def _at_rules(curve: Any, choice: Any) -> list[float]:
     """A criterion at what each rule selects."""
     return [curve.at(rule.lam) for rule in choice.rules.values() if np.isfinite(rule.lam)]
 
 
-def _coefficients(ax: Axes, choice: Choice) -> None:
+def _coefficients(ax: Axes, choice: Any) -> None:
     """The path itself, the largest coefficients named."""
     path = choice.path
     lam = np.asarray(path.lam, dtype=float)
@@ -234,7 +263,7 @@ def _coefficients(ax: Axes, choice: Choice) -> None:
     name_lines(ax, effects[inside][0], [features[j] for j in named], named, 0.09)
 
 
-def _guides(ax: Axes, choice: Choice, arguments: list[Argument]) -> None:
+def _guides(ax: Axes, choice: Any, arguments: list[Argument]) -> None:
     """A vertical line at what each rule selects."""
     for argument in arguments:
         for name in argument.rules:
@@ -243,7 +272,7 @@ def _guides(ax: Axes, choice: Choice, arguments: list[Argument]) -> None:
                 ax.axvline(rule.lam, color=argument.colour, linewidth=0.8, alpha=0.45, zorder=1)
 
 
-def _below(choice: Choice) -> str:
+def _below(choice: Any) -> str:
     """The λ axis, and what does not apply, in words."""
     said: dict[str, list[str]] = {}
     for name, reason in choice.left_out.items():

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from pandas import DataFrame
 
-    from bayesreg.results import Comparison, MapFit, Posterior
 
 MOST = 30  # rows that one page holds and one reader reads
 MARKS = 150  # of all priors in these rows
@@ -33,7 +32,7 @@ class Row:
     high: NDArray[np.float64]
 
 
-def plot_forest(comparison: Comparison, ax: Axes | None = None, *, level: float = 0.95) -> Axes:
+def plot_forest(comparison: Any, ax: Axes | None = None, *, level: float = 0.95) -> Axes:
     """Posterior mean, interval and MAP of every coefficient, one mark per prior.
 
     Parameters
@@ -55,7 +54,7 @@ def plot_forest(comparison: Comparison, ax: Axes | None = None, *, level: float 
     return _forest(rows, features, kind(comparison.coefficients(level)), ax)
 
 
-def plot_posterior(post: Posterior, ax: Axes | None = None, *, level: float = 0.95) -> Axes:
+def plot_posterior(post: Any, ax: Axes | None = None, *, level: float = 0.95) -> Axes:
     """Posterior mean and interval of every coefficient of one posterior.
 
     Parameters
@@ -79,7 +78,7 @@ def plot_posterior(post: Posterior, ax: Axes | None = None, *, level: float = 0.
     return _forest({name: _row(table, sd)}, features, kind(table), ax)
 
 
-def plot_map(fit: MapFit, ax: Axes | None = None) -> Axes:
+def plot_map(fit: Any, ax: Axes | None = None) -> Axes:
     """Coefficients of the penalised optimum; hollow where the optimum is exactly zero.
 
     Parameters
@@ -154,7 +153,7 @@ def offsets_of(count: int, step: float) -> NDArray[np.float64]:
     return np.asarray((np.arange(count) - 0.5 * (count - 1)) * min(step, 0.7 / count))
 
 
-def columns_of(comparison: Comparison) -> tuple[list[str], NDArray[np.float64]]:
+def columns_of(comparison: Any) -> tuple[list[str], NDArray[np.float64]]:
     """Names and standard deviations of the columns: the same for every prior."""
     problem = next(iter(comparison.entries.values())).problem
     return list(problem.features), np.asarray(problem.column_sd, dtype=float)

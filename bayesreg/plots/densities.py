@@ -16,12 +16,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from bayesreg.priors import Prior
-    from bayesreg.results import Comparison, Entry
 
 PANELS = 12
 
 
-def plot_densities(comparison: Comparison, ax: Any = None) -> NDArray[np.object_]:
+def plot_densities(comparison: Any, ax: Any = None) -> NDArray[np.object_]:
     """Posterior density of each coefficient under each prior, the MAP marked.
 
     Parameters
@@ -59,7 +58,7 @@ def plot_densities(comparison: Comparison, ax: Any = None) -> NDArray[np.object_
     return panels
 
 
-def plot_priors(comparison: Comparison, ax: Any = None) -> NDArray[np.object_]:
+def plot_priors(comparison: Any, ax: Any = None) -> NDArray[np.object_]:
     """Each prior as a density and as a penalty, side by side, at the fitted scale.
 
     Parameters
@@ -126,7 +125,7 @@ def curve_of(draws: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[n
     return centres[::3], density[::3]
 
 
-def _panel(ax: Axes, entries: Mapping[str, Entry], j: int, styles: dict[str, Mark]) -> list[Any]:
+def _panel(ax: Axes, entries: Mapping[str, Any], j: int, styles: dict[str, Mark]) -> list[Any]:
     """The posteriors of one coefficient and their MAPs; returns one handle per prior."""
     handles, peaks, ends = [], [], []
     for name, entry in entries.items():
@@ -180,31 +179,18 @@ class _Curve:
         return np.asarray(density - np.log(self.unit), dtype=float)
 
 
-def _fitted(comparison: Comparison) -> Iterator[_Curve]:
+def _fitted(comparison: Any) -> Iterator[_Curve]:
     """The blocks of all entries, each at the scale of the MAP, or else the posterior median."""
     for name, mark in marks(comparison.entries).items():
         entry = comparison.entries[name]
         several = len(entry.problem.blocks) > 1
-        settled = zip(entry.problem.blocks, fitted_scales(entry), strict=True)
+        settled = zip(entry.problem.blocks, entry.scales, strict=True)
         for block, (scale, unit) in settled:
             label = f"{shortened(name, 20)}: {shortened(block.label, 20)}" if several else name
             yield _Curve(label, block.prior, scale, unit, mark)
 
 
-def fitted_scales(entry: Entry) -> list[tuple[float, float]]:
-    """(scale, unit) of each block, their product in the unit of b: the MAP's, or else medians."""
-    draws, fit = entry.post.draws, entry.fit
-    median = {k: float(np.median(draws.scale[..., i])) for i, k in enumerate(draws.scale_labels)}
-    sigma = float(np.median(draws.sigma)) if fit is None else float(fit.sigma)
-    settled = []
-    for block in (entry.problem if fit is None else fit.problem).blocks:
-        scale = median[block.label] if block.scale is None else float(block.scale)
-        unit = sigma if block.prior.unit == "sigma" else 1.0
-        settled.append((scale, unit * float(np.median(block.relative))))
-    return settled
-
-
-def _reach(comparison: Comparison) -> float:
+def _reach(comparison: Any) -> float:
     """How far the axis goes: 1.3 times the largest posterior mean on the scale of b."""
     largest = 0.0
     for entry in comparison.entries.values():

@@ -15,12 +15,11 @@ from bayesreg.plots.coefficients import MOST, PER_SD
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from bayesreg.results import Path
 
 NAMED = 12  # more direct labels than this overlap
 
 
-def plot_path(path: Path, ax: Axes | None = None, *, mark: Mark | None = None) -> Axes:
+def plot_path(path: Any, ax: Axes | None = None, *, mark: Mark | None = None) -> Axes:
     """Coefficients along λ: coloured if the λ of the problem keeps them, grey if it drops them.
 
     Parameters
@@ -63,7 +62,7 @@ def plot_path(path: Path, ax: Axes | None = None, *, mark: Mark | None = None) -
     return ax
 
 
-def chosen_lam(path: Path) -> float | None:
+def chosen_lam(path: Any) -> float | None:
     """The λ of the path's own problem, λ₁ before λ₂; None if it is unknown or not one number."""
     penalty = path.problem.penalty
     if not penalty.known:

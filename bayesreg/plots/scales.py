@@ -17,10 +17,8 @@ from bayesreg.plots.paths import plain_tick
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from bayesreg.results import LamPosterior, Quantity
 
-
-def plot_scale(lam: Mapping[str, LamPosterior], ax: Any = None) -> NDArray[np.object_]:
+def plot_scale(lam: Mapping[str, Any], ax: Any = None) -> NDArray[np.object_]:
     """Posterior density of each λ, or of the scale where no λ exists; the MAP's is marked.
 
     Parameters
@@ -58,7 +56,7 @@ def plot_scale(lam: Mapping[str, LamPosterior], ax: Any = None) -> NDArray[np.ob
     return panels
 
 
-def _log_density(ax: Axes, q: Quantity, mark: Mark, used: float | None) -> None:
+def _log_density(ax: Axes, q: Any, mark: Mark, used: float | None) -> None:
     """The density of log λ over λ, with three ticks, and the MAP's λ."""
     x, density = curve_of(np.log(q.draws))
     at = np.exp(x)

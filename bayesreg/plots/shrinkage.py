@@ -31,13 +31,12 @@ from bayesreg.plots.densities import curve_of
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from bayesreg.results import Profile, Shrinkage, Significance
 
 _PLAIN: dict[str, Any] = {"parse_math": False, "usetex": False}
 
 
 def plot_shrinkage(
-    shrinkage: Mapping[str, Shrinkage], ax: Axes | None = None, *, level: float = 0.95
+    shrinkage: Mapping[str, Any], ax: Axes | None = None, *, level: float = 0.95
 ) -> Axes:
     """Shrinkage factor κ of the largest coefficients with its interval, one mark per prior.
 
@@ -85,7 +84,7 @@ def plot_shrinkage(
 
 
 def plot_effective(
-    shrinkage: Mapping[str, Shrinkage], ax: Axes | None = None, *, level: float = 0.95
+    shrinkage: Mapping[str, Any], ax: Axes | None = None, *, level: float = 0.95
 ) -> Axes:
     """Posterior of the effective number of non-zero coefficients, one row per prior.
 
@@ -135,7 +134,7 @@ def plot_effective(
     return ax
 
 
-def plot_significance(significance: Mapping[str, Significance], ax: Any = None) -> Any:
+def plot_significance(significance: Mapping[str, Any], ax: Any = None) -> Any:
     """Probability of the likelier sign, and of |β| > ε, of the largest coefficients.
 
     Parameters
@@ -179,7 +178,7 @@ def plot_significance(significance: Mapping[str, Significance], ax: Any = None) 
     return panels
 
 
-def plot_profile(profiles: Mapping[str, Sequence[Profile]], ax: Any = None) -> Any:
+def plot_profile(profiles: Mapping[str, Sequence[Any]], ax: Any = None) -> Any:
     """What each prior takes from a least-squares estimate: posterior mean, and MAP where it exists.
 
     Parameters
@@ -224,7 +223,7 @@ def plot_profile(profiles: Mapping[str, Sequence[Profile]], ax: Any = None) -> A
     return panels
 
 
-def _known(shrinkage: Mapping[str, Shrinkage]) -> dict[str, Shrinkage]:
+def _known(shrinkage: Mapping[str, Any]) -> dict[str, Any]:
     """Those with factors; BadArgument with the reason if there is none."""
     known = {name: one for name, one in shrinkage.items() if one.known and len(one.proper)}
     if not known:

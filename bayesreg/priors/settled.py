@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,13 +13,10 @@ from bayesreg.language.arguments import _number, one_positive, positive
 from bayesreg.language.errors import BadArgument
 from bayesreg.priors.hyper import HalfCauchy, HyperPrior
 
-if TYPE_CHECKING:
-    from bayesreg.priors.base import Prior
-
 UNITS = ("y", "sigma")
 
 
-def settle(prior: Prior) -> None:
+def settle(prior: Any) -> None:
     """Validate `scale`, `unit`, `loc` and `relative` of a frozen prior and settle the unit.
 
     Unsaid, a number is in ``"y"`` and a hyperprior in ``"sigma"``: no absolute size suits every y.
@@ -54,7 +51,7 @@ def settle(prior: Prior) -> None:
         object.__setattr__(prior, "relative", relative)
 
 
-def _settle_scale(prior: Prior) -> None:
+def _settle_scale(prior: Any) -> None:
     """No scale is HalfCauchy(1), or what `expected_nonzero` will make of N and p."""
     name = type(prior).__name__
     if prior.expected_nonzero is None:
@@ -92,7 +89,7 @@ def _named_groups(groups: Any, what: str) -> Any:
     return tuple(tuple(one) for one in lists)
 
 
-def declared(prior: Prior, scale: ArrayLike | None) -> Any:
+def declared(prior: Any, scale: ArrayLike | None) -> Any:
     """The scale in the declared unit: the argument, or the prior's own number(s)."""
     if scale is not None:
         return np.asarray(scale, dtype=float) if np.ndim(scale) else float(scale)  # type: ignore[arg-type]

@@ -13,7 +13,6 @@ from bayesreg.report.target import check_folder, check_target, write_file
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bayesreg.results import Comparison
 
 __all__ = [
     "SECTIONS",
@@ -27,7 +26,7 @@ __all__ = [
 
 
 def write(
-    comparison: Comparison,
+    comparison: Any,
     path: Any,
     *,
     title: str | None = None,
@@ -81,7 +80,7 @@ def write(
 
 
 def export(
-    comparison: Comparison,
+    comparison: Any,
     folder: Any,
     *,
     title: str | None = None,
@@ -123,7 +122,7 @@ def export(
 
 
 def _document(
-    comparison: Comparison,
+    comparison: Any,
     title: str | None,
     author: str | None,
     level: Any,

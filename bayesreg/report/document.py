@@ -6,18 +6,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bayesreg.language.errors import BadArgument
 from bayesreg.language.text import shortened
-from bayesreg.report import effects, evidence, regularisation, tables
+from bayesreg.report import effects, regularisation, tables
+from bayesreg.report import trust as evidence
 from bayesreg.report.figure import Figure
 from bayesreg.report.figures import draw
 from bayesreg.report.methods import methods, objective
 from bayesreg.report.table import Column, Table
-
-if TYPE_CHECKING:
-    from bayesreg.results import Choice, Comparison, Path
 
 TITLES = {
     "verdict": "Verdict",
@@ -110,7 +108,7 @@ def check_sections(sections: Sequence[str] | None) -> tuple[str, ...]:
 
 
 def compose(
-    comparison: Comparison,
+    comparison: Any,
     *,
     title: str | None,
     author: str | None,
@@ -156,7 +154,7 @@ def compose(
     )
 
 
-def _sections(comparison: Comparison, level: float, chosen: tuple[str, ...]) -> Iterator[Section]:
+def _sections(comparison: Any, level: float, chosen: tuple[str, ...]) -> Iterator[Section]:
     """The sections asked for; one that has nothing to say is empty."""
     for key in chosen:
         paragraphs, makers = _contents(comparison, key, level)
@@ -168,8 +166,8 @@ def _sections(comparison: Comparison, level: float, chosen: tuple[str, ...]) -> 
 
 
 def _contents(
-    comparison: Comparison, key: str, level: float
-) -> tuple[list[str], list[Callable[[Comparison], Table | Figure | None]]]:
+    comparison: Any, key: str, level: float
+) -> tuple[list[str], list[Callable[[Any], Table | Figure | None]]]:
     """Paragraphs and makers of blocks of one section."""
     figure = partial(draw, key=key, level=level)
     if key == "verdict":
@@ -198,7 +196,7 @@ def _contents(
     return plans.get(key, ([], [figure]))
 
 
-def _along(path: Path | None, figure: Any) -> tuple[list[str], list[Any]]:
+def _along(path: Any | None, figure: Any) -> tuple[list[str], list[Any]]:
     """The path of one prior: in a sentence, then the figure, who enters when, and every λ."""
     if path is None:
         return [], []
@@ -209,7 +207,7 @@ def _along(path: Path | None, figure: Any) -> tuple[list[str], list[Any]]:
     ]
 
 
-def _chosen(choice: Choice | None, figure: Any) -> tuple[list[str], list[Any]]:
+def _chosen(choice: Any | None, figure: Any) -> tuple[list[str], list[Any]]:
     """Where the rules put λ on that path and why, then the panel and the table."""
     if choice is None:
         return [], []
@@ -218,7 +216,7 @@ def _chosen(choice: Choice | None, figure: Any) -> tuple[list[str], list[Any]]:
     return said, [figure, lambda _: regularisation.selected(choice)]
 
 
-def _effects(level: float) -> list[Callable[[Comparison], Table | Figure | None]]:
+def _effects(level: float) -> list[Callable[[Any], Table | Figure | None]]:
     """What each prior did: how many coefficients it left, which, how, and what λ that was."""
     figure = partial(draw, level=level)
     return [
@@ -234,7 +232,7 @@ def _effects(level: float) -> list[Callable[[Comparison], Table | Figure | None]
     ]
 
 
-def _facts(comparison: Comparison) -> Iterator[tuple[str, str]]:
+def _facts(comparison: Any) -> Iterator[tuple[str, str]]:
     """What was compared, in a line."""
     problem = next(iter(comparison.entries.values())).problem
     yield "data", shortened(comparison.dataset, 60)

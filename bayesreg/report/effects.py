@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -10,10 +10,6 @@ from bayesreg.language.text import shortened
 from bayesreg.plots.coefficients import kind
 from bayesreg.report.table import PRIOR, Column, Table, plain
 from bayesreg.report.tables import by_feature
-
-if TYPE_CHECKING:
-    from bayesreg.results import Comparison, Entry
-
 
 READING = (
     "The shrinkage factor κ_j = 1/(1 + G_jj·v_j/σ²) compares the prior variance v_j of a "
@@ -23,7 +19,7 @@ READING = (
 )
 
 
-def words(comparison: Comparison) -> list[str]:
+def words(comparison: Any) -> list[str]:
     """What κ, m_eff and λ are, and what is not available and why."""
     said = [READING]
     scales = [shortened(name, 40) for name, e in comparison.entries.items() if e.lam.notes]
@@ -38,7 +34,7 @@ def words(comparison: Comparison) -> list[str]:
     return said
 
 
-def effective(comparison: Comparison, level: float) -> Table:
+def effective(comparison: Any, level: float) -> Table:
     """How many coefficients each prior left, and which it shrank most and least."""
     rows, interval = [], ""
     for name, entry in comparison.entries.items():
@@ -65,7 +61,7 @@ def effective(comparison: Comparison, level: float) -> Table:
     )
 
 
-def kappa(comparison: Comparison, level: float) -> Table:
+def kappa(comparison: Any, level: float) -> Table:
     """κ of every coefficient under every prior, with its interval."""
     frame = comparison.shrinkage(level)
     interval = kind(frame)
@@ -79,7 +75,7 @@ def kappa(comparison: Comparison, level: float) -> Table:
     return by_feature(comparison, frame, "shrinkage", title, columns, folded=True)
 
 
-def lam(comparison: Comparison, level: float) -> Table:
+def lam(comparison: Any, level: float) -> Table:
     """Each λ (or scale): the MAP's value, and where it lies in the posterior."""
     rows: list[tuple[Any, ...]] = []
     interval = kind(comparison.coefficients(level))
@@ -109,7 +105,7 @@ def lam(comparison: Comparison, level: float) -> Table:
     return Table("lam", "The posterior of λ", columns, tuple(rows), note)
 
 
-def significance(comparison: Comparison) -> Table:
+def significance(comparison: Any) -> Table:
     """P(likelier sign) and P(|β| > ε) of every coefficient under every prior."""
     import pandas as pd
 
@@ -136,7 +132,7 @@ def significance(comparison: Comparison) -> Table:
     return by_feature(comparison, frame, "significance", title, columns, note=note, folded=True)
 
 
-def _extremes(entry: Entry) -> tuple[str | None, str | None]:
+def _extremes(entry: Any) -> tuple[str | None, str | None]:
     """The columns of largest and smallest mean κ; None where all are alike."""
     mean = entry.post.shrinkage.mean.dropna()
     if np.ptp(mean.to_numpy()) < 0.005:

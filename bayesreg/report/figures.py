@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -14,11 +14,8 @@ from bayesreg.plots.coefficients import columns_of, kind, size, standardised
 from bayesreg.report.figure import Figure
 from bayesreg.report.regularisation import drawn_choice, drawn_path
 
-if TYPE_CHECKING:
-    from bayesreg.results import Comparison
 
-
-def draw(comparison: Comparison, key: str, level: float) -> Figure | None:
+def draw(comparison: Any, key: str, level: float) -> Figure | None:
     """One figure by key, or None where the comparison has nothing to draw.
 
     Drawing happens under our own style, so that a report looks the same whatever the user has set.
@@ -48,7 +45,7 @@ def _figure(key: str, title: str, caption: str, alt: str, axes: Any) -> Figure:
     return Figure(key, title, caption, alt, np.ravel(axes)[0].figure)
 
 
-def _priors(comparison: Comparison, level: float) -> Figure:
+def _priors(comparison: Any, level: float) -> Figure:
     del level
     return _figure(
         "priors",
@@ -61,7 +58,7 @@ def _priors(comparison: Comparison, level: float) -> Figure:
     )
 
 
-def _forest(comparison: Comparison, level: float) -> Figure:
+def _forest(comparison: Any, level: float) -> Figure:
     frame = comparison.coefficients(level)
     interval = kind(frame)
     return _figure(
@@ -75,7 +72,7 @@ def _forest(comparison: Comparison, level: float) -> Figure:
     )
 
 
-def _densities(comparison: Comparison, level: float) -> Figure:
+def _densities(comparison: Any, level: float) -> Figure:
     del level
     return _figure(
         "densities",
@@ -87,7 +84,7 @@ def _densities(comparison: Comparison, level: float) -> Figure:
     )
 
 
-def _effective(comparison: Comparison, level: float) -> Figure | None:
+def _effective(comparison: Any, level: float) -> Figure | None:
     found = _shrunk(comparison)
     if found is None:
         return None
@@ -106,7 +103,7 @@ def _effective(comparison: Comparison, level: float) -> Figure | None:
     )
 
 
-def _shrinkage(comparison: Comparison, level: float) -> Figure | None:
+def _shrinkage(comparison: Any, level: float) -> Figure | None:
     found = _shrunk(comparison)
     if found is None:
         return None
@@ -126,7 +123,7 @@ def _shrinkage(comparison: Comparison, level: float) -> Figure | None:
     )
 
 
-def _profile(comparison: Comparison, level: float) -> Figure | None:
+def _profile(comparison: Any, level: float) -> Figure | None:
     del level
     found = {name: entry.profiles for name, entry in comparison.entries.items()}
     if not any(found.values()):
@@ -148,7 +145,7 @@ def _profile(comparison: Comparison, level: float) -> Figure | None:
     )
 
 
-def _scale(comparison: Comparison, level: float) -> Figure | None:
+def _scale(comparison: Any, level: float) -> Figure | None:
     found = {name: entry.lam for name, entry in comparison.entries.items()}
     if all(q.known for one in found.values() for q in one.quantities):
         return None
@@ -168,7 +165,7 @@ def _scale(comparison: Comparison, level: float) -> Figure | None:
     )
 
 
-def _significance(comparison: Comparison, level: float) -> Figure:
+def _significance(comparison: Any, level: float) -> Figure:
     del level
     found = {name: entry.significance for name, entry in comparison.entries.items()}
     words = "; ".join(
@@ -186,13 +183,13 @@ def _significance(comparison: Comparison, level: float) -> Figure:
     )
 
 
-def _shrunk(comparison: Comparison) -> dict[str, Any] | None:
+def _shrunk(comparison: Any) -> dict[str, Any] | None:
     """κ by prior, or None where no prior has any."""
     found = {name: entry.post.shrinkage for name, entry in comparison.entries.items()}
     return found if any(one.known and len(one.proper) for one in found.values()) else None
 
 
-def _path(comparison: Comparison, level: float) -> Figure | None:
+def _path(comparison: Any, level: float) -> Figure | None:
     del level
     path = comparison.path
     if path is None:
@@ -204,12 +201,12 @@ def _path(comparison: Comparison, level: float) -> Figure | None:
     return drawn_path(path, mark=mark, of=same[0] if same else "")
 
 
-def _choice(comparison: Comparison, level: float) -> Figure | None:
+def _choice(comparison: Any, level: float) -> Figure | None:
     del level
     return None if comparison.choice is None else drawn_choice(comparison.choice)
 
 
-def _fit(comparison: Comparison, level: float) -> Figure | None:
+def _fit(comparison: Any, level: float) -> Figure | None:
     del level
     if comparison.data is None:
         return None
@@ -231,7 +228,7 @@ def _fit(comparison: Comparison, level: float) -> Figure | None:
     )
 
 
-def _agreement(comparison: Comparison, level: float) -> Figure | None:
+def _agreement(comparison: Any, level: float) -> Figure | None:
     del level
     found = [(n, e.agreement) for n, e in comparison.entries.items() if e.agreement is not None]
     if not found:
@@ -247,13 +244,13 @@ def _agreement(comparison: Comparison, level: float) -> Figure | None:
     )
 
 
-def _listed(comparison: Comparison) -> str:
+def _listed(comparison: Any) -> str:
     """Names of the priors in a sentence."""
     names = [shortened(name) for name in comparison.entries]
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def _largest(comparison: Comparison, level: float) -> Iterator[str]:
+def _largest(comparison: Any, level: float) -> Iterator[str]:
     """The three largest effects in words."""
     features, sd = columns_of(comparison)
     rows = standardised(comparison.coefficients(level), features, sd)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bayesreg.language.text import shortened
-
-if TYPE_CHECKING:
-    from bayesreg.results import Comparison, Entry
 
 OBJECTIVE = (
     "Every prior that is a penalty is stated in one convention: J = ½ Σ w(y − β₀ − x'β)² + "
@@ -23,14 +20,14 @@ ENGINES = {
 }
 
 
-def objective(comparison: Comparison) -> str:
+def objective(comparison: Any) -> str:
     """The convention that every λ refers to."""
     problem = _first(comparison).problem
     b = "b = sd(x)·β, the coefficients of standardised columns" if problem.standardize else "b = β"
     return f"{OBJECTIVE}Here {b}."
 
 
-def methods(comparison: Comparison, level: float) -> str:
+def methods(comparison: Any, level: float) -> str:
     """One paragraph for the methods section of a paper, with versions."""
     parts = [
         _model(comparison),
@@ -45,11 +42,11 @@ def methods(comparison: Comparison, level: float) -> str:
     return " ".join(part for part in parts if part)
 
 
-def _first(comparison: Comparison) -> Entry:
+def _first(comparison: Any) -> Any:
     return next(iter(comparison.entries.values()))
 
 
-def _model(comparison: Comparison) -> str:
+def _model(comparison: Any) -> str:
     """Response, rows, columns, weights, intercept."""
     problem = _first(comparison).problem
     y = "the response" if comparison.data is None else shortened(comparison.data.y_name, 60)
@@ -68,20 +65,20 @@ def _model(comparison: Comparison) -> str:
     )
 
 
-def _noise(comparison: Comparison) -> str:
+def _noise(comparison: Any) -> str:
     """How σ was treated, by prior where that differs."""
     said = list(dict.fromkeys(repr(e.model.likelihood) for e in comparison.entries.values()))
     words = ["σ unknown, p(σ²) ∝ 1/σ²" if text == "Gaussian()" else text for text in said]
     return "; ".join(words)
 
 
-def _priors(comparison: Comparison) -> str:
+def _priors(comparison: Any) -> str:
     """The prior of each fit, with its unit."""
     named = [f"{shortened(n, 40)}: {e.model.prior!r}" for n, e in comparison.entries.items()]
     return f"The coefficients had these priors, scales in the unit named: {'; '.join(named)}."
 
 
-def _optimum(comparison: Comparison) -> str:
+def _optimum(comparison: Any) -> str:
     """How optima were found and certified."""
     fits = [e.fit for e in comparison.entries.values() if e.fit is not None]
     if not fits:
@@ -96,7 +93,7 @@ def _optimum(comparison: Comparison) -> str:
     )
 
 
-def _posterior(comparison: Comparison) -> str:
+def _posterior(comparison: Any) -> str:
     """Engines, lengths, seed, and the criteria of convergence."""
     runs: dict[str, Any] = {}
     for entry in comparison.entries.values():
@@ -117,7 +114,7 @@ def _posterior(comparison: Comparison) -> str:
     return f"Posteriors were computed by {'; '.join(words)}; seed {seed}.{criteria}"
 
 
-def _verification(comparison: Comparison) -> str:
+def _verification(comparison: Any) -> str:
     """The check against PyMC, if it was run."""
     checked = [e for e in comparison.entries.values() if e.agreement is not None]
     if not checked:
@@ -130,7 +127,7 @@ def _verification(comparison: Comparison) -> str:
     )
 
 
-def _shrinkage(comparison: Comparison) -> str:
+def _shrinkage(comparison: Any) -> str:
     """κ, m_eff, λ and ε, where they were computed."""
     entries = comparison.entries.values()
     if not any(len(e.problem.proper) for e in entries):
@@ -144,7 +141,7 @@ def _shrinkage(comparison: Comparison) -> str:
     )
 
 
-def _prediction(comparison: Comparison, level: float) -> str:
+def _prediction(comparison: Any, level: float) -> str:
     """LOO and the kind of the intervals."""
     intervals = f"Intervals are equal-tailed {100 * level:.6g} % credible intervals."
     if not len(comparison.table):
@@ -163,7 +160,7 @@ def _prediction(comparison: Comparison, level: float) -> str:
     )
 
 
-def _software(comparison: Comparison) -> str:
+def _software(comparison: Any) -> str:
     """Versions."""
     versions = dict(comparison.provenance.get("versions", {}))
     said = ", ".join(f"{k} {v}" for k, v in versions.items() if v != "not installed")

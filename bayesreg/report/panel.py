@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bayesreg.language.text import shortened
 from bayesreg.plots import canvas
@@ -13,9 +13,6 @@ from bayesreg.report import regularisation
 from bayesreg.report.document import Document, Section, again, timed
 from bayesreg.report.figure import Figure
 from bayesreg.report.table import Table
-
-if TYPE_CHECKING:
-    from bayesreg.results import Choice, Path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +41,7 @@ class About:
     timing: Mapping[str, float] = field(default_factory=dict)
 
 
-def path_page(path: Path, about: About, more: Sequence[str] = ()) -> Document:
+def path_page(path: Any, about: About, more: Sequence[str] = ()) -> Document:
     """The document of a path: the figure, who enters when, every λ; `more` sentences above."""
     kind, objective = regularisation.penalty(path)
     first = Section(
@@ -56,7 +53,7 @@ def path_page(path: Path, about: About, more: Sequence[str] = ()) -> Document:
     return _document(about, f"{kind} path", (first,))
 
 
-def choice_page(choice: Choice, about: About) -> Document:
+def choice_page(choice: Any, about: About) -> Document:
     """The document of a choice: the panel, what each rule selects and why, the path below."""
     path = choice.path
     kind, objective = regularisation.penalty(path)
@@ -82,7 +79,7 @@ def choice_page(choice: Choice, about: About) -> Document:
     return _document(about, f"the λ of the {kind}", sections)
 
 
-def figure_of(path: Path) -> Figure:
+def figure_of(path: Any) -> Figure:
     """The figure of a path under the style of a report."""
     with canvas.style():
         drawn = regularisation.drawn_path(path)
@@ -90,7 +87,7 @@ def figure_of(path: Path) -> Figure:
     return drawn
 
 
-def panel_of(choice: Choice) -> Figure:
+def panel_of(choice: Any) -> Figure:
     """The figure of a choice under the style of a report."""
     with canvas.style():
         drawn = regularisation.drawn_choice(choice)

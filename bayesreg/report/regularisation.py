@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -15,9 +15,6 @@ from bayesreg.plots.paths import chosen_lam
 from bayesreg.report.figure import Figure
 from bayesreg.report.table import Column, Table, from_frame, plain
 
-if TYPE_CHECKING:
-    from bayesreg.results import Choice, Path
-
 SHOWN = 20  # λ's or columns before the rest is folded
 EXACT = 100  # columns up to which knots are followed: beyond, there may be thousands
 LAM = Column("lam", "λ")
@@ -27,7 +24,7 @@ DF = Column("df", "degrees of freedom", "decimal")
 NONZERO = Column("nonzero", "not zero", "integer")
 
 
-def penalty(path: Path) -> tuple[str, str]:
+def penalty(path: Any) -> tuple[str, str]:
     """What is followed, as "lasso", and its objective in words, λ₁ and λ₂ those of the ray."""
     share = path.ray.l1_ratio
     if share is None:
@@ -40,7 +37,7 @@ def penalty(path: Path) -> tuple[str, str]:
     )
 
 
-def numbers(path: Path, *, folded: bool = False) -> Table:
+def numbers(path: Any, *, folded: bool = False) -> Table:
     """Every λ with its objective, the scale it means, scikit-learn's alpha, and its certificate."""
     head = (
         LAM, SCALE, ALPHA, DF, NONZERO, Column("objective", "J"),
@@ -57,7 +54,7 @@ def numbers(path: Path, *, folded: bool = False) -> Table:
     )
 
 
-def entries(path: Path) -> Table:
+def entries(path: Any) -> Table:
     """Which column enters at which λ, as λ falls; no rows where every coefficient always counts."""
     lam, b, exact = _followed(path)
     rows = tuple(_entered(path, lam, b, exact)) if not b[0].any() else ()
@@ -74,7 +71,7 @@ def entries(path: Path) -> Table:
     return Table("entries", title, columns, rows, note, first=SHOWN)
 
 
-def _followed(path: Path) -> tuple[Any, Any, bool]:
+def _followed(path: Any) -> tuple[Any, Any, bool]:
     """λ's from large to small, the optima there, and whether they are the knots of the path."""
     if path.problem.p <= EXACT:
         try:
@@ -88,7 +85,7 @@ def _followed(path: Path) -> tuple[Any, Any, bool]:
     return path.lam[order], path.b[order], False
 
 
-def _entered(path: Path, lam: Any, b: Any, exact: bool) -> Iterator[tuple[Any, ...]]:
+def _entered(path: Any, lam: Any, b: Any, exact: bool) -> Iterator[tuple[Any, ...]]:
     """Rows of `entries`, the earliest first."""
     inside = b != 0
     first = np.where(inside.any(axis=0), inside.argmax(axis=0), len(lam))
@@ -103,7 +100,7 @@ def _entered(path: Path, lam: Any, b: Any, exact: bool) -> Iterator[tuple[Any, .
         yield name, at, plain(path.ray.scales(np.array([at]))[0]), sign, again
 
 
-def drawn_path(path: Path, *, mark: Mark | None = None, of: str = "") -> Figure:
+def drawn_path(path: Any, *, mark: Mark | None = None, of: str = "") -> Figure:
     """Coefficients against λ, the prior scale above."""
     chosen = chosen_lam(path)
     axes = plots.plot_path(path, mark=mark)
@@ -118,7 +115,7 @@ def drawn_path(path: Path, *, mark: Mark | None = None, of: str = "") -> Figure:
     )
 
 
-def selected(choice: Choice) -> Table:
+def selected(choice: Any) -> Table:
     """What each rule selects: λ, the prior that it is, and what is left of the columns."""
     head: tuple[Column, ...] = (
         Column("rule", "rule", "text"), LAM, SCALE, ALPHA, Column("df", "df", "decimal"), NONZERO,
@@ -136,7 +133,7 @@ def selected(choice: Choice) -> Table:
     return from_frame(frame, "choice", "What each rule selects", head, note=note)
 
 
-def drawn_choice(choice: Choice) -> Figure:
+def drawn_choice(choice: Any) -> Figure:
     """The panel: criteria and posterior along one λ, and what each rule selects."""
     axes = choice.plot()
     words = "; ".join(

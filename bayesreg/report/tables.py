@@ -14,7 +14,6 @@ from bayesreg.report.table import PRIOR, Column, Table, decimals_for, from_frame
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from bayesreg.results import Comparison, Entry
 
 FEATURES = 30  # shown before the rest is folded
 _PREDICTION = (
@@ -31,7 +30,7 @@ _PREDICTION = (
 _TARGETS = {"ridge": "sklearn.Ridge", "lasso": "sklearn.Lasso", "elastic net": "sklearn.ElasticNet"}
 
 
-def prediction(comparison: Comparison) -> Table:
+def prediction(comparison: Any) -> Table:
     """How well each prior predicts rows that it has not seen."""
     frame = comparison.table.rename_axis("prior").reset_index()
     frame = frame.drop(columns=["rank"], errors="ignore")
@@ -47,7 +46,7 @@ def prediction(comparison: Comparison) -> Table:
     )
 
 
-def held(comparison: Comparison) -> Table:
+def held(comparison: Any) -> Table:
     """Which checks held, one row per prior."""
     rows = []
     for name, entry in comparison.entries.items():
@@ -72,7 +71,7 @@ def held(comparison: Comparison) -> Table:
     return Table("checks", "Checks", columns, tuple(rows), note)
 
 
-def priors(comparison: Comparison) -> Table:
+def priors(comparison: Any) -> Table:
     """Each prior, the penalty that it is, and how unknowns were settled."""
     columns = (
         PRIOR,
@@ -89,7 +88,7 @@ def priors(comparison: Comparison) -> Table:
     return Table("priors", "Priors and the penalties they are", columns, rows, layout="cards")
 
 
-def coefficients(comparison: Comparison, level: float) -> Table:
+def coefficients(comparison: Any, level: float) -> Table:
     """Every coefficient under every prior, the largest effects first."""
     frame = comparison.coefficients(level)
     interval = kind(frame)
@@ -117,7 +116,7 @@ def coefficients(comparison: Comparison, level: float) -> Table:
 
 
 def by_feature(
-    comparison: Comparison,
+    comparison: Any,
     frame: DataFrame,
     key: str,
     title: str,
@@ -146,7 +145,7 @@ def by_feature(
     return Table(key, title, every, tuple(rows), decimals=tuple(decimals), **shown, **options)
 
 
-def unknowns(comparison: Comparison, level: float) -> Table:
+def unknowns(comparison: Any, level: float) -> Table:
     """Intercept, noise and scales: the MAP's value and the posterior."""
     tails = [(1 - level) / 2, (1 + level) / 2]
     interval = kind(comparison.coefficients(level))
@@ -172,7 +171,7 @@ def unknowns(comparison: Comparison, level: float) -> Table:
     return Table("unknowns", title, columns, tuple(rows), note, tuple(decimals))
 
 
-def columns_table(comparison: Comparison) -> Table:
+def columns_table(comparison: Any) -> Table:
     """The columns: mean, sd, and whether they are penalised."""
     problem = next(iter(comparison.entries.values())).problem
     features, sd = columns_of(comparison)
@@ -190,7 +189,7 @@ def columns_table(comparison: Comparison) -> Table:
     return Table("columns", "The columns", columns, rows, folded=True)
 
 
-def _prior_row(name: str, entry: Entry) -> tuple[Any, ...]:
+def _prior_row(name: str, entry: Any) -> tuple[Any, ...]:
     """One card: the prior, its penalty, and scikit-learn's arguments where there are such."""
     fit = entry.fit
     penalty = entry.problem.penalty if fit is None else fit.penalty
@@ -207,7 +206,7 @@ def _prior_row(name: str, entry: Entry) -> tuple[Any, ...]:
     )
 
 
-def _scale_in_words(entry: Entry) -> str:
+def _scale_in_words(entry: Any) -> str:
     """The scale of each block in its declared unit."""
     blocks = (entry.problem if entry.fit is None else entry.fit.problem).blocks
     draws = entry.post.draws
@@ -238,7 +237,7 @@ def _elsewhere(penalty: Any) -> str | None:
     return f"{target.split('.')[1]}({arguments}){needs}"
 
 
-def _unknowns(entry: Entry) -> Iterator[tuple[str, float | None, Any]]:
+def _unknowns(entry: Any) -> Iterator[tuple[str, float | None, Any]]:
     """Name, value at the MAP, and draws of the intercept, σ and the scales."""
     draws, fit = entry.post.draws, entry.fit
     fixed = {} if fit is None else {b.label: b.scale for b in fit.problem.blocks}

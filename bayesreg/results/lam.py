@@ -13,8 +13,8 @@ from bayesreg.language.arguments import Array, interval_names
 from bayesreg.language.errors import BadArgument
 from bayesreg.model.blocks import Block
 from bayesreg.priors.base import Penalised
-from bayesreg.results.factors import scales_of
 from bayesreg.results.quantity import Quantity
+from bayesreg.results.shrinkage import scales_of
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesreg.diagnostics import Checks, check, loo, to_tree
+from bayesreg.diagnostics.run import summarise, unknowns_of
 from bayesreg.engines.draws import Draws
 from bayesreg.language.arguments import Array, check_level
 from bayesreg.language.errors import BadArgument
@@ -20,7 +21,6 @@ from bayesreg.results.lam import LamPosterior
 from bayesreg.results.map_fit import encode
 from bayesreg.results.shrinkage import Shrinkage
 from bayesreg.results.significance import Significance
-from bayesreg.results.unknowns import summarise, unknowns_of
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
 from bayesreg.language.arguments import Array
-from bayesreg.plots.densities import fitted_scales
 from bayesreg.priors.base import Majorised, Penalised, Prior
-
-if TYPE_CHECKING:
-    from bayesreg.results.entry import Entry
 
 REACH = 6.0  # standard errors: beyond, every prior has done what it does
 
@@ -51,7 +47,7 @@ class Profile:
     map: Array | None
 
 
-def profiles(entry: Entry) -> tuple[Profile, ...]:
+def profiles(entry: Any) -> tuple[Profile, ...]:
     """The profile of each block, at the MAP's σ and scale, or else the posterior medians.
 
     G_jj is that of the median column of the block: all are alike where columns are standardised.
@@ -64,7 +60,7 @@ def profiles(entry: Entry) -> tuple[Profile, ...]:
     problem = entry.problem if entry.fit is None else entry.fit.problem
     sigma = float(np.median(entry.post.draws.sigma)) if entry.fit is None else entry.fit.sigma
     found = []
-    for block, (scale, unit) in zip(problem.blocks, fitted_scales(entry), strict=True):
+    for block, (scale, unit) in zip(problem.blocks, entry.scales, strict=True):
         norms = problem.projection.norms[block.columns]
         if not np.any(norms > 0):
             continue

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
 from bayesreg.language.text import listed, number
 from bayesreg.solvers.path import one_block
 
-if TYPE_CHECKING:
-    from bayesreg.results.choice import Choice
-    from bayesreg.results.rule import Curve
-
 ALIKE = 1.25  # ratio of λ's below which rules agree
 
 
-def sentences(choice: Choice) -> Iterator[str]:
+def sentences(choice: Any) -> Iterator[str]:
     """One argument after another."""
     yield from _spread(choice)
     yield from _validation(choice)
@@ -35,7 +31,7 @@ def sentences(choice: Choice) -> Iterator[str]:
         yield "Not here: " + "; ".join(parts) + "."
 
 
-def _spread(choice: Choice) -> Iterator[str]:
+def _spread(choice: Any) -> Iterator[str]:
     """How far apart the rules are, in λ and in scale."""
     none = [r.name for r in choice.rules.values() if np.isinf(r.lam)]
     if none:
@@ -73,12 +69,12 @@ def _spread(choice: Choice) -> Iterator[str]:
     )
 
 
-def _unit(choice: Choice) -> str:
+def _unit(choice: Any) -> str:
     prior = one_block(choice.source).prior
     return " σ" if prior.unit == "sigma" else " in the unit of the coefficients"
 
 
-def _validation(choice: Choice) -> Iterator[str]:
+def _validation(choice: Any) -> Iterator[str]:
     """How flat the cross-validated error is, and which rules lie where it cannot tell."""
     curve = choice.curves.get("cv")
     if curve is None or curve.error is None:
@@ -112,7 +108,7 @@ def _validation(choice: Choice) -> Iterator[str]:
             )
 
 
-def _within(curve: Curve, limit: float) -> tuple[float, float]:
+def _within(curve: Any, limit: float) -> tuple[float, float]:
     """The λ's about the minimum where the criterion stays below a limit."""
     inside = curve.value <= limit
     k = int(np.nanargmin(curve.value))
@@ -124,7 +120,7 @@ def _within(curve: Curve, limit: float) -> tuple[float, float]:
     return float(curve.lams[low]), float(curve.lams[high])
 
 
-def _evidence(choice: Choice) -> Iterator[str]:
+def _evidence(choice: Any) -> Iterator[str]:
     """Evidence against cross-validation, by each other's numbers."""
     rule, curve = choice.rules.get("evidence"), choice.curves.get("evidence")
     if rule is None or curve is None or np.isinf(rule.lam):
@@ -159,7 +155,7 @@ def _evidence(choice: Choice) -> Iterator[str]:
     yield said + "."
 
 
-def _posterior(choice: Choice) -> Iterator[str]:
+def _posterior(choice: Any) -> Iterator[str]:
     """Where the rules lie in the posterior of λ."""
     q = choice.posterior
     if q is None:
@@ -178,7 +174,7 @@ def _posterior(choice: Choice) -> Iterator[str]:
             yield f"{listed(names)} {verb} {side} that interval."
 
 
-def _information(choice: Choice) -> Iterator[str]:
+def _information(choice: Any) -> Iterator[str]:
     """What a degree of freedom costs under each criterion."""
     names = [n for n in ("aic", "bic", "ebic") if n in choice.rules]
     if len(names) < 2:
@@ -197,7 +193,7 @@ def _information(choice: Choice) -> Iterator[str]:
     yield "Degrees of freedom have their price: " + "; ".join(parts) + "."
 
 
-def _leaving_out(choice: Choice) -> Iterator[str]:
+def _leaving_out(choice: Any) -> Iterator[str]:
     """GCV beside exact leave-one-out."""
     if not {"gcv", "loo"} <= set(choice.rules):
         return
@@ -209,7 +205,7 @@ def _leaving_out(choice: Choice) -> Iterator[str]:
         )
 
 
-def _translation(choice: Choice) -> Iterator[str]:
+def _translation(choice: Any) -> Iterator[str]:
     """Which σ ties λ to the scale."""
     if choice.needs_sigma:
         yield (

@@ -45,7 +45,7 @@ from bayesreg.diagnostics.checks import TAIL
 from bayesreg.diagnostics.run import Run, run_of_draws, run_of_tree
 from bayesreg.engines import engine_named
 from bayesreg.engines.draws import array_stats
-from bayesreg.fit import default_engine
+from bayesreg.verbs.fit import default_engine
 from tests.benchmarks import worker
 from tests.benchmarks.limits import per_draw, scaling
 from tests.benchmarks.problems import CHAINS, DATA, Array, Data, draw

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 import bayesreg as br
 from bayesreg.engines import base, engine_named
 from bayesreg.engines.draws import Draws
-from bayesreg.fit import default_engine
+from bayesreg.verbs.fit import default_engine
 
 Array = NDArray[np.float64]
 CHAINS = 2

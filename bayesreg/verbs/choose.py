@@ -9,14 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from bayesreg.fit import path
-from bayesreg.judges import JUDGES, Bench, ridge_evidence
 from bayesreg.language.errors import BadArgument, NotSupported
 from bayesreg.model.problem import Problem
 from bayesreg.priors import ElasticNet, Laplace
-from bayesreg.results.choice import Choice
-from bayesreg.results.rule import Rule
+from bayesreg.results.choice import Choice, Rule
 from bayesreg.solvers.path import one_block
+from bayesreg.verbs.fit import path
+from bayesreg.verbs.judges import JUDGES, Bench, ridge_evidence
 
 RULES = (
     "evidence", "posterior", "cv", "cv-1se", "repeated-cv", "gcv", "loo", "aic", "bic", "ebic",

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from bayesreg.report.table import PRIOR, Column, Table, plain
 
-if TYPE_CHECKING:
-    from bayesreg.results import Comparison
-
 SHOWN = 40
 
 
-def certificates(comparison: Comparison) -> Table:
+def certificates(comparison: Any) -> Table:
     """The certificate of each optimum."""
     rows = []
     for name, entry in comparison.entries.items():
@@ -42,7 +39,7 @@ def certificates(comparison: Comparison) -> Table:
     return Table("certificates", "Certificates", columns, tuple(rows), note)
 
 
-def correspondence(comparison: Comparison) -> Table:
+def correspondence(comparison: Any) -> Table:
     """Every route to each optimum, and how far it ends from the one reported."""
     rows: list[tuple[Any, ...]] = []
     for name, entry in comparison.entries.items():
@@ -64,7 +61,7 @@ def correspondence(comparison: Comparison) -> Table:
     return Table("correspondence", "Routes to the optimum", columns, tuple(rows), note)
 
 
-def agreement(comparison: Comparison) -> Table:
+def agreement(comparison: Any) -> Table:
     """The verdict of each engine against PyMC."""
     rows = []
     for name, entry in comparison.entries.items():
@@ -89,7 +86,7 @@ def agreement(comparison: Comparison) -> Table:
     return Table("agreement", "Each engine against PyMC's NUTS", columns, tuple(rows), note)
 
 
-def differences(comparison: Comparison) -> Table:
+def differences(comparison: Any) -> Table:
     """Every compared statistic, the largest |z| of each prior first."""
     rows: list[tuple[Any, ...]] = []
     for name, entry in comparison.entries.items():
@@ -112,7 +109,7 @@ def differences(comparison: Comparison) -> Table:
     return Table("differences", title, columns, tuple(rows), first=SHOWN, folded=True)
 
 
-def runs(comparison: Comparison) -> Table:
+def runs(comparison: Any) -> Table:
     """One row per run: engine, length, worst diagnostics, verdict."""
     columns = (
         PRIOR,
@@ -135,7 +132,7 @@ def runs(comparison: Comparison) -> Table:
     return Table("diagnostics", "Convergence", columns, rows, note)
 
 
-def chains(comparison: Comparison) -> Table:
+def chains(comparison: Any) -> Table:
     """Diagnostics of every unknown of every run."""
     rows: list[tuple[Any, ...]] = []
     wanted = ["mean", "sd", "mcse_mean", "ess_bulk", "ess_tail", "rhat"]
@@ -160,7 +157,7 @@ def chains(comparison: Comparison) -> Table:
     return Table("unknown_diagnostics", title, columns, tuple(rows), first=SHOWN, folded=True)
 
 
-def _runs(comparison: Comparison) -> Iterator[tuple[str, Any]]:
+def _runs(comparison: Any) -> Iterator[tuple[str, Any]]:
     """The posteriors: of each prior, then PyMC's where there is one."""
     for name, entry in comparison.entries.items():
         yield name, entry.post

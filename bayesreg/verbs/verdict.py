@@ -12,7 +12,7 @@ from bayesreg.language.text import visible
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bayesreg.results.entry import Entry
+    from bayesreg.results.comparison import Entry
 
 # Below four nats of elpd the normal approximation of its error is unreliable and the difference of
 # no practical weight (Sivula, Magnusson, Matamoros & Vehtari 2020, https://arxiv.org/abs/2008.10296).

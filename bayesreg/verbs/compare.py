@@ -10,22 +10,21 @@ from typing import Any
 
 import numpy as np
 
-from bayesreg.choose import choose
 from bayesreg.data.design import Design
 from bayesreg.data.moments import Moments
 from bayesreg.data.provenance import provenance
 from bayesreg.diagnostics import agreement, compare_elpd
-from bayesreg.fit import closed_form, fit_map, path, sample
 from bayesreg.language.errors import BadArgument, BayesregWarning, NotSupported
 from bayesreg.likelihoods import Gaussian
 from bayesreg.model.model import Model
 from bayesreg.model.problem import Problem
 from bayesreg.priors import R2D2, HalfCauchy, Normal, Prior
 from bayesreg.results.choice import Choice
-from bayesreg.results.comparison import Comparison
-from bayesreg.results.entry import Entry
+from bayesreg.results.comparison import Comparison, Entry
 from bayesreg.results.path import Path
-from bayesreg.verdict import sentences
+from bayesreg.verbs.choose import choose
+from bayesreg.verbs.fit import closed_form, fit_map, path, sample
+from bayesreg.verbs.verdict import sentences
 
 
 def compare(

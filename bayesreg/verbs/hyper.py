@@ -10,18 +10,18 @@ from typing import Any
 
 import numpy as np
 
-from bayesreg.alternation import alternate
 from bayesreg.criteria import cross_validate
-from bayesreg.empirical_bayes import maximise_by_draws
+from bayesreg.criteria.alternation import alternate
+from bayesreg.criteria.evidence_by_draws import maximise_by_draws
+from bayesreg.criteria.joint_mode import joint_mode
+from bayesreg.criteria.scale_search import scale_by_cv
 from bayesreg.gaussian.evidence import maximise_evidence, reference_sigma
 from bayesreg.gaussian.ridge import leave_rows_out
 from bayesreg.gaussian.spectrum import layout
-from bayesreg.joint_mode import joint_mode
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, NotSupported
 from bayesreg.model.problem import Problem
 from bayesreg.model.quadratic import PseudoData
-from bayesreg.scale_search import scale_by_cv
 from bayesreg.solvers import closed_form, coordinate_descent
 from bayesreg.solvers.path import default_lams, scale_for, solve_path
 

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from bayesreg.engines.draws import Draws
-from bayesreg.fit import closed_form, path, sample
 from bayesreg.language.arguments import Array, check_count, check_level, positive
 from bayesreg.language.errors import BadArgument, NotSupported
 from bayesreg.model.problem import Problem
@@ -17,6 +16,7 @@ from bayesreg.results.bayesian_path import BayesianPath
 from bayesreg.results.quantity import Quantity
 from bayesreg.results.shrinkage import Shrinkage
 from bayesreg.solvers.scale_path import solve_scales
+from bayesreg.verbs.fit import closed_form, path, sample
 
 DRAWS, CHAINS = 500, 4  # at each scale
 BEYOND = 12.0  # times what the posterior of the scale reaches, or what is given

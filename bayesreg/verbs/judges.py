@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesreg.criteria import cross_validate, information_criteria
-from bayesreg.evidence_curve import evidence_curve
-from bayesreg.fit import sample
+from bayesreg.criteria.evidence_curve import evidence_curve
 from bayesreg.gaussian.evidence import maximise_evidence
 from bayesreg.gaussian.ridge import leave_rows_out, ridge_criteria
 from bayesreg.language.errors import NotSupported
 from bayesreg.model.problem import Problem
 from bayesreg.priors import ElasticNet, Normal
+from bayesreg.results.choice import Curve, Rule
 from bayesreg.results.quantity import Quantity
-from bayesreg.results.rule import Curve, Rule
 from bayesreg.solvers.path import Ray, needs_sigma, one_block
+from bayesreg.verbs.fit import sample
 
 if TYPE_CHECKING:
     from bayesreg.criteria import CrossValidation

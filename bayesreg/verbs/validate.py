@@ -13,17 +13,17 @@ import numpy as np
 
 from bayesreg.engines import engine_named
 from bayesreg.engines.kernel import Independent, Markov
-from bayesreg.fit import default_engine
 from bayesreg.language.errors import BadArgument, NotSupported
 from bayesreg.likelihoods import Gaussian
 from bayesreg.model.model import Model
 from bayesreg.priors import InverseGammaSquared, Prior
 from bayesreg.validation import joint, recovery
 from bayesreg.validation.calibration import FAULTS, calibrate
+from bayesreg.validation.findings import Finding, Validation, calibrated, corrected
 from bayesreg.validation.joint import MISFIT, alternate, misfit
 from bayesreg.validation.recovery import REFERENCE, recover, reference, strays
 from bayesreg.validation.trials import Trial, prepare
-from bayesreg.validation.verdict import Finding, Validation, calibrated, corrected
+from bayesreg.verbs.fit import default_engine
 
 CHECKS = ("calibration", "recovery", "joint")
 LEVEL = 1e-3

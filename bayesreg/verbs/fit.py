@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bayesreg.engines import engine_named
 from bayesreg.gaussian.evidence import reference_sigma
-from bayesreg.hyperparameters import settle
 from bayesreg.language.arguments import Array, check_count
 from bayesreg.language.errors import BadArgument, NotConverged, NotSupported, PerfectFit
 from bayesreg.model.problem import Problem
@@ -27,6 +25,7 @@ from bayesreg.solvers.path import (
     default_lams,
     one_block,
 )
+from bayesreg.verbs.hyper import settle
 
 if TYPE_CHECKING:
     from bayesreg.results.closed_form import ClosedForm
@@ -298,24 +297,6 @@ def path(
     ray = Ray.of(problem, sigma, share)
     b, df, certificates = certified_path(ray, grid)
     return Path(ray, grid, b, ray.scales(grid), df, certificates)
-
-
-def load(file: str | FilePath) -> Any:
-    """Read a fit or posterior that was saved, verifying its checksum.
-
-    Parameters
-    ----------
-    file : str or Path
-        Written by ``fit.save`` or ``post.save``.
-
-    Raises
-    ------
-    BadData
-        If the file is truncated, altered, or of a newer format.
-    """
-    from bayesreg.results.archive import load_result
-
-    return load_result(file)
 
 
 def _finish(
