@@ -13,6 +13,7 @@ from bayesreg.likelihoods import Gaussian
 from bayesreg.model.model import Model
 from bayesreg.priors import Horseshoe, Laplace, Normal
 from bayesreg.results import LamPosterior, Shrinkage, Significance
+from bayesreg.results.comparison import Entry
 from bayesreg.results.profile import profiles
 from bayesreg.verbs.choose import choose
 from bayesreg.verbs.fit import path
@@ -174,6 +175,7 @@ def _entry(
         agreement=_agreement(problem.features, rng) if verified else None,
         largest=largest,
     )
+    entry.scales = Entry.scales.fget(entry)
     entry.profiles = profiles(entry)
     return entry
 

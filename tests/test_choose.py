@@ -357,14 +357,6 @@ def test_bad_arguments(arguments, message):
         br.choose(small(br.Laplace()), **arguments)
 
 
-def test_rooms_do_not_hide_verbs():
-    import bayesreg.verbs.bayesian_path
-    import bayesreg.verbs.choose
-
-    assert callable(bayesreg.verbs.choose)
-    assert callable(bayesreg.verbs.bayesian_path)
-
-
 @pytest.mark.parametrize("prior", [br.Normal(), br.Laplace()], ids=["ridge", "lasso"])
 def test_weights_are_repeated_rows(prior):
     rng = np.random.default_rng(2)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 
 import bayesreg as br
 from bayesreg.criteria import cross_validate, training_moments
+from bayesreg.gaussian.ridge import leave_rows_out
 from bayesreg.language.errors import BadArgument, BadData, NotSupported
 from bayesreg.solvers import coordinate_descent, lockstep
 from bayesreg.solvers.path import solve_path
@@ -219,6 +222,9 @@ def test_curve_of_ridge_cv():
         assert found.error[k] == pytest.approx(-peer.best_score_, rel=1e-6)
 
 
+by_row = partial(cross_validate, closed=leave_rows_out)
+
+
 def test_leave_one_out_of_ridge_needs_no_refitting(monkeypatch):
     """Closed form and n refits agree, in order, with weights and Flat columns; and no path runs."""
     rng = np.random.default_rng(1)
@@ -226,18 +232,18 @@ def test_leave_one_out_of_ridge_needs_no_refitting(monkeypatch):
     for weights in (None, rng.integers(1, 4, 30).astype(float)):
         prior = {"x1": br.Flat(), ...: br.Normal()}
         problem = br.Model(prior).condition(X, y, weights=weights)
-        closed = cross_validate(problem, LAMS, 1.0, folds=30, seed=5)
+        closed = by_row(problem, LAMS, 1.0, folds=30, seed=5)
         slow = cross_validate(problem, LAMS, 1.0, folds=closed.folds, solve=solve_path)
         assert closed.fold_error == pytest.approx(slow.fold_error, rel=1e-9)
         assert closed.error == pytest.approx(slow.error, rel=1e-9)
         if weights is None:
-            per_row = cross_validate(problem, LAMS, 1.0, folds=30, seed=5, per_row=True)
+            per_row = by_row(problem, LAMS, 1.0, folds=30, seed=5, per_row=True)
             slow = cross_validate(problem, LAMS * 29 / 30, 1.0, folds=closed.folds)
             assert per_row.error == pytest.approx(slow.error, rel=1e-12)
     monkeypatch.setattr("bayesreg.criteria.fold_optima.solve_path", None)
-    cross_validate(problem, LAMS, 1.0, folds=30)
+    by_row(problem, LAMS, 1.0, folds=30)
     with pytest.raises(TypeError):
-        cross_validate(problem, LAMS, 1.0, folds=29)
+        by_row(problem, LAMS, 1.0, folds=29)
 
 
 def test_training_set_that_fails_in_step_is_fitted_by_itself(monkeypatch):

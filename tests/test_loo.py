@@ -5,15 +5,19 @@ from __future__ import annotations
 import dataclasses
 import math
 import tracemalloc
+from functools import partial
 
 import numpy as np
 import pytest
 from scipy import stats
 
 import bayesreg as br
-from bayesreg.diagnostics import compare_elpd, log_likelihood_blocks, loo, psis, refit, to_tree
+from bayesreg.diagnostics import compare_elpd, log_likelihood_blocks, psis, refit, to_tree
+from bayesreg.diagnostics.leave_one_out import loo as loo_by
+from bayesreg.diagnostics.pointwise import Routes
 from bayesreg.engines import base
-from bayesreg.gaussian import direct, exact
+from bayesreg.gaussian import direct, exact, integrated_loo
+from bayesreg.gaussian.exact_loo import exact_pointwise, normal_pointwise
 from bayesreg.gaussian.integrated_loo import affordable, leaving_out
 from bayesreg.language.errors import BadArgument, BadData, BayesregWarning, NotSupported
 from tests.cases import CASES, Case
@@ -28,6 +32,10 @@ MODELS = {
         br.Normal(0.7, unit="sigma"), br.Gaussian(br.InverseGammaSquared(2.0, 3.0))
     ),
 }
+
+
+ROUTES = Routes(exact_pointwise, normal_pointwise, integrated_loo)
+loo = partial(loo_by, routes=ROUTES)
 
 
 def condition(case: Case, model: br.Model) -> br.Problem:
@@ -266,7 +274,7 @@ def test_a_tail_without_a_fit_is_safe_or_hopeless():
 
 def held(draws, row, **fields):
     """One row predicted by a refit without it."""
-    return refit.held_out(dataclasses.replace(draws, **fields), np.array([row]), (1, row))
+    return refit.held_out(dataclasses.replace(draws, **fields), np.array([row]), (1, row), ROUTES)
 
 
 @quiet
@@ -279,7 +287,7 @@ def test_refitting_without_a_row_is_exact(case, model, given_scales, monkeypatch
     Without integrating β out, 4 000 draws are left; a density that few of them reach is skipped.
     """
     if not given_scales:
-        monkeypatch.setattr(refit, "affordable", lambda *_: None)
+        monkeypatch.setattr(integrated_loo, "affordable", lambda *_: None)
     draws = run_exact(condition(case, model), draws=2)
     expected = loo(draws)
     per_copy = expected.elpd_i.to_numpy() / expected.elpd_i.coords["weight"].to_numpy()
@@ -478,7 +486,7 @@ def test_a_row_that_no_draw_predicts_is_said():
 def no_refits(monkeypatch):
     """K-fold as soon as importance sampling fails at one row."""
     monkeypatch.setattr("bayesreg.diagnostics.leave_one_out.REFITS", 0)
-    monkeypatch.setattr("bayesreg.diagnostics.leave_one_out.affordable", lambda *_: None)
+    monkeypatch.setattr("bayesreg.gaussian.integrated_loo.affordable", lambda *_: None)
 
 
 def test_many_failures_end_in_k_fold_for_every_row(no_refits):

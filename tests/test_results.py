@@ -202,14 +202,6 @@ def test_compare_refuses_what_is_no_prior(priors):
         br.compare(priors, CASES[0].X, CASES[0].y)
 
 
-def test_the_room_compare_is_still_the_verb():
-    """Importing the module does not hide the function."""
-    import importlib
-
-    importlib.import_module("bayesreg.verbs.compare")
-    assert callable(br.compare)
-
-
 @pytest.mark.slow
 def test_pymc_users_are_served(post):
     """An ordinary model, sampled by its owner, is accepted by `agreement`; ArviZ plots the tree."""

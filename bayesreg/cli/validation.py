@@ -15,7 +15,7 @@ from bayesreg.language.errors import BadArgument, NotSupported
 
 if TYPE_CHECKING:
     from bayesreg.priors import Prior
-    from bayesreg.validation import Validation
+    from bayesreg.validation.findings import Validation
 
 FULL, QUICK = (600, 100), (150, 40)  # simulations, and draws ranked in each
 # Every prior that has a scale of its own, under one name.

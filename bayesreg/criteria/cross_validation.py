@@ -150,9 +150,9 @@ def cross_validate(
     splits = splits_of(design, folds, seed=seed, groups=groups, repeats=repeats)
     w = design.weights
     weights = np.array([1.0 if w is None else w[split.test].sum() for split in splits])
-    ridge = closed is not None and solve is None and Ray.of(problem, sigma, l1_ratio).smooth
+    ridge = solve is None and Ray.of(problem, sigma, l1_ratio).smooth
     unequal = per_row and design.weights is not None  # λ then differs by training set
-    if ridge and not unequal and _singly(problem, splits):
+    if closed is not None and ridge and not unequal and _singly(problem, splits):
         factor = (problem.n - 1.0) / problem.n if per_row else 1.0
         by_row = closed(problem, lams * factor)
         errors = by_row[np.concatenate([split.test for split in splits])]

@@ -185,11 +185,12 @@ def _densities(
 def _log_density(short: Draws, design: Design, rows: Rows, integrated: Integrated | None) -> Array:
     """(rows, draws): given the scales where affordable, else given β and σ."""
     size = short.sigma.size if len(rows) == 1 else MOST
-    sample = integrated and integrated.affordable(short, short.problem, len(rows), LEAST, size)
-    if integrated is not None and sample is not None:
-        found = integrated.predicting(short.problem, design, sample, rows)
-        if found is not None:
-            return found
+    if integrated is not None:
+        sample = integrated.affordable(short, short.problem, len(rows), LEAST, size)
+        if sample is not None:
+            found = integrated.predicting(short.problem, design, sample, rows)
+            if found is not None:
+                return found
     plain = Sample.of(short, r_eff=1.0)
     return np.concatenate([block for _, block in blocks(design, plain, rows)])
 

@@ -166,8 +166,14 @@ class Choice:
         model = self.model(rule)
         if self.source.sigma is None and not self.needs_sigma:
             prior = self.source.sigma_prior
-            return dataclasses.replace(fixed, model=model, sigma=None, sigma_prior=prior)
-        return dataclasses.replace(fixed, model=model)
+            return dataclasses.replace(
+                fixed,
+                prior=model.prior,
+                likelihood=model.likelihood,
+                sigma=None,
+                sigma_prior=prior,
+            )
+        return dataclasses.replace(fixed, prior=model.prior, likelihood=model.likelihood)
 
     def relaxed(self, rule: str) -> Relaxed:
         """Least squares on the columns that a rule's λ keeps, and what that costs or gains.

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from bayesreg.diagnostics import Agreement
-    from bayesreg.results import Comparison, Entry
     from bayesreg.results.choice import Choice
 
 
