@@ -25,7 +25,7 @@ _HOME = {
     "model.model": "Model",
     "model.problem": "Problem",
     "model.penalty": "Penalty",
-    "likelihoods": "Gaussian",
+    "likelihoods": "Bernoulli Gaussian",
     "priors": (
         "BetaPrimeSquared Bridge Cauchy ElasticNet Exponential Flat HalfCauchy HalfNormal "
         "HalfStudentT Horseshoe HorseshoePlus InverseGammaSquared Laplace Normal NormalGamma R2D2 "

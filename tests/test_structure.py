@@ -56,7 +56,7 @@ EXCEPTIONS = {
     "criteria/evidence_by_draws.py": (490, "the search by Fisher's identity and what it searches"),
     "data/files.py": (520, "CSV, Parquet and data sets, one after the other"),
     "data/predictors.py": (470, "the choice of columns and the judgement on each of them"),
-    "priors/hyper.py": (540, "nine distributions of one number, each with its few lines"),
+    "priors/hyper.py": (560, "nine distributions of one number, each with its few lines"),
 }
 
 # What is imported under another name than that of the library which brings it.

@@ -171,6 +171,16 @@ class Design:
         """All that a Gaussian likelihood needs; computed once."""
         return Moments.of(self.X, self.y, self.weights, self.names, y_name=self.y_name, warn=False)
 
+    def take(self, rows: NDArray[np.intp]) -> Design:
+        """The design of some of its rows."""
+        return replace(
+            self,
+            X=_read_only(self.X[rows]),
+            y=_read_only(self.y[rows]),
+            weights=None if self.weights is None else _read_only(self.weights[rows]),
+            index=None if self.index is None else self.index[rows],
+        )
+
     def encode(self, new: object) -> Array:
         """New rows as a float64 array (n_new, p) in the columns of the fit.
 

@@ -19,10 +19,10 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from bayesreg.engines.loops.compiled import compiled
 from bayesreg.engines.loops.slices import WIDTH, log_hyper, slice_exponentials
 from bayesreg.gaussian.rejection import half_t_scale, power_normal
 from bayesreg.language.arguments import Array
+from bayesreg.language.compiled import compiled
 
 Index = NDArray[np.int64]
 Random = np.random.Generator

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from bayesreg.engines.loops.compiled import compiled
+from bayesreg.language.compiled import compiled
 
 Random = np.random.Generator
 

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import Any
 
-from bayesreg.language.arguments import positive
+import numpy as np
+from numpy.typing import ArrayLike
+
+from bayesreg.language.arguments import Array, positive
 from bayesreg.language.errors import BadArgument
+from bayesreg.likelihoods.base import ConstantCurvature, Theta
 from bayesreg.priors.flat import Flat
 from bayesreg.priors.hyper import HyperPrior, Power
 
 
 @dataclass(frozen=True)
-class Gaussian:
+class Gaussian(ConstantCurvature):
     r"""Gaussian likelihood, y_i ~ N(β₀ + x_i'β, σ²), row i counted w_i times.
 
     Parameters
@@ -60,6 +66,76 @@ class Gaussian:
         if isinstance(self.sigma, HyperPrior):
             return self.sigma
         return Power(1.0) if self.sigma is None else None
+
+    @property
+    def unknowns(self) -> dict[str, float | HyperPrior]:
+        """σ."""
+        known = self.known
+        prior = self.sigma_prior
+        return {"sigma": prior if prior is not None else known or 1.0}
+
+    def words(self, eta: str) -> str:
+        """½‖y − η‖²."""
+        return f"½‖y − {eta.replace(' + ', ' − ')}‖²"
+
+    def dispersion(self, theta: Theta) -> Any:
+        """σ²."""
+        return np.square(theta["sigma"])
+
+    def log_density(self, y: ArrayLike, eta: ArrayLike, theta: Theta) -> Array:
+        """−½(y − η)²/σ² − log σ − ½ log 2π."""
+        sigma = np.asarray(theta["sigma"])
+        z = np.subtract(eta, y)
+        z /= sigma * math.sqrt(2.0)
+        np.multiply(z, z, out=z)
+        z += np.log(sigma) + 0.5 * math.log(2.0 * math.pi)
+        return np.asarray(np.negative(z, out=z))
+
+    def derivatives(self, y: ArrayLike, eta: ArrayLike, theta: Theta) -> tuple[Array, Array]:
+        """η − y and 1: those of ½(y − η)²."""
+        slope = np.subtract(eta, y)
+        return slope, np.ones_like(slope)
+
+    def fenchel_young(self, y: ArrayLike, eta: ArrayLike, u: ArrayLike, theta: Theta) -> Array:
+        """½(η − y − u)²."""
+        return np.asarray(0.5 * np.square(np.subtract(eta, y) - u))
+
+    def recession(self, y: Array) -> Array:
+        """Nowhere."""
+        return np.zeros(len(y))
+
+    def first_guess(self, y: Array, weights: Array) -> float:
+        """ȳ."""
+        return float(np.average(y, weights=weights))
+
+    def unit_sd(self, y: Array, weights: Array) -> float:
+        """1: a prior's scale is in units of σ itself."""
+        return 1.0
+
+    def mean(self, eta: ArrayLike, theta: Theta) -> Array:
+        """η."""
+        return np.asarray(eta, dtype=float)
+
+    def variance(self, eta: ArrayLike, theta: Theta) -> Array:
+        """σ²."""
+        return np.asarray(np.square(theta["sigma"]) + 0.0 * np.asarray(eta))
+
+    def sample(self, rng: np.random.Generator, eta: Array, theta: Theta) -> Array:
+        """η + σε."""
+        return np.asarray(eta + theta["sigma"] * rng.standard_normal(np.shape(eta)))
+
+    def node(self, name: str, y: Array, eta: Any, theta: Theta, weights: Array | None) -> None:
+        """``pm.Normal``; a frequency w is sd σ/√w and the factor σ^(1−w) that this leaves out."""
+        import pymc as pm
+        import pytensor.tensor as pt
+
+        sigma = theta["sigma"]
+        dims = "obs_id" if "obs_id" in pm.modelcontext(None).coords else None
+        if weights is None:
+            pm.Normal(name, eta, sigma, observed=y, dims=dims)
+            return
+        pm.Normal(name, eta, sigma / np.sqrt(weights), observed=y, dims=dims)
+        pm.Potential("frequency", (len(weights) - float(np.sum(weights))) * pt.log(sigma))
 
     def __repr__(self) -> str:
         """Show σ as it was declared."""

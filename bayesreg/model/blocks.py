@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from bayesreg.language.arguments import Array, positive
 from bayesreg.language.errors import BadArgument
-from bayesreg.priors import Flat, HalfCauchy
+from bayesreg.priors import Flat, HalfCauchy, HalfStudentT
 from bayesreg.priors.base import Prior
 from bayesreg.priors.hyper import HyperPrior
 
@@ -150,15 +150,20 @@ def _block(
     )
 
 
-def _expected(prior: Prior, p: int, n: float) -> HalfCauchy:
-    """``expected_nonzero=m`` is HalfCauchy(m/((p − m)√N)) (Piironen & Vehtari 2017, eq. 3.12)."""
+def _expected(prior: Prior, p: int, n: float) -> HyperPrior:
+    """``expected_nonzero=m`` is HalfCauchy(m/((p − m)√N)) (Piironen & Vehtari 2017, eq. 3.12).
+
+    In units of η, where there is no σ, it is HalfStudentT(3) of that scale, `n` then being what the
+    rows know of η in units of noise sd 1: see `without_sigma`.
+    """
     m = prior.expected_nonzero
     if not m < p:
         raise BadArgument(
             f"{type(prior).__name__}: expected_nonzero must be below the number of columns {p}, "
             f"not {m:g}"
         )
-    return HalfCauchy(float(m / (p - m) / np.sqrt(n)))
+    scale = float(m / (p - m) / np.sqrt(n))
+    return HalfCauchy(scale) if prior.unit == "sigma" else HalfStudentT(3.0, scale)
 
 
 @dataclass(frozen=True, eq=False)

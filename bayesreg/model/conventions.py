@@ -66,8 +66,22 @@ def _elastic_net(penalty: Any) -> tuple[dict[str, Any], str]:
     return arguments, ("‖y − β₀ − Xβ‖²/(2N) + alpha·l1_ratio·‖β‖₁ + ½·alpha·(1 − l1_ratio)·‖β‖²")
 
 
-CONVERSIONS: dict[str, Callable[[Any], tuple[dict[str, Any], str]]] = {
-    "sklearn.Ridge": _ridge,
-    "sklearn.Lasso": _lasso,
-    "sklearn.ElasticNet": _elastic_net,
+def _logistic(penalty: Any) -> tuple[dict[str, Any], str]:
+    l1, l2 = _uniform(penalty, "sklearn.LogisticRegression", l1=True, l2=True)
+    total = l1 + l2
+    arguments = {
+        "C": 1.0 / total if total else np.inf,
+        "l1_ratio": l1 / total if total else 0.0,
+        "solver": "saga" if l1 else "lbfgs",  # liblinear penalises the intercept
+    }
+    objective = "C·Σ[log(1 + exp η) − yη] + l1_ratio·‖β‖₁ + ½(1 − l1_ratio)·‖β‖², η = β₀ + Xβ"
+    return arguments, objective
+
+
+# By library: the likelihood whose loss it minimises, and its arguments.
+CONVERSIONS: dict[str, tuple[str, Callable[[Any], tuple[dict[str, Any], str]]]] = {
+    "sklearn.Ridge": ("Gaussian", _ridge),
+    "sklearn.Lasso": ("Gaussian", _lasso),
+    "sklearn.ElasticNet": ("Gaussian", _elastic_net),
+    "sklearn.LogisticRegression": ("Bernoulli", _logistic),
 }

@@ -17,12 +17,13 @@ import numpy as np
 
 from bayesreg.data.design import Design
 from bayesreg.data.moments import Moments
-from bayesreg.language.errors import BadArgument, BadData, BayesregWarning
-from bayesreg.likelihoods import Gaussian
+from bayesreg.language.errors import BadArgument, BadData, BayesregWarning, NotSupported
+from bayesreg.likelihoods import ConstantCurvature, Gaussian, Likelihood
 from bayesreg.model.blocks import assign
 from bayesreg.model.problem import PriorLike, Problem, project
 from bayesreg.model.propriety import concerns, refuse_improper
-from bayesreg.priors import PRIORS, Flat, Normal, Prior
+from bayesreg.priors import PRIORS, Flat, HyperPrior, Normal, Prior
+from bayesreg.priors.base import without_sigma
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,9 @@ class Model:
     prior : Prior or mapping, default Normal()
         One prior for every coefficient, or a mapping from column or formula-term names to priors,
         with ``...`` for the rest.
-    likelihood : Gaussian, default Gaussian()
-        How y varies about its linear predictor.
+    likelihood : Likelihood, default Gaussian()
+        How y varies about its linear predictor. Under one without a σ, such as Bernoulli(), a
+        scale is in units of the linear predictor, and one that is not given is HalfStudentT(3).
 
     Raises
     ------
@@ -54,19 +56,30 @@ class Model:
     """
 
     prior: PriorLike = field(default_factory=Normal)
-    likelihood: Gaussian = field(default_factory=Gaussian)
+    likelihood: Likelihood = field(default_factory=Gaussian)
 
     def __post_init__(self) -> None:
+        if not isinstance(self.likelihood, Likelihood):
+            raise BadArgument(
+                f"likelihood must be a likelihood such as br.Gaussian() or br.Bernoulli(), not "
+                f"{self.likelihood!r}"
+            )
         if isinstance(self.prior, Mapping):
             for key, value in self.prior.items():
                 _need_prior(value, f"the prior of {key!r}")
-            object.__setattr__(self, "prior", dict(self.prior))
+            object.__setattr__(
+                self, "prior", {key: self._settled(value) for key, value in self.prior.items()}
+            )
         else:
             _need_prior(self.prior, "prior")
-        if not isinstance(self.likelihood, Gaussian):
-            raise BadArgument(
-                f"likelihood must be a likelihood such as br.Gaussian(), not {self.likelihood!r}"
-            )
+            object.__setattr__(self, "prior", self._settled(self.prior))
+
+    def _settled(self, prior: Prior) -> Prior:
+        """The prior in a unit that this likelihood has."""
+        if self.likelihood.has_sigma:
+            return prior
+        settled: Prior = without_sigma(prior, type(self.likelihood).__name__)
+        return settled
 
     @classmethod
     def of(cls, problem: Problem) -> Model:
@@ -122,12 +135,17 @@ class Model:
                 raise BadArgument(
                     f"{type(X).__name__} already holds y and weights; do not pass them again"
                 )
-            source = X
+            source, likelihood = X, self.likelihood
+            if isinstance(X, Design):
+                coded, likelihood = likelihood.read(X.y)
+                source = X if coded is X.y else dataclasses.replace(X, y=coded)
         elif y is None:
             raise BadArgument("y is missing: pass condition(X, y), or a Design or Moments as X")
         else:
+            y, likelihood = self.likelihood.read(y)
             source = Design.of(X, y, weights)
-        return _condition(self, source, standardize=standardize, intercept=intercept)
+        learnt = Model(self.prior, likelihood)
+        return _condition(learnt, source, standardize=standardize, intercept=intercept)
 
     def condition_formula(
         self,
@@ -189,19 +207,33 @@ def _assemble(
     terms = design.terms if design is not None else ()
     if moments.p == 0 and not intercept:
         raise BadData("there is no column and no intercept, so there is nothing to estimate")
-    flat, blocks = assign(model.prior, moments.names, terms, moments.n)
+    likelihood = model.likelihood
+    if design is None and not isinstance(likelihood, ConstantCurvature):
+        raise NotSupported(
+            f"{type(likelihood).__name__}() needs rows, and Moments keep none; condition on X and y"
+        )
+    flat, blocks = assign(model.prior, moments.names, terms, _information(likelihood, source))
+    sigma = likelihood.unknowns.get("sigma", 1.0)
     return Problem(
         prior=model.prior,
-        likelihood=model.likelihood,
+        likelihood=likelihood,
         design=design,
         moments=moments,
         standardize=standardize,
         intercept=intercept,
         projection=project(moments, flat, blocks, standardize=standardize, intercept=intercept),
         blocks=blocks,
-        sigma=model.likelihood.known,
-        sigma_prior=model.likelihood.sigma_prior,
+        sigma=sigma if isinstance(sigma, float) else None,
+        sigma_prior=sigma if isinstance(sigma, HyperPrior) else None,
     )
+
+
+def _information(likelihood: Likelihood, source: Design | Moments) -> float:
+    """N over the square of `unit_sd`: what the rows know of η, as N rows of noise sd 1 would."""
+    if isinstance(source, Moments):
+        return source.n
+    weights = np.ones(source.n) if source.weights is None else source.weights
+    return float(source.moments.n / likelihood.unit_sd(source.y, weights) ** 2)
 
 
 def _flat_keys(prior: PriorLike) -> frozenset[str]:

@@ -8,7 +8,8 @@ One objective, in sums over rows (weights w_i), with an unpenalised intercept:
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
@@ -16,6 +17,7 @@ import numpy as np
 
 from bayesreg.language.arguments import Array, positive
 from bayesreg.language.errors import BadArgument, NotSupported
+from bayesreg.likelihoods import Gaussian, Likelihood
 from bayesreg.model.blocks import Block, fix_scales
 from bayesreg.model.conventions import CONVERSIONS, Conversion
 from bayesreg.priors.base import Majorised, Penalised
@@ -37,6 +39,8 @@ class Penalty:
         Whether b_j = sd(x_j)·β_j, and whether there is an unpenalised β₀.
     flat : tuple of str
         Names of unpenalised columns.
+    likelihood : Likelihood
+        Whose loss stands before the penalty; φ = σ² is 1 where it has no σ.
 
     References
     ----------
@@ -60,6 +64,7 @@ class Penalty:
     standardize: bool
     intercept: bool
     flat: tuple[str, ...] = ()
+    likelihood: Likelihood = field(default_factory=Gaussian)
 
     @property
     def known(self) -> bool:
@@ -90,7 +95,7 @@ class Penalty:
     def kind(self) -> str:
         """Ridge, lasso, elastic net, Student-t, Cauchy, bridge, a mixture, or none."""
         if not self.blocks:
-            return "least squares"
+            return "least squares" if self.likelihood.has_sigma else "maximum likelihood"
         if not all(isinstance(block.prior, Majorised) for block in self.blocks):
             return "no penalty"
         if any(block.grouped for block in self.blocks):
@@ -115,13 +120,14 @@ class Penalty:
     @property
     def objective(self) -> str:
         """The objective in words, with every λ as a formula and, where known, as a number."""
-        letter, residual = ("b", "Zb") if self.standardize else ("β", "Xβ")
-        fit = f"½‖y − {'β₀ − ' if self.intercept else ''}{residual}‖²"
+        letter, effect = ("b", "Zb") if self.standardize else ("β", "Xβ")
+        eta = f"β₀ + {effect}" if self.intercept else effect
+        fit = self.likelihood.words(eta)
         if not self.blocks:
             return fit
         if self.why_no_map is not None:
-            return f"{fit} − σ²·log p({letter}); {self.why_no_map}"
-        parts, where = [], []
+            return f"{fit} − {self._in_nats('σ²·')}log p({letter}); {self.why_no_map}"
+        parts, where = [], [f"η = {eta}"] if "η" in fit else []
         for block in self.blocks:
             tag = "" if len(self.blocks) == 1 else f"_{block.label}"
             if isinstance(block.prior, Penalised):
@@ -134,6 +140,13 @@ class Penalty:
         if self.standardize:
             where.append("b = sd(x)·β")
         return f"{fit} + {' + '.join(parts)}" + (f" with {', '.join(where)}" if where else "")
+
+    def _in_nats(self, text: str) -> str:
+        """A formula in σ, with φ = σ² = 1 left out of it where the likelihood has no σ."""
+        if self.likelihood.has_sigma:
+            return text
+        text = re.sub(r"(^|[\s(])σ²?/", r"\g<1>1/", text)
+        return re.sub(r"σ²?·?", "", text)
 
     def at(self, *, sigma: float | None = None, scale: Any = None) -> Penalty:
         """The penalty with unknown σ or scale(s) given.
@@ -162,8 +175,9 @@ class Penalty:
 
         Parameters
         ----------
-        target : {"sklearn.Ridge", "sklearn.Lasso", "sklearn.ElasticNet"}
-            Class of the other library.
+        target : {"sklearn.Ridge", "sklearn.Lasso", "sklearn.ElasticNet", \
+                "sklearn.LogisticRegression"}
+            Class of the other library; it must minimise the same loss.
 
         Returns
         -------
@@ -182,7 +196,15 @@ class Penalty:
             near = get_close_matches(str(target), CONVERSIONS, n=1, cutoff=0.3)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise BadArgument(f"no conversion to {target!r}{hint} Known: {', '.join(CONVERSIONS)}")
-        arguments, objective = CONVERSIONS[target](self)
+        loss, convert = CONVERSIONS[target]
+        if type(self.likelihood).__name__ != loss:
+            fits = [name for name, (other, _) in CONVERSIONS.items()
+                    if other == type(self.likelihood).__name__]  # fmt: skip
+            raise NotSupported(
+                f"{target} minimises the loss of {loss}(), and this penalty stands beside that of "
+                f"{type(self.likelihood).__name__}(); use {' or '.join(fits) or 'no library here'}"
+            )
+        arguments, objective = convert(self)
         if not self.intercept:
             arguments = {**arguments, "fit_intercept": False}
         return Conversion(arguments, objective, "StandardScaler" if self.standardize else None)
@@ -274,8 +296,8 @@ class Penalty:
         text = block.prior.words(f"({letter}_j − loc)" if block.prior.loc else f"{letter}_j")
         if np.ptp(block.relative) > 0:
             text = text.replace("scale", "scale_j")
-        term, *values = text.split(" with ")
-        if self.sigma is not None:
+        term, *values = self._in_nats(text).split(" with ")
+        if self.sigma is not None and self.likelihood.has_sigma:
             values.append(f"σ = {self.sigma:.6g}")
         if block.scale is not None:
             low, high = (block.scale * float(pick(block.relative)) for pick in (np.min, np.max))
@@ -290,7 +312,7 @@ class Penalty:
         unit = "" if block.prior.unit == "y" else " (scale in units of σ)"
         out = []
         for symbol, formula in block.prior.formulae.items():
-            text = f"{'λ' if single else symbol}{tag} = {formula}{unit}"
+            text = f"{'λ' if single else symbol}{tag} = {self._in_nats(formula)}{unit}"
             if self._missing(block) is None:
                 values = self._lams(block, "l1" if symbol == "λ₁" else "l2")
                 values = np.mean(values * block.relative) if block.grouped else values

@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 from bayesreg.data.design import Design
 from bayesreg.data.moments import Moments
 from bayesreg.language.arguments import Array, positive
-from bayesreg.likelihoods import Gaussian
+from bayesreg.language.errors import NotSupported
+from bayesreg.likelihoods import ConstantCurvature, Gaussian, Likelihood
 from bayesreg.model.blocks import Block, fix_scales
 from bayesreg.model.coordinates import Projection
+from bayesreg.model.loss import Loss, Point
 from bayesreg.model.penalty import Penalty
 from bayesreg.priors import HyperPrior, Prior
 
@@ -37,7 +39,7 @@ class Problem:
     ----------
     prior : Prior or mapping
         What was said of the coefficients before the data.
-    likelihood : Gaussian
+    likelihood : Likelihood
         How y varies about its linear predictor.
     design : Design or None
         The rows; None when conditioned on Moments.
@@ -50,7 +52,7 @@ class Problem:
     blocks : tuple of Block
         Columns grouped by prior, with each block's scale or hyperprior.
     sigma : float or None
-        Noise sd, where known.
+        √φ: the noise sd, where known; 1 under a likelihood that has none.
     sigma_prior : HyperPrior or None
         The prior of an unknown σ.
     warnings : tuple of str
@@ -67,7 +69,7 @@ class Problem:
     """
 
     prior: PriorLike
-    likelihood: Gaussian
+    likelihood: Likelihood
     design: Design | None
     moments: Moments
     standardize: bool
@@ -77,6 +79,63 @@ class Problem:
     sigma: float | None
     sigma_prior: HyperPrior | None
     warnings: tuple[str, ...] = ()
+
+    @property
+    def exact(self) -> bool:
+        """Whether the loss is one quadratic, so that moments say all that the likelihood does."""
+        return isinstance(self.likelihood, ConstantCurvature)
+
+    @property
+    def classes_(self) -> tuple[Any, ...] | None:
+        """The labels behind y = 0 and y = 1; None where y has no labels."""
+        return self.likelihood.classes_
+
+    @cached_property
+    def loss(self) -> Loss:
+        """φ·(−log L) along b, on rows; for a likelihood that is not one quadratic."""
+        design = self._rows("this likelihood")
+        z = (design.X - self.x_mean) / self.x_sd
+        ones = np.ones((design.n, 1 if self.intercept else 0))
+        return Loss(
+            likelihood=self.likelihood,
+            theta=dict.fromkeys(self.likelihood.unknowns, self.sigma),
+            y=design.y,
+            weights=np.ones(design.n) if design.weights is None else design.weights,
+            proper=z[:, self.proper],
+            free=np.hstack([ones, z[:, self.flat]]),
+            loc=self.projection.loc,
+        )
+
+    def touching(self, at: Point) -> Problem:
+        """The Gaussian problem, σ = 1, whose ½‖ỹ − X̃b‖² touches the loss at a point.
+
+        Weighted least squares in the working response: same value up to a constant, same slope, and
+        the same curvature where that is positive. Priors, coordinates and divisors stay.
+        """
+        design = self._rows("this likelihood")
+        omega, z = self.loss.working(at)
+        moments = Moments.of(design.X, z, omega, self.features, warn=False)
+        projection = Projection.of(
+            moments, self.flat, self.x_sd, self.projection.loc, intercept=self.intercept
+        )
+        return dataclasses.replace(
+            self,
+            likelihood=Gaussian(1.0),
+            design=None,
+            moments=moments,
+            projection=projection,
+            sigma=1.0,
+            sigma_prior=None,
+            warnings=(),
+        )
+
+    def _rows(self, what: str) -> Design:
+        if self.design is None:
+            raise NotSupported(
+                f"{what} needs rows, and the problem was conditioned on Moments, which keep none; "
+                "condition on X and y"
+            )
+        return self.design
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -111,22 +170,22 @@ class Problem:
     @property
     def gram(self) -> Array:
         """X̃'X̃ (p, p)."""
-        return self.projection.gram
+        return self._one_quadratic.gram
 
     @property
     def xy(self) -> Array:
         """X̃'ỹ (p,)."""
-        return self.projection.xy
+        return self._one_quadratic.xy
 
     @property
     def yy(self) -> float:
         """ỹ'ỹ."""
-        return self.projection.yy
+        return self._one_quadratic.yy
 
     @property
     def root(self) -> Array | None:
         """A (m, p + 1) with A'A = [X̃ ỹ]'[X̃ ỹ], where it is kept instead of products alone."""
-        return self.projection.root
+        return self._one_quadratic.root
 
     @property
     def wide(self) -> bool:
@@ -136,7 +195,17 @@ class Problem:
     @property
     def rss0(self) -> float:
         """Least-squares residual sum of squares of ỹ on the proper columns."""
-        return self.projection.rss0
+        return self._one_quadratic.rss0
+
+    @property
+    def _one_quadratic(self) -> Projection:
+        """The least squares that a Gaussian likelihood is; refused for any other."""
+        if not self.exact:
+            raise NotSupported(
+                f"{type(self.likelihood).__name__} is not one quadratic, so this needs "
+                "Gaussian(); problem.touching(problem.loss.at(b)) is the quadratic at b"
+            )
+        return self.projection
 
     @property
     def x_mean(self) -> Array:
@@ -163,6 +232,7 @@ class Problem:
             standardize=self.standardize,
             intercept=self.intercept,
             flat=tuple(self.features[j] for j in self.flat),
+            likelihood=self.likelihood,
         )
 
     @property
@@ -220,14 +290,34 @@ class Problem:
             self, design=None, moments=moments, projection=projection, warnings=()
         )
 
+    def on_rows(self, rows: NDArray[np.intp]) -> Problem:
+        """The same question put to some of its rows, standardised anew."""
+        design = self._rows("a part of the rows").take(rows)
+        return dataclasses.replace(self.on(design.moments), design=design)
+
     def effective_scale(self, block: Block, sigma: Any, scale: Any = None) -> Any:
         """Scale of each b_j of a block: declared × `relative`, × σ in unit "sigma"."""
         s: Any = block.scale if scale is None else scale
         return s * block.relative * (sigma if block.prior.unit == "sigma" else 1.0)
 
     def restore(self, b: Array) -> tuple[Array, Array]:
-        """β (…, P) per original unit and β₀ (…) at x = 0, for b (…, p)."""
-        return self.projection.restore(b)
+        """β (…, P) per original unit and β₀ (…) at x = 0, for b (…, p), the rest at its best."""
+        if self.exact:
+            return self.projection.restore(b)
+        b = np.asarray(b, dtype=float)
+        found = [self.restore_free(one, self.loss.at(one).free) for one in b.reshape(-1, self.p)]
+        beta = np.array([one for one, _ in found]).reshape(*b.shape[:-1], len(self.features))
+        return beta, np.array([one for _, one in found]).reshape(b.shape[:-1])
+
+    def restore_free(self, b: Array, free: Array) -> tuple[Array, Array]:
+        """β (…, P) and β₀ (…) for b (…, p) and γ (…, k): β₀ at the means, and Flat columns."""
+        beta = np.empty((*np.shape(b)[:-1], len(self.features)))
+        first = int(self.intercept)
+        beta[..., self.proper] = (b + self.projection.loc) / self.x_sd[self.proper]
+        beta[..., self.flat] = free[..., first:] / self.x_sd[self.flat]
+        if not self.intercept:
+            return beta, np.zeros(np.shape(b)[:-1])
+        return beta, np.asarray(free[..., 0] - beta @ self.x_mean)
 
     def restore_draws(
         self, b: Array, sigma: Array, rng: np.random.Generator

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesreg.language.errors import BadData, PerfectFit
+from bayesreg.model.separation import refuse_separated
 from bayesreg.priors import HalfCauchy
 
 if TYPE_CHECKING:
@@ -36,6 +37,9 @@ def refuse_improper(problem: Problem) -> None:
                 f"column {problem.features[j]!r} is constant, so under Flat() its coefficient "
                 "cannot be told from the intercept; drop it or give it a proper prior"
             )
+    if not problem.exact:
+        refuse_separated(problem)
+        return
     _refuse_few_rows(problem)
     prior = problem.sigma_prior
     if prior is None or prior.proper:
@@ -113,6 +117,8 @@ def concerns(problem: Problem) -> Iterator[str]:
     yield from _spread(problem)
     yield from _expected(problem)
     yield from _collinearity(problem)
+    if not problem.exact:
+        return
     improper = problem.sigma_prior is not None and not problem.sigma_prior.proper
     if improper and problem.projection.rank >= problem.nu and _free_sigma_scale(problem):
         yield (
@@ -169,7 +175,9 @@ def _expected(problem: Problem) -> Iterator[str]:
 
 def _collinearity(problem: Problem) -> Iterator[str]:
     """Exact or near collinearity of the proper columns, with the condition number."""
-    if problem.root is None or problem.wide or problem.p < 2 or problem.p > 2000:
+    if not problem.exact or problem.root is None:
+        return
+    if problem.wide or problem.p < 2 or problem.p > 2000:
         return
     keep = problem.projection.norms > 0
     if problem.design is not None:

@@ -25,7 +25,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bayesreg.language.arguments import Array, one_positive, positive
 from bayesreg.priors.hyper import HyperPrior
-from bayesreg.priors.settled import declared, settle
+from bayesreg.priors.settled import declared, settle, without_sigma
 
 Scale = float | Sequence[float] | Array | HyperPrior
 
@@ -40,6 +40,7 @@ __all__ = [
     "one_positive",
     "positive",
     "settle",
+    "without_sigma",
 ]
 
 
@@ -76,6 +77,10 @@ class Prior(ABC):
     def why_no_map(self) -> str | None:
         """Why the posterior under this prior has no mode to be found; None where it has one."""
         return None
+
+    def moments(self, of_scale: float) -> float:
+        """Below which order E|b|^k is finite, the scale having moments below order `of_scale`."""
+        return of_scale
 
     @abstractmethod
     def log_density(self, b: ArrayLike, scale: ArrayLike) -> Array:

@@ -66,6 +66,10 @@ class Horseshoe(ScaleMixture):
     expected_nonzero: float | None = field(default=None, kw_only=True)
     groups: Any = field(default="factors", kw_only=True)
 
+    def moments(self, of_scale: float) -> float:
+        """Below 1: the local scales are half-Cauchy."""
+        return min(1.0, of_scale)
+
     def __post_init__(self) -> None:
         settle(self)
 
@@ -174,6 +178,10 @@ class HorseshoePlus(ScaleMixture):
     relative: Any = field(default=None, kw_only=True)
     expected_nonzero: float | None = field(default=None, kw_only=True)
     groups: Any = field(default="factors", kw_only=True)
+
+    def moments(self, of_scale: float) -> float:
+        """Below 1: the local scales are products of half-Cauchys."""
+        return min(1.0, of_scale)
 
     def __post_init__(self) -> None:
         settle(self)

@@ -27,6 +27,11 @@ class HyperPrior(ABC):
         return True
 
     @property
+    def moments(self) -> float:
+        """Below which order E x^k is finite."""
+        return math.inf
+
+    @property
     def inverse_gamma(self) -> tuple[float, float] | None:
         """(a, b) when the square is inverse gamma, p(x²) ∝ (x²)^(−a−1) e^(−b/x²); else None."""
         return None
@@ -82,6 +87,11 @@ class HalfStudentT(HyperPrior):
 
     df: float
     scale: float = 1.0
+
+    @property
+    def moments(self) -> float:
+        """Below df."""
+        return self.df
 
     def __post_init__(self) -> None:
         check_positive(self, "df", "scale")
@@ -149,6 +159,11 @@ class HalfCauchy(HyperPrior):
     """
 
     scale: float = 1.0
+
+    @property
+    def moments(self) -> float:
+        """Below 1."""
+        return 1.0
 
     def __post_init__(self) -> None:
         check_positive(self, "scale")
@@ -380,6 +395,11 @@ class InverseGammaSquared(HyperPrior):
 
     shape: float
     rate: float
+
+    @property
+    def moments(self) -> float:
+        """Below twice the shape."""
+        return 2.0 * self.shape
 
     def __post_init__(self) -> None:
         check_positive(self, "shape", "rate")

@@ -229,6 +229,11 @@ class BetaPrimeSquared(HyperPrior):
     a: float
     b: float
 
+    @property
+    def moments(self) -> float:
+        """Below twice the second shape."""
+        return 2.0 * self.b
+
     def __post_init__(self) -> None:
         check_positive(self, "a", "b")
 

@@ -73,6 +73,10 @@ class RegularizedHorseshoe(ScaleMixture):
     expected_nonzero: float | None = field(default=None, kw_only=True)
     groups: Any = field(default="factors", kw_only=True)
 
+    def moments(self, of_scale: float) -> float:
+        """Below slab_df: the slab bounds b, whatever the scale is."""
+        return self.slab_df
+
     def __post_init__(self) -> None:
         settle(self)
         for name in ("slab_scale", "slab_df"):

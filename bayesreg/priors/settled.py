@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -11,9 +12,19 @@ from numpy.typing import ArrayLike
 
 from bayesreg.language.arguments import _number, one_positive, positive
 from bayesreg.language.errors import BadArgument
-from bayesreg.priors.hyper import HalfCauchy, HyperPrior
+from bayesreg.priors.hyper import HalfCauchy, HalfStudentT, HyperPrior
 
 UNITS = ("y", "sigma")
+
+
+class Unsaid(str):
+    """A unit that was settled because none was declared; as text it is that unit."""
+
+    __slots__ = ()
+
+
+# The scale of a prior that declared none, known by identity; an equal one may be given.
+UNSAID_SCALE = HalfCauchy()
 
 
 def settle(prior: Any) -> None:
@@ -35,7 +46,7 @@ def settle(prior: Any) -> None:
         )
     if prior.unit is None:
         unknown = prior.scale is None or isinstance(prior.scale, HyperPrior)
-        object.__setattr__(prior, "unit", "sigma" if unknown else "y")
+        object.__setattr__(prior, "unit", Unsaid("sigma" if unknown else "y"))
     elif prior.unit not in UNITS:
         raise BadArgument(
             f"{name}: unit must be 'y' (absolute) or 'sigma' (multiples of σ), not {prior.unit!r}"
@@ -51,12 +62,38 @@ def settle(prior: Any) -> None:
         object.__setattr__(prior, "relative", relative)
 
 
+def without_sigma(prior: Any, likelihood: str) -> Any:
+    """The prior under a likelihood that has no σ: its scale is in the unit of η.
+
+    An undeclared unit becomes ``"y"``, and an undeclared scale HalfStudentT(3): beside a flat
+    intercept the tail of a half-Cauchy leaves no proper posterior where classes are separated.
+
+    Raises
+    ------
+    BadArgument
+        If ``unit="sigma"`` was declared.
+    """
+    if prior.unit != "sigma":
+        return prior
+    name = type(prior).__name__
+    if not isinstance(prior.unit, Unsaid):
+        raise BadArgument(
+            f"{name}: unit='sigma' means multiples of a noise sd, and {likelihood} has none; leave "
+            "unit out, and the scale is in units of the linear predictor"
+        )
+    settled = copy.copy(prior)
+    object.__setattr__(settled, "unit", Unsaid("y"))
+    if prior.scale is UNSAID_SCALE:
+        object.__setattr__(settled, "scale", HalfStudentT(3.0, 1.0))
+    return settled
+
+
 def _settle_scale(prior: Any) -> None:
     """No scale is HalfCauchy(1), or what `expected_nonzero` will make of N and p."""
     name = type(prior).__name__
     if prior.expected_nonzero is None:
         if prior.scale is None:
-            object.__setattr__(prior, "scale", HalfCauchy())
+            object.__setattr__(prior, "scale", UNSAID_SCALE)
         return
     if prior.scale is not None:
         raise BadArgument(

@@ -71,6 +71,10 @@ class StudentT(Majorised, ScaleMixture):
     expected_nonzero: float | None = field(default=None, kw_only=True)
     groups: Any = field(default=None, kw_only=True)
 
+    def moments(self, of_scale: float) -> float:
+        """Below df."""
+        return min(self.df, of_scale)
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "df", one_positive(self.df, "StudentT: df"))
         settle(self)
@@ -244,6 +248,10 @@ class Cauchy(Majorised, ScaleMixture):
     relative: Any = field(default=None, kw_only=True)
     expected_nonzero: float | None = field(default=None, kw_only=True)
     groups: Any = field(default=None, kw_only=True)
+
+    def moments(self, of_scale: float) -> float:
+        """Below 1."""
+        return min(1.0, of_scale)
 
     def __post_init__(self) -> None:
         settle(self)

@@ -30,12 +30,15 @@ class Solution:
         Steps taken, in the unit that `message` names.
     message : str
         How it was reached, in words.
+    seen : int or None
+        How many distinct optima a search from several starts met; None where one is all.
     """
 
     b: Array
     solver: str
     iterations: int
     message: str
+    seen: int | None = None
 
 
 def refine(

@@ -22,12 +22,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesreg.language.arguments import Array
-from bayesreg.model.quadratic import EPS, UnitData, unit_data
+from bayesreg.model.quadratic import EPS, Index, UnitData, unit_data
 from bayesreg.solvers import curvature
 from bayesreg.solvers.groups import Groups
-from bayesreg.solvers.objective import Objective
+from bayesreg.solvers.objective import Objective, penalty_value
 
 if TYPE_CHECKING:
+    from bayesreg.model.loss import Point
     from bayesreg.model.problem import Problem
 
 GAP_TOLERANCE = 1e-9  # of ½‖ỹ‖²
@@ -123,10 +124,12 @@ def certify(problem: Problem, b: Array, *, seen: int | None = None) -> Certifica
     >>> certify(problem, np.array([1.5])).ok, certify(problem, np.array([1.4])).ok
     (True, False)
     """
+    b = np.asarray(b, dtype=float)
+    if not problem.exact:
+        return _certify_touching(problem, b, seen)
     objective = _objective(problem)
     unit = unit_data(problem) if objective is None else objective.unit
-    b = np.asarray(b, dtype=float)
-    fault = _fault(problem, unit, b)
+    fault = _fault(problem, unit.size, unit.kept, b)
     if fault:
         gap, kkt = _limits(problem, unit)
         return Certificate(math.inf, gap, math.inf, kkt, problem.sigma, False, fault)
@@ -140,6 +143,88 @@ def certify(problem: Problem, b: Array, *, seen: int | None = None) -> Certifica
     else:
         judged = _judge_stationary(objective, u)
     return conclude(problem, unit, float(np.sum(np.abs(u))), judged, seen)
+
+
+def _certify_touching(problem: Problem, b: Array, seen: int | None) -> Certificate:
+    """Judge b under a loss that is not one quadratic: its own slope, its own dual.
+
+    Units are nats (φ = 1) and columns of sd one. The slope is that of the quadratic that touches
+    the loss at b; what is judged of curvature is judged on that quadratic.
+    """
+    loss = problem.loss
+    sd = problem.column_sd[problem.proper] / problem.x_sd[problem.proper]
+    fault = _fault(problem, len(sd), np.flatnonzero(sd > 0.0), b)
+    largest = float(np.max(_over(np.abs(loss.slope(loss.start)), sd), initial=0.0))
+    if fault:
+        return Certificate(
+            math.inf, GAP_TOLERANCE, math.inf, KKT_TOLERANCE * largest, problem.sigma, False, fault
+        )
+    at = loss.at(b)
+    floor = _floor(problem, at, sd)
+    judged = _judge_touching(problem, at, sd, floor)
+    reach = loss.start.value - at.value - penalty_value(problem, at.b)
+    gap_limit = max(GAP_TOLERANCE * max(1.0, reach), loss.rounding(at))
+    kkt_limit = max(KKT_TOLERANCE * largest, floor)
+    gap, kkt = judged.gap, judged.kkt
+    ok = (gap is None or gap <= gap_limit) and kkt <= kkt_limit and not judged.saddle
+    why = _words(problem.sigma, (gap, gap_limit, kkt, kkt_limit), judged, seen)
+    return Certificate(gap, gap_limit, kkt, kkt_limit, problem.sigma, ok, why, judged.unique)
+
+
+def _judge_touching(problem: Problem, at: Point, sd: Array, floor: float) -> Judged:
+    """Stationarity, and a gap where J is convex; else the curvature of the quadratic at b."""
+    loss, penalty = problem.loss, problem.penalty
+    g = -loss.slope(at)
+    touching = problem.touching(at)
+    if not (penalty.linear_quadratic or penalty.in_groups):
+        quadratic = Objective.of(touching)
+        unit = quadratic.unit
+        u = unit.reduce(at.b)
+        rest = quadratic.residual(u) * unit.y_norm * unit.norms
+        kkt = float(np.max(_over(np.abs(rest), sd[unit.kept]), initial=0.0))
+        least = quadratic.least_curvature(u)
+        saddle = least is not None and least.value < -1e-9
+        return Judged(None, kkt, floor, None, saddle=saddle)
+    l1, l2 = (np.broadcast_to(v, (problem.p,)).astype(float) for v in (penalty.l1, penalty.l2))
+    gap = None
+    if problem.likelihood.convex:
+        gap = loss.gap(at, l1, l2, () if penalty.linear_quadratic else _members(problem))
+    if penalty.linear_quadratic:
+        kkt = float(np.max(_over(_distance(g - l2 * at.b, l1, at.b), sd), initial=0.0))
+        unit = unit_data(touching)
+        first, second = unit.penalty(l1, l2)
+        unique = curvature.unique(
+            unit, first, second, unit.fine_gradient(unit.reduce(at.b), second)
+        )
+        return Judged(gap, kkt, floor, unique)
+    groups = Groups.of(touching)
+    unit, u = groups.unit, groups.unit.reduce(at.b)
+    own = (g - l2 * at.b)[unit.kept] / (unit.y_norm * unit.norms)
+    rest = groups.residual(u, own) * unit.y_norm * unit.norms
+    kkt = float(np.max(_over(np.abs(rest), sd[unit.kept]), initial=0.0))
+    return Judged(gap, kkt, floor, groups.unique(own))
+
+
+def _members(problem: Problem) -> list[Array]:
+    """The columns of every group, single ones included."""
+    return [
+        block.columns[block.group == g] for block in problem.blocks for g in range(len(block.sizes))
+    ]
+
+
+def _floor(problem: Problem, at: Point, sd: Array) -> float:
+    """What rounding hides of a slope on columns of sd one: its own terms, and half an ulp of b."""
+    loss = problem.loss
+    u = np.abs(loss.residual(at))
+    omega, _ = loss.working(at)
+    norms = np.sqrt(omega @ np.square(loss.proper))
+    terms = u @ np.abs(loss.proper) + norms * float(norms @ np.abs(at.b + loss.loc))
+    return ROUNDING * float(np.max(_over(terms, sd), initial=0.0))
+
+
+def _over(values: Array, sd: Array) -> Array:
+    """values/sd, 0 where a column is zero and says nothing."""
+    return np.where(sd > 0.0, values / np.where(sd > 0.0, sd, 1.0), 0.0)
 
 
 @dataclass(frozen=True)
@@ -216,15 +301,15 @@ def _objective(problem: Problem) -> Objective | Groups | None:
     return Groups.of(problem) if problem.penalty.in_groups else Objective.of(problem)
 
 
-def _fault(problem: Problem, unit: UnitData, b: Array) -> str:
-    """Why b cannot be judged at all, or an empty string."""
-    if b.shape != (unit.size,):
-        return f"b has shape {b.shape}, and there are {unit.size} penalised columns"
+def _fault(problem: Problem, size: int, kept: Index, b: Array) -> str:
+    """Why b cannot be judged at all, or an empty string; columns but `kept` are zero."""
+    if b.shape != (size,):
+        return f"b has shape {b.shape}, and there are {size} penalised columns"
     bad = np.flatnonzero(~np.isfinite(b))
     if len(bad):
         return f"the coefficient of {_name(problem, bad[0])} is {b[bad[0]]}"
     held = b.copy()
-    held[unit.kept] = 0.0
+    held[kept] = 0.0
     bad = np.flatnonzero(held)
     if len(bad):
         return (

@@ -209,6 +209,21 @@ class Objective:
         return out
 
 
+def penalty_value(problem: Problem, b: Array) -> float:
+    """The penalty of b; 0 at b = 0."""
+    total, sigma = 0.0, problem.sigma or 1.0
+    for block in problem.blocks:
+        assert isinstance(block.prior, Majorised)
+        part = b[block.columns]
+        scale = problem.effective_scale(block, sigma)
+        if block.grouped:  # λ‖b_g‖ is what a single b of that length costs
+            part = np.sqrt(np.bincount(block.group, np.square(part / block.relative)))
+            scale = np.full(len(part), float(problem.effective_scale(block, sigma)[0]))
+            scale /= float(block.relative[0])
+        total += float(np.sum(block.prior.cost(part, sigma, scale)))
+    return total
+
+
 def _least(problem: Problem) -> float:
     """min ½‖ỹ − X̃b‖², or its bound 0 where the columns are too close to collinear for it."""
     try:

@@ -16,6 +16,7 @@ import numpy as np
 from bayesreg import likelihoods, priors
 from bayesreg.language.errors import BadArgument, BadData
 from bayesreg.model.model import Model
+from bayesreg.priors.settled import Unsaid
 
 REST = "..."
 
@@ -93,7 +94,7 @@ def _encode(value: Any) -> Any:
                 "save post.to_arviz() instead"
             )
         names = [f.name for f in dataclasses.fields(value) if f.init]
-        return {"class": name, "fields": {n: _encode(getattr(value, n)) for n in names}}
+        return {"class": name, "fields": {n: _encode(_declared(value, n)) for n in names}}
     if isinstance(value, np.ndarray | list | tuple):
         return [_encode(v) for v in (value.tolist() if isinstance(value, np.ndarray) else value)]
     if isinstance(value, np.generic):
@@ -101,6 +102,12 @@ def _encode(value: Any) -> Any:
     if value is None or isinstance(value, bool | int | float | str):
         return value
     raise BadArgument(f"{value!r} cannot be saved")
+
+
+def _declared(value: Any, name: str) -> Any:
+    """A field as it was given: a unit that was never declared is settled anew when loaded."""
+    field = getattr(value, name)
+    return None if isinstance(field, Unsaid) else field
 
 
 def _decode(value: Any) -> Any:

@@ -16,6 +16,7 @@ from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, BayesregWarning, NotSupported
 from bayesreg.model.coordinates import Projection
 from bayesreg.model.model import Model
+from bayesreg.priors import HyperPrior
 from bayesreg.validation.quantities import Unknowns
 
 if TYPE_CHECKING:
@@ -174,7 +175,8 @@ def _signals(p: int) -> Array:
 
 def _refuse_improper(model: Model) -> None:
     """Parameters are drawn from the prior, which must be one."""
-    prior = model.likelihood.sigma_prior
+    sigma = model.likelihood.unknowns.get("sigma")
+    prior = sigma if isinstance(sigma, HyperPrior) else None
     if prior is not None and not prior.proper:
         raise NotSupported(
             f"validation draws parameters from the prior, and {prior!r} on σ is improper: use a "

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesreg.engines.loops.compiled import compiled
 from bayesreg.engines.loops.coupled import draw_coupled
 from bayesreg.engines.loops.linear import (
     core_of,
@@ -35,6 +34,7 @@ from bayesreg.engines.loops.scans import scan
 from bayesreg.engines.loops.slices import WIDTH, slice_exponentials
 from bayesreg.engines.loops.triangle import inner
 from bayesreg.language.arguments import Array
+from bayesreg.language.compiled import compiled
 
 Records = NDArray[Any]
 

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesreg.engines.loops.compiled import compiled
 from bayesreg.engines.loops.local_laws import SLAB, SMALL
 from bayesreg.engines.loops.slices import STEPS, TAILS, WIDTH, slice_exponentials, softplus
 from bayesreg.language.arguments import Array
+from bayesreg.language.compiled import compiled
 
 Records = NDArray[Any]
 

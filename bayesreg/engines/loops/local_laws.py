@@ -15,7 +15,7 @@ import math
 
 import numpy as np
 
-from bayesreg.engines.loops.compiled import compiled
+from bayesreg.language.compiled import compiled
 
 CONSTANT, EXPONENTIAL, INVERSE_GAMMA, HALF_CAUCHY, HALF_CAUCHY_PRODUCT, GAMMA, STABLE = range(7)
 SLAB, DIRICHLET = 7, 8  # their t is drawn together with what couples them: see `blocked`

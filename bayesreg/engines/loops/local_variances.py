@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesreg.engines.loops.compiled import compiled
 from bayesreg.engines.loops.local_laws import LAWS, draw_local
 from bayesreg.language.arguments import Array
+from bayesreg.language.compiled import compiled
 from bayesreg.priors.base import Mixing
 
 # Laws whose t of one group depends on nothing but the coefficients of that group.

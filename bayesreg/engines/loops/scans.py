@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesreg.engines.loops.compiled import compiled
 from bayesreg.engines.loops.linear import residuals_of
 from bayesreg.engines.loops.local_laws import HALF_CAUCHY, LARGE, SLAB, SMALL
 from bayesreg.engines.loops.slices import STEPS, TAILS, softplus
 from bayesreg.engines.loops.triangle import inner, subtract
 from bayesreg.language.arguments import Array
+from bayesreg.language.compiled import compiled
 
 Records = NDArray[Any]
 

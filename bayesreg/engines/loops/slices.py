@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from bayesreg.engines.loops.compiled import compiled
 from bayesreg.language.arguments import Array
+from bayesreg.language.compiled import compiled
 
 STEPS = 200  # far more than an interval needs that halves, on average, at each refusal
 WIDTH = 2.5  # of a slice on a log scale: 2–3 with shrinkage only

@@ -10,8 +10,8 @@ import math
 
 import numpy as np
 
-from bayesreg.engines.loops.compiled import compiled, reassociated
 from bayesreg.language.arguments import Array
+from bayesreg.language.compiled import compiled, reassociated
 
 _BLOCK = 128  # up to which plain loops equal LAPACK
 _STRIP = 256  # columns of a trailing update, above the diagonal only

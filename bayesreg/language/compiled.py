@@ -1,8 +1,8 @@
 """Compilation of inner loops, kept on disk where that can be written to.
 
 Numba asks whether a function's own file has changed since it was compiled, not whether the files of
-the functions that it calls have. All compiled code is therefore forgotten when any file of this
-room is newer.
+the functions that it calls have. All compiled code is therefore forgotten when any file beside some
+of it is newer.
 """
 
 from __future__ import annotations
@@ -33,9 +33,11 @@ def _compile[Function: Callable[..., Any]](function: Function, **own: Any) -> Fu
 
 
 def _forget_stale(package: Path) -> None:
-    """Delete indices of compiled code, in any room, that are older than the newest loop."""
-    newest = max(source.stat().st_mtime for source in Path(__file__).parent.glob("*.py"))
-    for index in package.rglob("__pycache__/*.nbi"):
+    """Delete indices of compiled code that are older than the newest file beside any of them."""
+    indices = list(package.rglob("__pycache__/*.nbi"))
+    rooms = {index.parent.parent for index in indices}
+    newest = max((s.stat().st_mtime for room in rooms for s in room.glob("*.py")), default=0.0)
+    for index in indices:
         try:
             if index.stat().st_mtime < newest:
                 index.unlink(missing_ok=True)
@@ -43,4 +45,4 @@ def _forget_stale(package: Path) -> None:
             continue
 
 
-_forget_stale(Path(__file__).parents[2])
+_forget_stale(Path(__file__).parents[1])

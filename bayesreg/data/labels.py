@@ -1,0 +1,78 @@
+"""A response of labels: any two kinds of thing, read as they are and coded as 0 and 1."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayesreg.data.columns import as_narwhals, plain_array
+from bayesreg.language.arguments import Array
+from bayesreg.language.errors import BadData
+
+
+def read_labels(y: Any, what: str) -> list[Any]:
+    """The entries of a vector, series or one-column frame as Python values, none of them missing.
+
+    Raises
+    ------
+    BadData
+        If y is not one column, or a value is missing; the message names the row.
+    """
+    native = None if isinstance(y, np.ndarray | list | tuple) else as_narwhals(y)
+    if native is None:
+        values = _plain(y, what)
+        found = [v.item() if isinstance(v, np.generic) else v for v in values.tolist()]
+    else:
+        found = _column(native, what).to_list()
+    for row, value in enumerate(found):
+        if value is None or (isinstance(value, float) and math.isnan(value)) or _is_na(value):
+            raise BadData(f"{what} is missing in row {row}; drop that row, or find its value")
+    return found
+
+
+def in_place_of(y: Any, values: Array) -> Any:
+    """Numbers in the container that y came in, so that its name and its index stay."""
+    native = None if isinstance(y, np.ndarray | list | tuple) else as_narwhals(y)
+    if native is None:
+        return values
+    import narwhals.stable.v2 as nw
+
+    column = _column(native, "y")
+    new = nw.new_series(column.name or "", values, backend=nw.get_native_namespace(column))
+    index = nw.maybe_get_index(column)
+    return (new if index is None else nw.maybe_set_index(new, index=index)).to_native()
+
+
+def _plain(y: Any, what: str) -> NDArray[Any]:
+    values = plain_array(y, what) if not isinstance(y, list | tuple) else _of_list(y)
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = values[:, 0]
+    if values.ndim != 1:
+        raise BadData(f"{what} has shape {values.shape}; a response of labels is one column")
+    return values
+
+
+def _of_list(y: Any) -> NDArray[Any]:
+    """A list as objects, so that ``[1, "a"]`` does not become text."""
+    if any(isinstance(v, list | tuple | np.ndarray) for v in y):
+        return np.asarray(y)
+    values = np.empty(len(y), dtype=object)
+    values[:] = y
+    return values
+
+
+def _column(native: Any, what: str) -> Any:
+    """The only column of a frame, or the series itself."""
+    if type(native).__name__ == "Series":
+        return native
+    if type(native).__name__ != "DataFrame" or native.shape[1] != 1:
+        raise BadData(f"{what} must be one column of labels, not a frame of several")
+    return native[native.columns[0]]
+
+
+def _is_na(value: Any) -> bool:
+    """Whether a value is pandas' NA or NaT, which compare as nothing does."""
+    return type(value).__name__ in ("NAType", "NaTType")

@@ -1,0 +1,145 @@
+r"""What a likelihood is: how y varies about its linear predictor η, and its capabilities as types.
+
+Row i has the density p(y_i | η_i, θ) with η = β₀ + x'β, θ the likelihood's own unknowns (σ under
+Gaussian noise), and counts w_i times. Solvers and engines see a likelihood only by what it says
+here, row by row:
+
+* every :class:`Likelihood` is *touched* by a quadratic in η wherever asked, for solvers;
+* :class:`ConstantCurvature`: that quadratic is the loss itself, the same everywhere, so that
+  moments are enough;
+* :class:`NormalMixture`: given latent ω it is a quadratic exactly, so that a Gibbs sampler applies.
+
+A prior has the same three kinds (:mod:`bayesreg.priors.base`): it is the same idea seen from β.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from bayesreg.language.arguments import Array
+from bayesreg.priors.hyper import HyperPrior
+
+Theta = Mapping[str, Any]
+
+
+class Likelihood(ABC):
+    """How y varies about η, row by row; shapes of y, η and θ broadcast."""
+
+    convex: ClassVar[bool] = True  # −log p in η: whether a gap can be certified
+    link: ClassVar[str] = "identity"  # from the mean of y to η
+    in_units: ClassVar[str] = "the unit of y"  # what η is measured in
+
+    @property
+    @abstractmethod
+    def unknowns(self) -> dict[str, float | HyperPrior]:
+        """θ by name: a number where it is known, else its prior; empty where there is none."""
+
+    @property
+    def has_sigma(self) -> bool:
+        """Whether there is a σ in whose units a prior's scale can be."""
+        return "sigma" in self.unknowns
+
+    @property
+    def classes_(self) -> tuple[Any, ...] | None:
+        """The labels behind y = 0 and y = 1, once data were seen; None where y has no labels."""
+        return None
+
+    @abstractmethod
+    def words(self, eta: str) -> str:
+        """The loss φ·(−log L) in symbols: in η, or in `eta` itself, ``β₀ + Xβ`` or the like."""
+
+    def read(self, y: Any) -> tuple[Any, Likelihood]:
+        """The response as numbers, and this likelihood with what was learnt of them.
+
+        Raises
+        ------
+        BadData
+            If y is no response of this kind; the message says which would be.
+        """
+        return y, self
+
+    def dispersion(self, theta: Theta) -> Any:
+        """φ, with J = φ·(−log L) + penalty: 1 unless the likelihood has a scale of its own."""
+        del theta
+        return 1.0
+
+    @abstractmethod
+    def log_density(self, y: ArrayLike, eta: ArrayLike, theta: Theta) -> Array:
+        """Log p(y | η, θ), constants included."""
+
+    @abstractmethod
+    def derivatives(self, y: ArrayLike, eta: ArrayLike, theta: Theta) -> tuple[Array, Array]:
+        """First and second derivative of φ·(−log p) in η."""
+
+    def expand(self, y: ArrayLike, eta: ArrayLike, theta: Theta) -> tuple[Array, Array]:
+        """ω and z, of which ½ω(z − η)² has the slope and curvature of φ·(−log p) at η."""
+        slope, bend = self.derivatives(y, eta, theta)
+        omega = np.maximum(bend, FLATTEST)
+        return omega, np.asarray(np.asarray(eta) - slope / omega)
+
+    @abstractmethod
+    def fenchel_young(self, y: ArrayLike, eta: ArrayLike, u: ArrayLike, theta: Theta) -> Array:
+        """f(η) + f*(u) − uη ≥ 0 with f = φ·(−log p): 0 where u = f′(η), ∞ outside f*'s domain.
+
+        The duality gap of a convex loss is its sum over rows; computed so that nothing cancels.
+        """
+
+    @abstractmethod
+    def recession(self, y: Array) -> Array:
+        """+1, −1 or 0 by row: in which direction of η −log p stays bounded, if in one."""
+
+    @abstractmethod
+    def first_guess(self, y: Array, weights: Array) -> float:
+        """η of the best constant fit."""
+
+    @abstractmethod
+    def unit_sd(self, y: Array, weights: Array) -> float:
+        """One over the root of a row's information about η at the constant fit.
+
+        It stands for σ where a number of expected effects is turned into a scale: Piironen &
+        Vehtari (2017), Electronic Journal of Statistics 11(2), §3.
+        """
+
+    @abstractmethod
+    def mean(self, eta: ArrayLike, theta: Theta) -> Array:
+        """E(y | η, θ)."""
+
+    @abstractmethod
+    def variance(self, eta: ArrayLike, theta: Theta) -> Array:
+        """Var(y | η, θ)."""
+
+    @abstractmethod
+    def sample(self, rng: np.random.Generator, eta: Array, theta: Theta) -> Array:
+        """One y per η."""
+
+    @abstractmethod
+    def node(self, name: str, y: Array, eta: Any, theta: Theta, weights: Array | None) -> None:
+        """Observe y in an open PyMC model, in the dims ``obs_id`` where the model has them."""
+
+
+# Of a curvature, below which a row would divide by nothing; any larger curvature serves a step.
+FLATTEST = 1e-200
+
+
+class ConstantCurvature(Likelihood):
+    """A likelihood that is one quadratic in η: moments of X and y say all that it says."""
+
+
+class NormalMixture(Likelihood):
+    """A likelihood that is normal in η given latent ω, as N(η; z, 1/ω)."""
+
+    @abstractmethod
+    def augment(
+        self, rng: np.random.Generator, y: Array, eta: Array, theta: Theta, weights: Array
+    ) -> tuple[Array, Array]:
+        """Draw ω | y, η for rows that count `weights` times; ω and z, both (n,)."""
+
+    def why_not_augmented(self, weights: Array | None) -> str | None:
+        """Why no exact draw of ω exists for these frequencies, or None."""
+        del weights
+        return None

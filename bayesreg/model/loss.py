@@ -1,0 +1,195 @@
+r"""Loss: φ·(−log L) along the penalised coefficients b, at the best β₀ and Flat coefficients.
+
+With Z the proper columns and F = [1, Flat columns], all centred and divided as the problem says,
+η = Fγ + Z(b + loc), and
+
+    L(b) = min_γ Σ w_i f(y_i, η_i),      ∂L/∂b = Z'u,  u_i = w_i f′(η_i),  F'u = 0 at the best γ.
+
+A quadratic touches L at b: weighted least squares in the working response. A Gaussian likelihood
+has one such quadratic for ever and needs no rows (`Problem.exact`); this is for all the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from bayesreg.language.arguments import Array
+from bayesreg.likelihoods.base import Likelihood, Theta
+
+STEPS = 200  # of Newton's method in γ: a bound, not a tolerance
+HALVINGS = 60
+EPS = float(np.finfo(float).eps)
+
+
+@dataclass(frozen=True, eq=False)
+class Point:
+    """Where a loss is looked at: b (p,), γ (k,) the best beside it, η (n,), and the loss there."""
+
+    b: Array
+    free: Array
+    eta: Array
+    value: float
+
+
+@dataclass(frozen=True, eq=False)
+class Loss:
+    """The loss of a likelihood on rows.
+
+    Attributes
+    ----------
+    likelihood : Likelihood
+    theta : mapping
+        Its own unknowns, at known values.
+    y, weights : ndarray (n,)
+    proper, free : ndarray (n, p), (n, k)
+        Z and F.
+    loc : ndarray (p,)
+        Prior locations, so that η = Fγ + Z(b + loc).
+    """
+
+    likelihood: Likelihood
+    theta: Theta
+    y: Array
+    weights: Array
+    proper: Array
+    free: Array
+    loc: Array
+
+    @cached_property
+    def start(self) -> Point:
+        """b = 0, the rest at its optimum: where λ_max is read."""
+        return self.at(np.zeros(self.proper.shape[1]))
+
+    def at(self, b: Array, near: Point | None = None) -> Point:
+        """The point of b, γ found by Newton's method from that of a `near` point."""
+        offset = self.proper @ (np.asarray(b, dtype=float) + self.loc)
+        k = self.free.shape[1]
+        free = np.zeros(k) if near is None else near.free
+        if near is None and k:
+            free = self._first_free(offset)
+        point = self._point(b, free, offset)
+        for _ in range(STEPS if k else 0):
+            step = self._free_step(point)
+            new = self._shorter(point, step, offset)
+            if new is None:
+                break
+            moved = float(np.max(np.abs(new.free - point.free)))
+            point = new
+            if moved <= 4.0 * EPS * max(1.0, float(np.max(np.abs(point.free)))):
+                break
+        return point
+
+    def slope(self, at: Point) -> Array:
+        """∂L/∂b (p,)."""
+        return np.asarray(self.proper.T @ self.residual(at))
+
+    def residual(self, at: Point) -> Array:
+        """u (n,): w·f′(η), whose products with the columns are slopes."""
+        slope, _ = self.likelihood.derivatives(self.y, at.eta, self.theta)
+        return np.asarray(self.weights * slope)
+
+    def working(self, at: Point) -> tuple[Array, Array]:
+        """Weights ω (n,) and response z (n,) of the least squares that touches the loss at a point.
+
+        ½Σω(z − η)² has the slope of the loss there, and its curvature where that is positive.
+        """
+        omega, z = self.likelihood.expand(self.y, at.eta, self.theta)
+        return self.weights * omega, z
+
+    def gap(self, at: Point, l1: Array, l2: Array, groups: Sequence[Array] = ()) -> float:
+        r"""Bound of J(b) − min J, J = L + Σ‖(λ₁b)_g‖ + ½Σλ₂b², from a feasible point of the dual.
+
+        The residual u is made feasible: F'u = 0, then scaled until no group's ‖(Z'u/λ₁)_g‖ exceeds
+        1 where λ₂ is 0. f's conjugate is finite on an interval around 0, so scaling never leaves
+        it. By Fenchel's inequality each of these terms is at least 0, and nothing cancels:
+
+            gap = Σ w_i FY(η_i, u_i/w_i) + Σ_g [P_g(b_g) + P_g*(−v_g) + b_g'v_g],  v = Z'u
+
+        Boyd & Vandenberghe (2004), "Convex Optimization", §5.7; Ndiaye et al. (2017), "Gap safe
+        screening rules for sparsity enforcing penalties", JMLR 18(128), §3.
+        """
+        u = self._feasible(self.residual(at), at)
+        v = self.proper.T @ u
+        members = groups or [np.array([j]) for j in range(len(v))]
+        u_scale = 1.0
+        for g in members:
+            if np.any(l2[g] > 0.0):
+                continue
+            with np.errstate(divide="ignore", invalid="ignore"):
+                pull = float(np.linalg.norm(np.where(v[g] == 0.0, 0.0, v[g] / l1[g])))
+            u_scale = min(u_scale, 1.0 / pull) if pull > 1.0 else u_scale
+        u, v = u * u_scale, v * u_scale
+        with np.errstate(invalid="ignore"):
+            distance = self.likelihood.fenchel_young(self.y, at.eta, u / self.weights, self.theta)
+        total = float(self.weights @ distance)
+        for g in members:
+            total += self._penalty_gap(at.b[g], v[g], l1[g], l2[g])
+        return total
+
+    def rounding(self, at: Point) -> float:
+        """What storing b and summing rows can hide of the loss."""
+        terms = np.abs(self.residual(at)) * (1.0 + np.abs(at.eta))
+        return 8.0 * EPS * float(np.sum(terms))
+
+    @staticmethod
+    def _penalty_gap(b: Array, v: Array, l1: Array, l2: Array) -> float:
+        """Penalty + its conjugate at −v + b'v of one group; 0 at the optimum."""
+        if np.any(l2 > 0.0):  # by column: (|v| − λ₁)₊²/2λ₂
+            over = np.maximum(np.abs(v) - l1, 0.0)
+            # ½λ₂b² + over²/2λ₂ ± over·b is a square; the rest is λ₁|b| ± min(|v|, λ₁)b.
+            square = 0.5 * np.square(l2 * b + np.copysign(over, v)) / l2
+            rest = l1 * np.abs(b) + np.copysign(np.minimum(np.abs(v), l1), v) * b
+            return float(np.sum(square) + np.sum(np.maximum(rest, 0.0)))
+        return max(float(np.linalg.norm(l1 * b) + b @ v), 0.0)
+
+    def _feasible(self, u: Array, at: Point) -> Array:
+        """The nearest u with F'u = 0; a last correction, since γ is at its optimum to rounding."""
+        if not self.free.shape[1]:
+            return u
+        _, bend = self.likelihood.derivatives(self.y, at.eta, self.theta)
+        h = self.weights * bend
+        for _ in range(2):
+            system = self.free.T @ (h[:, None] * self.free)
+            u = u - h * (self.free @ _solved(system, self.free.T @ u))
+        return u
+
+    def _first_free(self, offset: Array) -> Array:
+        """γ that makes the mean of η that of the best constant fit."""
+        free = np.zeros(self.free.shape[1])
+        if np.all(self.free[:, 0] == 1.0):
+            guess = self.likelihood.first_guess(self.y, self.weights)
+            free[0] = guess - float(np.average(offset, weights=self.weights))
+        return free
+
+    def _point(self, b: Array, free: Array, offset: Array) -> Point:
+        eta = offset + self.free @ free
+        density = self.likelihood.log_density(self.y, eta, self.theta)
+        value = -float(self.likelihood.dispersion(self.theta)) * float(self.weights @ density)
+        return Point(np.asarray(b, dtype=float), free, eta, value)
+
+    def _free_step(self, at: Point) -> Array:
+        """Newton's step in γ."""
+        slope, bend = self.likelihood.derivatives(self.y, at.eta, self.theta)
+        h = self.weights * bend
+        system = self.free.T @ (h[:, None] * self.free)
+        return -_solved(system, self.free.T @ (self.weights * slope))
+
+    def _shorter(self, at: Point, step: Array, offset: Array) -> Point | None:
+        """The first of the step and its halves that does not raise the loss; None at rounding."""
+        room = 4.0 * EPS * (1.0 + abs(at.value))
+        for k in range(HALVINGS):
+            new = self._point(at.b, at.free + 0.5**k * step, offset)
+            if new.value <= at.value + (room if k == 0 else 0.0):
+                return new if np.any(new.free != at.free) else None
+        return None
+
+
+def _solved(system: Array, right: Array) -> Array:
+    """The solution of a small positive system; of least norm where it is singular."""
+    scale = 1.0 / np.sqrt(np.maximum(np.diagonal(system), np.finfo(float).tiny))
+    unit = system * scale * scale[:, None]
+    return np.asarray(scale * np.linalg.lstsq(unit, scale * right, rcond=None)[0])
