@@ -197,7 +197,7 @@ def _assemble(
         moments=moments,
         standardize=standardize,
         intercept=intercept,
-        projection=project(moments, flat, blocks, standardize=standardize, intercept=intercept),
+        quadratic=project(moments, flat, blocks, standardize=standardize, intercept=intercept),
         blocks=blocks,
         sigma=model.likelihood.known,
         sigma_prior=model.likelihood.sigma_prior,

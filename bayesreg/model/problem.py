@@ -16,8 +16,9 @@ from bayesreg.data.moments import Moments
 from bayesreg.language.arguments import Array, positive
 from bayesreg.likelihoods import Gaussian
 from bayesreg.model.blocks import Block, fix_scales
-from bayesreg.model.coordinates import Projection
+from bayesreg.model.coordinates import Coordinates
 from bayesreg.model.penalty import Penalty
+from bayesreg.model.quadratic import Quadratic
 from bayesreg.priors import HyperPrior, Prior
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class Problem:
         N, means and centred cross-products of all columns.
     standardize, intercept : bool
         As given to :meth:`Model.condition`.
-    projection : Projection
+    quadratic : Quadratic
         The data as solvers and engines see them.
     blocks : tuple of Block
         Columns grouped by prior, with each block's scale or hyperprior.
@@ -72,7 +73,7 @@ class Problem:
     moments: Moments
     standardize: bool
     intercept: bool
-    projection: Projection
+    quadratic: Quadratic
     blocks: tuple[Block, ...]
     sigma: float | None
     sigma_prior: HyperPrior | None
@@ -84,69 +85,74 @@ class Problem:
         return self.moments.names
 
     @property
+    def coordinates(self) -> Coordinates:
+        """What b is, and the way back to original units."""
+        return self.quadratic.coordinates
+
+    @property
     def p(self) -> int:
         """Number of columns with a proper prior."""
-        return self.projection.p
+        return self.quadratic.p
 
     @property
     def proper(self) -> NDArray[np.intp]:
         """Positions of the proper columns among `features`."""
-        return self.projection.proper
+        return self.coordinates.proper
 
     @property
     def flat(self) -> NDArray[np.intp]:
         """Positions of the Flat columns among `features`."""
-        return self.projection.flat
+        return self.coordinates.flat
 
     @property
     def n(self) -> float:
         """N, the sum of weights."""
-        return self.projection.n
+        return self.quadratic.n
 
     @property
     def nu(self) -> float:
         """ν = N − 1[intercept] − #Flat."""
-        return self.projection.nu
+        return self.quadratic.nu
 
     @property
     def gram(self) -> Array:
         """X̃'X̃ (p, p)."""
-        return self.projection.gram
+        return self.quadratic.gram
 
     @property
     def xy(self) -> Array:
         """X̃'ỹ (p,)."""
-        return self.projection.xy
+        return self.quadratic.xy
 
     @property
     def yy(self) -> float:
         """ỹ'ỹ."""
-        return self.projection.yy
+        return self.quadratic.yy
 
     @property
     def root(self) -> Array | None:
         """A (m, p + 1) with A'A = [X̃ ỹ]'[X̃ ỹ], where it is kept instead of products alone."""
-        return self.projection.root
+        return self.quadratic.root
 
     @property
     def wide(self) -> bool:
         """Whether p exceeds the rows of the root: work in row space, never form the Gram matrix."""
-        return self.projection.wide
+        return self.quadratic.wide
 
     @property
     def rss0(self) -> float:
         """Least-squares residual sum of squares of ỹ on the proper columns."""
-        return self.projection.rss0
+        return self.quadratic.rss0
 
     @property
     def x_mean(self) -> Array:
         """Weighted column means (P,); zeros without an intercept."""
-        return self.projection.x_mean
+        return self.coordinates.x_mean
 
     @property
     def x_sd(self) -> Array:
         """Divisors of the columns (P,): their sds when standardised, ones otherwise."""
-        return self.projection.x_sd
+        return self.coordinates.x_sd
 
     @property
     def column_sd(self) -> Array:
@@ -213,11 +219,11 @@ class Problem:
 
         Standardisation and projection are done anew; hyperparameters stay as they are here.
         """
-        projection = project(
+        quadratic = project(
             moments, self.flat, self.blocks, standardize=self.standardize, intercept=self.intercept
         )
         return dataclasses.replace(
-            self, design=None, moments=moments, projection=projection, warnings=()
+            self, design=None, moments=moments, quadratic=quadratic, warnings=()
         )
 
     def effective_scale(self, block: Block, sigma: Any, scale: Any = None) -> Any:
@@ -227,13 +233,13 @@ class Problem:
 
     def restore(self, b: Array) -> tuple[Array, Array]:
         """β (…, P) per original unit and β₀ (…) at x = 0, for b (…, p)."""
-        return self.projection.restore(b)
+        return self.coordinates.restore(b)
 
     def restore_draws(
         self, b: Array, sigma: Array, rng: np.random.Generator
     ) -> tuple[Array, Array]:
         """β and β₀ for draws of b and σ, with intercept and Flat columns drawn exactly."""
-        return self.projection.restore_draws(b, sigma, rng)
+        return self.coordinates.restore_draws(b, sigma, rng)
 
     def to_pymc(self) -> pymc.Model:
         """An ordinary, unsampled ``pm.Model`` on rows, with the names and coords of ``post.tree``.
@@ -272,11 +278,11 @@ def project(
     *,
     standardize: bool,
     intercept: bool,
-) -> Projection:
+) -> Quadratic:
     """The data with columns divided by their sds, and what is flat projected out."""
     sd = np.where(moments.constant, 0.0, moments.x_sd)
     x_sd = np.where(sd > 0, sd, 1.0) if standardize else np.ones(moments.p)
     loc = np.zeros(moments.p - len(flat))
     for block in blocks:
         loc[block.columns] = block.prior.loc
-    return Projection.of(moments, flat, x_sd, loc, intercept=intercept)
+    return Quadratic.of(moments, flat, x_sd, loc, intercept=intercept)

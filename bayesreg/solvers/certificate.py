@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesreg.language.arguments import Array
-from bayesreg.model.quadratic import EPS, UnitData, unit_data
+from bayesreg.model.quadratic import EPS, UnitData
 from bayesreg.solvers import curvature
 from bayesreg.solvers.groups import Groups
 from bayesreg.solvers.objective import Objective
@@ -124,7 +124,7 @@ def certify(problem: Problem, b: Array, *, seen: int | None = None) -> Certifica
     (True, False)
     """
     objective = _objective(problem)
-    unit = unit_data(problem) if objective is None else objective.unit
+    unit = problem.quadratic.unit if objective is None else objective.unit
     b = np.asarray(b, dtype=float)
     fault = _fault(problem, unit, b)
     if fault:
