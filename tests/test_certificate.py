@@ -60,7 +60,7 @@ def test_one_coefficient_moved_by_a_little_is_refused(case, prior):
     """1e-4 of its conditional sd, the smallest that its posterior sd can be, either way."""
     problem, b = solved(case, prior)
     assert certify(problem, b).ok, certify(problem, b).why
-    norms = problem.projection.norms
+    norms = problem.quadratic.norms
     for j in np.flatnonzero(norms):
         sd = SIGMA / np.sqrt(norms[j] ** 2 + problem.l2[j])
         for side in (-1e-4, 1e-4):
@@ -75,10 +75,10 @@ def test_gap_bounds_what_can_be_gained(case, prior):
     """J(b) − min J ≤ gap for any b; and for ridge they are equal."""
     problem, best = solved(case, prior)
     rng = np.random.default_rng(4)
-    size = np.abs(best).max() + 1.0 / np.maximum(problem.projection.norms, 1e-300)
+    size = np.abs(best).max() + 1.0 / np.maximum(problem.quadratic.norms, 1e-300)
     noise = 1e-13 * problem.yy
     for spread in (1e-3, 0.1, 3.0):
-        b = best + spread * size * rng.standard_normal(problem.p) * (problem.projection.norms > 0)
+        b = best + spread * size * rng.standard_normal(problem.p) * (problem.quadratic.norms > 0)
         gain = objective(problem, b) - objective(problem, best)
         gap = certify(problem, b).gap
         rounding = noise + 1e-13 * abs(objective(problem, b))
@@ -125,7 +125,7 @@ def test_moments_and_rows_give_one_certificate(prior):
     products = br.Model(prior, br.Gaussian(SIGMA)).condition(Moments.of(X, y))
     z = np.column_stack([X - X.mean(0), y - y.mean()])
     rooted = dataclasses.replace(
-        products, projection=dataclasses.replace(products.projection, root=z, cross=None)
+        products, least_squares=dataclasses.replace(products.quadratic, root=z, cross=None)
     )
     assert products.root is None
     assert rooted.root is not None
@@ -192,7 +192,7 @@ def test_a_zero_column_must_have_a_zero_coefficient():
     """Whatever it is multiplied by, it costs a penalty and gains nothing."""
     case = next(c for c in CASES if "twins" in c.name)
     problem, b = solved(case, br.Normal(0.6))
-    dead = np.flatnonzero(problem.projection.norms == 0)
+    dead = np.flatnonzero(problem.quadratic.norms == 0)
     assert len(dead) == 1
     b[dead] = 1e-8
     assert f"'{case.frame.columns[dead[0]]}'" in certify(problem, b).why

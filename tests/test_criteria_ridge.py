@@ -39,15 +39,15 @@ class Rows:
     """Ridge on rows by augmented least squares: nothing is shared with what it checks."""
 
     def __init__(self, problem):
-        design, projection = problem.design, problem.projection
+        design, coordinates = problem.design, problem.coordinates
         w = np.ones(design.n) if design.weights is None else design.weights
         self.w, self.y = w, design.y.copy()
-        self.X = design.X / projection.x_sd
+        self.X = design.X / coordinates.x_sd
         (block,) = problem.blocks
         self.penalty = np.zeros(self.X.shape[1] + problem.intercept)
         columns = problem.proper[block.columns] + int(problem.intercept)
         self.penalty[columns] = 1.0 / np.broadcast_to(block.relative, len(columns))
-        self.y -= self.X[:, problem.proper] @ projection.loc
+        self.y -= self.X[:, problem.proper] @ coordinates.loc
         # The level of the columns is immaterial with an intercept, and costs digits.
         if problem.intercept:
             self.X = np.column_stack([np.ones(design.n), self.X - np.average(self.X, 0, w)])

@@ -14,7 +14,6 @@ from scipy import stats
 import bayesreg as br
 from bayesreg.engines import base, gibbs, graphs, nuts
 from bayesreg.gaussian import direct, exact
-from bayesreg.model.quadratic import PseudoData
 from tests.test_engines import condition, ess, small
 
 Array = NDArray[np.float64]
@@ -275,7 +274,7 @@ def test_graph_of_coefficients_is_the_posterior(on_rows: bool) -> None:
             rest = out["b"][0]
             rss = problem.yy - 2 * problem.xy @ rest + rest @ problem.gram @ rest
             fit = -problem.nu * np.log(sigma) - 0.5 * rss / sigma**2
-            b = rest + problem.projection.loc
+            b = rest + problem.coordinates.loc
         expected = fit + br.HalfNormal(2.0).log_density(sigma)
         for block, name in zip(problem.blocks, ("scale_0", "scale_1"), strict=True):
             s = problem.effective_scale(block, sigma, values[name])
@@ -303,7 +302,7 @@ def test_graph_of_local_scales_is_the_marginal_posterior() -> None:
         t = np.array([1.0, t1 / (1 + 0.6 * t1), r0**2, r1**2])
         sd = np.array([s0 * sigma, 0.7, s2, s2]) * np.sqrt(t)
         # β integrated out of N(y | Xβ, σ²) N(β | 0, sd²): y ~ N(0, σ²I + X diag(sd²) X').
-        data = PseudoData.of(problem)
+        data = problem.quadratic.rows
         covariance = sigma**2 * np.eye(4) + (data.x * sd**2) @ data.x.T
         expected = stats.multivariate_normal.logpdf(data.y, np.zeros(4), covariance)
         expected += -(data.nu - 4) * np.log(sigma) - 0.5 * data.rss / sigma**2

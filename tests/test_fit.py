@@ -55,8 +55,8 @@ def test_the_certificate_refuses_a_small_error(case, prior):
     """One coefficient moved by 1e-4 of its posterior sd is not an optimum."""
     problem = condition(case, br.Model(prior, br.Gaussian(1.4)))
     fit = br.fit_map(problem)
-    curvature = problem.projection.norms**2 + problem.l2
-    j = int(np.argmax(problem.projection.norms))
+    curvature = problem.quadratic.norms**2 + problem.l2
+    j = int(np.argmax(problem.quadratic.norms))
     b = fit.b.copy()
     b[j] += 1e-4 * 1.4 / np.sqrt(max(curvature[j], 1e-300))
     assert certify(problem, fit.b).ok

@@ -185,7 +185,7 @@ def test_asymmetric_data(case: Case, share: float) -> None:
     assert certificate.ok, certificate.why
     assert np.any(b) == (share < 1.0)
     (block,) = problem.blocks
-    alive = problem.projection.norms > 0.0
+    alive = problem.quadratic.norms > 0.0
     for g in range(len(block.sizes)):  # a group is there as a whole or not at all
         members = np.flatnonzero((block.group == g) & alive)
         assert len({bool(b[j]) for j in members}) <= 1

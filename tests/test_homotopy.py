@@ -12,7 +12,6 @@ from sklearn.linear_model import lars_path_gram
 import bayesreg as br
 from bayesreg.data.moments import Moments
 from bayesreg.language.errors import BadArgument, NotSupported
-from bayesreg.model.quadratic import unit_data
 from bayesreg.solvers import by_name, closed_form, coordinate_descent, homotopy
 from bayesreg.solvers.certificate import certify
 from tests.cases import CASES, Case
@@ -36,7 +35,7 @@ def diabetes(name: str = "diabetes", **options: object) -> br.Problem:
 
 def descended(problem: br.Problem, lam: float, l2: float = 0.0) -> Array:
     """b by coordinate descent from zero, at a λ per unit `relative`."""
-    unit, w = unit_data(problem), 1.0 / problem.blocks[0].relative
+    unit, w = problem.quadratic.unit, 1.0 / problem.blocks[0].relative
     u, _, _ = coordinate_descent.minimise(
         unit, *unit.penalty(lam * w, l2 * w * w), np.zeros(len(unit.kept))
     )
@@ -45,7 +44,7 @@ def descended(problem: br.Problem, lam: float, l2: float = 0.0) -> Array:
 
 def objective(problem: br.Problem, lam: float, b: Array) -> tuple[float, float]:
     """J/‖y‖² and the stationarity residual on unit-norm columns."""
-    unit = unit_data(problem)
+    unit = problem.quadratic.unit
     l1, l2 = unit.penalty(np.full(problem.p, lam), np.zeros(problem.p))
     u = unit.reduce(b)
     g = unit.fine_gradient(u, l2)
@@ -58,7 +57,7 @@ def difference(problem: br.Problem, b: Array, other: Array, *, fit: bool = False
     if fit:
         change, whole = (float(np.max(np.abs(problem.gram @ v))) for v in (b - other, other))
         return change / whole
-    norms = problem.projection.norms
+    norms = problem.quadratic.norms
     return float(np.max(np.abs(b - other) * norms) / np.max(np.abs(other) * norms))
 
 

@@ -67,7 +67,7 @@ def refit_density(about, flat, row, copies):
     known = about if about.sigma is not None else about.at(sigma=1.0)
     precision, loc = np.zeros(len(sd)), np.zeros(len(sd))
     precision[about.proper] = known.l2 * (about.x_sd / sd)[about.proper] ** 2
-    loc[about.proper] = about.projection.loc / (about.x_sd / sd)[about.proper]
+    loc[about.proper] = about.coordinates.loc / (about.x_sd / sd)[about.proper]
     mean = np.average(X, axis=0, weights=w) if about.intercept else np.zeros(len(sd))
     Z = (X - mean) / sd
     y = y - Z @ loc

@@ -8,7 +8,6 @@ from sklearn.linear_model import enet_path, lasso_path
 
 import bayesreg as br
 from bayesreg.language.errors import BadArgument, NotSupported
-from bayesreg.model.quadratic import unit_data
 from bayesreg.solvers import continuation, coordinate_descent
 from bayesreg.solvers.certificate import certify
 from bayesreg.solvers.path import Ray, default_lams, solve_path
@@ -30,7 +29,7 @@ def synthetic(n, p, rho=0.5, seed=0, active=0.2):
 
 def unit_difference(problem, a, b):
     """Largest difference on columns of norm one, relative to the largest coefficient."""
-    norms = problem.projection.norms
+    norms = problem.quadratic.norms
     return np.max(np.abs(a - b) * norms) / max(np.max(np.abs(b) * norms), 1e-300)
 
 
@@ -258,7 +257,7 @@ def test_a_guide_changes_the_way_and_not_the_result():
 def test_where_faces_do_not_lead_coordinate_descent_goes_on(monkeypatch):
     """Every other λ refused: the same path."""
     problem = LASSO.condition(*synthetic(60, 12))
-    unit, lams = unit_data(problem), default_lams(problem, 20)
+    unit, lams = problem.quadratic.unit, default_lams(problem, 20)
     l1, l2 = unit.penalties(*Ray.of(problem, 1.3).penalties(lams))
     expected, _ = continuation.solve(unit, l1, l2)
     settle, calls, descents = continuation._settle, [], []

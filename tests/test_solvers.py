@@ -39,7 +39,7 @@ def given(X, y, prior, sigma=SIGMA, **kwargs):
 
 def difference(problem, a, b):
     """‖a − b‖∞/‖b‖∞ on unit-sd columns."""
-    size = problem.projection.norms
+    size = problem.quadratic.norms
     return float(np.max(np.abs(a - b) * size) / np.max(np.abs(b) * size))
 
 

@@ -19,7 +19,6 @@ from bayesreg.engines import base, gibbs, nuts
 from bayesreg.gaussian import envelope, rejection, tilted
 from bayesreg.gaussian.quadrature import integrate
 from bayesreg.gaussian.tangent import Frame, reference, tangent, touch
-from bayesreg.model.quadratic import PseudoData
 from tests.cases import CASES, Case
 
 Array = NDArray[np.float64]
@@ -77,7 +76,7 @@ CASE = small(3, n=40)
 
 def built(problem: br.Problem, slope: Array | None = None) -> tuple[Frame, Any, Array, float]:
     """The envelope that touches at the MAP, or has the slopes given; log scales and σ there."""
-    data = PseudoData.of(problem)
+    data = problem.quadratic.rows
     frame = Frame.of(problem, data)
     log_scale, sigma = reference(problem, frame, data)
     v, arrays = touch(problem, frame, log_scale, sigma)
@@ -107,7 +106,7 @@ def log_tilt(problem: br.Problem, arrays: Any, log_scale: Array, b: Array, sigma
     prior, pair = problem.sigma_prior, (0.0, 0.0)
     if prior is not None and prior.inverse_gamma is not None:
         pair = prior.inverse_gamma
-    rss = float(tilted._numbers(problem, Frame.of(problem, PseudoData.of(problem)))[2])
+    rss = float(tilted._numbers(problem, Frame.of(problem, problem.quadratic.rows))[2])
     v, u = b / sigma, 1.0 / sigma
     lam = np.exp(-log_scale) * np.where(blocks[:, envelope.ABSOLUTE] > 0, sigma, 1.0)
     line, weight = 0.0, 0.0

@@ -14,7 +14,6 @@ import numpy as np
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
 from bayesreg.model.problem import Problem
-from bayesreg.model.quadratic import PseudoData
 from bayesreg.priors import Majorised
 from bayesreg.solvers import group_descent, reweighting
 
@@ -63,19 +62,17 @@ def alternate(problem: Problem, seed: int) -> JointOptimum:
 
 @dataclass(frozen=True, eq=False)
 class _Energy:
-    """F of a problem, on pseudo-rows."""
+    """F of a problem."""
 
     problem: Problem
-    data: PseudoData
     count: float
     top: float
 
     @classmethod
     def of(cls, problem: Problem) -> _Energy:
-        data = PseudoData.of(problem)
         scaled = sum(len(b.columns) for b in problem.blocks if b.prior.unit == "sigma")
         top = 0.5 * np.log(max(problem.yy, 1e-300) / max(problem.nu, 1.0))
-        return cls(problem, data, problem.nu + scaled, float(top))
+        return cls(problem, problem.nu + scaled, float(top))
 
     def at(self, t: float) -> Problem:
         """The problem with σ = e^t."""
@@ -97,8 +94,7 @@ class _Energy:
 
     def rss(self, b: Array) -> float:
         """‖ỹ − X̃b‖²."""
-        r = self.data.y - self.data.x @ b
-        return self.data.rss + float(r @ r)
+        return float(self.problem.quadratic.residual_square(b))
 
     def value(self, b: Array, rss: float, t: float) -> float:
         """F."""

@@ -26,7 +26,7 @@ from bayesreg.engines.kernel import Independent
 from bayesreg.engines.starts import maxima
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
-from bayesreg.model.quadratic import PseudoData
+from bayesreg.model.pseudo_data import PseudoData
 from bayesreg.priors import Prior
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class Search:
         streams = (
             int(np.random.SeedSequence([seed, k]).generate_state(1)[0]) for k in itertools.count()
         )
-        return cls(problem, PseudoData.of(problem), streams)
+        return cls(problem, problem.quadratic.rows, streams)
 
     @property
     def first(self) -> int:
@@ -152,10 +152,10 @@ class Search:
 
     def derivatives(self, b: Array, sigma: float, scales: list[float]) -> tuple[Array, Array]:
         """∇c of every draw (…, d), and the mean of ∇²c (d, d)."""
-        d, r = self.first + len(self.problem.unknown_scales), self.data.y - b @ self.data.x.T
+        d = self.first + len(self.problem.unknown_scales)
         slopes, bends = np.zeros((*b.shape[:-1], d)), np.zeros((d, d))
         if self.first:
-            fit = (self.data.rss + np.einsum("...i,...i->...", r, r)) / sigma**2
+            fit = self.data.residual_square(b) / sigma**2
             slopes[..., 0] = fit - self.data.nu
             bends[0, 0] = -2.0 * float(fit.mean())
         place = self.first
@@ -258,7 +258,7 @@ def draws_at(fixed: Problem, total: int, seed: int) -> tuple[Array, str]:
         seed=seed,
         progress=False,
     )
-    b = drawn.beta[..., fixed.proper] * fixed.x_sd[fixed.proper] - fixed.projection.loc
+    b = drawn.beta[..., fixed.proper] * fixed.x_sd[fixed.proper] - fixed.coordinates.loc
     return np.asarray(b), drawn.engine
 
 
@@ -402,7 +402,7 @@ def _refuse(problem: Problem) -> None:
                 "their density given the scale is no product; use hyper=post, a posterior's medians"
             )
     both = problem.unknown_sigma and problem.unknown_scales
-    if both and problem.projection.rank >= problem.nu:
+    if both and problem.quadratic.rank >= problem.nu:
         raise _unbounded()
 
 

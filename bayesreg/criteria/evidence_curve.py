@@ -24,7 +24,7 @@ import numpy as np
 from bayesreg.criteria.evidence_by_draws import BATCHES, CHAINS, draws_at
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
-from bayesreg.model.quadratic import PseudoData
+from bayesreg.model.pseudo_data import PseudoData
 
 if TYPE_CHECKING:
     from scipy.interpolate import CubicSpline
@@ -123,11 +123,8 @@ class _Family:
         """T of draws of b at σ and λ, (batch, draw, 3), and the engine."""
         fixed = self.fixed(math.exp(log_sigma), math.exp(t))
         b, engine = draws_at(fixed, total, self.seeds.pop())
-        rest = self.data.y - b @ self.data.x.T
         u = np.abs(b) / self.relative
-        found = np.stack(
-            [self.data.rss + np.square(rest).sum(-1), u.sum(-1), np.square(u).sum(-1)], -1
-        )
+        found = np.stack([self.data.residual_square(b), u.sum(-1), np.square(u).sum(-1)], -1)
         return found.reshape(CHAINS * BATCHES, -1, 3), engine
 
     def look(self, log_sigma: float, t: float, total: int = DRAWS) -> _Point:
@@ -192,7 +189,7 @@ def evidence_curve(
     (block,) = problem.blocks
     relative = np.empty(problem.p)
     relative[block.columns] = block.relative
-    family = _Family(problem, fixed, PseudoData.of(problem), relative, seeds)
+    family = _Family(problem, fixed, problem.quadratic.rows, relative, seeds)
     sigma = math.log(problem.sigma or start[0])
     points = _walk(family, sigma, math.log(start[1]), math.log(ceiling))
     return _integrated(family, points, math.log(ceiling))

@@ -9,7 +9,6 @@ import numpy as np
 from scipy.special import gammaln
 
 from bayesreg.language.arguments import Array
-from bayesreg.model.quadratic import PseudoData
 from bayesreg.priors import Normal
 from bayesreg.solvers.path import check_lams, one_block
 
@@ -96,8 +95,7 @@ def information_criteria(problem: Problem, lams: Array, b: Array, df: Array) -> 
     [443.7, 443.7]
     """
     lams, prior = check_lams(lams), one_block(problem).prior
-    data = PseudoData.of(problem)
-    rss = data.rss + np.square(data.y - b @ data.x.T).sum(axis=1)
+    rss = problem.quadratic.residual_square(b)
     parameters = df + len(problem.flat) + float(problem.intercept) + float(problem.unknown_sigma)
     n = problem.n
     if problem.sigma is not None:

@@ -25,7 +25,6 @@ from numpy.typing import NDArray
 
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
-from bayesreg.model.quadratic import PseudoData
 
 if TYPE_CHECKING:
     from bayesreg.model.problem import Problem
@@ -140,7 +139,7 @@ class _Curve:
     @classmethod
     def of(cls, problem: Problem, solve: Solve) -> _Curve:
         """Compress the data, and find the support of σ."""
-        data = PseudoData.of(problem)
+        data = problem.quadratic.rows
         scaled = np.zeros(problem.p, dtype=bool)
         for block in problem.blocks:
             scaled[block.columns] = block.prior.unit == "sigma"

@@ -10,7 +10,6 @@ from bayesreg.criteria import cross_validate
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
 from bayesreg.model.problem import Problem
-from bayesreg.model.quadratic import PseudoData
 from bayesreg.priors import Laplace
 from bayesreg.solvers import reweighting
 from bayesreg.solvers.objective import Objective, solve_positive
@@ -58,7 +57,7 @@ def scale_by_cv(problem: Problem, seed: int) -> tuple[Problem, float, str]:
     best = cross_validate(problem, scales, guess, seed=seed, solve=_follow).lam
     known = _at(problem, best, guess)
     b = reweighting.solve(known, seed=seed).b
-    sigma = problem.sigma or _residual_sd(known, b, effective_df(known, b))
+    sigma = problem.sigma or known.quadratic.residual_sd(b, effective_df(known, b), least=1e-12)
     return (
         problem.at(sigma=sigma if problem.sigma is None else None, scale=best),
         sigma,
@@ -96,7 +95,7 @@ def _at(problem: Problem, scale: float, sigma: float) -> Problem:
 def _reference(problem: Problem, sigma: float) -> float:
     """The scale, in its declared unit, that equals a coefficient's least-squares error."""
     (block,) = (block for block in problem.blocks if block.scale is None)
-    norms = problem.projection.norms[block.columns] * block.relative
+    norms = problem.quadratic.norms[block.columns] * block.relative
     typical = float(np.median(norms[norms > 0.0])) if np.any(norms > 0.0) else 1.0
     return (1.0 if block.prior.unit == "sigma" else sigma) / typical
 
@@ -117,12 +116,4 @@ def _sigma_of_lasso(problem: Problem, seed: int) -> float:
     one = dataclasses.replace(problem, blocks=(whole,))
     best = cross_validate(one, default_lams(one, 50), 1.0, seed=seed).lam
     b, df = solve_path(one, np.array([best]), 1.0)
-    return _residual_sd(problem, b[0], float(df[0]))
-
-
-def _residual_sd(problem: Problem, b: Array, df: float) -> float:
-    """√(RSS/(ν − df)), with at least one degree of freedom; never 0."""
-    data = PseudoData.of(problem)
-    r = data.y - data.x @ b
-    rss = data.rss + float(r @ r)
-    return float(np.sqrt(max(rss, 1e-12 * problem.yy) / max(problem.nu - df, 1.0)))
+    return problem.quadratic.residual_sd(b[0], float(df[0]), least=1e-12)

@@ -25,8 +25,8 @@ from bayesreg.engines.draws import Rows, Sample, rows_of, weights_of
 from bayesreg.engines.kernel import Independent
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, BadData, NotSupported
-from bayesreg.model.coordinates import Projection
 from bayesreg.model.propriety import refuse_improper
+from bayesreg.model.quadratic import Quadratic
 
 if TYPE_CHECKING:
     from bayesreg.data.design import Design
@@ -101,15 +101,15 @@ def without(problem: Problem, rows: Rows) -> Problem:
     )
     try:
         moments = _remaining(problem, rows)
-        projection = Projection.of(
+        quadratic = Quadratic.of(
             moments,
             problem.flat,
             problem.x_sd,
-            problem.projection.loc,
+            problem.coordinates.loc,
             intercept=problem.intercept,
         )
         train = dataclasses.replace(
-            problem, design=None, moments=moments, projection=projection, warnings=()
+            problem, design=None, moments=moments, least_squares=quadratic, warnings=()
         )
         refuse_improper(train)
     except (BadArgument, BadData) as error:

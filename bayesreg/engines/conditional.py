@@ -18,32 +18,10 @@ from scipy.linalg import qr
 from scipy.linalg.lapack import dpotrf, dtrtrs
 
 from bayesreg.language.arguments import Array
-from bayesreg.model.quadratic import PseudoData
+from bayesreg.model.pseudo_data import PseudoData
 
 # Largest entry of XD²X' beside which the identity still keeps four digits.
 _LOST = 1e12
-
-
-@dataclass(frozen=True, eq=False)
-class Data:
-    """Pseudo-rows with their products, formed once."""
-
-    x: Array
-    y: Array
-    rss: float
-    gram: Array | None  # None in row space
-    xy: Array
-
-    @classmethod
-    def of(cls, data: PseudoData) -> Data:
-        """Row space where there are fewer pseudo-rows than columns."""
-        m, p = data.x.shape
-        gram = None if m < p else data.x.T @ data.x
-        return cls(data.x, data.y, data.rss, gram, data.x.T @ data.y)
-
-    def given(self, sd: Array) -> Conditional:
-        """The conditional at prior sds `sd` (÷ σ)."""
-        return _columns(self, sd) if self.gram is not None else _rows(self, sd)
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,9 +55,13 @@ class Conditional:
         return self.mean + sigma * self.sd * (z - w @ self.rows)
 
 
-def _columns(data: Data, sd: Array) -> Conditional:
+def given(data: PseudoData, sd: Array) -> Conditional:
+    """The conditional at prior sds `sd` (÷ σ); in row space where there are fewer rows."""
+    return _rows(data, sd) if len(data.y) < len(sd) else _columns(data, sd)
+
+
+def _columns(data: PseudoData, sd: Array) -> Conditional:
     """The conditional in column space."""
-    assert data.gram is not None
     inner = data.gram * sd
     inner *= sd[:, None]
     inner.ravel()[:: len(sd) + 1] += 1.0
@@ -97,7 +79,7 @@ def _columns(data: Data, sd: Array) -> Conditional:
     return Conditional(float(s), float(np.log(diagonal).sum()), mean, sd, lower, None)
 
 
-def _rows(data: Data, sd: Array) -> Conditional:
+def _rows(data: PseudoData, sd: Array) -> Conditional:
     """The conditional in row space."""
     rows = data.x * sd
     inner = rows @ rows.T

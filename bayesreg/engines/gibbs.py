@@ -33,7 +33,7 @@ from bayesreg.engines.loops.blocked import run
 from bayesreg.engines.loops.local_laws import LAWS
 from bayesreg.engines.starts import profile
 from bayesreg.language.arguments import Array
-from bayesreg.model.quadratic import PseudoData
+from bayesreg.model.pseudo_data import PseudoData
 from bayesreg.priors import HyperPrior, ScaleMixture
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ class Gibbs(Markov):
 
     def prepare(self, problem: Problem) -> Setup:
         """Compress the data, put columns in the order of their blocks, and find where to start."""
-        pseudo = PseudoData.of(problem)
+        pseudo = problem.quadratic.rows
         order = np.concatenate([block.columns[_grouped(block)] for block in problem.blocks])
         same = np.array_equal(order, np.arange(problem.p))
         xt = np.ascontiguousarray((pseudo.x if same else pseudo.x[:, order]).T)

@@ -19,7 +19,7 @@ from scipy.linalg import solve_triangular
 
 from bayesreg.engines.starts import profile
 from bayesreg.language.arguments import Array
-from bayesreg.model.quadratic import PseudoData
+from bayesreg.model.pseudo_data import PseudoData
 from bayesreg.priors import ScaleMixture
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def local_scales(problem: Problem) -> Graph:
     from pytensor.tensor.linalg import cholesky
     from pytensor.tensor.linalg import solve_triangular as solve
 
-    data = PseudoData.of(problem)
+    data = problem.quadratic.rows
     absolute = any(block.prior.unit == "y" for block in problem.blocks)
     prior = problem.sigma_prior
     gamma = None if prior is None or absolute else prior.inverse_gamma
@@ -170,8 +170,8 @@ class _Rows:
     @classmethod
     def compressed(cls, problem: Problem) -> _Rows:
         """Pseudo-rows of the proper columns, put back where `loc` is not shifted out."""
-        data = PseudoData.of(problem)
-        y = data.y + data.x @ problem.projection.loc
+        data = problem.quadratic.rows
+        y = data.y + data.x @ problem.coordinates.loc
         return cls(data.x, y, None, data.rss, data.nu)
 
     def whiten(self, precision: tuple[Array, Array, float]) -> tuple[Array, Array]:
@@ -193,7 +193,7 @@ class _Rows:
 
 def _guess(problem: Problem) -> tuple[float, float]:
     """Type-II log(scale ÷ σ) and log σ."""
-    return profile(PseudoData.of(problem), problem.sigma)
+    return profile(problem.quadratic.rows, problem.sigma)
 
 
 def _prior_precision(
@@ -205,7 +205,7 @@ def _prior_precision(
         known = problem.effective_scale(block, sigma, block.scale or 1.0)
         unknown = float(np.exp(log_ratio + log_sigma)) * block.relative
         scale[block.columns] = known if block.scale is not None else unknown
-    return problem.projection.loc, scale**-2.0, sigma
+    return problem.coordinates.loc, scale**-2.0, sigma
 
 
 def _start(problem: Problem, model: Any, guess: tuple[float, float]) -> dict[str, Any]:
@@ -261,7 +261,7 @@ def _reader(
         out = {"sigma": sigma, "scale": scale}
         first = theta.shape[1] - problem.p
         if not on_rows:
-            return out | {"b": theta[:, first:] - problem.projection.loc}
+            return out | {"b": theta[:, first:] - problem.coordinates.loc}
         beta = np.empty((len(theta), len(problem.features)))
         beta[:, problem.proper] = theta[:, first:]
         beta[:, problem.flat] = theta[:, first - len(problem.flat) : first]
@@ -278,16 +278,15 @@ def _local_reader(
     problem: Problem, data: PseudoData, gamma: tuple[float, float] | None
 ) -> Callable[[Trace, np.random.Generator], Trace]:
     """Draw σ² and b from their exact conditionals given the prior sds."""
-    from bayesreg.engines.conditional import Data
+    from bayesreg.engines.conditional import given as conditional
 
-    products = Data.of(data)
     information = np.square(data.norms)
 
     def read(trace: Trace, rng: np.random.Generator) -> Trace:
         sigma, scale = _read_unknowns(problem, trace)
         b = np.empty(trace["sd"].shape)
         for i, sd in enumerate(trace["sd"]):
-            given = products.given(sd)
+            given = conditional(data, sd)
             if gamma is not None:
                 shape, rate = gamma[0] + 0.5 * data.nu, gamma[1] + 0.5 * given.s
                 sigma[i] = np.sqrt(rate / rng.standard_gamma(shape))

@@ -7,7 +7,7 @@ from scipy.linalg import svd
 from scipy.linalg.lapack import dgejsv
 
 from bayesreg.language.arguments import Array
-from bayesreg.model.quadratic import PseudoData
+from bayesreg.model.pseudo_data import PseudoData
 
 # Above this ratio of column norms an ordinary SVD loses the small columns (Drmač & Veselić 2008).
 _GRADED = 1e3

@@ -16,7 +16,6 @@ from bayesreg.priors import Laplace
 from bayesreg.solvers.path import Ray
 from bayesreg.verbs.choose import choose
 from bayesreg.verbs.fit import fit_map, path
-from bayesreg.verbs.hyper import residual_sigma
 
 if TYPE_CHECKING:
     from typing import Self
@@ -244,7 +243,7 @@ class MapRegressorCV(PriorRegressor):
         self.cv_error_, self.cv_se_, self.fold_error_ = found.error, found.se, found.fold_error
         self.lam_ = found.lam if self.rule == "min" else found.lam_1se
         k = int(np.flatnonzero(walk.lam == self.lam_)[0])
-        sigma = problem.sigma or residual_sigma(problem, walk.b[k], float(walk.df[k]))
+        sigma = problem.sigma or problem.quadratic.residual_sd(walk.b[k], float(walk.df[k]))
         self.result_ = fit_map(Ray.of(problem, sigma, self.l1_ratio).at(self.lam_))
         beta, intercept = problem.restore(self.result_.b)
         self.coef_, self.intercept_ = beta, float(intercept)

@@ -27,7 +27,6 @@ from bayesreg.gaussian.marginal import Target, marginal
 from bayesreg.gaussian.spectrum import Spectrum, layout
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
-from bayesreg.model.quadratic import PseudoData, log_measure
 
 if TYPE_CHECKING:
     from bayesreg.model.problem import Problem
@@ -76,7 +75,7 @@ class Direct(Independent):
             inner = m.inner(quantile(z1), cells=64)
             rows = np.stack([inner.transport(k)(z2) for k in range(len(z1))])
             table = RectBivariateSpline(z1, z2, rows)
-        information = np.square(PseudoData.of(problem).norms)
+        information = np.square(problem.quadratic.rows.norms)
         return Setup(m, quantile, table, len(problem.unknown_scales), information)
 
     def draw(self, setup: Setup, rng: np.random.Generator, size: int) -> Output:
@@ -173,7 +172,7 @@ def moments(problem: Problem) -> QuadratureMoments:
         intercept_sd=intercept_sd,
         log_sigma=_pooled(weight, *log_sigma) if problem.unknown_sigma else (math.nan, 0.0),
         log_scale=_pooled(weight, *log_scale) if m.scale_prior is not None else (math.nan, 0.0),
-        log_evidence=float(outer.log_total[0]) + log_measure(problem),
+        log_evidence=float(outer.log_total[0]) + problem.quadratic.log_measure,
     )
 
 
@@ -240,14 +239,14 @@ def _coefficients(spectrum: Spectrum, lam: Array, weight: Array, s2: Array) -> t
 
 def _restored_sd(problem: Problem, covariance: Array, s2: float) -> tuple[Array, float]:
     """sds of the coefficients (P,) and the intercept from the covariance of b and E σ²."""
-    projection, features = problem.projection, len(problem.features)
+    coordinates, features = problem.coordinates, len(problem.features)
     to_beta = np.zeros((features, problem.p))
     to_beta[problem.proper, np.arange(problem.p)] = 1.0 / problem.x_sd[problem.proper]
     noise = np.zeros((features, features))
     if len(problem.flat):
         sd = problem.x_sd[problem.flat]
-        to_beta[problem.flat] = -projection.flat_x / sd[:, None]
-        inverse = solve_triangular(projection.flat_root, np.eye(len(sd))) / sd[:, None]
+        to_beta[problem.flat] = -coordinates.flat_x / sd[:, None]
+        inverse = solve_triangular(coordinates.flat_root, np.eye(len(sd))) / sd[:, None]
         noise[np.ix_(problem.flat, problem.flat)] = s2 * inverse @ inverse.T
     whole = to_beta @ covariance @ to_beta.T + noise
     sds = np.sqrt(np.diagonal(whole))

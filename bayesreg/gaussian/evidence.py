@@ -11,7 +11,6 @@ import numpy as np
 from bayesreg.gaussian.spectrum import Spectrum, layout
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
-from bayesreg.model.quadratic import PseudoData
 from bayesreg.priors import ElasticNet, Normal
 from bayesreg.solvers.path import check_lams, one_block
 
@@ -83,7 +82,7 @@ def maximise_evidence(problem: Problem) -> Evidence:
     columns = layout(problem)
     if isinstance(columns, str):
         raise NotSupported(f"no closed evidence: {columns}; use hyper='cv', or hyper=post")
-    spectrum = Spectrum.of(PseudoData.of(problem), columns)
+    spectrum = Spectrum.of(problem.quadratic.rows, columns)
     if not len(columns.free):  # everything is in units of σ: only σ is left
         sigma = problem.sigma or float(np.sqrt(spectrum.rss / spectrum.nu))
         return Evidence(sigma, None, -spectrum.nu * np.log(sigma), at_zero=False)
@@ -238,7 +237,7 @@ def free_spectrum(problem: Problem) -> Spectrum:
     loose = dataclasses.replace(block, scale=None, hyper=Normal().hyper)
     columns = layout(dataclasses.replace(problem, blocks=(loose,)))
     assert not isinstance(columns, str)
-    return Spectrum.of(PseudoData.of(problem), columns)
+    return Spectrum.of(problem.quadratic.rows, columns)
 
 
 def reference_sigma(problem: Problem) -> float:

@@ -24,7 +24,6 @@ from bayesreg.gaussian.marginal import log_constant
 from bayesreg.gaussian.spectrum import layout
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, NotSupported
-from bayesreg.model.quadratic import PseudoData, log_measure
 
 if TYPE_CHECKING:
     from bayesreg.model.problem import Problem
@@ -246,7 +245,7 @@ def posterior(problem: Problem) -> ExactPosterior:
         scale=math.sqrt(s2) * scale,
         intercept_location=float(intercept),
         intercept_scale=math.sqrt(s2) * intercept_scale if problem.intercept else 0.0,
-        log_evidence=evidence - factor.half_log_det + log_measure(problem),
+        log_evidence=evidence - factor.half_log_det + problem.quadratic.log_measure,
     )
 
 
@@ -256,7 +255,7 @@ def _factor(problem: Problem) -> Factor:
     assert not isinstance(columns, str)
     sd = np.ones(problem.p)
     sd[columns.pinned] = columns.pinned_sd
-    return Factor.of(PseudoData.of(problem), sd)
+    return Factor.of(problem.quadratic.rows, sd)
 
 
 def _scales(problem: Problem, factor: Factor) -> tuple[Array, float]:
@@ -275,14 +274,14 @@ def _scales(problem: Problem, factor: Factor) -> tuple[Array, float]:
 
 def _pull_back(problem: Problem, weights: Array, w0: Array) -> tuple[Array, Array]:
     """Wβ + w₀β₀ as T b + noise: T (k, p), and the variance ÷ σ² that β₀ and β_Flat add."""
-    projection = problem.projection
+    coordinates = problem.coordinates
     weights = weights - w0[:, None] * problem.x_mean if problem.intercept else weights
     noise2 = np.square(w0) / problem.n if problem.intercept else np.zeros(len(w0))
     rows = weights[:, problem.proper] / problem.x_sd[problem.proper]
     if len(problem.flat):
         on_flat = weights[:, problem.flat] / problem.x_sd[problem.flat]
-        rows = rows - on_flat @ projection.flat_x
-        half = solve_triangular(projection.flat_root, on_flat.T, trans="T")
+        rows = rows - on_flat @ coordinates.flat_x
+        half = solve_triangular(coordinates.flat_root, on_flat.T, trans="T")
         noise2 = noise2 + np.sum(half * half, axis=0)
     return rows, noise2
 

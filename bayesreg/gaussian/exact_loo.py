@@ -128,7 +128,7 @@ def _residuals(problem: Problem, design: Design, l2: Array, w: Array) -> tuple[A
     step = max(1, BLOCK // max(1, len(problem.features)))
     for start in range(0, n, step):
         part = slice(start, start + step)
-        u, y, flat = projected(problem.projection, design.X[part], design.y[part])
+        u, y, flat = projected(problem.coordinates, design.X[part], design.y[part])
         residual[part] = y - u @ b
         root = solve_triangular(factor[0], (u * scale).T, lower=True)
         leverage[part] = flat + np.einsum("ij,ij->j", root, root)
@@ -141,7 +141,7 @@ def _in_row_space(
     """The same for p > n, from M = I + √W·UΛ⁻¹U'·√W: √w·e = M⁻¹√w·y and 1 − w·h = diag M⁻¹."""
     from scipy.linalg import cho_factor, cho_solve
 
-    u, y, flat = projected(problem.projection, design.X, design.y)
+    u, y, flat = projected(problem.coordinates, design.X, design.y)
     root = np.sqrt(w)
     scaled = (u / np.sqrt(l2)) * root[:, None]
     factor = cho_factor(np.eye(len(y)) + scaled @ scaled.T, lower=True)

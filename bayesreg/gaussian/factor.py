@@ -13,7 +13,7 @@ import numpy as np
 from scipy.linalg import qr, solve_triangular
 
 from bayesreg.language.arguments import Array
-from bayesreg.model.quadratic import PseudoData
+from bayesreg.model.pseudo_data import PseudoData
 
 
 @dataclass(frozen=True, eq=False)

@@ -60,7 +60,7 @@ def leaving_out(
     The ratio is 1/p(y_i^c | y_-i, σ, v) for the c copies that are left out; a normal density to
     the power c is a normal of variance σ²/c times a constant.
     """
-    u, y, flat = projected(problem.projection, design.X[rows], design.y[rows])
+    u, y, flat = projected(problem.coordinates, design.X[rows], design.y[rows])
     density = np.empty((len(rows), sample.size))
     ratio = np.empty_like(density)
     for part, fitted, leverage in _standing(problem, sample, u):
@@ -80,8 +80,8 @@ def predicting(problem: Problem, design: Design, sample: Sample, rows: Rows) -> 
 
     None where v is not known because a column does not vary in the training rows.
     """
-    u, y, flat = projected(problem.projection, design.X[rows], design.y[rows])
-    dead = problem.projection.norms == 0
+    u, y, flat = projected(problem.coordinates, design.X[rows], design.y[rows])
+    dead = problem.quadratic.norms == 0
     if np.any(u[:, dead]):
         return None
     out = np.empty((len(rows), sample.size))
@@ -95,7 +95,7 @@ def _standing(problem: Problem, sample: Sample, u: Array) -> Iterator[tuple[slic
     """Which draws, u'b̂ and u'P⁻¹u, both (draws, rows)."""
     assert sample.kappa is not None
     kappa = sample.kappa
-    norms = problem.projection.norms
+    norms = problem.quadratic.norms
     inverse = np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > 0)
     solve = _in_row_space if problem.wide else _in_column_space
     if np.all(kappa == kappa[0]):  # the scales are known

@@ -58,7 +58,7 @@ class Rotation:
     @classmethod
     def of(cls, problem: Problem, relative: Array) -> Rotation:
         """By eigh of the smaller product; by SVD where a root is kept, or columns differ widely."""
-        size = problem.projection.norms * relative
+        size = problem.quadratic.norms * relative
         size = size[size > 0.0]
         graded = len(size) > 0 and float(size.max()) > MAX_RATIO * float(size.min())
         design = problem.design
@@ -104,7 +104,7 @@ class Rotation:
         step = max(1, BLOCK // max(1, self.problem.p))
         for start in range(0, design.n, step):
             part = slice(start, start + step)
-            x, y, flat = projected(self.problem.projection, design.X[part], design.y[part])
+            x, y, flat = projected(self.problem.coordinates, design.X[part], design.y[part])
             u = x @ basis
             residual = y[:, None] - (u @ slopes) @ blend
             leverage = (np.square(u, out=u) @ shares) @ blend
@@ -144,9 +144,9 @@ class _RowSpace:
         w = np.ones(design.n) if design.weights is None else design.weights
         if problem.root is not None and problem.moments.gram is None and problem.intercept:
             x, y = problem.root[:, :-1], problem.root[:, -1]  # the rows themselves, times √w
-            flat = flat_leverage(problem.projection, design.X)
+            flat = flat_leverage(problem.coordinates, design.X)
         else:
-            x, y, flat = projected(problem.projection, design.X, design.y)
+            x, y, flat = projected(problem.coordinates, design.X, design.y)
             x, y = x * np.sqrt(w)[:, None], y * np.sqrt(w)
         if np.any(relative != 1.0):
             x = x * relative

@@ -21,7 +21,6 @@ from bayesreg.gaussian.quadrature import Density, integrate
 from bayesreg.gaussian.spectrum import Spectrum, layout
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
-from bayesreg.model.quadratic import PseudoData
 
 if TYPE_CHECKING:
     from bayesreg.model.problem import Problem
@@ -85,7 +84,7 @@ def marginal(problem: Problem) -> tuple[Target, Density]:
     assert not isinstance(columns, str)
     block = columns.block
     target = Target(
-        spectrum=Spectrum.of(PseudoData.of(problem), columns),
+        spectrum=Spectrum.of(problem.quadratic.rows, columns),
         sigma=problem.sigma,
         sigma_prior=problem.sigma_prior,
         scale_prior=None if block is None else block.hyper,

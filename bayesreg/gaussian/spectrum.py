@@ -19,7 +19,7 @@ from scipy.linalg import qr, solve_triangular
 
 from bayesreg.engines.starts import _rotate
 from bayesreg.language.arguments import Array
-from bayesreg.model.quadratic import PseudoData
+from bayesreg.model.pseudo_data import PseudoData
 from bayesreg.priors import Normal
 
 if TYPE_CHECKING:

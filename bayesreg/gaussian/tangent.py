@@ -20,7 +20,8 @@ from scipy.linalg import qr, solve_triangular
 
 from bayesreg.engines.starts import profile
 from bayesreg.language.arguments import Array
-from bayesreg.model.quadratic import EPS, PseudoData
+from bayesreg.model.pseudo_data import PseudoData
+from bayesreg.model.quadratic import EPS
 from bayesreg.priors import ScaleMixture
 from bayesreg.solvers import coordinate_descent
 

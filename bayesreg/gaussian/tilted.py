@@ -32,7 +32,7 @@ from bayesreg.engines.kernel import Markov
 from bayesreg.gaussian.tangent import Frame, reference, touch
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
-from bayesreg.model.quadratic import EPS, PseudoData
+from bayesreg.model.quadratic import EPS
 from bayesreg.priors import ScaleMixture
 
 if TYPE_CHECKING:
@@ -246,7 +246,7 @@ def _examined(problem: Problem) -> Setup | str:
 
 def _examine(problem: Problem) -> Setup | str:
     """Build the envelope, move it to where a pilot's first part went, and judge it by the rest."""
-    data = PseudoData.of(problem)
+    data = problem.quadratic.rows
     frame = Frame.of(problem, data)
     if frame.singular:
         return "its columns are collinear, so that no Gaussian density lies above the posterior"

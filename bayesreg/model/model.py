@@ -221,7 +221,7 @@ def _assemble(
         moments=moments,
         standardize=standardize,
         intercept=intercept,
-        projection=project(moments, flat, blocks, standardize=standardize, intercept=intercept),
+        least_squares=project(moments, flat, blocks, standardize=standardize, intercept=intercept),
         blocks=blocks,
         sigma=sigma if isinstance(sigma, float) else None,
         sigma_prior=sigma if isinstance(sigma, HyperPrior) else None,

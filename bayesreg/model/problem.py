@@ -17,9 +17,10 @@ from bayesreg.language.arguments import Array, positive
 from bayesreg.language.errors import NotSupported
 from bayesreg.likelihoods import ConstantCurvature, Gaussian, Likelihood
 from bayesreg.model.blocks import Block, fix_scales
-from bayesreg.model.coordinates import Projection
+from bayesreg.model.coordinates import Coordinates
 from bayesreg.model.loss import Loss, Point
 from bayesreg.model.penalty import Penalty
+from bayesreg.model.quadratic import Quadratic
 from bayesreg.priors import HyperPrior, Prior
 
 if TYPE_CHECKING:
@@ -47,8 +48,9 @@ class Problem:
         N, means and centred cross-products of all columns.
     standardize, intercept : bool
         As given to :meth:`Model.condition`.
-    projection : Projection
-        The data as solvers and engines see them.
+    least_squares : Quadratic
+        y on the columns by least squares: all of a Gaussian likelihood, and of another the place of
+        its columns alone. Read it as `quadratic`, which asks what the likelihood is.
     blocks : tuple of Block
         Columns grouped by prior, with each block's scale or hyperprior.
     sigma : float or None
@@ -74,7 +76,7 @@ class Problem:
     moments: Moments
     standardize: bool
     intercept: bool
-    projection: Projection
+    least_squares: Quadratic
     blocks: tuple[Block, ...]
     sigma: float | None
     sigma_prior: HyperPrior | None
@@ -103,7 +105,7 @@ class Problem:
             weights=np.ones(design.n) if design.weights is None else design.weights,
             proper=z[:, self.proper],
             free=np.hstack([ones, z[:, self.flat]]),
-            loc=self.projection.loc,
+            loc=self.coordinates.loc,
         )
 
     def touching(self, at: Point) -> Problem:
@@ -115,15 +117,15 @@ class Problem:
         design = self._rows("this likelihood")
         omega, z = self.loss.working(at)
         moments = Moments.of(design.X, z, omega, self.features, warn=False)
-        projection = Projection.of(
-            moments, self.flat, self.x_sd, self.projection.loc, intercept=self.intercept
+        least_squares = Quadratic.of(
+            moments, self.flat, self.x_sd, self.coordinates.loc, intercept=self.intercept
         )
         return dataclasses.replace(
             self,
             likelihood=Gaussian(1.0),
             design=None,
             moments=moments,
-            projection=projection,
+            least_squares=least_squares,
             sigma=1.0,
             sigma_prior=None,
             warnings=(),
@@ -143,79 +145,90 @@ class Problem:
         return self.moments.names
 
     @property
+    def quadratic(self) -> Quadratic:
+        """The one quadratic that the loss is, as solvers and engines see it.
+
+        Raises
+        ------
+        NotSupported
+            If the likelihood is not one quadratic.
+        """
+        if not self.exact:
+            raise NotSupported(
+                f"the loss of {type(self.likelihood).__name__}() is not one quadratic, and this is "
+                "for Gaussian(); problem.touching(problem.loss.at(b)) is the quadratic at b"
+            )
+        return self.least_squares
+
+    @property
+    def coordinates(self) -> Coordinates:
+        """What b is, and the way back to original units."""
+        return self.least_squares.coordinates
+
+    @property
     def p(self) -> int:
         """Number of columns with a proper prior."""
-        return self.projection.p
+        return self.coordinates.p
 
     @property
     def proper(self) -> NDArray[np.intp]:
         """Positions of the proper columns among `features`."""
-        return self.projection.proper
+        return self.coordinates.proper
 
     @property
     def flat(self) -> NDArray[np.intp]:
         """Positions of the Flat columns among `features`."""
-        return self.projection.flat
+        return self.coordinates.flat
 
     @property
     def n(self) -> float:
         """N, the sum of weights."""
-        return self.projection.n
+        return self.coordinates.n
 
     @property
     def nu(self) -> float:
         """ν = N − 1[intercept] − #Flat."""
-        return self.projection.nu
+        return self.least_squares.nu
 
     @property
     def gram(self) -> Array:
         """X̃'X̃ (p, p)."""
-        return self._one_quadratic.gram
+        return self.quadratic.gram
 
     @property
     def xy(self) -> Array:
         """X̃'ỹ (p,)."""
-        return self._one_quadratic.xy
+        return self.quadratic.xy
 
     @property
     def yy(self) -> float:
         """ỹ'ỹ."""
-        return self._one_quadratic.yy
+        return self.quadratic.yy
 
     @property
     def root(self) -> Array | None:
         """A (m, p + 1) with A'A = [X̃ ỹ]'[X̃ ỹ], where it is kept instead of products alone."""
-        return self._one_quadratic.root
+        return self.quadratic.root
 
     @property
     def wide(self) -> bool:
         """Whether p exceeds the rows of the root: work in row space, never form the Gram matrix."""
-        return self.projection.wide
+        return self.least_squares.wide
 
     @property
     def rss0(self) -> float:
         """Least-squares residual sum of squares of ỹ on the proper columns."""
-        return self._one_quadratic.rss0
-
-    @property
-    def _one_quadratic(self) -> Projection:
-        """The least squares that a Gaussian likelihood is; refused for any other."""
-        if not self.exact:
-            raise NotSupported(
-                f"{type(self.likelihood).__name__} is not one quadratic, so this needs "
-                "Gaussian(); problem.touching(problem.loss.at(b)) is the quadratic at b"
-            )
-        return self.projection
+        return self.quadratic.rss0
 
     @property
     def x_mean(self) -> Array:
         """Weighted column means (P,); zeros without an intercept."""
-        return self.projection.x_mean
+        return self.coordinates.x_mean
 
     @property
     def x_sd(self) -> Array:
         """Divisors of the columns (P,): their sds when standardised, ones otherwise."""
-        return self.projection.x_sd
+        return self.coordinates.x_sd
 
     @property
     def column_sd(self) -> Array:
@@ -283,11 +296,11 @@ class Problem:
 
         Standardisation and projection are done anew; hyperparameters stay as they are here.
         """
-        projection = project(
+        least_squares = project(
             moments, self.flat, self.blocks, standardize=self.standardize, intercept=self.intercept
         )
         return dataclasses.replace(
-            self, design=None, moments=moments, projection=projection, warnings=()
+            self, design=None, moments=moments, least_squares=least_squares, warnings=()
         )
 
     def on_rows(self, rows: NDArray[np.intp]) -> Problem:
@@ -303,7 +316,7 @@ class Problem:
     def restore(self, b: Array) -> tuple[Array, Array]:
         """β (…, P) per original unit and β₀ (…) at x = 0, for b (…, p), the rest at its best."""
         if self.exact:
-            return self.projection.restore(b)
+            return self.coordinates.restore(b)
         b = np.asarray(b, dtype=float)
         found = [self.restore_free(one, self.loss.at(one).free) for one in b.reshape(-1, self.p)]
         beta = np.array([one for one, _ in found]).reshape(*b.shape[:-1], len(self.features))
@@ -313,7 +326,7 @@ class Problem:
         """β (…, P) and β₀ (…) for b (…, p) and γ (…, k): β₀ at the means, and Flat columns."""
         beta = np.empty((*np.shape(b)[:-1], len(self.features)))
         first = int(self.intercept)
-        beta[..., self.proper] = (b + self.projection.loc) / self.x_sd[self.proper]
+        beta[..., self.proper] = (b + self.coordinates.loc) / self.x_sd[self.proper]
         beta[..., self.flat] = free[..., first:] / self.x_sd[self.flat]
         if not self.intercept:
             return beta, np.zeros(np.shape(b)[:-1])
@@ -323,7 +336,7 @@ class Problem:
         self, b: Array, sigma: Array, rng: np.random.Generator
     ) -> tuple[Array, Array]:
         """β and β₀ for draws of b and σ, with intercept and Flat columns drawn exactly."""
-        return self.projection.restore_draws(b, sigma, rng)
+        return self.coordinates.restore_draws(b, sigma, rng)
 
     def to_pymc(self) -> pymc.Model:
         """An ordinary, unsampled ``pm.Model`` on rows, with the names and coords of ``post.tree``.
@@ -362,11 +375,11 @@ def project(
     *,
     standardize: bool,
     intercept: bool,
-) -> Projection:
+) -> Quadratic:
     """The data with columns divided by their sds, and what is flat projected out."""
     sd = np.where(moments.constant, 0.0, moments.x_sd)
     x_sd = np.where(sd > 0, sd, 1.0) if standardize else np.ones(moments.p)
     loc = np.zeros(moments.p - len(flat))
     for block in blocks:
         loc[block.columns] = block.prior.loc
-    return Projection.of(moments, flat, x_sd, loc, intercept=intercept)
+    return Quadratic.of(moments, flat, x_sd, loc, intercept=intercept)

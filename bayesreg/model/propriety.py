@@ -56,7 +56,7 @@ def refuse_improper(problem: Problem) -> None:
             f"under {prior!r} the posterior does not exist for a prior in unit 'y'; "
             "use unit='sigma', or a proper prior for σ such as Gaussian(HalfNormal(s))"
         )
-    if problem.unknown_scales and problem.projection.rank < problem.nu:
+    if problem.unknown_scales and problem.quadratic.rank < problem.nu:
         raise PerfectFit(
             "zero residual variance: y lies in the span of X and X does not fill the row space, so "
             f"under {prior!r} the posterior of the scale does not exist; fix the scale, or give σ "
@@ -120,7 +120,7 @@ def concerns(problem: Problem) -> Iterator[str]:
     if not problem.exact:
         return
     improper = problem.sigma_prior is not None and not problem.sigma_prior.proper
-    if improper and problem.projection.rank >= problem.nu and _free_sigma_scale(problem):
+    if improper and problem.quadratic.rank >= problem.nu and _free_sigma_scale(problem):
         yield (
             f"p = {problem.p} columns reach ν = {problem.nu:g}: under {problem.sigma_prior!r} and "
             "a hyperprior in units of σ the posterior is proper but interpolates y (σ far too "
@@ -179,14 +179,14 @@ def _collinearity(problem: Problem) -> Iterator[str]:
         return
     if problem.wide or problem.p < 2 or problem.p > 2000:
         return
-    keep = problem.projection.norms > 0
+    keep = problem.quadratic.norms > 0
     if problem.design is not None:
         # One indicator per level is collinear by design: a proper prior is what identifies it.
         coded = [j for t in problem.design.terms if t.coding == "indicator" for j in t.columns]
         keep &= ~np.isin(problem.proper, coded)
     if keep.sum() < 2:
         return
-    unit = problem.root[:, :-1][:, keep] / problem.projection.norms[keep]
+    unit = problem.root[:, :-1][:, keep] / problem.quadratic.norms[keep]
     values = np.linalg.svd(unit, compute_uv=False)
     if values[-1] <= values[0] * 1e-14:
         yield (

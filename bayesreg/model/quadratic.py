@@ -1,11 +1,8 @@
-r"""A Gaussian likelihood in as many rows as it has directions.
+"""The one quadratic that solvers minimise and engines draw from: ½‖y − Xb‖² after projection.
 
-Whatever n is, the likelihood of the projected problem is that of m ≤ p + 1 pseudo-rows:
-
-    σ^(−ν) exp(−(rss + ‖y − X b‖²) / 2σ²),   X (m, p), y (m,)
-
-Residuals are then sums of squares and never differences of large numbers (Golub & Van Loan 2013,
-*Matrix Computations*, 4th ed., §5.3).
+A Gaussian likelihood is one for ever; another likelihood is touched by one at a point, or is one
+given latent weights. Beside it, each computed once: `unit`, on which solvers work, and `rows`, on
+which engines do.
 """
 
 from __future__ import annotations
@@ -14,104 +11,230 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import qr, solve_triangular
-from scipy.linalg.lapack import dpstrf
 
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
+from bayesreg.model.coordinates import Coordinates, by_columns, project_cross, project_root
+from bayesreg.model.pseudo_data import PseudoData
 
 if TYPE_CHECKING:
-    from bayesreg.model.problem import Problem
+    from bayesreg.data.moments import Moments
 
 Index = NDArray[np.intp]
 Map = Callable[[Array], Array]
 Extended = NDArray[np.longdouble]
 HUGE = 1e300
-
 EPS = float(np.finfo(float).eps)
 
 
 @dataclass(frozen=True, eq=False)
-class PseudoData:
-    """Pseudo-rows that carry a problem's likelihood.
+class Quadratic:
+    """Projected cross-products, or a root of them, in the coordinates b_j = x_sd_j·β_j − loc_j.
 
     Attributes
     ----------
-    x : ndarray (m, p)
-        Pseudo-rows of the proper columns, m ≤ p.
-    y : ndarray (m,)
-        Their responses.
-    rss : float
-        Sum of squares that no coefficient can reduce.
+    coordinates : Coordinates
+        What b is, and the way back to original units.
     nu : float
-        Exponent ν of 1/σ.
+        Degrees of freedom left after projection.
+    xy, yy : ndarray (p,), float
+        X̃'ỹ and ỹ'ỹ.
+    root : ndarray (m, p + 1) or None
+        A with A'A the projected cross-products, y last; kept where conditioning or p ≥ n asks it.
+    cross : ndarray (p + 1, p + 1) or None
+        The projected cross-products, where no root is kept.
     """
 
-    x: Array
-    y: Array
-    rss: float
+    coordinates: Coordinates
     nu: float
+    xy: Array
+    yy: float
+    root: Array | None
+    cross: Array | None
 
     @classmethod
-    def of(cls, problem: Problem) -> PseudoData:
-        """Compress a problem's root by QR, or factor its Gram matrix by pivoted Cholesky."""
-        p = problem.p
-        if p == 0:
-            return cls(np.zeros((0, 0)), np.zeros(0), problem.yy, problem.nu)
-        root = problem.root
+    def of(
+        cls, moments: Moments, flat: Index, x_sd: Array, loc: Array, *, intercept: bool
+    ) -> Quadratic:
+        """Project the columns `flat` (and the mean, with an intercept) out of `moments`.
+
+        Parameters
+        ----------
+        moments : Moments
+            About the mean or about zero. For a weighted least squares problem, those of the working
+            response under the working weights.
+        flat : ndarray of int
+            Unpenalised columns.
+        x_sd : ndarray (P,)
+            Divisors of the columns: their sds when standardising, else ones.
+        loc : ndarray (p,)
+            Prior locations of the proper columns, shifted out.
+        intercept : bool
+            Whether there is one.
+
+        Raises
+        ------
+        BadData
+            If the flat columns are collinear, so that they are not identified.
+        """
+        centred = moments if intercept else moments.about_zero()
+        proper = np.setdiff1d(np.arange(centred.p), flat)
+        order = np.concatenate([flat, proper, [centred.p]]).astype(np.intp)
+        divisor = np.concatenate([x_sd, [1.0]])[order]
+        names = tuple(centred.names[j] for j in flat)
+        if centred.root is not None:
+            whole = by_columns(centred.root, order, divisor)
+            root, cross, on_flat, flat_root = project_root(whole, len(flat), loc, names)
+        else:
+            whole = centred.cross[np.ix_(order, order)] / np.outer(divisor, divisor)
+            root, cross, on_flat, flat_root = project_cross(whole, len(flat), loc, names)
         if root is None:
-            x, y = _factor(problem.gram, problem.xy)
-            return cls(x, y, problem.rss0, problem.nu)
-        if root.shape[0] <= p:
-            return cls(root[:, :p], root[:, p], 0.0, problem.nu)
-        r = np.asarray(qr(root, mode="r", check_finite=False)[0])[: p + 1]
-        rss = float(r[p, p]) ** 2 if len(r) > p else 0.0
-        return cls(r[:p, :p], r[:p, p], rss, problem.nu)
+            assert cross is not None
+            xy, yy = cross[:-1, -1].copy(), float(cross[-1, -1])
+        else:
+            xy, yy = root[:, :-1].T @ root[:, -1], float(root[:, -1] @ root[:, -1])
+        coordinates = Coordinates(
+            n=centred.n, intercept=intercept, proper=proper, flat=np.asarray(flat, dtype=np.intp),
+            names=names, x_mean=centred.x_mean, y_mean=centred.y_mean, x_sd=x_sd, loc=loc,
+            flat_y=on_flat[:, -1], flat_x=on_flat[:, :-1], flat_root=flat_root,
+        )  # fmt: skip
+        return cls(coordinates, centred.n - float(intercept) - len(flat), xy, yy, root, cross)
 
     @property
+    def p(self) -> int:
+        """Number of proper columns."""
+        return self.coordinates.p
+
+    @property
+    def n(self) -> float:
+        """Sum of weights."""
+        return self.coordinates.n
+
+    @cached_property
+    def gram(self) -> Array:
+        """X̃'X̃ (p, p); formed from the root where only that is kept."""
+        if self.cross is not None:
+            return np.asarray(self.cross[:-1, :-1])
+        assert self.root is not None
+        x = self.root[:, :-1]
+        return np.asarray(x.T @ x)
+
+    @property
+    def wide(self) -> bool:
+        """More columns than rows of the root: work in row space."""
+        return self.root is not None and self.p > self.root.shape[0]
+
+    @cached_property
     def norms(self) -> Array:
-        """Euclidean norms of the columns, √G_jj."""
-        return np.linalg.norm(self.x, axis=0)
+        """‖x̃_j‖ (p,), without forming the Gram matrix."""
+        if self.root is not None:
+            x = self.root[:, :-1]
+            return np.asarray(np.sqrt(np.einsum("ij,ij->j", x, x)))
+        return np.sqrt(np.maximum(np.diagonal(self.gram), 0.0))
+
+    @cached_property
+    def unit(self) -> UnitData:
+        """The same on columns and y of norm one, as solvers see it."""
+        return UnitData.of(self)
+
+    @cached_property
+    def rows(self) -> PseudoData:
+        """The same in pseudo-rows, as engines see it."""
+        if self.p == 0:
+            return PseudoData(np.zeros((0, 0)), np.zeros(0), self.yy, self.nu)
+        if self.root is not None:
+            return PseudoData.of_root(self.root, self.nu)
+        return PseudoData.of_products(self.gram, self.xy, self.rss0, self.nu)
+
+    @cached_property
+    def log_measure(self) -> float:
+        r"""log of the factor left by integrating out β₀ and β_Flat with flat measures.
+
+        (2π)^(−ν/2) · N^(−1/2) · det(X_F'X_F)^(−1/2), per original unit of the Flat columns.
+        """
+        constant = -0.5 * self.nu * math.log(2.0 * math.pi)
+        if self.coordinates.intercept:
+            constant -= 0.5 * math.log(self.n)
+        if len(self.coordinates.flat):
+            constant -= 0.5 * self.coordinates.flat_log_det
+        return constant
+
+    def residual_square(self, b: Array) -> Any:
+        """‖ỹ − X̃b‖² at b (p,), or at each of L coefficients (L, p): a sum of squares."""
+        return self.rows.residual_square(b)
+
+    def residual_sd(self, b: Array, df: float, *, least: float = 0.0) -> float:
+        """σ̂ with σ̂² = RSS/(ν − df) at b (p,), RSS no smaller than `least` of ỹ'ỹ."""
+        rss = max(self.residual_square(b), least * self.yy)
+        return math.sqrt(rss / max(self.nu - df, 1.0))
+
+    def gradient(self, b: Array) -> Array:
+        """X̃'(X̃b − ỹ) (p,), the gradient of ½‖ỹ − X̃b‖²."""
+        if self.root is not None:
+            return self.root[:, :-1].T @ (self.root[:, :-1] @ b - self.root[:, -1])
+        return np.asarray(self.gram @ b - self.xy)
 
     @property
-    def empty(self) -> bool:
-        """Whether the data say nothing: no degrees of freedom and no variation."""
-        return self.nu <= 0 and self.rss == 0.0 and not np.any(self.y)
+    def rank(self) -> int:
+        """Numerical rank of the projected proper columns."""
+        return self._residual[0]
 
+    @property
+    def rss0(self) -> float:
+        """Least-squares residual sum of squares of ỹ on the proper columns."""
+        return self._residual[1]
 
-def log_measure(problem: Problem) -> float:
-    r"""log of the factor left by integrating out β₀ and β_Flat with flat measures.
+    @cached_property
+    def _residual(self) -> tuple[int, float]:
+        """Rank of X̃ and the residual sum of squares of ỹ on it, by pivoted QR of unit columns."""
+        if self.p == 0:
+            return 0, self.yy
+        live = np.flatnonzero(self.norms > 0)
+        if not len(live) or self.yy == 0.0:
+            return len(live), self.yy
+        if self.root is None:
+            assert self.cross is not None
+            keep = np.append(live, self.p)
+            size = np.append(self.norms[live], np.sqrt(self.yy))
+            unit = self.cross[np.ix_(keep, keep)] / np.outer(size, size)
+            # Of the columns alone: y less X·loc may be in their span to rounding.
+            factor = np.linalg.cholesky(unit[:-1, :-1])
+            fitted = solve_triangular(factor, unit[:-1, -1], lower=True)
+            return len(live), max(1.0 - float(fitted @ fitted), 0.0) * self.yy
+        if self.wide and (found := self._residual_of_rows(live)) is not None:
+            return found
+        x, y = self.root[:, live] / self.norms[live], self.root[:, -1]
+        q, r, _ = qr(x, mode="economic", pivoting=True)
+        pivots = np.abs(np.diagonal(r))
+        rank = int(np.sum(pivots > max(x.shape) * EPS * 8)) if pivots[0] > 0 else 0
+        q = q[:, :rank]
+        rest = y - q @ (q.T @ y)
+        rest -= q @ (q.T @ rest)
+        return rank, float(rest @ rest)
 
-    (2π)^(−ν/2) · N^(−1/2) · det(X_F'X_F)^(−1/2), per original unit of the Flat columns.
-    """
-    constant = -0.5 * problem.nu * math.log(2.0 * math.pi)
-    if problem.intercept:
-        constant -= 0.5 * math.log(problem.n)
-    if len(problem.flat):
-        constant -= 0.5 * problem.projection.flat_log_det
-    return constant
-
-
-def _factor(gram: Array, xy: Array) -> tuple[Array, Array]:
-    """X (r, p) and y (r,) with X'X = gram and X'y = xy, on unit-norm columns, r the rank."""
-    norms = np.sqrt(np.maximum(np.diagonal(gram), 0.0))
-    norms = np.where(norms > 0, norms, 1.0)
-    c, pivots, rank, _ = dpstrf(gram / np.outer(norms, norms), tol=len(gram) * EPS * 8)
-    upper = np.triu(c)[:rank]
-    order = pivots - 1
-    y = solve_triangular(upper[:, :rank], (xy / norms)[order[:rank]], trans="T", check_finite=False)
-    x = np.empty((rank, len(gram)))
-    x[:, order] = upper
-    return x * norms, y
+    def _residual_of_rows(self, live: NDArray[np.intp]) -> tuple[int, float] | None:
+        """The same from XX', unless some direction is too weak for a product to judge."""
+        assert self.root is not None
+        rows = np.zeros((len(self.root), len(self.root)))
+        for part in np.array_split(live, 1 + len(live) // 512):
+            unit = self.root[:, part] / self.norms[part]
+            rows += unit @ unit.T
+        values, vectors = np.linalg.eigh(rows)
+        strong, weak = values > 1e-8 * values[-1], values < 1e-13 * values[-1]
+        if not np.all(strong | weak):
+            return None
+        rest = vectors[:, weak].T @ self.root[:, -1]
+        return int(strong.sum()), float(rest @ rest)
 
 
 @dataclass(frozen=True, eq=False)
 class UnitData:
-    """The data of a problem with columns and y of norm one; zero columns left out.
+    """A quadratic with columns and y of norm one; zero columns left out, which keep b_j = 0.
 
     Attributes
     ----------
@@ -126,11 +249,11 @@ class UnitData:
     y_square : float
         ‖y‖² after scaling: 1, or 0 where y is zero.
     X : ndarray (m, q) or None
-        Unit-norm columns, where the problem keeps a root.
+        Unit-norm columns, where a root is kept.
     y : ndarray (m,) or None
         Unit-norm y beside `X`.
     products : ndarray (q, q) or None
-        Cross-products of unit-norm columns, where the problem keeps no root.
+        Cross-products of unit-norm columns, where no root is kept.
     xy : ndarray (q,)
         X'y, correlations with y.
     """
@@ -144,6 +267,24 @@ class UnitData:
     y: Array | None
     products: Array | None
     xy: Array
+
+    @classmethod
+    def of(cls, quadratic: Quadratic) -> UnitData:
+        """Scale to unit norms."""
+        norms, size, root = quadratic.norms, quadratic.p, quadratic.root
+        kept = np.flatnonzero(norms)
+        norms = norms[kept]
+        whole = len(kept) == size
+        y_norm = float(np.sqrt(max(quadratic.yy, 0.0)))
+        y_norm, y_square = (y_norm, 1.0) if y_norm > 0.0 else (1.0, 0.0)
+        if root is not None:
+            X = (root[:, :-1] if whole else root[:, kept]) / norms
+            y = root[:, -1] / y_norm
+            return cls(size, kept, norms, y_norm, y_square, X, y, None, X.T @ y)
+        gram = quadratic.gram if whole else quadratic.gram[np.ix_(kept, kept)]
+        products = gram / norms / norms[:, None]
+        xy = quadratic.xy[kept] / norms / y_norm
+        return cls(size, kept, norms, y_norm, y_square, None, None, products, xy)
 
     @property
     def wide(self) -> bool:
@@ -230,41 +371,6 @@ class UnitData:
     def reduce(self, b: Array) -> Array:
         """u (q,) of coefficients b (p,): the inverse of `restore` on the kept columns."""
         return np.asarray(b, dtype=float)[self.kept] * (self.norms / self.y_norm)
-
-
-def unit_data(problem: Problem) -> UnitData:
-    """Scale a problem to unit norms; zero columns are left out, and keep b_j = 0.
-
-    Parameters
-    ----------
-    problem : Problem
-        A model conditioned on data.
-
-    Returns
-    -------
-    UnitData
-    """
-    root = problem.root
-    squares = (
-        np.einsum("ij,ij->j", root[:, :-1], root[:, :-1])
-        if root is not None
-        else np.diagonal(problem.gram)
-    )
-    norms = np.sqrt(np.maximum(squares, 0.0))
-    size = len(norms)
-    kept = np.flatnonzero(norms)
-    norms = norms[kept]
-    whole = len(kept) == size
-    y_norm = float(np.sqrt(max(problem.yy, 0.0)))
-    y_norm, y_square = (y_norm, 1.0) if y_norm > 0.0 else (1.0, 0.0)
-    if root is not None:
-        X = (root[:, :-1] if whole else root[:, kept]) / norms
-        y = root[:, -1] / y_norm
-        return UnitData(size, kept, norms, y_norm, y_square, X, y, None, X.T @ y)
-    gram = problem.gram if whole else problem.gram[np.ix_(kept, kept)]
-    products = gram / norms / norms[:, None]
-    xy = problem.xy[kept] / norms / y_norm
-    return UnitData(size, kept, norms, y_norm, y_square, None, None, products, xy)
 
 
 def extended_product(A: Array, x: Extended) -> Extended:

@@ -97,15 +97,9 @@ class Path:
     def objective(self) -> Array:
         """J (L,) at each λ: ½‖ỹ − X̃b‖² + Σλ₁ⱼ|bⱼ| + ½Σλ₂ⱼbⱼ², in the unit of y²."""
         l1, l2 = self.ray.penalties(self.lam)
-        problem, b = self.problem, self.b
-        if problem.root is not None:
-            residual = problem.root[:, -1] - b @ problem.root[:, :-1].T
-            rss = np.einsum("ij,ij->i", residual, residual)
-        else:
-            gradient = problem.xy - b @ problem.gram
-            rss = problem.yy - np.einsum("ij,ij->i", b, problem.xy + gradient)
-        penalty = group_sums(problem, l1 * b) + 0.5 * np.sum(l2 * b * b, axis=1)
-        return np.asarray(0.5 * np.maximum(rss, 0.0) + penalty)
+        rss = self.problem.quadratic.residual_square(self.b)
+        penalty = group_sums(self.problem, l1 * self.b) + 0.5 * np.sum(l2 * self.b**2, axis=1)
+        return np.asarray(0.5 * rss + penalty)
 
     @cached_property
     def knots(self) -> Knots:
@@ -207,7 +201,7 @@ class Path:
         if not total.shape[1]:
             return np.full(len(self.lam), np.nan)
         problem = self.problem
-        if len(problem.flat) or problem.penalty.in_groups or np.any(problem.projection.loc):
+        if len(problem.flat) or problem.penalty.in_groups or np.any(problem.coordinates.loc):
             return np.full(len(self.lam), np.nan)
         same = np.ptp(l1, axis=1) + np.ptp(l2, axis=1) == 0.0
         return np.where(same, total[:, 0], np.nan)

@@ -61,7 +61,7 @@ def profiles(entry: Any) -> tuple[Profile, ...]:
     sigma = float(np.median(entry.post.draws.sigma)) if entry.fit is None else entry.fit.sigma
     found = []
     for block, (scale, unit) in zip(problem.blocks, entry.scales, strict=True):
-        norms = problem.projection.norms[block.columns]
+        norms = problem.quadratic.norms[block.columns]
         if not np.any(norms > 0):
             continue
         se = sigma / float(np.median(norms[norms > 0]))

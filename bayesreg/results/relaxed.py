@@ -10,7 +10,6 @@ import numpy as np
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
 from bayesreg.model.problem import Problem
-from bayesreg.model.quadratic import PseudoData
 from bayesreg.solvers.path import Ray, solve_path
 
 if TYPE_CHECKING:
@@ -116,12 +115,13 @@ def relaxed(ray: Ray, lam: float, b: Array, cv: CrossValidation | None) -> Relax
     errors = (np.nan, np.nan)
     if cv is not None and fixed.design is not None:
         errors = _errors(ray, lam, cv)
-    return Relaxed(fixed, refit, b, _rss(fixed, refit), _rss(fixed, b), *errors)
+    rss = fixed.quadratic.residual_square
+    return Relaxed(fixed, refit, b, rss(refit), rss(b), *errors)
 
 
 def refitted(problem: Problem, b: Array) -> Array:
     """Least squares (the shortest solution) on the non-zero columns of each of L optima (L, p)."""
-    data, out = PseudoData.of(problem), np.zeros_like(b)
+    data, out = problem.quadratic.rows, np.zeros_like(b)
     for row, one in zip(out, b, strict=True):
         kept = np.flatnonzero(one)
         if len(kept):
@@ -145,10 +145,3 @@ def _errors(ray: Ray, lam: float, cv: CrossValidation) -> tuple[float, float]:
         for how in (refit, penalised)
     ]
     return float(errors[0]), float(errors[1])
-
-
-def _rss(problem: Problem, b: Array) -> float:
-    """‖ỹ − X̃b‖² on pseudo-rows."""
-    data = PseudoData.of(problem)
-    r = data.y - data.x @ b
-    return data.rss + float(r @ r)

@@ -196,7 +196,7 @@ def shrinkage_factors(draws: Draws) -> tuple[Array | None, str]:
             )
         ratio[..., block.columns] = np.square(sd / draws.sigma[..., None]) * t
         drawn |= t.size > 1
-    kappa = 1.0 / (1.0 + np.square(problem.projection.norms) * ratio)
+    kappa = 1.0 / (1.0 + np.square(problem.quadratic.norms) * ratio)
     said = "local variances drawn given coefficients and scale" if drawn else "from σ and scale"
     return kappa, said
 
@@ -234,4 +234,4 @@ def coefficients(draws: Draws, block: Block) -> Array:
     problem = draws.problem
     columns = problem.proper[block.columns]
     b = draws.beta[..., columns] * problem.x_sd[columns]
-    return np.asarray(b - problem.projection.loc[block.columns])
+    return np.asarray(b - problem.coordinates.loc[block.columns])

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesreg.language.arguments import Array
-from bayesreg.model.quadratic import EPS, Index, UnitData, unit_data
+from bayesreg.model.quadratic import EPS, Index, UnitData
 from bayesreg.solvers import curvature
 from bayesreg.solvers.groups import Groups
 from bayesreg.solvers.objective import Objective, penalty_value
@@ -128,7 +128,7 @@ def certify(problem: Problem, b: Array, *, seen: int | None = None) -> Certifica
     if not problem.exact:
         return _certify_touching(problem, b, seen)
     objective = _objective(problem)
-    unit = unit_data(problem) if objective is None else objective.unit
+    unit = problem.quadratic.unit if objective is None else objective.unit
     fault = _fault(problem, unit.size, unit.kept, b)
     if fault:
         gap, kkt = _limits(problem, unit)
@@ -191,7 +191,7 @@ def _judge_touching(problem: Problem, at: Point, sd: Array, floor: float) -> Jud
         gap = loss.gap(at, l1, l2, () if penalty.linear_quadratic else _members(problem))
     if penalty.linear_quadratic:
         kkt = float(np.max(_over(_distance(g - l2 * at.b, l1, at.b), sd), initial=0.0))
-        unit = unit_data(touching)
+        unit = touching.quadratic.unit
         first, second = unit.penalty(l1, l2)
         unique = curvature.unique(
             unit, first, second, unit.fine_gradient(unit.reduce(at.b), second)

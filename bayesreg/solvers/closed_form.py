@@ -15,15 +15,7 @@ from scipy.linalg.lapack import dpotrf, dpotrs
 
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
-from bayesreg.model.quadratic import (
-    EPS,
-    Extended,
-    Index,
-    Map,
-    UnitData,
-    extended_product,
-    unit_data,
-)
+from bayesreg.model.quadratic import EPS, Extended, Index, Map, UnitData, extended_product
 from bayesreg.solvers.base import Solution, refine
 
 if TYPE_CHECKING:
@@ -76,7 +68,7 @@ def solve(problem: Problem, *, start: Array | None = None) -> Solution:
     array([1.33333333])
     """
     del start
-    unit = unit_data(problem)
+    unit = problem.quadratic.unit
     l1, l2 = unit.penalty(problem.l1, problem.l2)
     if np.any(l1):
         raise NotSupported(
@@ -129,7 +121,7 @@ def path(problem: Problem, lams: Array, weights: Array | None = None) -> tuple[A
     (array([[1.33333333],
            [1.        ]]), array([0.66666667, 0.5       ]))
     """
-    unit = unit_data(problem)
+    unit = problem.quadratic.unit
     lams = np.asarray(lams, dtype=float)
     w = np.ones(unit.size) if weights is None else np.asarray(weights, dtype=float)
     w = w[unit.kept] / np.square(unit.norms)

@@ -17,7 +17,7 @@ from scipy.linalg.blas import dtrsv
 from scipy.linalg.lapack import dposv
 
 from bayesreg.language.arguments import Array
-from bayesreg.model.quadratic import EPS, Index, UnitData, unit_data
+from bayesreg.model.quadratic import EPS, Index, UnitData
 from bayesreg.solvers.base import Solution, refine
 from bayesreg.solvers.closed_form import DualRidge, minimise_face
 
@@ -71,7 +71,7 @@ def solve(problem: Problem, *, start: Array | None = None) -> Solution:
     >>> coordinate_descent.solve(problem).b
     array([1.5       , 0.16666667])
     """
-    unit = unit_data(problem)
+    unit = problem.quadratic.unit
     l1, l2 = unit.penalty(problem.l1, problem.l2)
     first = np.zeros(len(unit.kept)) if start is None else unit.reduce(start)
     u, epochs, message = minimise(unit, l1, l2, first)
@@ -93,7 +93,7 @@ def path(problem: Problem, penalties: Iterable[tuple[Array, Array]]) -> Array:
     ndarray (L, p)
         Rows in the order given.
     """
-    unit = unit_data(problem)
+    unit = problem.quadratic.unit
     u, rows = np.zeros(len(unit.kept)), []
     for l1, l2 in penalties:
         u, _, _ = minimise(unit, *unit.penalty(l1, l2), u)

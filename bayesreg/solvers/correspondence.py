@@ -145,7 +145,7 @@ def _routes(problem: Problem, b: Array) -> list[tuple[str, str, Callable[[], Sol
 def _measure(problem: Problem, b: Array) -> Callable[[Array], float]:
     """The size of a b: ‖b‖∞ on unit-norm columns, or that of X̃b where b is not unique."""
     if certify(problem, b).unique is not False:
-        norms = problem.projection.norms
+        norms = problem.quadratic.norms
         return lambda v: float(np.max(np.abs(v) * norms, initial=0.0))
     if problem.root is not None:
         rows = problem.root[:, :-1]

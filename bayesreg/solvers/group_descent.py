@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesreg.language.arguments import Array
-from bayesreg.model.quadratic import EPS, Index, unit_data
+from bayesreg.model.quadratic import EPS, Index
 from bayesreg.solvers.base import Solution
 from bayesreg.solvers.groups import Groups
 
@@ -92,10 +92,10 @@ def path(problem: Problem, l1: Array, l2: Array) -> tuple[Array, Array]:
     df : ndarray (L,)
         Effective degrees of freedom.
     """
-    unit = unit_data(problem)
+    unit = problem.quadratic.unit
     u, b, df = np.zeros(len(unit.kept)), np.zeros(l1.shape), np.zeros(len(l1))
     for k in np.argsort(-np.max(l1, axis=1, initial=0.0), kind="stable"):
-        groups = Groups.under(problem, l1[k], l2[k], unit)
+        groups = Groups.under(problem, l1[k], l2[k])
         u, _ = minimise(groups, u)
         b[k], df[k] = unit.restore(u), groups.df(u)
     return b, df

@@ -15,7 +15,7 @@ from scipy.linalg.lapack import dposv
 
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
-from bayesreg.model.quadratic import EPS, Index, UnitData, unit_data
+from bayesreg.model.quadratic import EPS, Index, UnitData
 
 if TYPE_CHECKING:
     from bayesreg.model.problem import Problem
@@ -60,9 +60,9 @@ class Groups:
         return cls.under(problem, wide, np.broadcast_to(problem.penalty.l2, (problem.p,)))
 
     @classmethod
-    def under(cls, problem: Problem, l1: Array, l2: Array, unit: UnitData | None = None) -> Groups:
+    def under(cls, problem: Problem, l1: Array, l2: Array) -> Groups:
         """The groups of a problem under other λ₁ and λ₂ by column (p,): Σ_g‖(λ₁b)_g‖₂ + ½Σλ₂b²."""
-        unit = unit_data(problem) if unit is None else unit
+        unit = problem.quadratic.unit
         group, count = np.empty(problem.p, dtype=np.intp), 0
         for block in problem.blocks:
             group[block.columns] = count + block.group

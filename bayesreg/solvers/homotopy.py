@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, NotSupported
-from bayesreg.model.quadratic import UnitData, unit_data
+from bayesreg.model.quadratic import UnitData
 from bayesreg.priors import Penalised
 from bayesreg.solvers import coordinate_descent
 from bayesreg.solvers.base import Solution
@@ -92,7 +92,7 @@ class Knots:
         share = np.clip((self.lam[left] - lams) / width, 0.0, 1.0)[:, None]
         b = (1.0 - share) * self.b[left] + share * self.b[right]
         for k in np.flatnonzero(below):
-            unit = unit_data(self._problem)
+            unit = self._problem.quadratic.unit
             l1, l2 = unit.penalty(lams[k] * self._weights, self._l2)
             u, _, _ = coordinate_descent.minimise(unit, l1, l2, unit.reduce(self.b[-1]))
             b[k] = unit.restore(u)
@@ -162,7 +162,7 @@ def knots(
         raise BadArgument(f"most must be a positive number of knots, not {most!r}")
     weights, ridge = _weights(problem), np.zeros(problem.p)
     ridge += l2 * weights * weights
-    unit = unit_data(problem)
+    unit = problem.quadratic.unit
     w, ridge_of_u = unit.penalty(weights, ridge)
     trace = Trace.start(unit, w, ridge_of_u)
     cap = MOST * min(len(w), _rows(unit)) + 100 if most is None else int(most)
@@ -210,7 +210,7 @@ def solve(problem: Problem) -> Solution:
     >>> homotopy.solve(problem).b
     array([1.5       , 0.16666667])
     """
-    unit = unit_data(problem)
+    unit = problem.quadratic.unit
     l1, l2 = unit.penalty(problem.l1, problem.l2)
     largest = float(np.max(l1, initial=0.0))
     trace = Trace.start(unit, l1 / (largest or 1.0), l2)

@@ -19,7 +19,7 @@ from scipy.linalg.lapack import dpotrf, dpotrs
 
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
-from bayesreg.model.quadratic import EPS, HUGE, Index, UnitData, unit_data
+from bayesreg.model.quadratic import EPS, HUGE, Index, UnitData
 from bayesreg.priors import Majorised
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class Objective:
     @classmethod
     def of(cls, problem: Problem) -> Objective:
         """Scale a problem's data and penalties; NotSupported where a prior has no penalty."""
-        unit = unit_data(problem)
+        unit = problem.quadratic.unit
         place = np.full(unit.size, -1)
         place[unit.kept] = np.arange(len(unit.kept))
         sigma = 1.0 if problem.sigma is None else problem.sigma  # `known` says it is not needed

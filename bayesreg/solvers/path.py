@@ -13,7 +13,7 @@ from scipy.linalg.lapack import dpotrf, dpotri
 from bayesreg.language.arguments import Array, _is_number
 from bayesreg.language.errors import BadArgument, NotSupported
 from bayesreg.model.model import Model
-from bayesreg.model.quadratic import UnitData, unit_data
+from bayesreg.model.quadratic import UnitData
 from bayesreg.priors import ElasticNet, Flat, Laplace, Majorised, Normal, Penalised
 from bayesreg.solvers import closed_form, continuation, coordinate_descent, group_descent
 from bayesreg.solvers.certificate import Certificate, certify
@@ -62,7 +62,7 @@ def default_lams(
     block = one_block(problem)
     share = (0.0 if isinstance(block.prior, Normal) else 1.0) if l1_ratio is None else l1_ratio
     if share == 0.0:
-        spread = (problem.projection.norms * block.relative) ** 2
+        spread = (problem.quadratic.norms * block.relative) ** 2
         top, low = float(spread.max(initial=0.0)) * 1e3, 1e-8
     else:
         top = group_descent.largest_lam(problem) / share * (1.0 + 1e-12)
@@ -203,17 +203,16 @@ def solve_path(
         If `l1_ratio` is not a number from 0 to 1.
     """
     ray, lams = Ray.of(problem, sigma, l1_ratio), np.asarray(lams, dtype=float)
-    return _solve(ray, unit_data(problem), lams, guide)
+    return _solve(ray, lams, guide)
 
 
 def certified_path(ray: Ray, lams: Array) -> tuple[Array, Array, tuple[Certificate, ...]]:
     """Optima, df and certificates; a point that fails is solved again as a single λ is."""
-    unit = unit_data(ray.problem)
-    b, df = _solve(ray, unit, lams)
+    b, df = _solve(ray, lams)
     if one_block(ray.problem).grouped:
         return b, df, tuple(certify(ray.at(lam), row) for lam, row in zip(lams, b, strict=True))
     l1, l2 = ray.penalties(lams)
-    judged = certify_path(ray.problem, l1, l2, b, at=lambda k: ray.at(lams[k]), unit=unit)
+    judged = certify_path(ray.problem, l1, l2, b, at=lambda k: ray.at(lams[k]))
     found = list(judged)
     for k in np.flatnonzero([not one.ok for one in found]):
         problem = ray.at(lams[k])
@@ -225,11 +224,9 @@ def certified_path(ray: Ray, lams: Array) -> tuple[Array, Array, tuple[Certifica
     return b, df, tuple(found)
 
 
-def _solve(
-    ray: Ray, unit: UnitData, lams: Array, guide: Array | None = None
-) -> tuple[Array, Array]:
+def _solve(ray: Ray, lams: Array, guide: Array | None = None) -> tuple[Array, Array]:
     """Optima and degrees of freedom, in the order of `lams`."""
-    problem = ray.problem
+    problem, unit = ray.problem, ray.problem.quadratic.unit
     if ray.smooth:
         _, weights = ray.penalties(np.ones(1))
         return closed_form.path(problem, lams, weights[0])

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesreg.language.arguments import Array
-from bayesreg.model.quadratic import EPS, UnitData, unit_data
+from bayesreg.model.quadratic import EPS, UnitData
 from bayesreg.solvers.certificate import ROUNDING, Certificate, Judged, certify, conclude
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ def certify_path(
     b: Array,
     *,
     at: Callable[[int], Problem],
-    unit: UnitData | None = None,
 ) -> tuple[Certificate, ...]:
     """Bound how far each row of b is from the minimum of its J.
 
@@ -41,15 +40,13 @@ def certify_path(
         Coefficients in the coordinates of the penalty.
     at : callable
         The problem with the k-th λ, for what needs a certificate of its own.
-    unit : UnitData, optional
-        `unit_data(problem)`, where it is at hand.
 
     Returns
     -------
     tuple of Certificate
         `unique` is None where it was not looked into: that is an eigenvalue problem per λ.
     """
-    unit = unit_data(problem) if unit is None else unit
+    unit = problem.quadratic.unit
     b = np.asarray(b, dtype=float)
     out = np.ones(unit.size, dtype=bool)
     out[unit.kept] = False

@@ -20,7 +20,7 @@ from scipy.linalg import eigh
 from scipy.optimize import Bounds, minimize, nnls
 
 from bayesreg.language.arguments import Array
-from bayesreg.model.quadratic import Map, UnitData, unit_data
+from bayesreg.model.quadratic import Map, UnitData
 from bayesreg.solvers.base import Solution
 from bayesreg.solvers.closed_form import DualRidge
 
@@ -68,7 +68,7 @@ def lbfgsb(problem: Problem, *, start: Array | None = None) -> Solution:
     >>> scipy_optimize.lbfgsb(problem).b.round(8)
     array([1.5])
     """
-    unit = unit_data(problem)
+    unit = problem.quadratic.unit
     l1, l2 = unit.penalty(problem.l1, problem.l2)
     if np.any(l1):
         u = np.zeros(len(unit.kept)) if start is None else unit.reduce(start)
@@ -125,7 +125,7 @@ def newton(problem: Problem, *, start: Array | None = None) -> Solution:
     >>> scipy_optimize.newton(problem).b.round(8)
     array([1.5])
     """
-    unit = unit_data(problem)
+    unit = problem.quadratic.unit
     l1, l2 = unit.penalty(problem.l1, problem.l2)
     if np.any(l1):
         u, message = _least_distance(unit, l1, l2)

@@ -86,7 +86,7 @@ def of_prior(problem: Problem, at: Unknowns) -> dict[str, Array]:
     """
     b = at.beta[:, problem.proper] * problem.x_sd[problem.proper]
     found = {f"beta[{problem.features[j]}]": at.beta[:, j] for j in _chosen(problem.proper)}
-    loc = problem.projection.loc
+    loc = problem.coordinates.loc
     if problem.p:
         found["‖b‖"] = np.linalg.norm(b - loc, axis=1)
         # In units of the prior, where a wrong prior scale shows most; finite for every tail.

@@ -14,8 +14,8 @@ from bayesreg.data.moments import Moments
 from bayesreg.engines.prior import prior_draws
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, BayesregWarning, NotSupported
-from bayesreg.model.coordinates import Projection
 from bayesreg.model.model import Model
+from bayesreg.model.quadratic import Quadratic
 from bayesreg.priors import HyperPrior
 from bayesreg.validation.quantities import Unknowns
 
@@ -110,9 +110,9 @@ class Trial:
     def _on(self, moments: Moments, x_sd: Array) -> Problem:
         """The fitted model on other moments of the same columns, divided by these sds."""
         problem = self.problem
-        loc = problem.projection.loc
-        projection = Projection.of(moments, problem.flat, x_sd, loc, intercept=True)
-        return replace(problem, design=None, moments=moments, projection=projection)
+        loc = problem.coordinates.loc
+        quadratic = Quadratic.of(moments, problem.flat, x_sd, loc, intercept=True)
+        return replace(problem, design=None, moments=moments, least_squares=quadratic)
 
 
 def prepare(

@@ -173,7 +173,7 @@ def _closed(fixed: Problem, level: float) -> tuple[Array, ...]:
     assert block.scale is not None
     ratio[block.columns] = np.square(block.scale * block.relative / wide)
     kappa = np.full(len(fixed.features), np.nan)
-    kappa[fixed.proper] = 1.0 / (1.0 + np.square(fixed.projection.norms) * ratio)
+    kappa[fixed.proper] = 1.0 / (1.0 + np.square(fixed.quadratic.norms) * ratio)
     zeros = np.zeros_like(kappa)
     return exact.mean, interval[:, 0], interval[:, 1], above, kappa, zeros
 

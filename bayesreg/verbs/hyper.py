@@ -21,7 +21,6 @@ from bayesreg.gaussian.spectrum import layout
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, NotSupported
 from bayesreg.model.problem import Problem
-from bayesreg.model.quadratic import PseudoData
 from bayesreg.solvers import closed_form, coordinate_descent
 from bayesreg.solvers.path import default_lams, scale_for, solve_path
 
@@ -107,7 +106,7 @@ def _by_cv(problem: Problem, seed: int) -> tuple[Problem, float, str]:
     lams = default_lams(problem, 100)
     best = cross_validate(problem, lams, guess, seed=seed, closed=leave_rows_out).lam
     b, df = solve_path(problem, np.array([best]), guess)
-    sigma = problem.sigma or residual_sigma(problem, b[0], float(df[0]))
+    sigma = problem.sigma or problem.quadratic.residual_sd(b[0], float(df[0]))
     fixed = problem.at(
         sigma=sigma if problem.sigma is None else None,
         scale=scale_for(problem, best, sigma) if problem.unknown_scales else None,
@@ -141,13 +140,6 @@ def _by_joint(problem: Problem, seed: int) -> tuple[Problem, float, str]:
     elif mode.modes > 1:
         how += f" ({mode.modes} local modes in σ seen, this the highest)"
     return problem.at(sigma=mode.sigma), mode.sigma, how
-
-
-def residual_sigma(problem: Problem, b: Array, df: float) -> float:
-    """σ̂ with σ̂² = RSS/(N − 1 − df) at an optimum b (p,), RSS without cancellation."""
-    data = PseudoData.of(problem)
-    r = data.y - data.x @ b
-    return float(np.sqrt((data.rss + float(r @ r)) / max(problem.nu - df, 1.0)))
 
 
 def _plug_in(problem: Problem, post: Any) -> tuple[Problem, float, str]:

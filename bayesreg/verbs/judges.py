@@ -121,11 +121,8 @@ class Bench:
     def residual_sd(self, lam: float) -> float:
         """√(RSS/(ν − df)) at a λ of the path."""
         k = int(np.argmin(np.abs(np.log(self.path.lam / lam))))
-        found = information_criteria(
-            self.problem, self.path.lam[k : k + 1], self.path.b[k : k + 1], self.path.df[k : k + 1]
-        )
-        rest = max(self.problem.nu - float(self.path.df[k]), 1.0)
-        return float(np.sqrt(max(found.rss[0], 1e-12 * self.problem.yy) / rest))
+        df = float(self.path.df[k])
+        return self.problem.quadratic.residual_sd(self.path.b[k], df, least=1e-12)
 
 
 def _by_evidence(bench: Bench, name: str) -> None:
@@ -143,7 +140,7 @@ def _by_evidence(bench: Bench, name: str) -> None:
         return
     if one_block(free).grouped:
         raise NotSupported("columns of a group share a local scale, which it would integrate out")
-    if bench.problem.unknown_sigma and bench.problem.projection.rank >= bench.problem.nu:
+    if bench.problem.unknown_sigma and bench.problem.quadratic.rank >= bench.problem.nu:
         raise NotSupported(
             "grows without bound as σ → 0, because the columns can interpolate y; give σ"
         )
