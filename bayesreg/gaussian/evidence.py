@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -235,8 +234,7 @@ def free_spectrum(problem: Problem) -> Spectrum:
             f"{type(block.prior).__name__} has no closed evidence as a function of λ; only one "
             "Normal prior has"
         )
-    loose = dataclasses.replace(block, scale=None, hyper=Normal().hyper)
-    columns = layout(dataclasses.replace(problem, blocks=(loose,)))
+    columns = layout(problem.given(scale=Normal().hyper))
     assert not isinstance(columns, str)
     return Spectrum.of(PseudoData.of(problem), columns)
 
@@ -248,8 +246,11 @@ def reference_sigma(problem: Problem) -> float:
     """
     if problem.sigma is not None:
         return problem.sigma
-    block = one_block(problem)
-    if not isinstance(block.prior, ElasticNet):
+    if not isinstance(one_block(problem).prior, ElasticNet):
         return 1.0
-    ridge = dataclasses.replace(block, prior=Normal(), scale=None, hyper=Normal().hyper)
-    return maximise_evidence(dataclasses.replace(problem, blocks=(ridge,))).sigma
+    return maximise_evidence(as_ridge(problem)).sigma
+
+
+def as_ridge(problem: Problem) -> Problem:
+    """The problem with one Normal prior in place of its own, the scale unknown."""
+    return problem.given(prior=Normal(loc=one_block(problem).prior.loc))

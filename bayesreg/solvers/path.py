@@ -159,16 +159,11 @@ class Ray:
 
     def at(self, lam: float) -> Problem:
         """The problem at this σ and the scale that means λ there, whatever its own are."""
-        block = one_block(self.problem)
         if self.l1_ratio is None:
-            prior, scale = block.prior, scale_for(self.problem, float(lam), self.sigma)
-        else:
-            prior = self.prior(float(lam))
-            scale = prior.scale
-        fixed = dataclasses.replace(block, prior=prior, scale=float(scale), hyper=None)
-        return dataclasses.replace(
-            self.problem, blocks=(fixed,), sigma=self.sigma, sigma_prior=None
-        )
+            scale = scale_for(self.problem, float(lam), self.sigma)
+            return self.problem.given(scale=scale, sigma=self.sigma)
+        prior = dataclasses.replace(self.prior(float(lam)), relative=None)  # the columns keep them
+        return self.problem.given(prior=prior, sigma=self.sigma)
 
 
 def solve_path(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import numpy as np
@@ -84,7 +83,7 @@ def bayesian_path(
     grid = _grid(problem, posterior, check_count(n)) if scales is None else _checked(scales)
     seeds = np.random.SeedSequence(seed).generate_state(len(grid)).tolist()
     found = [
-        _posterior(_at(problem, float(scale)), engine, level, int(one))
+        _posterior(problem.given(scale=float(scale)), engine, level, int(one))
         for scale, one in zip(grid, seeds, strict=True)
     ]
     rows, engines = [row for row, _ in found], {how for _, how in found}
@@ -138,12 +137,6 @@ def _grid(problem: Problem, posterior: Quantity | None, n: int) -> Array:
 def _checked(scales: Any) -> Array:
     """Scales as a vector of positive numbers, in the order given."""
     return np.atleast_1d(np.asarray(positive(np.atleast_1d(scales), "scales"), dtype=float))
-
-
-def _at(problem: Problem, scale: float) -> Problem:
-    """The problem with its scale at a number, whatever it was."""
-    block = dataclasses.replace(problem.blocks[0], scale=scale, hyper=None)
-    return dataclasses.replace(problem, blocks=(block,))
 
 
 def _posterior(
@@ -200,5 +193,4 @@ def _optima(problem: Problem, grid: Array, sigma: float) -> tuple[Array | None, 
         return problem.restore(solve_scales(problem, grid, sigma)[0])[0], None, nowhere
     at: Any = block.prior.l2 if isinstance(block.prior, Normal) else block.prior.l1
     lams = np.asarray(at(sigma, grid), dtype=float)
-    known = dataclasses.replace(problem, sigma=sigma, sigma_prior=None)
-    return path(known, lams).beta.to_numpy(), None, lams
+    return path(problem.given(sigma=sigma), lams).beta.to_numpy(), None, lams

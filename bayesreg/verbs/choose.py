@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any
@@ -103,7 +102,7 @@ def choose(
     sigma, source = _first_sigma(problem)
     # λ_max of a ray grows as 1/l1_ratio while λ₂ shrinks the effects all along: look further down.
     far = lams is None and l1_ratio not in (None, 0, 1) and problem.p < problem.nu
-    along = path(_known(problem, sigma), lams, n, 1e-4 if far else None, l1_ratio)
+    along = path(problem.given(sigma=sigma), lams, n, 1e-4 if far else None, l1_ratio)
     share, given = along.ray.l1_ratio, lams is not None
     bench = Bench(problem, along, by is not None, given, sigma, share, folds, groups, repeats, seed)
     for name in wanted:
@@ -123,7 +122,7 @@ def _chosen(bench: Bench, rules: dict[str, Rule], source: str) -> Choice:
     """The result, with the one σ by which λ and the prior's scale are translated."""
     sigma, source = bench.sigma_of(rules, source)
     finite = [rule.lam for rule in rules.values() if np.isfinite(rule.lam)]
-    known = _known(bench.problem, sigma)
+    known = bench.problem.given(sigma=sigma)
     used = [curve for curve in bench.curves.values() if set(curve.rules) & set(rules)]
     return Choice(
         source=bench.problem,
@@ -150,14 +149,8 @@ def _first_sigma(problem: Problem) -> tuple[float, str]:
     try:
         return ridge_evidence(problem)[0], "at the maximal evidence of ridge"
     except NotSupported:
-        lasso = dataclasses.replace(one_block(problem), prior=Laplace(), scale=None)
-        one = dataclasses.replace(problem, blocks=(lasso,))
+        one = problem.given(prior=Laplace(loc=one_block(problem).prior.loc))
         return choose(one, "cv" if problem.design is not None else "bic").sigma, "of the lasso"
-
-
-def _known(problem: Problem, sigma: float) -> Problem:
-    """The problem at σ, for what λ alone does not fix."""
-    return problem if problem.sigma is not None else problem.at(sigma=sigma)
 
 
 def _wanted(by: Any) -> tuple[str, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,7 +11,7 @@ import numpy as np
 
 from bayesreg.criteria import cross_validate, information_criteria
 from bayesreg.criteria.evidence_curve import evidence_curve
-from bayesreg.gaussian.evidence import maximise_evidence
+from bayesreg.gaussian.evidence import as_ridge, maximise_evidence
 from bayesreg.gaussian.ridge import leave_rows_out, ridge_criteria
 from bayesreg.language.errors import NotSupported
 from bayesreg.model.problem import Problem
@@ -258,19 +257,12 @@ JUDGES: dict[str, Callable[[Bench, str], None]] = {
 
 def _free(problem: Problem) -> Problem:
     """The problem with an unknown scale, whatever its own is."""
-    block = one_block(problem)
-    hyper = block.hyper or Normal().hyper
-    return dataclasses.replace(
-        problem, blocks=(dataclasses.replace(block, scale=None, hyper=hyper),)
-    )
+    return problem.given(scale=one_block(problem).hyper or Normal().hyper)
 
 
 def ridge_evidence(problem: Problem) -> tuple[float, float | None]:
     """σ̂ and the prior sd in the unit of y where a Normal prior has its maximal evidence."""
-    block = dataclasses.replace(
-        one_block(problem), prior=Normal(), scale=None, hyper=Normal().hyper
-    )
-    best = maximise_evidence(dataclasses.replace(problem, blocks=(block,)))
+    best = maximise_evidence(as_ridge(problem))
     return best.sigma, None if not best.scale else best.scale * best.sigma
 
 
