@@ -156,7 +156,7 @@ class Objective:
 
     def force(self, u: Array) -> Array:
         """The gradient of ΣP_j, on columns along which it is smooth."""
-        return np.sign(u) * self.slope(u)
+        return np.copysign(self.slope(u), u)  # a penalty never falls as |u| grows
 
     def hessian(self, u: Array, columns: Index) -> Array:
         """X'X + diag(P″) on columns along which J is smooth."""
