@@ -10,8 +10,7 @@ from scipy.special import gammaln
 
 from bayesreg.language.arguments import Array
 from bayesreg.model.quadratic import PseudoData
-from bayesreg.priors import Normal
-from bayesreg.solvers.path import check_lams, one_block
+from bayesreg.solvers.path import check_lams, penalised
 
 if TYPE_CHECKING:
     from bayesreg.model.problem import Problem
@@ -95,7 +94,7 @@ def information_criteria(problem: Problem, lams: Array, b: Array, df: Array) -> 
     >>> [float(lams[np.argmin(curve)].round(1)) for curve in (found.aic, found.ebic)]
     [443.7, 443.7]
     """
-    lams, prior = check_lams(lams), one_block(problem).prior
+    lams, prior = check_lams(lams), penalised(problem)
     data = PseudoData.of(problem)
     rss = data.rss + np.square(data.y - b @ data.x.T).sum(axis=1)
     parameters = df + len(problem.flat) + float(problem.intercept) + float(problem.unknown_sigma)
@@ -117,5 +116,5 @@ def information_criteria(problem: Problem, lams: Array, b: Array, df: Array) -> 
         deviance=deviance,
         aic=deviance + 2.0 * parameters,
         bic=bic,
-        ebic=None if isinstance(prior, Normal) else bic + 2.0 * subsets,
+        ebic=bic + 2.0 * subsets if prior.kinked else None,
     )

@@ -11,8 +11,8 @@ from bayesreg.gaussian.spectrum import Spectrum, layout
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
 from bayesreg.model.quadratic import PseudoData
-from bayesreg.priors import ElasticNet, Normal
-from bayesreg.solvers.path import check_lams, one_block
+from bayesreg.priors import Normal
+from bayesreg.solvers.path import check_lams, one_block, penalised
 
 if TYPE_CHECKING:
     from bayesreg.model.problem import Problem
@@ -229,7 +229,7 @@ def log_evidence(problem: Problem, lams: Array, sigma: float | None = None) -> A
 def free_spectrum(problem: Problem) -> Spectrum:
     """The eigenbasis of a problem with one Normal prior whose scale is taken as unknown."""
     block = one_block(problem)
-    if not isinstance(block.prior, Normal):
+    if not block.prior.conjugate:
         raise NotSupported(
             f"{type(block.prior).__name__} has no closed evidence as a function of λ; only one "
             "Normal prior has"
@@ -246,7 +246,7 @@ def reference_sigma(problem: Problem) -> float:
     """
     if problem.sigma is not None:
         return problem.sigma
-    if not isinstance(one_block(problem).prior, ElasticNet):
+    if not penalised(problem).mixed:
         return 1.0
     return maximise_evidence(as_ridge(problem)).sigma
 

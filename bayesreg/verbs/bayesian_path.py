@@ -10,7 +10,7 @@ from bayesreg.engines.draws import Draws
 from bayesreg.language.arguments import Array, check_count, check_level, positive
 from bayesreg.language.errors import BadArgument, NotSupported
 from bayesreg.model.problem import Problem
-from bayesreg.priors import Normal, Penalised
+from bayesreg.priors import Penalised
 from bayesreg.results.bayesian_path import BayesianPath
 from bayesreg.results.quantity import Quantity
 from bayesreg.results.shrinkage import Shrinkage
@@ -143,7 +143,7 @@ def _posterior(
     fixed: Problem, engine: str | None, level: float, seed: int
 ) -> tuple[tuple[Array, ...], str]:
     """Mean, interval, P(> 0), κ and Monte Carlo error at one scale; and what computed them."""
-    if engine is None and isinstance(fixed.blocks[0].prior, Normal):
+    if engine is None and fixed.blocks[0].prior.conjugate:
         try:
             return _closed(fixed, level), "closed form"
         except NotSupported:
@@ -191,6 +191,6 @@ def _optima(problem: Problem, grid: Array, sigma: float) -> tuple[Array | None, 
         return None, problem.penalty.why_no_map, nowhere
     if not isinstance(block.prior, Penalised):
         return problem.restore(solve_scales(problem, grid, sigma)[0])[0], None, nowhere
-    at: Any = block.prior.l2 if isinstance(block.prior, Normal) else block.prior.l1
+    at: Any = block.prior.l1 if block.prior.kinked else block.prior.l2
     lams = np.asarray(at(sigma, grid), dtype=float)
     return path(problem.given(sigma=sigma), lams).beta.to_numpy(), None, lams

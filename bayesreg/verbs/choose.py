@@ -10,9 +10,9 @@ import numpy as np
 
 from bayesreg.language.errors import BadArgument, NotSupported
 from bayesreg.model.problem import Problem
-from bayesreg.priors import ElasticNet, Laplace
+from bayesreg.priors import Laplace
 from bayesreg.results.choice import Choice, Rule
-from bayesreg.solvers.path import one_block
+from bayesreg.solvers.path import one_block, penalised
 from bayesreg.verbs.fit import path
 from bayesreg.verbs.judges import JUDGES, Bench, ridge_evidence
 
@@ -144,7 +144,7 @@ def _first_sigma(problem: Problem) -> tuple[float, str]:
     """σ known; or, for the elastic net's λ₂, that of ridge or lasso; else 1, which nobody needs."""
     if problem.sigma is not None:
         return problem.sigma, "known"
-    if not isinstance(one_block(problem).prior, ElasticNet):
+    if not penalised(problem).mixed:
         return 1.0, "not needed"
     try:
         return ridge_evidence(problem)[0], "at the maximal evidence of ridge"

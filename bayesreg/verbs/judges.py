@@ -15,10 +15,10 @@ from bayesreg.gaussian.evidence import as_ridge, maximise_evidence
 from bayesreg.gaussian.ridge import leave_rows_out, ridge_criteria
 from bayesreg.language.errors import NotSupported
 from bayesreg.model.problem import Problem
-from bayesreg.priors import ElasticNet, Normal
+from bayesreg.priors import Normal
 from bayesreg.results.choice import Curve, Rule
 from bayesreg.results.quantity import Quantity
-from bayesreg.solvers.path import Ray, needs_sigma, one_block
+from bayesreg.solvers.path import Ray, needs_sigma, one_block, penalised
 from bayesreg.verbs.fit import sample
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Bench:
     @property
     def normal(self) -> bool:
         """Whether the penalty is ridge."""
-        return isinstance(one_block(self.problem).prior, Normal) and self.path.ray.smooth
+        return one_block(self.problem).prior.conjugate and self.path.ray.smooth
 
     @cached_property
     def cv(self) -> CrossValidation:
@@ -109,7 +109,7 @@ class Bench:
         """σ known; or that of the path; or by evidence, cross-validation, posterior, another."""
         if self.problem.sigma is not None or not needs_sigma(self.path.ray):
             return self.sigma, source
-        if isinstance(one_block(self.problem).prior, ElasticNet) and self.l1_ratio is None:
+        if penalised(self.problem).mixed and self.l1_ratio is None:
             return self.sigma, source
         for name in ("evidence", "cv", "posterior"):
             if name in self.sigmas:
