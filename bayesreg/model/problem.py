@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from bayesreg.data.design import Design
 from bayesreg.data.moments import Moments
 from bayesreg.language.arguments import Array, positive
+from bayesreg.language.errors import BadArgument
 from bayesreg.likelihoods import Gaussian
 from bayesreg.model.blocks import Block, fix_scales, with_prior, with_scale
 from bayesreg.model.coordinates import Projection
@@ -319,6 +320,14 @@ class Problem:
             f"  prior       {prior!r}\n"
             f"  likelihood  {self.likelihood!r}\n"
             f"  penalty     {self.penalty!r}"
+        )
+
+
+def need_problem(value: Any) -> None:
+    """Refuse what is not a Problem, such as data or a Model."""
+    if not isinstance(value, Problem):
+        raise BadArgument(
+            f"expected a Problem, from model.condition(X, y), not {type(value).__name__}"
         )
 
 

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from bayesreg.engines.draws import Draws
-from bayesreg.language.arguments import Array, check_count, check_level, positive
-from bayesreg.language.errors import BadArgument, NotSupported
-from bayesreg.model.problem import Problem
+from bayesreg.language.arguments import Array, check_level, integer, positive
+from bayesreg.language.errors import NotSupported
+from bayesreg.model.problem import Problem, need_problem
 from bayesreg.priors import Penalised
 from bayesreg.results.bayesian_path import BayesianPath
 from bayesreg.results.quantity import Quantity
@@ -80,7 +80,7 @@ def bayesian_path(
     post = sample(problem, engine=engine, seed=seed)
     unknown = bool(problem.unknown_scales)
     posterior = Quantity("scale", post.draws.scale[..., 0]) if unknown else None
-    grid = _grid(problem, posterior, check_count(n)) if scales is None else _checked(scales)
+    grid = _grid(problem, posterior, integer(n, "n")) if scales is None else _checked(scales)
     seeds = np.random.SeedSequence(seed).generate_state(len(grid)).tolist()
     found = [
         _posterior(problem.given(scale=float(scale)), engine, level, int(one))
@@ -112,10 +112,7 @@ def bayesian_path(
 
 def _check(problem: Any) -> None:
     """A problem with one prior."""
-    if not isinstance(problem, Problem):
-        raise BadArgument(
-            f"expected a Problem, from model.condition(X, y), not {type(problem).__name__}"
-        )
+    need_problem(problem)
     if len(problem.blocks) != 1:
         raise NotSupported(
             f"a path moves one scale, and here {len(problem.blocks)} priors have their own; give "

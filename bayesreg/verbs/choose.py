@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from bayesreg.language.arguments import integer
 from bayesreg.language.errors import BadArgument, NotSupported
-from bayesreg.model.problem import Problem
+from bayesreg.model.problem import Problem, need_problem
 from bayesreg.priors import Laplace
 from bayesreg.results.choice import Choice, Rule
 from bayesreg.solvers.path import one_block, penalised
@@ -92,13 +93,10 @@ def choose(
     >>> choice.table["scale"].round(2).to_dict()
     {'evidence': 0.26, 'cv': 0.77, 'bic': 0.12}
     """
-    if not isinstance(problem, Problem):
-        raise BadArgument(
-            f"expected a Problem, from model.condition(X, y), not {type(problem).__name__}"
-        )
+    need_problem(problem)
     wanted = _wanted(by)
-    _whole(repeats, "repeats", 1)
-    _whole(seed, "seed", 0)
+    integer(repeats, "repeats")
+    integer(seed, "seed", 0)
     sigma, source = _first_sigma(problem)
     # λ_max of a ray grows as 1/l1_ratio while λ₂ shrinks the effects all along: look further down.
     far = lams is None and l1_ratio not in (None, 0, 1) and problem.p < problem.nu
@@ -166,8 +164,3 @@ def _wanted(by: Any) -> tuple[str, ...]:
     if not names:
         raise BadArgument(f"by is empty; leave it out for all rules: {', '.join(RULES)}")
     return tuple(name for name in RULES if name in names)
-
-
-def _whole(value: Any, name: str, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise BadArgument(f"{name} must be an integer of at least {least}, not {value!r}")
