@@ -350,3 +350,49 @@ def _moments_form(problem: br.Problem, point: dict) -> float:
     centre = float(value("intercept_at_mean")) - problem.moments.y_mean
     rss = full @ cross @ full + problem.n * centre**2
     return total - problem.n * log_sigma - 0.5 * rss / sigma**2
+
+
+class TestGiven:
+    """The same data under another scale, prior or σ, known here or not."""
+
+    X, y = np.array([[1.0, 0.5], [2.0, -1.0], [4.0, 0.0], [7.0, 3.0]]), [1.0, 2.0, 2.0, 5.0]
+
+    def test_what_is_known_changes_by_given_and_not_by_at(self):
+        known = br.Model(br.Laplace(2.0), br.Gaussian(sigma=1.0)).condition(self.X, self.y)
+        again = br.Model(br.Laplace(3.0), br.Gaussian(sigma=0.5)).condition(self.X, self.y)
+        np.testing.assert_array_equal(known.given(scale=3.0, sigma=0.5).l1, again.l1)
+        with pytest.raises(br.BadArgument, match=r"1 value\(s\), and 0 scale\(s\) are unknown"):
+            known.at(scale=3.0)
+
+    @pytest.mark.parametrize("flat", [False, True])
+    def test_another_prior_is_as_if_conditioned_on_it(self, flat):
+        def under(prior):
+            return br.Model({"x1": br.Flat(), ...: prior} if flat else prior)
+
+        new = br.Normal(0.5, loc=1.5)
+        given = under(br.Laplace(2.0)).condition(self.X, self.y).given(prior=new)
+        direct = under(new).condition(self.X, self.y)
+        np.testing.assert_array_equal(given.xy, direct.xy)
+        assert repr(given) == repr(direct)
+
+    def test_factors_and_groups_stay_with_their_columns(self):
+        old = br.Laplace(1.0, relative=(1.0, 3.0), groups=[["x1", "x2"]])
+        problem = br.Model(old).condition(self.X, self.y)
+        (block,) = problem.given(prior=br.Laplace(2.0)).blocks
+        assert block.scale == 2.0
+        np.testing.assert_array_equal(block.relative, problem.blocks[0].relative)
+        np.testing.assert_array_equal(block.group, problem.blocks[0].group)
+        with pytest.raises(br.BadArgument, match="relative and groups stay"):
+            problem.given(prior=old)
+
+    def test_a_hyperprior_makes_a_scale_unknown(self):
+        problem = br.Model(br.Normal(1.0)).condition(self.X, self.y)
+        assert problem.given(scale=br.HalfCauchy(2.0)).unknown_scales == ("normal",)
+
+    def test_scales_are_one_per_unknown_or_one_per_block(self):
+        prior = {"x1": br.Normal(1.0), "x2": br.Normal()}
+        problem = br.Model(prior).condition(self.X, self.y)
+        assert [b.scale for b in problem.given(scale=4.0).blocks] == [1.0, 4.0]
+        assert [b.scale for b in problem.given(scale=[3.0, 4.0]).blocks] == [3.0, 4.0]
+        with pytest.raises(br.BadArgument, match="3 value"):
+            problem.given(scale=[1.0, 2.0, 3.0])

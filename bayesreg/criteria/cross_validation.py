@@ -15,7 +15,6 @@ from bayesreg.criteria.training_moments import folds_of
 from bayesreg.data.moments import Moments
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
-from bayesreg.priors import Normal
 from bayesreg.solvers.path import Ray, check_lams, one_block
 
 if TYPE_CHECKING:
@@ -166,7 +165,7 @@ def cross_validate(
 
 def _singly(problem: Problem, splits: tuple[Split, ...]) -> bool:
     """Whether the splits leave single rows out of a Normal prior in fixed coordinates."""
-    fixed = isinstance(one_block(problem).prior, Normal) and not problem.standardize
+    fixed = one_block(problem).prior.conjugate and not problem.standardize
     return fixed and all(split.partition and len(split.test) == 1 for split in splits)
 
 

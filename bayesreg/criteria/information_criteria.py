@@ -9,8 +9,7 @@ import numpy as np
 from scipy.special import gammaln
 
 from bayesreg.language.arguments import Array
-from bayesreg.priors import Normal
-from bayesreg.solvers.path import check_lams, one_block
+from bayesreg.solvers.path import check_lams, penalised
 
 if TYPE_CHECKING:
     from bayesreg.model.problem import Problem
@@ -94,7 +93,7 @@ def information_criteria(problem: Problem, lams: Array, b: Array, df: Array) -> 
     >>> [float(lams[np.argmin(curve)].round(1)) for curve in (found.aic, found.ebic)]
     [443.7, 443.7]
     """
-    lams, prior = check_lams(lams), one_block(problem).prior
+    lams, prior = check_lams(lams), penalised(problem)
     rss = problem.quadratic.residual_square(b)
     parameters = df + len(problem.flat) + float(problem.intercept) + float(problem.unknown_sigma)
     n = problem.n
@@ -115,5 +114,5 @@ def information_criteria(problem: Problem, lams: Array, b: Array, df: Array) -> 
         deviance=deviance,
         aic=deviance + 2.0 * parameters,
         bic=bic,
-        ebic=None if isinstance(prior, Normal) else bic + 2.0 * subsets,
+        ebic=bic + 2.0 * subsets if prior.kinked else None,
     )

@@ -9,6 +9,7 @@ import numpy as np
 from bayesreg.criteria import cross_validate
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
+from bayesreg.model.blocks import assign
 from bayesreg.model.problem import Problem
 from bayesreg.priors import Laplace
 from bayesreg.solvers import reweighting
@@ -55,7 +56,7 @@ def scale_by_cv(problem: Problem, seed: int) -> tuple[Problem, float, str]:
     guess = problem.sigma or _sigma_of_lasso(problem, seed)
     scales = GRID * _reference(problem, guess)
     best = cross_validate(problem, scales, guess, seed=seed, solve=_follow).lam
-    known = _at(problem, best, guess)
+    known = problem.given(scale=best, sigma=guess)
     b = reweighting.solve(known, seed=seed).b
     sigma = problem.sigma or known.quadratic.residual_sd(b, effective_df(known, b), least=1e-12)
     return (
@@ -70,7 +71,7 @@ def _follow(problem: Problem, scales: Array, sigma: float) -> tuple[Array, None]
     rows = np.zeros((len(scales), problem.p))
     b: Array | None = None
     for k in np.argsort(-scales, kind="stable"):
-        one = _at(problem, float(scales[k]), sigma)
+        one = problem.given(scale=float(scales[k]), sigma=sigma)
         b = reweighting.local(one, b)
         rows[k] = b
     return rows, None
@@ -86,12 +87,6 @@ def effective_df(problem: Problem, b: Array) -> float:
     return float(sum(c[j] for j, c in enumerate(columns) if c is not None))
 
 
-def _at(problem: Problem, scale: float, sigma: float) -> Problem:
-    """The problem with its unknown scale at `scale`, and σ at `sigma` whatever its own is."""
-    fixed = dataclasses.replace(problem, sigma=sigma, sigma_prior=None)
-    return fixed.at(scale=scale)
-
-
 def _reference(problem: Problem, sigma: float) -> float:
     """The scale, in its declared unit, that equals a coefficient's least-squares error."""
     (block,) = (block for block in problem.blocks if block.scale is None)
@@ -102,18 +97,9 @@ def _reference(problem: Problem, sigma: float) -> float:
 
 def _sigma_of_lasso(problem: Problem, seed: int) -> float:
     """σ̂ of the lasso with λ by cross-validation, all columns under one Laplace prior."""
-    lasso = Laplace()
-    whole = dataclasses.replace(
-        problem.blocks[0],
-        label="lasso",
-        prior=lasso,
-        columns=np.arange(problem.p),
-        relative=np.ones(problem.p),
-        scale=None,
-        hyper=lasso.hyper,
-        group=np.arange(problem.p),
-    )
-    one = dataclasses.replace(problem, blocks=(whole,))
+    names = [problem.features[j] for j in problem.proper]
+    _, blocks = assign(Laplace(), names, (), problem.n)
+    one = dataclasses.replace(problem, blocks=blocks)
     best = cross_validate(one, default_lams(one, 50), 1.0, seed=seed).lam
     b, df = solve_path(one, np.array([best]), 1.0)
     return problem.quadratic.residual_sd(b[0], float(df[0]), least=1e-12)

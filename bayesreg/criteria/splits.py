@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bayesreg.language.arguments import integer
 from bayesreg.language.errors import BadArgument
 
 if TYPE_CHECKING:
@@ -41,8 +42,7 @@ def splits_of(
     BadArgument
         If there are too few rows, folds or groups, or the given rows overlap or do not exist.
     """
-    if isinstance(repeats, bool) or not isinstance(repeats, int | np.integer) or repeats < 1:
-        raise BadArgument(f"repeats must be a positive integer, not {repeats!r}")
+    integer(repeats, "repeats")
     if isinstance(folds, int | np.integer) and not isinstance(folds, bool):
         rng = np.random.default_rng(seed)
         parts = _parts(design.n, int(folds), groups)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bayesreg.language.arguments import integer
 from bayesreg.language.errors import BadArgument
 
 if TYPE_CHECKING:
@@ -204,8 +205,8 @@ def simulate(
     >>> data.X.shape, int((data.beta != 0).sum()), data.intercept
     ((50, 20), 4, 3.0)
     """
-    n, p = _count("n", n, 1), _count("p", p, 1)
-    n_nonzero = _count("n_nonzero", n_nonzero, 0)
+    n, p = integer(n, "n", 1), integer(p, "p", 1)
+    n_nonzero = integer(n_nonzero, "n_nonzero", 0)
     if n_nonzero > p:
         raise BadArgument(f"n_nonzero = {n_nonzero} must not exceed p = {p}")
     rho, snr = _real("rho", rho), _real("snr", snr)
@@ -215,7 +216,7 @@ def simulate(
         raise BadArgument(f"snr = {snr} must be positive")
     if seed is None:
         seed = int(np.random.SeedSequence().generate_state(1)[0])
-    seed = _count("seed", seed, 0)
+    seed = integer(seed, "seed", 0)
     import pandas as pd
 
     rng = np.random.default_rng(seed)
@@ -240,13 +241,6 @@ def simulate(
         snr=snr,
         seed=seed,
     )
-
-
-def _count(name: str, value: object, least: int) -> int:
-    """An integer argument, booleans and fractions refused."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise BadArgument(f"{name} must be an integer of at least {least}, not {value!r}")
-    return int(value)
 
 
 def _real(name: str, value: object) -> float:

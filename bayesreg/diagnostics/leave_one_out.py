@@ -20,7 +20,7 @@ from bayesreg.diagnostics.pointwise import (
 from bayesreg.diagnostics.refit import CHAINS, LENGTH, held_out
 from bayesreg.engines.chains import one_blas_thread
 from bayesreg.engines.draws import Rows, Sample, rows_of, weights_of
-from bayesreg.language.arguments import Array
+from bayesreg.language.arguments import Array, integer
 from bayesreg.language.errors import BadArgument, BadData, NotSupported
 
 if TYPE_CHECKING:
@@ -131,11 +131,10 @@ def loo(
     design = rows_of(draws.problem)
     if method is not None and method not in METHODS:
         raise BadArgument(f"method must be one of {', '.join(METHODS)} or None, not {method!r}")
-    if folds != int(folds) or folds < 2:
-        raise BadArgument(f"folds must be an integer of at least 2, not {folds!r}")
+    integer(folds, "folds", 2)
     # One thread, so that the numbers do not depend on how many there are.
     with one_blas_thread():
-        return _loo(draws, design, method, int(folds), routes)
+        return _loo(draws, design, method, folds, routes)
 
 
 def _loo(draws: Draws, design: Design, method: str | None, folds: int, routes: Routes) -> Any:

@@ -15,7 +15,7 @@ import numpy as np
 from bayesreg.engines.chains import Collected, Output, Plan, collect, one_blas_thread
 from bayesreg.engines.draws import Draws
 from bayesreg.engines.kernel import External, Independent, Markov, Request
-from bayesreg.language.arguments import positive_integer, settled_seed
+from bayesreg.language.arguments import integer, settled_seed
 from bayesreg.language.errors import BayesregWarning, NotSupported
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def run(
     ((2, 500, 10), ('normal',))
     """
     plan, chains, root = _arguments(engine.KERNEL, draws, chains, tune, seed, thin)
-    workers = None if workers is None else positive_integer(workers, "workers")
+    workers = None if workers is None else integer(workers, "workers")
     reason = engine.supports(problem)
     if reason is not None:
         raise NotSupported(f"engine {engine.NAME!r} cannot serve: {reason}")
@@ -136,13 +136,13 @@ def _arguments(
     kernel: Any, draws: Any, chains: Any, tune: Any, seed: Any, thin: Any
 ) -> tuple[Plan, int, int]:
     """The numbers asked for, checked: a plan for each chain, how many chains, and the seed."""
-    chains = positive_integer(chains, "chains")
-    tune = None if tune is None else positive_integer(tune, "tune")
+    chains = integer(chains, "chains")
+    tune = None if tune is None else integer(tune, "tune")
     independent = isinstance(kernel, Independent)
     plan = Plan(
-        draws=positive_integer(draws, "draws"),
+        draws=integer(draws, "draws"),
         tune=0 if independent else kernel.tune if tune is None else tune,
-        thin=_UNSAID if thin is None else positive_integer(thin, "thin"),
+        thin=_UNSAID if thin is None else integer(thin, "thin"),
         block=_IID_BLOCK,
     )
     return plan, chains, settled_seed(seed)

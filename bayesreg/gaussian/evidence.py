@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,8 +10,8 @@ import numpy as np
 from bayesreg.gaussian.spectrum import Spectrum, layout
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
-from bayesreg.priors import ElasticNet, Normal
-from bayesreg.solvers.path import check_lams, one_block
+from bayesreg.priors import Normal
+from bayesreg.solvers.path import check_lams, one_block, penalised
 
 if TYPE_CHECKING:
     from bayesreg.model.problem import Problem
@@ -229,13 +228,12 @@ def log_evidence(problem: Problem, lams: Array, sigma: float | None = None) -> A
 def free_spectrum(problem: Problem) -> Spectrum:
     """The eigenbasis of a problem with one Normal prior whose scale is taken as unknown."""
     block = one_block(problem)
-    if not isinstance(block.prior, Normal):
+    if not block.prior.conjugate:
         raise NotSupported(
             f"{type(block.prior).__name__} has no closed evidence as a function of λ; only one "
             "Normal prior has"
         )
-    loose = dataclasses.replace(block, scale=None, hyper=Normal().hyper)
-    columns = layout(dataclasses.replace(problem, blocks=(loose,)))
+    columns = layout(problem.given(scale=Normal().hyper))
     assert not isinstance(columns, str)
     return Spectrum.of(problem.quadratic.rows, columns)
 
@@ -247,8 +245,11 @@ def reference_sigma(problem: Problem) -> float:
     """
     if problem.sigma is not None:
         return problem.sigma
-    block = one_block(problem)
-    if not isinstance(block.prior, ElasticNet):
+    if not penalised(problem).mixed:
         return 1.0
-    ridge = dataclasses.replace(block, prior=Normal(), scale=None, hyper=Normal().hyper)
-    return maximise_evidence(dataclasses.replace(problem, blocks=(ridge,))).sigma
+    return maximise_evidence(as_ridge(problem)).sigma
+
+
+def as_ridge(problem: Problem) -> Problem:
+    """The problem with one Normal prior in place of its own, the scale unknown."""
+    return problem.given(prior=Normal(loc=one_block(problem).prior.loc))

@@ -34,7 +34,8 @@ def exact_pointwise(problem: Problem, design: Design) -> tuple[Array, Array]:
     reason = exact.supports(problem)
     if reason is not None:
         raise NotSupported(f"{reason}; sample with another engine for PSIS-LOO")
-    l2 = np.broadcast_to(np.asarray(_known(problem).l2, dtype=float), (problem.p,))
+    known = problem.given(sigma=problem.sigma or 1.0)  # in unit "sigma" Λ does not depend on it
+    l2 = np.broadcast_to(np.asarray(known.l2, dtype=float), (problem.p,))
     w = weights_of(design)
     residual, leverage, penalised = _residuals(problem, design, l2, w)
     c = np.minimum(w, 1.0)
@@ -106,11 +107,6 @@ def normal_pointwise(draws: Draws, design: Design, sample: Sample) -> Array:
                 t = deletion_density(error, leverage, copies, gamma)
             out[part] = np.where(np.isfinite(t), t, out[part])
     return out
-
-
-def _known(problem: Problem) -> Problem:
-    """The problem with σ at 1 where it is unknown: in unit "sigma" Λ does not depend on it."""
-    return problem if problem.sigma is not None else problem.at(sigma=1.0)
 
 
 def _residuals(problem: Problem, design: Design, l2: Array, w: Array) -> tuple[Array, Array, float]:

@@ -11,7 +11,6 @@ from bayesreg.gaussian.evidence import free_spectrum
 from bayesreg.gaussian.leverages import Rotation
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
-from bayesreg.priors import Normal
 from bayesreg.solvers.path import check_lams, one_block
 
 if TYPE_CHECKING:
@@ -135,7 +134,7 @@ def leave_rows_out(problem: Problem, lams: Array) -> Array:
 def _relative(problem: Problem) -> Array:
     """Prior sds of the columns in units of their common factor (p,)."""
     block = one_block(problem)
-    if not isinstance(block.prior, Normal):
+    if not block.prior.conjugate:
         raise NotSupported(
             f"{type(block.prior).__name__} has no closed leave-one-out, GCV or evidence; only one "
             "Normal prior has: use cross-validation or information criteria"

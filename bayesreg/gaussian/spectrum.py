@@ -20,7 +20,6 @@ from scipy.linalg import qr, solve_triangular
 from bayesreg.engines.starts import _rotate
 from bayesreg.language.arguments import Array
 from bayesreg.model.pseudo_data import PseudoData
-from bayesreg.priors import Normal
 
 if TYPE_CHECKING:
     from bayesreg.model.blocks import Block
@@ -55,7 +54,7 @@ class Layout:
 def layout(problem: Problem) -> Layout | str:
     """Sort the columns, or say why no single factor λ serves them."""
     for block in problem.blocks:
-        if not isinstance(block.prior, Normal):
+        if not block.prior.conjugate:
             return f"{type(block.prior).__name__} on {block.label!r} is not a Normal prior"
     unknown = [block for block in problem.blocks if block.scale is None]
     if len(unknown) > 1:

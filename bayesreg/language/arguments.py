@@ -13,10 +13,10 @@ from bayesreg.language.errors import BadArgument
 Array = NDArray[np.float64]
 
 
-def positive_integer(value: Any, name: str) -> int:
-    """A positive integer, or BadArgument."""
-    if not _integer(value) or value < 1:
-        raise BadArgument(f"{name} must be a positive integer, not {value!r}")
+def integer(value: Any, name: str, least: int = 1) -> int:
+    """An integer of at least `least`, or BadArgument; booleans and fractions are refused."""
+    if not _is_integer(value) or value < least:
+        raise BadArgument(f"{name} must be an integer of at least {least}, not {value!r}")
     return int(value)
 
 
@@ -24,12 +24,10 @@ def settled_seed(value: Any) -> int:
     """A given seed, or a fresh one from the operating system."""
     if value is None:
         return int(np.random.SeedSequence().generate_state(1, np.uint64)[0] >> np.uint64(1))
-    if not _integer(value) or value < 0:
-        raise BadArgument(f"seed must be a non-negative integer or None, not {value!r}")
-    return int(value)
+    return integer(value, "seed", 0)
 
 
-def _integer(value: Any) -> bool:
+def _is_integer(value: Any) -> bool:
     return isinstance(value, int | np.integer) and not isinstance(value, bool | np.bool_)
 
 
@@ -67,13 +65,6 @@ def _number(value: Any, what: str) -> float:
         return float(value)
     except (TypeError, ValueError) as error:
         raise BadArgument(f"{what} must be a number, not {value!r}") from error
-
-
-def check_count(n: Any) -> int:
-    """How many λ's, as a positive integer."""
-    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
-        raise BadArgument(f"n must be a positive integer, not {n!r}")
-    return int(n)
 
 
 def _is_number(value: Any) -> bool:

@@ -214,15 +214,48 @@ class Block:
 
 def fix_scales(blocks: Sequence[Block], scale: Any) -> tuple[Block, ...]:
     """The blocks with their unknown scales set to `scale`: one number, or one per unknown."""
-    unknown = [block for block in blocks if block.scale is None]
-    values = np.atleast_1d(np.asarray(positive(scale, "scale"), dtype=float))
-    if len(values) != len(unknown):
-        raise BadArgument(
-            f"scale has {len(values)} value(s), and {len(unknown)} scale(s) are unknown: "
-            f"{[block.label for block in unknown]}"
-        )
-    given = iter(values.tolist())
+    _count(blocks, scale, also=())
+    return with_scale(blocks, scale)
+
+
+def with_scale(blocks: Sequence[Block], scale: Any) -> tuple[Block, ...]:
+    """The blocks at `scale`: one number per unknown scale, or one per block, or a hyperprior."""
+    if isinstance(scale, HyperPrior):
+        return tuple(dataclasses.replace(block, scale=None, hyper=scale) for block in blocks)
+    values = _count(blocks, scale, also=(len(blocks),))
+    every = len(values) == len(blocks)
+    given = iter(values)
     return tuple(
-        dataclasses.replace(block, scale=next(given), hyper=None) if block.scale is None else block
+        dataclasses.replace(block, scale=next(given), hyper=None)
+        if every or block.scale is None
+        else block
         for block in blocks
     )
+
+
+def _count(blocks: Sequence[Block], scale: Any, also: tuple[int, ...]) -> list[float]:
+    """Positive scales, as many as are unknown or as `also` allows."""
+    unknown = [block.label for block in blocks if block.scale is None]
+    values = np.atleast_1d(np.asarray(positive(scale, "scale"), dtype=float))
+    if len(values) not in (len(unknown), *also):
+        raise BadArgument(
+            f"scale has {len(values)} value(s), and {len(unknown)} scale(s) are unknown: {unknown}"
+        )
+    return list(values.tolist())
+
+
+def with_prior(blocks: Sequence[Block], prior: Prior, n: float) -> tuple[Block, ...]:
+    """One block of all the columns under one prior; their relative factors and groups stay."""
+    if isinstance(prior.scale, tuple) or prior.relative is not None or prior.groups is not None:
+        raise BadArgument(
+            f"prior={prior!r}: scale per column, relative and groups stay as the columns have "
+            "them; leave them out, or condition a new Model"
+        )
+    if not blocks:
+        return ()
+    sizes = np.cumsum([0, *(len(block.sizes) for block in blocks)])
+    columns = np.concatenate([block.columns for block in blocks])
+    group = np.concatenate([block.group + k for block, k in zip(blocks, sizes, strict=False)])
+    one = _block(blocks[0].label, prior, columns.tolist(), group, n)
+    relative = np.concatenate([block.relative for block in blocks])
+    return (dataclasses.replace(one, relative=relative),)

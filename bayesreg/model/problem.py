@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 from bayesreg.data.design import Design
 from bayesreg.data.moments import Moments
 from bayesreg.language.arguments import Array, positive
-from bayesreg.language.errors import NotSupported
+from bayesreg.language.errors import BadArgument, NotSupported
 from bayesreg.likelihoods import ConstantCurvature, Gaussian, Likelihood
-from bayesreg.model.blocks import Block, fix_scales
+from bayesreg.model.blocks import Block, fix_scales, with_prior, with_scale
 from bayesreg.model.coordinates import Coordinates
 from bayesreg.model.loss import Loss, Point
 from bayesreg.model.penalty import Penalty
 from bayesreg.model.quadratic import Quadratic
-from bayesreg.priors import HyperPrior, Prior
+from bayesreg.priors import Flat, HyperPrior, Prior
 
 if TYPE_CHECKING:
     import pymc
@@ -283,13 +283,70 @@ class Problem:
         BadArgument
             If a value is not positive, or as many scales are not unknown.
         """
+        blocks = self.blocks if scale is None else fix_scales(self.blocks, scale)
+        return dataclasses.replace(self, blocks=blocks).given(sigma=sigma)
+
+    def given(
+        self, *, scale: Any = None, prior: Prior | None = None, sigma: float | None = None
+    ) -> Problem:
+        """The same data under another scale, prior or σ, whether or not these are known here.
+
+        Parameters
+        ----------
+        scale : float, sequence of float, or HyperPrior, optional
+            In its declared unit: one per unknown scale, or one per block of columns. A hyperprior
+            makes every scale unknown.
+        prior : Prior, optional
+            One prior for all columns that are not Flat. Their relative factors and their groups
+            stay; `scale` then speaks of this prior.
+        sigma : float, optional
+            Noise sd in the unit of y.
+
+        Returns
+        -------
+        Problem
+
+        Raises
+        ------
+        BadArgument
+            If a value is not positive, the number of scales is another, or a prior names factors
+            or groups of its own.
+
+        Examples
+        --------
+        >>> import bayesreg as br
+        >>> data = br.load_dataset("diabetes")
+        >>> lasso = br.Model(br.Laplace(25.0)).condition(data.X, data.y, standardize=True)
+        >>> lasso.given(prior=br.Normal(0.5), sigma=54.0).penalty.kind
+        'ridge'
+        >>> lasso.given(scale=[30.0]).blocks[0].scale
+        30.0
+        """
         changes: dict[str, Any] = {}
         if sigma is not None:
-            changes["sigma"] = positive(sigma, "sigma")
-            changes["sigma_prior"] = None
+            changes |= {"sigma": positive(sigma, "sigma"), "sigma_prior": None}
+        if prior is not None:
+            changes |= self._under(prior)
         if scale is not None:
-            changes["blocks"] = fix_scales(self.blocks, scale)
+            changes["blocks"] = with_scale(changes.get("blocks", self.blocks), scale)
         return dataclasses.replace(self, **changes)
+
+    def _under(self, prior: Prior) -> dict[str, Any]:
+        """What another prior changes: the blocks, and where coefficients are measured from."""
+        blocks = with_prior(self.blocks, prior, self.n)
+        said: PriorLike = prior
+        if len(self.flat):
+            said = {self.features[j]: Flat() for j in self.flat} | {...: prior}
+        changes: dict[str, Any] = {"blocks": blocks, "prior": said}
+        if not np.all(self.coordinates.loc == prior.loc):
+            changes["least_squares"] = project(
+                self.moments,
+                self.flat,
+                blocks,
+                standardize=self.standardize,
+                intercept=self.intercept,
+            )
+        return changes
 
     def on(self, moments: Moments) -> Problem:
         """The same question put to other rows of the same columns, as in cross-validation.
@@ -365,6 +422,14 @@ class Problem:
             f"  prior       {prior!r}\n"
             f"  likelihood  {self.likelihood!r}\n"
             f"  penalty     {self.penalty!r}"
+        )
+
+
+def need_problem(value: Any) -> None:
+    """Refuse what is not a Problem, such as data or a Model."""
+    if not isinstance(value, Problem):
+        raise BadArgument(
+            f"expected a Problem, from model.condition(X, y), not {type(value).__name__}"
         )
 
 

@@ -53,6 +53,7 @@ class Prior(ABC):
     relative: Any
     groups: Any = None  # which columns share a local scale; None: none do
     expected_nonzero: Any = None  # a guess that stands for the scale until the model meets data
+    conjugate = False  # whether the posterior given σ and scale is normal, in closed form
 
     @property
     def family(self) -> str:
@@ -164,6 +165,16 @@ class Penalised(Majorised):
     @abstractmethod
     def formulae(self) -> dict[str, str]:
         """The non-zero λ's as formulae in σ and scale, by name, in the declared unit."""
+
+    @property
+    def kinked(self) -> bool:
+        """Whether there is a λ₁, which keeps coefficients at exactly zero, and is "λ" then."""
+        return "λ₁" in self.formulae
+
+    @property
+    def mixed(self) -> bool:
+        """Whether there are λ₁ and λ₂, so that one λ fixes the penalty only together with σ."""
+        return len(self.formulae) > 1
 
     # Whether columns that share a local scale have the penalty λ₁‖b_g‖₂ in place of λ₁‖b_g‖₁.
     by_group = False

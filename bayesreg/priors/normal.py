@@ -57,6 +57,8 @@ class Normal(Penalised, ScaleMixture):
     unit: str | None = field(default=None, kw_only=True)
     relative: Any = field(default=None, kw_only=True)
 
+    conjugate = True
+
     def __post_init__(self) -> None:
         settle(self)
 

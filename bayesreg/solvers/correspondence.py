@@ -11,15 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesreg.language.arguments import Array
-from bayesreg.solvers import (
-    closed_form,
-    coordinate_descent,
-    group_routes,
-    local_routes,
-)
-from bayesreg.solvers import (
-    scipy_routes as scipy_optimize,
-)
+from bayesreg.solvers import closed_form, coordinate_descent, local_routes, scipy_routes
 from bayesreg.solvers.base import Solution
 from bayesreg.solvers.certificate import certify
 
@@ -120,8 +112,8 @@ def _routes(problem: Problem, b: Array) -> list[tuple[str, str, Callable[[], Sol
     """Name, formulation, how to solve, and limit of each route to this optimum."""
     if not problem.penalty.linear_quadratic:
         own = "group_descent" if problem.penalty.in_groups else "reweighting"
-        here = group_routes if problem.penalty.in_groups else local_routes
-        first, second = (partial(one, problem, start=b) for one in (here.lbfgsb, here.hybrid))
+        first = partial(local_routes.lbfgsb, problem, start=b)
+        second = partial(local_routes.hybrid, problem, start=b)
         return [
             (own, f"our {own.replace('_', ' ')}", partial(Solution, b, own, 0, ""), OWN),
             ("lbfgsb", "scipy.optimize, first order, from 1 % away", first, SCIPY),
@@ -134,8 +126,8 @@ def _routes(problem: Problem, b: Array) -> list[tuple[str, str, Callable[[], Sol
             partial(coordinate_descent.solve, problem),
             OWN,
         ),
-        ("lbfgsb", "scipy.optimize, first order", partial(scipy_optimize.lbfgsb, problem), SCIPY),
-        ("newton", "scipy.optimize, second order", partial(scipy_optimize.newton, problem), SCIPY),
+        ("lbfgsb", "scipy.optimize, first order", partial(scipy_routes.lbfgsb, problem), SCIPY),
+        ("newton", "scipy.optimize, second order", partial(scipy_routes.newton, problem), SCIPY),
     ]
     if not np.any(problem.l1):
         routes.insert(0, ("closed_form", "closed form", partial(closed_form.solve, problem), OWN))

@@ -88,10 +88,23 @@ class Groups:
         """‖D_g⁻¹g_g‖ (G,): where u_g = 0, at most λ_g at the optimum."""
         return np.sqrt(np.bincount(self.index, np.square(g / self.shape), len(self.level)))
 
+    def penalty(self, u: Array) -> float:
+        """½Σλ₂ⱼu_j² + Σ_g λ_g‖D_g u_g‖."""
+        return 0.5 * float(self.l2 @ np.square(u)) + float(self.level @ self.norms(u))
+
     def value(self, u: Array) -> float:
         """J/‖y‖²."""
         smooth = self.unit.residual_square(u) + float(self.l2 @ np.square(u))
         return 0.5 * smooth + float(self.level @ self.norms(u))
+
+    def force(self, u: Array) -> Array:
+        """The gradient of the penalty, on columns of groups that are not zero."""
+        return (self.l2 + self._rate(u)[self.index] * np.square(self.shape)) * u
+
+    def _rate(self, u: Array) -> Array:
+        """λ_g/‖D_g u_g‖ (G,), 0 where a group is zero."""
+        norm = self.norms(u)
+        return np.where(norm > 0.0, self.level / np.where(norm > 0.0, norm, 1.0), 0.0)
 
     @property
     def least(self) -> Array:
@@ -146,7 +159,7 @@ class Groups:
         """X'X + Λ₂ + Σ_g λ_g ∇²‖D_g u_g‖ on columns of whole groups that are not zero."""
         H = self.unit.block(columns) + np.diag(self.l2[columns])
         norm, index = self.norms(u), self.index[columns]
-        rate = np.where(norm > 0.0, self.level / np.where(norm > 0.0, norm, 1.0), 0.0)[index]
+        rate = self._rate(u)[index]
         square = np.square(self.shape[columns])
         H[np.diag_indices_from(H)] += rate * square
         unit = square * u[columns] / np.where(norm > 0.0, norm, 1.0)[index]

@@ -1,11 +1,12 @@
-r"""A local optimum under penalties of any shape by two routes of `scipy.optimize`.
+r"""A local optimum under penalties of any shape by two routes of `scipy.optimize`, from 1 % away.
 
-J has several optima, and which one a descent reaches is a matter of its start: both routes start
-1 % away from the optimum they check. They move the coefficients along which J is smooth there;
-those at rest on a kink or cusp, or on the infinite curvature of |b|^q at 0, stay.
+J may have several optima, and which one a descent reaches is a matter of its start: both routes
+start 1 % away from the optimum they check. They move the coefficients along which J is smooth
+there; those at rest on a kink or cusp, on the infinite curvature of |b|^q at 0, or in a group that
+is zero, stay: that they belong there is for the certificate to say.
 
 * `lbfgsb`, first order: L-BFGS-B on J, restarted on J(u + d) − J(u), whose penalty part is the
-  integral of P′ by Gauss's rule once d is small, so that no digits cancel.
+  integral of its gradient by Gauss's rule once d is small, so that no digits cancel.
 * `hybrid`, second order: Powell's hybrid method on ∇J = 0 with its Jacobian.
 """
 
@@ -19,6 +20,7 @@ from scipy.optimize import minimize, root
 from bayesreg.language.arguments import Array
 from bayesreg.model.quadratic import Index
 from bayesreg.solvers.base import Solution
+from bayesreg.solvers.groups import Groups
 from bayesreg.solvers.objective import Objective
 
 if TYPE_CHECKING:
@@ -51,10 +53,8 @@ def lbfgsb(problem: Problem, *, start: Array) -> Solution:
     """
     objective, u, face = _prepare(problem, start)
     total = 0
-    for k in range(ROUNDS):
-        if not len(face):
-            break
-        change, steps = _lbfgs_round(objective, u, face, exact=k == 0)
+    for k in range(ROUNDS if len(face) else 0):
+        change, steps = _round(objective, u, face, exact=k == 0)
         total += steps
         u[face] += change
         if float(np.max(np.abs(change))) <= 1e-13 * float(np.max(np.abs(u))):
@@ -86,9 +86,7 @@ def hybrid(problem: Problem, *, start: Array) -> Solution:
     objective, u, face = _prepare(problem, start)
     if not len(face):
         return Solution(objective.unit.restore(u), "hybrid", 0, "no coefficient to move")
-    unit, whole = objective.unit, u.copy()
-    gram = unit.block(face)
-    size = 1.0 / np.sqrt(1.0 + np.maximum(objective.bend(u)[face], 0.0))
+    size, zero, whole = _size(objective, u, face), np.zeros_like(u), u.copy()
 
     def at(x: Array) -> Array:
         whole[face] = u[face] + size * x
@@ -96,66 +94,65 @@ def hybrid(problem: Problem, *, start: Array) -> Solution:
 
     def slope(x: Array) -> Array:
         v = at(x)
-        g = unit.gradient(v, np.zeros_like(v))[face]
-        return np.asarray(size * (np.sign(v[face]) * objective.slope(v)[face] - g))
+        return np.asarray(size * (objective.force(v) - objective.unit.gradient(v, zero))[face])
 
     def jacobian(x: Array) -> Array:
-        hessian = gram + np.diag(objective.bend(at(x))[face])
-        return np.asarray(size[:, None] * hessian * size)
+        return np.asarray(size[:, None] * objective.hessian(at(x), face) * size)
 
     found = root(slope, np.zeros(len(face)), jac=jacobian, method="hybr", tol=1e-14)
     solved = at(found.x)
     message = f"Powell's hybrid method on {len(face)} coefficients"
-    return Solution(unit.restore(solved), "hybrid", int(found.nfev), message)
+    return Solution(objective.unit.restore(solved), "hybrid", int(found.nfev), message)
 
 
-def _prepare(problem: Problem, start: Array) -> tuple[Objective, Array, Index]:
-    """The objective, the coefficients that stay as they are beside others 1 % away, and those."""
-    objective = Objective.of(problem)
-    u = objective.unit.reduce(start)
-    face = objective.face(u)
-    face = face[objective.bend(u)[face] < STIFF]
-    signs = np.where(np.arange(len(face)) % 2 == 0, 1.0, -1.0)
+def _prepare(problem: Problem, start: Array) -> tuple[Objective | Groups, Array, Index]:
+    """The objective; the coefficients, those along which it is smooth 1 % away; and which."""
+    objective: Objective | Groups
+    if problem.penalty.in_groups:
+        objective = Groups.of(problem)
+        u = objective.unit.reduce(start)
+        face = objective.active(u)
+    else:
+        objective = Objective.of(problem)
+        u = objective.unit.reduce(start)
+        face = objective.face(u)
+        face = face[objective.bend(u)[face] < STIFF]
     u = u.copy()
-    u[face] *= 1.0 + AWAY * signs
+    u[face] *= 1.0 + AWAY * np.where(np.arange(len(face)) % 2 == 0, 1.0, -1.0)
     return objective, u, face
 
 
-def _lbfgs_round(objective: Objective, u: Array, face: Index, *, exact: bool) -> tuple[Array, int]:
+def _size(objective: Objective | Groups, u: Array, face: Index) -> Array:
+    """Units of the coefficients in which the curvature of J is one, or that of the data is."""
+    return np.asarray(1.0 / np.sqrt(np.maximum(np.diagonal(objective.hessian(u, face)), 1.0)))
+
+
+def _round(
+    objective: Objective | Groups, u: Array, face: Index, *, exact: bool
+) -> tuple[Array, int]:
     """One run on d, scaled to unit curvature and a gradient of order one; the change of u."""
-    zero = np.zeros_like(u)
-    bend = np.maximum(objective.bend(u)[face], 0.0)
-    r = objective.residual(u)[face]
-    g = objective.unit.fine_gradient(u, zero)[face]
-    size = 1.0 / np.sqrt(1.0 + bend)
-    top = float(np.max(np.abs(r) * size))
+    g = objective.unit.fine_gradient(u, np.zeros_like(u))[face]
+    size = _size(objective, u, face)
+    top = float(np.max(np.abs(g - objective.force(u)[face]) * size))
     if top == 0.0:
         return np.zeros(len(face)), 0
-    gram, cost = objective.unit.block(face), objective.cost(u)[face]
+    gram, cost = objective.unit.block(face), objective.penalty(u)
+
+    def moved(d: Array) -> Array:
+        v = u.copy()
+        v[face] += d
+        return v
 
     def value(z: Array) -> tuple[float, Array]:
         d = size * top * z
         image = gram @ d
-        moved = u.copy()
-        moved[face] += d
-        slope = np.sign(moved[face]) * objective.slope(moved)[face]
         if exact:
-            rise = float(np.sum(objective.cost(moved)[face] - cost))
+            rise = objective.penalty(moved(d)) - cost
         else:
-            rise = _rise(objective, u, face, d)
+            forces = (objective.force(moved(0.5 * (1.0 + node) * d))[face] for node in NODES)
+            rise = sum(0.5 * w * float(f @ d) for w, f in zip(WEIGHTS, forces, strict=True))
         total = (float(d @ (0.5 * image - g)) + rise) / top**2
-        return total, size * (image - g + slope) / top
+        return total, size * (image - g + objective.force(moved(d))[face]) / top
 
     found = minimize(value, np.zeros(len(face)), jac=True, method="L-BFGS-B", options=LBFGS)
     return size * top * found.x, int(found.nit)
-
-
-def _rise(objective: Objective, u: Array, face: Index, d: Array) -> float:
-    """ΣP(u + d) − P(u) as the integral of P′ along d."""
-    total = 0.0
-    for node, weight in zip(NODES, WEIGHTS, strict=True):
-        moved = u.copy()
-        moved[face] += 0.5 * (1.0 + node) * d
-        slope = np.sign(moved[face]) * objective.slope(moved)[face]
-        total += 0.5 * float(weight) * float(slope @ d)
-    return total

@@ -146,9 +146,21 @@ class Objective:
         """How large a gradient leaves a coefficient at 0, as far as float64 can tell."""
         return np.maximum(self.kink, self.slope(np.full(self.size, TINY)))
 
+    def penalty(self, u: Array) -> float:
+        """ΣP_j(u_j)."""
+        return float(np.sum(self.cost(u)))
+
     def value(self, u: Array) -> float:
         """J/‖y‖²."""
-        return 0.5 * self.unit.residual_square(u) + float(np.sum(self.cost(u)))
+        return 0.5 * self.unit.residual_square(u) + self.penalty(u)
+
+    def force(self, u: Array) -> Array:
+        """The gradient of ΣP_j, on columns along which it is smooth."""
+        return np.copysign(self.slope(u), u)  # a penalty never falls as |u| grows
+
+    def hessian(self, u: Array, columns: Index) -> Array:
+        """X'X + diag(P″) on columns along which J is smooth."""
+        return self.unit.block(columns) + np.diag(self.bend(u)[columns])
 
     def residual(self, u: Array) -> Array:
         """What keeps u from stationarity: minus the smallest subgradient of J/‖y‖²."""
@@ -181,8 +193,7 @@ class Objective:
         few = face[bend <= 1e-3] if len(face) > LARGEST else face
         if len(few) > LARGEST or not len(few):
             return None
-        hessian = self.unit.block(few) + np.diag(self.bend(u)[few])
-        values, vectors = eigh(hessian, subset_by_index=[0, 0])
+        values, vectors = eigh(self.hessian(u, few), subset_by_index=[0, 0])
         return Curvature(float(values[0]), vectors[:, 0], few)
 
     def terms(self, u: Array) -> float:

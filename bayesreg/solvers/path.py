@@ -49,6 +49,13 @@ def one_block(problem: Problem) -> Block:
     return block
 
 
+def penalised(problem: Problem) -> Penalised:
+    """The prior of the single block, which has a λ."""
+    prior = one_block(problem).prior
+    assert isinstance(prior, Penalised)
+    return prior
+
+
 def default_lams(
     problem: Problem, n: int, ratio: float | None = None, l1_ratio: float | None = None
 ) -> Array:
@@ -60,7 +67,7 @@ def default_lams(
     of the smallest to the largest, where another is wanted.
     """
     block = one_block(problem)
-    share = (0.0 if isinstance(block.prior, Normal) else 1.0) if l1_ratio is None else l1_ratio
+    share = float(penalised(problem).kinked) if l1_ratio is None else l1_ratio
     if share == 0.0:
         spread = (problem.quadratic.norms * block.relative) ** 2
         top, low = float(spread.max(initial=0.0)) * 1e3, 1e-8
@@ -74,9 +81,8 @@ def default_lams(
 
 def scale_for(problem: Problem, lam: Any, sigma: float) -> Any:
     """The scale, in the declared unit, whose λ (λ₂ for Normal, else λ₁) is `lam` at this σ."""
-    prior = one_block(problem).prior
-    assert isinstance(prior, Penalised)
-    if isinstance(prior, Normal):
+    prior = penalised(problem)
+    if not prior.kinked:
         return np.sqrt(prior.l2(sigma, 1.0) / lam)
     return prior.l1(sigma, 1.0) / lam
 
@@ -111,18 +117,17 @@ class Ray:
         """Whether λ₁ = 0 all along: ridge."""
         if self.l1_ratio is not None:
             return self.l1_ratio == 0.0
-        return isinstance(one_block(self.problem).prior, Normal)
+        return not penalised(self.problem).kinked
 
     def penalties(self, lams: Array) -> tuple[Array, Array]:
         """λ₁ and λ₂ (L, p) per proper column; a column of relative scale r has λ₁/r and λ₂/r²."""
         block = one_block(self.problem)
-        prior, lams = block.prior, np.asarray(lams, dtype=float)
+        prior, lams = penalised(self.problem), np.asarray(lams, dtype=float)
         if self.l1_ratio is not None:
             first, second = self.l1_ratio * lams, (1.0 - self.l1_ratio) * lams
         elif self.smooth:
             first, second = np.zeros_like(lams), lams
         else:
-            assert isinstance(prior, Penalised)
             first = lams
             second = np.asarray(prior.l2(self.sigma, prior.l1(self.sigma, 1.0) / lams), dtype=float)
         relative = np.empty(self.problem.p)
@@ -147,9 +152,7 @@ class Ray:
 
     def scales(self, lams: Array) -> Array:
         """The prior scale (L,) that each λ means; NaN where that needs a σ which is unknown."""
-        block = one_block(self.problem)
-        assert isinstance(block.prior, Penalised)
-        ridge = self.smooth and block.prior.unit == "sigma"
+        ridge = self.smooth and penalised(self.problem).unit == "sigma"
         if self.problem.sigma is None and not ridge:
             return np.full(len(lams), np.nan)
         if self.l1_ratio is None:
@@ -159,16 +162,11 @@ class Ray:
 
     def at(self, lam: float) -> Problem:
         """The problem at this σ and the scale that means λ there, whatever its own are."""
-        block = one_block(self.problem)
         if self.l1_ratio is None:
-            prior, scale = block.prior, scale_for(self.problem, float(lam), self.sigma)
-        else:
-            prior = self.prior(float(lam))
-            scale = prior.scale
-        fixed = dataclasses.replace(block, prior=prior, scale=float(scale), hyper=None)
-        return dataclasses.replace(
-            self.problem, blocks=(fixed,), sigma=self.sigma, sigma_prior=None
-        )
+            scale = scale_for(self.problem, float(lam), self.sigma)
+            return self.problem.given(scale=scale, sigma=self.sigma)
+        prior = dataclasses.replace(self.prior(float(lam)), relative=None)  # the columns keep them
+        return self.problem.given(prior=prior, sigma=self.sigma)
 
 
 def solve_path(

@@ -9,7 +9,6 @@ optimum at each scale, certified as such.
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -77,7 +76,8 @@ def solve_scales(
     for name, values in (("scales", scales), ("sigma", np.array([sigma], dtype=float))):
         if not np.all(np.isfinite(values) & (values > 0.0)):
             raise BadArgument(f"{name} must be positive and finite, not {values}")
-    problems = tuple(_at(problem, float(scale), float(sigma)) for scale in scales)
+    _refuse(problem)
+    problems = tuple(problem.given(scale=scale, sigma=sigma) for scale in scales)
     order = np.argsort(-scales, kind="stable")
     rows = [_Row(Objective.of(problems[k])) for k in order]
     _sweep(rows)
@@ -149,8 +149,8 @@ class _Row:
         reweighting.add(self.objective, self.found, moved)
 
 
-def _at(problem: Problem, scale: float, sigma: float) -> Problem:
-    """The problem at a scale and σ, whatever its own are."""
+def _refuse(problem: Problem) -> None:
+    """A problem without a path over its scale."""
     if len(problem.blocks) != 1:
         raise NotSupported(
             f"a path moves one scale, and here {len(problem.blocks)} priors have their own; give "
@@ -160,5 +160,3 @@ def _at(problem: Problem, scale: float, sigma: float) -> Problem:
     if not isinstance(block.prior, Majorised) or not block.separable:
         why = problem.penalty.why_no_map or "groups have a path over λ: use path(problem)"
         raise NotSupported(f"{type(block.prior).__name__} has no path over its scale: {why}")
-    fixed = dataclasses.replace(block, scale=scale, hyper=None)
-    return dataclasses.replace(problem, blocks=(fixed,), sigma=sigma, sigma_prior=None)

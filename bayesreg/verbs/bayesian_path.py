@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import numpy as np
 
 from bayesreg.engines.draws import Draws
-from bayesreg.language.arguments import Array, check_count, check_level, positive
-from bayesreg.language.errors import BadArgument, NotSupported
-from bayesreg.model.problem import Problem
-from bayesreg.priors import Normal, Penalised
+from bayesreg.language.arguments import Array, check_level, integer, positive
+from bayesreg.language.errors import NotSupported
+from bayesreg.model.problem import Problem, need_problem
+from bayesreg.priors import Penalised
 from bayesreg.results.bayesian_path import BayesianPath
 from bayesreg.results.quantity import Quantity
 from bayesreg.results.shrinkage import Shrinkage
@@ -81,10 +80,10 @@ def bayesian_path(
     post = sample(problem, engine=engine, seed=seed)
     unknown = bool(problem.unknown_scales)
     posterior = Quantity("scale", post.draws.scale[..., 0]) if unknown else None
-    grid = _grid(problem, posterior, check_count(n)) if scales is None else _checked(scales)
+    grid = _grid(problem, posterior, integer(n, "n")) if scales is None else _checked(scales)
     seeds = np.random.SeedSequence(seed).generate_state(len(grid)).tolist()
     found = [
-        _posterior(_at(problem, float(scale)), engine, level, int(one))
+        _posterior(problem.given(scale=float(scale)), engine, level, int(one))
         for scale, one in zip(grid, seeds, strict=True)
     ]
     rows, engines = [row for row, _ in found], {how for _, how in found}
@@ -113,10 +112,7 @@ def bayesian_path(
 
 def _check(problem: Any) -> None:
     """A problem with one prior."""
-    if not isinstance(problem, Problem):
-        raise BadArgument(
-            f"expected a Problem, from model.condition(X, y), not {type(problem).__name__}"
-        )
+    need_problem(problem)
     if len(problem.blocks) != 1:
         raise NotSupported(
             f"a path moves one scale, and here {len(problem.blocks)} priors have their own; give "
@@ -140,17 +136,11 @@ def _checked(scales: Any) -> Array:
     return np.atleast_1d(np.asarray(positive(np.atleast_1d(scales), "scales"), dtype=float))
 
 
-def _at(problem: Problem, scale: float) -> Problem:
-    """The problem with its scale at a number, whatever it was."""
-    block = dataclasses.replace(problem.blocks[0], scale=scale, hyper=None)
-    return dataclasses.replace(problem, blocks=(block,))
-
-
 def _posterior(
     fixed: Problem, engine: str | None, level: float, seed: int
 ) -> tuple[tuple[Array, ...], str]:
     """Mean, interval, P(> 0), κ and Monte Carlo error at one scale; and what computed them."""
-    if engine is None and isinstance(fixed.blocks[0].prior, Normal):
+    if engine is None and fixed.blocks[0].prior.conjugate:
         try:
             return _closed(fixed, level), "closed form"
         except NotSupported:
@@ -198,7 +188,6 @@ def _optima(problem: Problem, grid: Array, sigma: float) -> tuple[Array | None, 
         return None, problem.penalty.why_no_map, nowhere
     if not isinstance(block.prior, Penalised):
         return problem.restore(solve_scales(problem, grid, sigma)[0])[0], None, nowhere
-    at: Any = block.prior.l2 if isinstance(block.prior, Normal) else block.prior.l1
+    at: Any = block.prior.l1 if block.prior.kinked else block.prior.l2
     lams = np.asarray(at(sigma, grid), dtype=float)
-    known = dataclasses.replace(problem, sigma=sigma, sigma_prior=None)
-    return path(known, lams).beta.to_numpy(), None, lams
+    return path(problem.given(sigma=sigma), lams).beta.to_numpy(), None, lams

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
 
+from bayesreg.language.arguments import integer
 from bayesreg.language.errors import BadArgument, NotSupported
-from bayesreg.model.problem import Problem
-from bayesreg.priors import ElasticNet, Laplace
+from bayesreg.model.problem import Problem, need_problem
+from bayesreg.priors import Laplace
 from bayesreg.results.choice import Choice, Rule
-from bayesreg.solvers.path import one_block
+from bayesreg.solvers.path import one_block, penalised
 from bayesreg.verbs.fit import path
 from bayesreg.verbs.judges import JUDGES, Bench, ridge_evidence
 
@@ -93,17 +93,14 @@ def choose(
     >>> choice.table["scale"].round(2).to_dict()
     {'evidence': 0.26, 'cv': 0.77, 'bic': 0.12}
     """
-    if not isinstance(problem, Problem):
-        raise BadArgument(
-            f"expected a Problem, from model.condition(X, y), not {type(problem).__name__}"
-        )
+    need_problem(problem)
     wanted = _wanted(by)
-    _whole(repeats, "repeats", 1)
-    _whole(seed, "seed", 0)
+    integer(repeats, "repeats")
+    integer(seed, "seed", 0)
     sigma, source = _first_sigma(problem)
     # λ_max of a ray grows as 1/l1_ratio while λ₂ shrinks the effects all along: look further down.
     far = lams is None and l1_ratio not in (None, 0, 1) and problem.p < problem.nu
-    along = path(_known(problem, sigma), lams, n, 1e-4 if far else None, l1_ratio)
+    along = path(problem.given(sigma=sigma), lams, n, 1e-4 if far else None, l1_ratio)
     share, given = along.ray.l1_ratio, lams is not None
     bench = Bench(problem, along, by is not None, given, sigma, share, folds, groups, repeats, seed)
     for name in wanted:
@@ -123,7 +120,7 @@ def _chosen(bench: Bench, rules: dict[str, Rule], source: str) -> Choice:
     """The result, with the one σ by which λ and the prior's scale are translated."""
     sigma, source = bench.sigma_of(rules, source)
     finite = [rule.lam for rule in rules.values() if np.isfinite(rule.lam)]
-    known = _known(bench.problem, sigma)
+    known = bench.problem.given(sigma=sigma)
     used = [curve for curve in bench.curves.values() if set(curve.rules) & set(rules)]
     return Choice(
         source=bench.problem,
@@ -145,19 +142,13 @@ def _first_sigma(problem: Problem) -> tuple[float, str]:
     """σ known; or, for the elastic net's λ₂, that of ridge or lasso; else 1, which nobody needs."""
     if problem.sigma is not None:
         return problem.sigma, "known"
-    if not isinstance(one_block(problem).prior, ElasticNet):
+    if not penalised(problem).mixed:
         return 1.0, "not needed"
     try:
         return ridge_evidence(problem)[0], "at the maximal evidence of ridge"
     except NotSupported:
-        lasso = dataclasses.replace(one_block(problem), prior=Laplace(), scale=None)
-        one = dataclasses.replace(problem, blocks=(lasso,))
+        one = problem.given(prior=Laplace(loc=one_block(problem).prior.loc))
         return choose(one, "cv" if problem.design is not None else "bic").sigma, "of the lasso"
-
-
-def _known(problem: Problem, sigma: float) -> Problem:
-    """The problem at σ, for what λ alone does not fix."""
-    return problem if problem.sigma is not None else problem.at(sigma=sigma)
 
 
 def _wanted(by: Any) -> tuple[str, ...]:
@@ -173,8 +164,3 @@ def _wanted(by: Any) -> tuple[str, ...]:
     if not names:
         raise BadArgument(f"by is empty; leave it out for all rules: {', '.join(RULES)}")
     return tuple(name for name in RULES if name in names)
-
-
-def _whole(value: Any, name: str, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise BadArgument(f"{name} must be an integer of at least {least}, not {value!r}")

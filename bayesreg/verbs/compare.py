@@ -14,6 +14,7 @@ from bayesreg.data.design import Design
 from bayesreg.data.moments import Moments
 from bayesreg.data.provenance import provenance
 from bayesreg.diagnostics import agreement, compare_elpd
+from bayesreg.language.arguments import settled_seed
 from bayesreg.language.errors import BadArgument, BayesregWarning, NotSupported
 from bayesreg.likelihoods import Gaussian
 from bayesreg.model.model import Model
@@ -93,7 +94,7 @@ def compare(
     'direct'
     """
     source, models = _source(X, y, weights), _models(priors, likelihood or Gaussian())
-    seed = _seed(seed)
+    seed = settled_seed(seed)
     seeds = np.random.SeedSequence(seed).generate_state(len(models))
     entries, said, timing = {}, [], {}
     for (name, model), one in zip(models.items(), seeds, strict=True):
@@ -151,15 +152,6 @@ def verified(result: Comparison) -> Comparison:
         timing=timing,
         verdict=sentences(entries, result.table, where),
     )
-
-
-def _seed(seed: Any) -> int:
-    """The seed given, or a fresh one that is recorded."""
-    if seed is None:
-        return int(np.random.SeedSequence().generate_state(1)[0])
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-        raise BadArgument(f"seed must be a non-negative integer or None, not {seed!r}")
-    return int(seed)
 
 
 def _source(X: Any, y: Any, weights: Any) -> Design | Moments:

@@ -8,9 +8,9 @@ import numpy as np
 
 from bayesreg.engines import engine_named
 from bayesreg.gaussian.evidence import reference_sigma
-from bayesreg.language.arguments import Array, check_count
+from bayesreg.language.arguments import Array, integer
 from bayesreg.language.errors import BadArgument, NotConverged, NotSupported, PerfectFit
-from bayesreg.model.problem import Problem
+from bayesreg.model.problem import Problem, need_problem
 from bayesreg.priors import Normal
 from bayesreg.results.map_fit import MapFit
 from bayesreg.results.path import Path
@@ -161,7 +161,7 @@ def fit_map(
     >>> fit.solver, fit.certificate.ok
     ('closed_form', True)
     """
-    _need_problem(problem)
+    need_problem(problem)
     refuse_without_map(problem)
     way = default_hyper(problem) if hyper is None else hyper
     fixed, sigma, how = settle(problem, way, seed)
@@ -220,7 +220,7 @@ def sample(
     from bayesreg.engines import base
     from bayesreg.results.posterior import Posterior
 
-    _need_problem(problem)
+    need_problem(problem)
     _refuse_perfect_fit(problem)
     if engine is None:
         name, why = default_engine(problem)
@@ -283,11 +283,11 @@ def path(
     >>> br.path(problem, [1.0, 100.0]).df.round(2).tolist()
     [9.74, 6.59]
     """
-    _need_problem(problem)
+    need_problem(problem)
     one_block(problem)
     share = check_l1_ratio(l1_ratio)
     if lams is None:
-        grid = default_lams(problem, check_count(n), check_ratio(ratio), share)
+        grid = default_lams(problem, integer(n, "n"), check_ratio(ratio), share)
     else:
         if ratio is not None:
             raise BadArgument("ratio goes with λ's that are not given; leave out lams or ratio")
@@ -312,13 +312,6 @@ def _finish(
             fit,
         )
     return fit
-
-
-def _need_problem(problem: Any) -> None:
-    if not isinstance(problem, Problem):
-        raise BadArgument(
-            f"expected a Problem, from model.condition(X, y), not {type(problem).__name__}"
-        )
 
 
 def _refuse_perfect_fit(problem: Problem) -> None:

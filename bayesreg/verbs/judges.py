@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,14 +11,14 @@ import numpy as np
 
 from bayesreg.criteria import cross_validate, information_criteria
 from bayesreg.criteria.evidence_curve import evidence_curve
-from bayesreg.gaussian.evidence import maximise_evidence
+from bayesreg.gaussian.evidence import as_ridge, maximise_evidence
 from bayesreg.gaussian.ridge import leave_rows_out, ridge_criteria
 from bayesreg.language.errors import NotSupported
 from bayesreg.model.problem import Problem
-from bayesreg.priors import ElasticNet, Normal
+from bayesreg.priors import Normal
 from bayesreg.results.choice import Curve, Rule
 from bayesreg.results.quantity import Quantity
-from bayesreg.solvers.path import Ray, needs_sigma, one_block
+from bayesreg.solvers.path import Ray, needs_sigma, one_block, penalised
 from bayesreg.verbs.fit import sample
 
 if TYPE_CHECKING:
@@ -56,7 +55,7 @@ class Bench:
     @property
     def normal(self) -> bool:
         """Whether the penalty is ridge."""
-        return isinstance(one_block(self.problem).prior, Normal) and self.path.ray.smooth
+        return one_block(self.problem).prior.conjugate and self.path.ray.smooth
 
     @cached_property
     def cv(self) -> CrossValidation:
@@ -110,7 +109,7 @@ class Bench:
         """σ known; or that of the path; or by evidence, cross-validation, posterior, another."""
         if self.problem.sigma is not None or not needs_sigma(self.path.ray):
             return self.sigma, source
-        if isinstance(one_block(self.problem).prior, ElasticNet) and self.l1_ratio is None:
+        if penalised(self.problem).mixed and self.l1_ratio is None:
             return self.sigma, source
         for name in ("evidence", "cv", "posterior"):
             if name in self.sigmas:
@@ -255,19 +254,12 @@ JUDGES: dict[str, Callable[[Bench, str], None]] = {
 
 def _free(problem: Problem) -> Problem:
     """The problem with an unknown scale, whatever its own is."""
-    block = one_block(problem)
-    hyper = block.hyper or Normal().hyper
-    return dataclasses.replace(
-        problem, blocks=(dataclasses.replace(block, scale=None, hyper=hyper),)
-    )
+    return problem.given(scale=one_block(problem).hyper or Normal().hyper)
 
 
 def ridge_evidence(problem: Problem) -> tuple[float, float | None]:
     """σ̂ and the prior sd in the unit of y where a Normal prior has its maximal evidence."""
-    block = dataclasses.replace(
-        one_block(problem), prior=Normal(), scale=None, hyper=Normal().hyper
-    )
-    best = maximise_evidence(dataclasses.replace(problem, blocks=(block,)))
+    best = maximise_evidence(as_ridge(problem))
     return best.sigma, None if not best.scale else best.scale * best.sigma
 
 

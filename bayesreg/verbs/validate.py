@@ -9,10 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from bayesreg.engines import engine_named
 from bayesreg.engines.kernel import Independent, Markov
+from bayesreg.language.arguments import integer, settled_seed
 from bayesreg.language.errors import BadArgument, NotSupported
 from bayesreg.likelihoods import Gaussian
 from bayesreg.model.model import Model
@@ -119,9 +118,9 @@ def validate(
     False
     """
     begin = time.perf_counter()
-    root, wanted = _seed(seed), _checks(checks)
-    simulations, draws = _count(simulations, "simulations", 20), _count(draws, "draws", 20)
-    rows, columns = _count(n, "n", 3), _count(p, "p", 1)
+    root, wanted = settled_seed(seed), _checks(checks)
+    simulations, draws = integer(simulations, "simulations", 20), integer(draws, "draws", 20)
+    rows, columns = integer(n, "n", 3), integer(p, "p", 1)
     fitted, notes = _complete(model, "model")
     source = fitted if truth is None else _complete(truth, "truth")[0]
     trial = prepare(fitted, source, rows, columns, design, standardize=standardize, seed=root)
@@ -243,20 +242,6 @@ def _checks(checks: Sequence[str]) -> list[str]:
     if unknown or not asked:
         raise BadArgument(f"checks must be some of {', '.join(CHECKS)}, not {checks!r}")
     return [name for name in CHECKS if name in asked]
-
-
-def _count(value: Any, name: str, least: int) -> int:
-    integer = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if not integer or value < least:
-        raise BadArgument(f"{name} must be an integer of at least {least}, not {value!r}")
-    return int(value)
-
-
-def _seed(value: Any) -> int:
-    """A given seed, or a fresh one."""
-    if value is None:
-        return int(np.random.SeedSequence().generate_state(1)[0])
-    return _count(value, "seed", 0)
 
 
 @contextmanager
