@@ -194,7 +194,7 @@ def _fit(problem: Any, mean: Any) -> Any:
             "ok": [True] * 4,
             "reported": [False, True, False, False],
         },
-        index=["closed_form", "coordinate_descent", "lbfgsb", "newton"],
+        index=["closed_form", "coordinate_descent", "lbfgsb", "newton_cg"],
     )
     return SimpleNamespace(
         problem=fixed,

@@ -14,23 +14,26 @@ from bayesreg.criteria.splits import Split, splits_of
 from bayesreg.criteria.training_moments import folds_of
 from bayesreg.data.moments import Moments
 from bayesreg.language.arguments import Array
-from bayesreg.language.errors import NotSupported
-from bayesreg.solvers.path import Ray, check_lams, one_block
+from bayesreg.language.errors import BadData, NotSupported
+from bayesreg.model.propriety import refuse_improper
+from bayesreg.solvers.path import Ray, check_lams, one_block, solve_path
 
 if TYPE_CHECKING:
+    from bayesreg.data.design import Design
     from bayesreg.model.problem import Problem
 
 
 @dataclass(frozen=True, eq=False)
 class CrossValidation:
-    """Mean squared prediction error by λ.
+    """Mean squared prediction error by λ; under a likelihood that is not Gaussian, mean deviance.
 
     Attributes
     ----------
     lams : ndarray (L,)
         The λ's judged, in the order given.
     error : ndarray (L,)
-        Mean over the splits of the mean squared error of a split, in the squared unit of y.
+        Mean over the splits of the mean squared error of a split, in the squared unit of y; or of
+        −2 log p(y_i) of its rows.
     se : ndarray (L,)
         Standard error of `error`: sd of a run's fold errors over √K, and the root mean square of
         that over the runs, because to repeat with the same rows removes only the noise of
@@ -146,9 +149,15 @@ def cross_validate(
     design = problem.design
     if design is None:
         raise NotSupported("cross-validation needs rows; this problem was conditioned on Moments")
+    plain = isinstance(folds, int) and groups is None and repeats == 1
+    if plain and problem.classes_ is not None:
+        folds = _stratified(design, folds, seed)
     splits = splits_of(design, folds, seed=seed, groups=groups, repeats=repeats)
     w = design.weights
     weights = np.array([1.0 if w is None else w[split.test].sum() for split in splits])
+    if not problem.exact:
+        errors = _deviances(problem, lams, splits, l1_ratio, per_row=per_row)
+        return _summed(lams, errors, splits, weights)
     ridge = solve is None and Ray.of(problem, sigma, l1_ratio).smooth
     unequal = per_row and design.weights is not None  # λ then differs by training set
     if closed is not None and ridge and not unequal and _singly(problem, splits):
@@ -167,6 +176,42 @@ def _singly(problem: Problem, splits: tuple[Split, ...]) -> bool:
     """Whether the splits leave single rows out of a Normal prior in fixed coordinates."""
     fixed = one_block(problem).prior.conjugate and not problem.standardize
     return fixed and all(split.partition and len(split.test) == 1 for split in splits)
+
+
+def _stratified(design: Design, folds: int, seed: int) -> Any:
+    """Folds with the classes of y in equal shares, as far as there are rows of each."""
+    from sklearn.model_selection import StratifiedKFold
+
+    fewest = int(np.min(np.unique(design.y, return_counts=True)[1]))
+    count = max(2, min(folds, fewest))
+    return StratifiedKFold(count, shuffle=True, random_state=seed % 2**32)
+
+
+def _deviances(
+    problem: Problem,
+    lams: Array,
+    splits: tuple[Split, ...],
+    l1_ratio: float | None,
+    *,
+    per_row: bool,
+) -> Array:
+    """Weighted mean of −2 log p(y_i) over the rows left out (K, L), each fitted on the others."""
+    out = np.empty((len(splits), len(lams)))
+    for k, split in enumerate(splits):
+        try:
+            train = problem.on_rows(split.train)
+            refuse_improper(train)
+        except BadData as error:
+            raise BadData(f"in the training set of split {k}: {error}") from error
+        part = train.n / problem.n if per_row else 1.0
+        b, _ = solve_path(train, lams * part, 1.0, l1_ratio=l1_ratio, enough=1e-4)
+        beta, intercept = train.restore(b)
+        assert problem.design is not None
+        test = problem.design.take(split.test)
+        eta = intercept[:, None] + beta @ test.X.T
+        density = problem.likelihood.log_density(test.y, eta, problem.loss.theta)
+        out[k] = -2.0 * np.average(density, axis=1, weights=test.weights)
+    return out
 
 
 def _squared_error(test: Moments, beta: Array, intercept: Array) -> Array:

@@ -190,6 +190,8 @@ class Loss:
 
 def _solved(system: Array, right: Array) -> Array:
     """The solution of a small positive system; of least norm where it is singular."""
+    if len(system) == 1:
+        return np.asarray(right / max(float(system[0, 0]), np.finfo(float).tiny))
     scale = 1.0 / np.sqrt(np.maximum(np.diagonal(system), np.finfo(float).tiny))
     unit = system * scale * scale[:, None]
     return np.asarray(scale * np.linalg.lstsq(unit, scale * right, rcond=None)[0])

@@ -131,6 +131,16 @@ class Problem:
             warnings=(),
         )
 
+    @cached_property
+    def at_zero(self) -> Problem:
+        """The Gaussian problem that touches the loss at b = 0; itself where the loss is one."""
+        return self if self.exact else self.touching(self.loss.start)
+
+    @cached_property
+    def pull(self) -> Array:
+        """−∂L/∂b (p,) at b = 0, the rest at its best: X̃'ỹ, or Z'u. λ_max is its largest entry."""
+        return self.xy if self.exact else -self.loss.slope(self.loss.start)
+
     def _rows(self, what: str) -> Design:
         if self.design is None:
             raise NotSupported(

@@ -1,36 +1,114 @@
-"""The solver of a name, and what no solver serves."""
+"""The solvers by name: which likelihood and which penalty each one minimises, and who else does."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, NotSupported
+from bayesreg.likelihoods import ConstantCurvature, Likelihood
 from bayesreg.priors import Majorised
 from bayesreg.solvers import (
     closed_form,
     coordinate_descent,
     group_descent,
     homotopy,
+    newton,
     reweighting,
+    scipy_routes,
 )
+from bayesreg.solvers.base import Solution
 
 if TYPE_CHECKING:
     from bayesreg.model.problem import Problem
 
-SOLVERS = (
-    "closed_form",
-    "coordinate_descent",
-    "group_descent",
-    "homotopy",
-    "lbfgsb",
-    "newton",
-    "reweighting",
-)
+# The shapes of a penalty, each holding those before it: λ₁|b| + ½λ₂b² by column; norms of groups
+# of columns beside it; anything with a mode, by column.
+BY_COLUMN, IN_GROUPS, MAJORISED = "λ₁‖b‖₁ + ½λ₂‖b‖²", "norms of groups", "penalties by column"
 
 
-def minimise(problem: Problem, name: str, seed: int) -> tuple[Array, int | None]:
-    """What a solver reaches, and how many optima it saw where it looked for several.
+@dataclass(frozen=True)
+class Solver:
+    """What a solver needs, and how it is called with a problem and a seed."""
+
+    name: str
+    likelihood: Any  # a capability: ConstantCurvature, or any Likelihood
+    shapes: tuple[str, ...]
+    run: Callable[[Problem, int], Solution]
+
+    def supports(self, problem: Problem) -> str | None:
+        """None where the solver applies, else what is missing, in words."""
+        if not isinstance(problem.likelihood, self.likelihood):
+            return (
+                "it minimises one quadratic, and the loss of "
+                f"{type(problem.likelihood).__name__}() is not one"
+            )
+        if shape_of(problem) not in self.shapes:
+            return (
+                f"it minimises {' and '.join(self.shapes)}, and the penalty here is "
+                f"{problem.penalty.kind}"
+            )
+        return None
+
+
+def _reweighted(problem: Problem, seed: int) -> Solution:
+    found = reweighting.solve(problem, seed=seed)
+    how = f"reweighting from {found.starts} starts"
+    return Solution(found.b, "reweighting", found.starts, how, seen=found.seen)
+
+
+# The default of each shape before what checks it; of likelihoods, the special before the general.
+SOLVERS = {
+    solver.name: solver
+    for solver in (
+        Solver("closed_form", ConstantCurvature, (BY_COLUMN,), lambda p, _: closed_form.solve(p)),
+        Solver(
+            "coordinate_descent",
+            ConstantCurvature,
+            (BY_COLUMN,),
+            lambda p, _: coordinate_descent.solve(p),
+        ),
+        Solver(
+            "group_descent",
+            ConstantCurvature,
+            (BY_COLUMN, IN_GROUPS),
+            lambda p, _: group_descent.solve(p),
+        ),
+        Solver("reweighting", ConstantCurvature, (BY_COLUMN, MAJORISED), _reweighted),
+        Solver("homotopy", ConstantCurvature, (BY_COLUMN,), lambda p, _: homotopy.solve(p)),
+        Solver("lbfgsb", ConstantCurvature, (BY_COLUMN,), lambda p, _: scipy_routes.lbfgsb(p)),
+        Solver("newton_cg", ConstantCurvature, (BY_COLUMN,), lambda p, _: scipy_routes.newton(p)),
+        Solver(
+            "newton",
+            Likelihood,
+            (BY_COLUMN, IN_GROUPS, MAJORISED),
+            lambda p, seed: newton.solve(p, seed=seed),
+        ),
+    )
+}
+
+
+def shape_of(problem: Problem) -> str:
+    """The narrowest shape that the penalty has."""
+    if problem.penalty.linear_quadratic:
+        return BY_COLUMN
+    return IN_GROUPS if problem.penalty.in_groups else MAJORISED
+
+
+def default_solver(problem: Problem) -> str:
+    """Closed form where there is no kink, coordinate descent where there is, else what serves."""
+    if not problem.exact:
+        return "newton"
+    shape = shape_of(problem)
+    if shape != BY_COLUMN:
+        return "group_descent" if shape == IN_GROUPS else "reweighting"
+    assert problem.l1 is not None
+    return "coordinate_descent" if problem.l1.any() else "closed_form"
+
+
+def minimise(problem: Problem, name: str, seed: int) -> Solution:
+    """What a solver reaches.
 
     Parameters
     ----------
@@ -46,35 +124,16 @@ def minimise(problem: Problem, name: str, seed: int) -> tuple[Array, int | None]
     BadArgument
         If there is no solver of this name.
     NotSupported
-        If it does not minimise a penalty of this shape.
+        If it does not minimise this loss or this penalty; the message names one that does.
     """
     if name not in SOLVERS:
         raise BadArgument(f"solver must be one of {', '.join(SOLVERS)}, not {name!r}")
-    if name == "group_descent":
-        return group_descent.solve(problem).b, None
-    if problem.penalty.in_groups:
+    reason = SOLVERS[name].supports(problem)
+    if reason is not None:
         raise NotSupported(
-            f"solver {name!r} minimises penalties by column, and some are on groups here; use "
-            "solver='group_descent'"
+            f"solver {name!r} cannot serve: {reason}; use solver={default_solver(problem)!r}"
         )
-    if name == "reweighting":
-        optima = reweighting.solve(problem, seed=seed)
-        return optima.b, optima.seen
-    if not problem.penalty.linear_quadratic:
-        raise NotSupported(
-            f"solver {name!r} minimises λ₁‖b‖₁ + ½λ₂‖b‖², and the penalty here is "
-            f"{problem.penalty.kind}; use solver='reweighting'"
-        )
-    if name == "closed_form":
-        return closed_form.solve(problem).b, None
-    if name == "coordinate_descent":
-        return coordinate_descent.solve(problem).b, None
-    if name == "homotopy":
-        return homotopy.solve(problem).b, None
-    from bayesreg.solvers import scipy_routes as scipy_optimize
-
-    route = {"lbfgsb": scipy_optimize.lbfgsb, "newton": scipy_optimize.newton}[name]
-    return route(problem).b, None
+    return SOLVERS[name].run(problem, seed)
 
 
 def refuse_without_map(problem: Problem) -> None:

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesreg.language.arguments import Array
-from bayesreg.solvers import closed_form, coordinate_descent, local_routes, scipy_routes
+from bayesreg.solvers import (
+    closed_form,
+    coordinate_descent,
+    local_routes,
+    loss_routes,
+    newton,
+    scipy_routes,
+)
 from bayesreg.solvers.base import Solution
 from bayesreg.solvers.certificate import certify
 
@@ -110,6 +117,15 @@ def correspond(problem: Problem, b: Array, solver: str) -> Correspondence:
 
 def _routes(problem: Problem, b: Array) -> list[tuple[str, str, Callable[[], Solution], float]]:
     """Name, formulation, how to solve, and limit of each route to this optimum."""
+    if not problem.exact:
+        form = "from 0" if problem.penalty.linear_quadratic else "from 1 % away"
+        first = partial(loss_routes.lbfgsb, problem, start=b)
+        second = partial(loss_routes.hybrid, problem, start=b)
+        return [
+            ("newton", "our Newton on quadratics", partial(newton.solve, problem, start=b), OWN),
+            ("lbfgsb", f"scipy.optimize, first order, {form}", first, SCIPY),
+            ("hybrid", "scipy.optimize, second order, from 1 % away", second, SCIPY),
+        ]
     if not problem.penalty.linear_quadratic:
         own = "group_descent" if problem.penalty.in_groups else "reweighting"
         first = partial(local_routes.lbfgsb, problem, start=b)
@@ -127,7 +143,7 @@ def _routes(problem: Problem, b: Array) -> list[tuple[str, str, Callable[[], Sol
             OWN,
         ),
         ("lbfgsb", "scipy.optimize, first order", partial(scipy_routes.lbfgsb, problem), SCIPY),
-        ("newton", "scipy.optimize, second order", partial(scipy_routes.newton, problem), SCIPY),
+        ("newton_cg", "scipy.optimize, second order", partial(scipy_routes.newton, problem), SCIPY),
     ]
     if not np.any(problem.l1):
         routes.insert(0, ("closed_form", "closed form", partial(closed_form.solve, problem), OWN))
@@ -137,8 +153,10 @@ def _routes(problem: Problem, b: Array) -> list[tuple[str, str, Callable[[], Sol
 def _measure(problem: Problem, b: Array) -> Callable[[Array], float]:
     """The size of a b: ‖b‖∞ on unit-norm columns, or that of X̃b where b is not unique."""
     if certify(problem, b).unique is not False:
-        norms = problem.quadratic.norms
+        norms = problem.least_squares.norms
         return lambda v: float(np.max(np.abs(v) * norms, initial=0.0))
+    if not problem.exact:
+        return lambda v: float(np.linalg.norm(problem.loss.proper @ v))
     if problem.root is not None:
         rows = problem.root[:, :-1]
         return lambda v: float(np.linalg.norm(rows @ v))

@@ -105,7 +105,7 @@ def largest_lam(problem: Problem) -> float:
     """λ_max: the largest ‖(X̃'ỹ·relative)_g‖ of any group, from which on all are zero."""
     largest = 0.0
     for block in problem.blocks:
-        pulls = np.square(problem.xy[block.columns] * block.relative)
+        pulls = np.square(problem.pull[block.columns] * block.relative)
         largest = max(largest, float(np.max(np.bincount(block.group, pulls), initial=0.0)))
     return float(np.sqrt(largest))
 

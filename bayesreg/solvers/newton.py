@@ -35,8 +35,10 @@ PERTURBED = 6  # random starts where J is not convex
 SAME = 1e-6  # optima closer than this, relative to the largest coefficient, are one
 
 
-def solve(problem: Problem, *, start: Array | None = None, seed: int = 0) -> Solution:
-    """Minimise J under any likelihood; the best of several starts where the penalty is not convex.
+def solve(
+    problem: Problem, *, start: Array | None = None, seed: int = 0, enough: float = 0.0
+) -> Solution:
+    """Minimise J under any likelihood; from several starts where the penalty is not convex.
 
     Parameters
     ----------
@@ -46,6 +48,8 @@ def solve(problem: Problem, *, start: Array | None = None, seed: int = 0) -> Sol
         Where to start; b = 0 by default.
     seed : int, default 0
         Of the random starts.
+    enough : float, default 0
+        Relative change of b below which to stop; 0 goes on to rounding, as a certificate asks.
 
     Returns
     -------
@@ -63,8 +67,10 @@ def solve(problem: Problem, *, start: Array | None = None, seed: int = 0) -> Sol
     """
     inner = inner_of(problem)
     first = np.zeros(problem.p) if start is None else np.asarray(start, dtype=float)
+    if problem.exact:
+        return Solution(inner(problem, first), "newton", 1, "one quadratic is the loss itself")
     if problem.penalty.linear_quadratic or problem.penalty.in_groups:
-        b, count = descend(problem, inner, first)
+        b, count = descend(problem, inner, first, enough)
         return Solution(b, "newton", count, f"{count} quadratics that touch the loss")
     found: list[tuple[float, Array]] = []
     total, tried = 0, 0
@@ -78,7 +84,7 @@ def solve(problem: Problem, *, start: Array | None = None, seed: int = 0) -> Sol
     return Solution(found[0][1] if found else b, "newton", total, how, seen=len(found))
 
 
-def descend(problem: Problem, inner: Inner, start: Array) -> tuple[Array, int]:
+def descend(problem: Problem, inner: Inner, start: Array, enough: float = 0.0) -> tuple[Array, int]:
     """A local minimum of J from a start, and how many quadratics that took."""
     at = problem.loss.at(start)
     value, stalled = objective(problem, at), 0
@@ -90,7 +96,8 @@ def descend(problem: Problem, inner: Inner, start: Array) -> tuple[Array, int]:
         moved = float(np.max(np.abs(new.b - at.b), initial=0.0))
         stalled = stalled + 1 if after >= value - 4.0 * EPS * (1.0 + abs(value)) else 0
         at, value = new, min(value, after)
-        if stalled >= STALLS or moved <= 2.0 * EPS * float(np.max(np.abs(at.b), initial=0.0)):
+        size = float(np.max(np.abs(at.b), initial=0.0))
+        if stalled >= STALLS or moved <= max(2.0 * EPS, enough) * size:
             return at.b, step
     return at.b, STEPS
 

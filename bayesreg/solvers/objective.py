@@ -235,6 +235,24 @@ def penalty_value(problem: Problem, b: Array) -> float:
     return total
 
 
+def penalty_slope(problem: Problem, b: Array) -> Array:
+    """The gradient of the penalty at b; at a coefficient of 0 its limit from the right."""
+    out, sigma = np.zeros(len(b)), problem.sigma or 1.0
+    for block in problem.blocks:
+        assert isinstance(block.prior, Majorised)
+        part, scale = b[block.columns], problem.effective_scale(block, sigma)
+        if block.grouped:
+            shaped = part / block.relative
+            norm = np.sqrt(np.bincount(block.group, np.square(shaped)))[block.group]
+            level = block.prior.slope(norm, sigma, scale / block.relative)
+            direction = shaped / block.relative / np.where(norm > 0.0, norm, 1.0)
+            out[block.columns] = level * direction
+        else:
+            sign = np.where(part < 0.0, -1.0, 1.0)
+            out[block.columns] = sign * block.prior.slope(part, sigma, scale)
+    return out
+
+
 def _least(problem: Problem) -> float:
     """min ½‖ỹ − X̃b‖², or its bound 0 where the columns are too close to collinear for it."""
     try:

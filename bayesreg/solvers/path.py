@@ -15,7 +15,13 @@ from bayesreg.language.errors import BadArgument, NotSupported
 from bayesreg.model.model import Model
 from bayesreg.model.quadratic import UnitData
 from bayesreg.priors import ElasticNet, Flat, Laplace, Majorised, Normal, Penalised
-from bayesreg.solvers import closed_form, continuation, coordinate_descent, group_descent
+from bayesreg.solvers import (
+    closed_form,
+    continuation,
+    coordinate_descent,
+    group_descent,
+    newton,
+)
 from bayesreg.solvers.certificate import Certificate, certify
 from bayesreg.solvers.path_certificate import certify_path
 
@@ -69,7 +75,7 @@ def default_lams(
     block = one_block(problem)
     share = float(penalised(problem).kinked) if l1_ratio is None else l1_ratio
     if share == 0.0:
-        spread = (problem.quadratic.norms * block.relative) ** 2
+        spread = (problem.at_zero.quadratic.norms * block.relative) ** 2
         top, low = float(spread.max(initial=0.0)) * 1e3, 1e-8
     else:
         top = group_descent.largest_lam(problem) / share * (1.0 + 1e-12)
@@ -176,6 +182,7 @@ def solve_path(
     *,
     l1_ratio: float | None = None,
     guide: Array | None = None,
+    enough: float = 0.0,
 ) -> tuple[Array, Array]:
     """Optima b (L, p) and effective degrees of freedom (L,), in the order of `lams`.
 
@@ -192,6 +199,8 @@ def solve_path(
     guide : ndarray (L, p), optional
         Optima of a similar problem at these λ's, as of all rows for a fold of them: columns that
         enter there are tried here. The result does not depend on it.
+    enough : float, default 0
+        Relative change of b at which Newton's method may stop, where no certificate is asked for.
 
     Raises
     ------
@@ -201,13 +210,13 @@ def solve_path(
         If `l1_ratio` is not a number from 0 to 1.
     """
     ray, lams = Ray.of(problem, sigma, l1_ratio), np.asarray(lams, dtype=float)
-    return _solve(ray, lams, guide)
+    return _solve(ray, lams, guide, enough)
 
 
 def certified_path(ray: Ray, lams: Array) -> tuple[Array, Array, tuple[Certificate, ...]]:
     """Optima, df and certificates; a point that fails is solved again as a single λ is."""
     b, df = _solve(ray, lams)
-    if one_block(ray.problem).grouped:
+    if one_block(ray.problem).grouped or not ray.problem.exact:
         return b, df, tuple(certify(ray.at(lam), row) for lam, row in zip(lams, b, strict=True))
     l1, l2 = ray.penalties(lams)
     judged = certify_path(ray.problem, l1, l2, b, at=lambda k: ray.at(lams[k]))
@@ -222,9 +231,14 @@ def certified_path(ray: Ray, lams: Array) -> tuple[Array, Array, tuple[Certifica
     return b, df, tuple(found)
 
 
-def _solve(ray: Ray, lams: Array, guide: Array | None = None) -> tuple[Array, Array]:
+def _solve(
+    ray: Ray, lams: Array, guide: Array | None = None, enough: float = 0.0
+) -> tuple[Array, Array]:
     """Optima and degrees of freedom, in the order of `lams`."""
-    problem, unit = ray.problem, ray.problem.quadratic.unit
+    problem = ray.problem
+    if not problem.exact:
+        return _touched(ray, lams, enough)
+    unit = problem.quadratic.unit
     if ray.smooth:
         _, weights = ray.penalties(np.ones(1))
         return closed_form.path(problem, lams, weights[0])
@@ -239,6 +253,19 @@ def _solve(ray: Ray, lams: Array, guide: Array | None = None) -> tuple[Array, Ar
     b, df = np.zeros((len(lams), problem.p)), np.empty(len(lams))
     b[np.ix_(order, unit.kept)] = u * (unit.y_norm / unit.norms)
     df[order] = known
+    return b, df
+
+
+def _touched(ray: Ray, lams: Array, enough: float) -> tuple[Array, Array]:
+    """The same under any likelihood, each λ from the optimum of the one above it."""
+    b, df = np.zeros((len(lams), ray.problem.p)), np.zeros(len(lams))
+    start = np.zeros(ray.problem.p)
+    for k in np.argsort(-lams, kind="stable"):
+        problem = ray.at(float(lams[k]))
+        b[k] = start = newton.solve(problem, start=start, enough=enough).b
+        unit = problem.touching(problem.loss.at(start)).quadratic.unit
+        l2 = np.broadcast_to(problem.penalty.l2, (problem.p,))
+        df[k] = active_df(unit, unit.penalty(np.zeros(problem.p), l2)[1], unit.reduce(start))
     return b, df
 
 

@@ -129,11 +129,11 @@ def newton(problem: Problem, *, start: Array | None = None) -> Solution:
     l1, l2 = unit.penalty(problem.l1, problem.l2)
     if np.any(l1):
         u, message = _least_distance(unit, l1, l2)
-        return Solution(unit.restore(u), "newton", 1, message)
+        return Solution(unit.restore(u), "newton_cg", 1, message)
     quadratic = _Quadratic.of(unit, l2, start)
     x, how = _restart(quadratic.start, quadratic.residual, quadratic.newton_step)
     return Solution(
-        unit.restore(quadratic.primal(x)), "newton", how[0], f"Newton–CG on J, {how[1]}"
+        unit.restore(quadratic.primal(x)), "newton_cg", how[0], f"Newton–CG on J, {how[1]}"
     )
 
 

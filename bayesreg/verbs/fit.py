@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from bayesreg.engines import engine_named
 from bayesreg.gaussian.evidence import reference_sigma
 from bayesreg.language.arguments import Array, integer
@@ -14,7 +12,7 @@ from bayesreg.model.problem import Problem, need_problem
 from bayesreg.priors import Normal
 from bayesreg.results.map_fit import MapFit
 from bayesreg.results.path import Path
-from bayesreg.solvers.by_name import minimise, refuse_without_map
+from bayesreg.solvers.by_name import default_solver, minimise, refuse_without_map
 from bayesreg.solvers.certificate import certify
 from bayesreg.solvers.path import (
     Ray,
@@ -30,14 +28,6 @@ from bayesreg.verbs.hyper import settle
 if TYPE_CHECKING:
     from bayesreg.results.closed_form import ClosedForm
     from bayesreg.results.posterior import Posterior
-
-
-def default_solver(problem: Problem) -> str:
-    """Closed form where there is no kink, coordinate descent where there is, else reweighting."""
-    if not problem.penalty.linear_quadratic:
-        return "group_descent" if problem.penalty.in_groups else "reweighting"
-    assert problem.l1 is not None
-    return "coordinate_descent" if np.any(problem.l1) else "closed_form"
 
 
 def default_engine(problem: Problem) -> tuple[str, str]:
@@ -61,7 +51,7 @@ def default_hyper(problem: Problem) -> str:
     With p ≥ ν columns and σ unknown the evidence grows without bound as both shrink to fit y.
     """
     unknown = problem.unknown_scales
-    if problem.p >= problem.nu and problem.unknown_sigma and unknown:
+    if not problem.exact or (problem.p >= problem.nu and problem.unknown_sigma and unknown):
         return "cv"
     if all(isinstance(block.prior, Normal) for block in problem.blocks) and len(unknown) <= 1:
         return "evidence"
@@ -126,8 +116,8 @@ def fit_map(
     problem : Problem
         Every prior must be a penalty, by column or (Laplace) by group.
     solver : str, optional
-        "closed_form", "coordinate_descent", "group_descent", "homotopy", "lbfgsb", "newton" or
-        "reweighting"; unsaid, :func:`default_solver`.
+        "closed_form", "coordinate_descent", "group_descent", "homotopy", "lbfgsb", "newton",
+        "newton_cg" or "reweighting"; unsaid, :func:`default_solver`.
     hyper : {"evidence", "cv", "joint"} or Posterior, optional
         How unknown σ or scale are settled. "evidence" maximises p(y | σ, scale), exactly for
         Normal and else by Monte Carlo, with its error in ``fit.hyper``; "cv" chooses λ by 10-fold
@@ -166,8 +156,8 @@ def fit_map(
     way = default_hyper(problem) if hyper is None else hyper
     fixed, sigma, how = settle(problem, way, seed)
     name = solver or default_solver(fixed)
-    b, seen = minimise(fixed, name, seed)
-    return _finish(fixed, b, sigma, name, how, seen)
+    found = minimise(fixed, name, seed)
+    return _finish(fixed, found.b, sigma, name, how, found.seen)
 
 
 def sample(

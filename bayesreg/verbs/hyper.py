@@ -33,7 +33,8 @@ def settle(problem: Problem, hyper: Any, seed: int) -> tuple[Problem, float, str
     if isinstance(hyper, str) and hyper not in WAYS:
         raise BadArgument(f"hyper must be one of {', '.join(WAYS)} or a Posterior, not {hyper!r}")
     if problem.sigma is not None and not problem.unknown_scales:
-        return problem, problem.sigma, "σ and scale given"
+        said = "σ and scale given" if problem.likelihood.has_sigma else "scale given"
+        return problem, problem.sigma, said
     if not problem.blocks:
         sigma = float(np.sqrt(problem.yy / max(problem.nu, 1.0)))
         return problem, sigma, "σ̂² = RSS/ν, least squares"
@@ -41,8 +42,20 @@ def settle(problem: Problem, hyper: Any, seed: int) -> tuple[Problem, float, str
         return _plug_in(problem, hyper)
     if problem.nu <= 0:
         return _by_prior(problem)
+    if not problem.exact and hyper != "cv":
+        raise NotSupported(
+            f"hyper={hyper!r} integrates or profiles a Gaussian likelihood; under "
+            f"{type(problem.likelihood).__name__}() use hyper='cv', hyper=post with a posterior's "
+            "medians, or give the scale"
+        )
     if hyper == "cv":
         has_lam = problem.penalty.linear_quadratic or problem.penalty.in_groups
+        if not (has_lam or problem.exact):
+            raise NotSupported(
+                f"the scale of {problem.penalty.kind} is chosen for Gaussian() alone; under "
+                f"{type(problem.likelihood).__name__}() give the scale, or use hyper=post with a "
+                "posterior's medians"
+            )
         return _by_cv(problem, seed) if has_lam else scale_by_cv(problem, seed)
     return _by_evidence(problem, seed) if hyper == "evidence" else _by_joint(problem, seed)
 
@@ -103,14 +116,18 @@ def _by_cv(problem: Problem, seed: int) -> tuple[Problem, float, str]:
             "hyper='evidence', or fix scale and σ"
         )
     guess = reference_sigma(problem)
-    lams = default_lams(problem, 100)
+    lams = default_lams(problem, 100 if problem.exact else 50)
     best = cross_validate(problem, lams, guess, seed=seed, closed=leave_rows_out).lam
-    b, df = solve_path(problem, np.array([best]), guess)
-    sigma = problem.sigma or problem.quadratic.residual_sd(b[0], float(df[0]))
+    sigma = problem.sigma
+    if sigma is None:
+        b, df = solve_path(problem, np.array([best]), guess)
+        sigma = problem.quadratic.residual_sd(b[0], float(df[0]))
     fixed = problem.at(
         sigma=sigma if problem.sigma is None else None,
         scale=scale_for(problem, best, sigma) if problem.unknown_scales else None,
     )
+    if not problem.exact:
+        return fixed, sigma, "λ by 10-fold cross-validation of the deviance (minimum)"
     return fixed, sigma, "λ by 10-fold cross-validation (minimum), σ̂² = RSS/(N − 1 − df)"
 
 
