@@ -45,6 +45,12 @@ def csv(tmp_path, rows=40, name="t.csv"):
     return path
 
 
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Reports without figures, which take two seconds, for tests that look at none."""
+    monkeypatch.setattr("bayesreg.report.document.draw", lambda *_, **__: None)
+
+
 @pytest.fixture(scope="module")
 def diabetes():
     """One run on diabetes that several tests read."""
@@ -112,6 +118,7 @@ def test_stranger_file_with_report_and_export(tmp_path):
     assert {".csv", ".tex", ".svg", ".png"} <= {p.suffix for p in folder.iterdir()}
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_dropped_rows_are_counted_in_the_report(tmp_path):
     path = csv(tmp_path)
     lines = path.read_text().splitlines()
@@ -230,6 +237,7 @@ def forbidden(*_, **__):
     raise AssertionError("fitted before the arguments were checked")
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_reports_replace_their_own_kind_only(tmp_path):
     page = tmp_path / "r.json"
     arguments = ("compare", "diabetes", *FAST, "--out", page)
@@ -358,6 +366,7 @@ INTERRUPTIONS = [
 ]
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize(
     "plan, code, pymc, words", [pytest.param(*row, id=name) for name, *row in INTERRUPTIONS]
 )
@@ -371,6 +380,7 @@ def test_interrupted_verification_keeps_the_answers(monkeypatch, tmp_path, plan,
     assert result.stdout.splitlines()[-1] == f"report: {tmp_path / 'r.json'}"
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_strict(monkeypatch, tmp_path):
     """A disagreement is exit code 3 under --strict, and 0 without; agreement is 0 in both."""
     differ = {BOTH[0]: "differ"}

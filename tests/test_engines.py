@@ -264,15 +264,18 @@ def test_ctrl_c_reaches_the_workers() -> None:
     engine = stand_in(lambda state: None)
     engine.KERNEL = Slow(lambda state: None)
     before = signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
+    # A shell's background jobs are started deaf to Ctrl-C.
+    usual = signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.setitimer(signal.ITIMER_REAL, 0.5)
     try:
         with pytest.warns(br.BayesregWarning, match="interrupted"):
             run = base.run(engine, problem, draws=50_000, chains=2, seed=1, workers=2)
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     finally:
         signal.signal(signal.SIGALRM, before)
+        signal.signal(signal.SIGINT, usual)
     assert not run.complete
     assert 0 < run.sigma.shape[1] < 50_000
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_an_error_in_a_worker_is_raised_here() -> None:

@@ -13,7 +13,7 @@ from scipy import stats
 
 import bayesreg as br
 from bayesreg.engines import base, gibbs, graphs, nuts
-from bayesreg.gaussian import direct, exact
+from bayesreg.gaussian import direct, exact, tilted
 from tests.test_engines import condition, ess, small
 
 Array = NDArray[np.float64]
@@ -214,14 +214,24 @@ def test_nuts_on_a_conjugate_problem() -> None:
         agree(run, base.run(exact, wrong, draws=5000, chains=2, seed=2))
 
 
-@pytest.mark.parametrize("prior", [br.Laplace(), br.Horseshoe()], ids=["laplace", "horseshoe"])
-def test_nuts_agrees_with_gibbs_on_diabetes(prior: Any) -> None:
+# One run of NUTS judges every engine that serves the prior: (engine, draws per chain).
+JUDGED: dict[str, tuple[Any, list[tuple[Any, int]]]] = {
+    "laplace": (br.Laplace(), [(gibbs, 4000), (tilted, 20_000)]),
+    "elastic net": (br.ElasticNet(), [(tilted, 20_000)]),
+    "horseshoe": (br.Horseshoe(), [(gibbs, 4000)]),
+}
+
+
+@pytest.mark.parametrize("name", JUDGED)
+def test_engines_agree_with_nuts_on_diabetes(name: str) -> None:
+    prior, engines = JUDGED[name]
     data = br.load_dataset("diabetes")
     problem = br.Model(prior).condition(data.X, data.y, standardize=True)
     run = base.run(nuts, problem, draws=1000, chains=4, seed=3)
     assert run.stats["diverging"].sum() == 0
     assert not run.stats["reached_max_treedepth"].any()
-    agree(run, base.run(gibbs, problem, draws=4000, chains=4, seed=4))
+    for engine, draws in engines:
+        agree(run, base.run(engine, problem, draws=draws, chains=4, seed=4))
 
 
 def log_normal(y: Array, mean: Array, sigma: float) -> Array:

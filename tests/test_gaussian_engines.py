@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from typing import Any
 
 import numpy as np
@@ -447,5 +448,11 @@ def test_direct_draws_a_hundred_thousand_a_second() -> None:
     X = rng.standard_normal((442, 10))
     y = X @ rng.standard_normal(10) + 3 * rng.standard_normal(442)
     problem = br.Model().condition(X, y)
-    best = min(base.run(direct, problem, draws=25_000, seed=k).wall for k in range(3))
-    assert 100_000 / best > 1e5  # about 8e5 on an idle core
+
+    def seconds(seed: int) -> float:
+        """Of the processor, which other work does not slow down."""
+        start = time.process_time()
+        base.run(direct, problem, draws=25_000, seed=seed)
+        return time.process_time() - start
+
+    assert 100_000 / min(map(seconds, range(3))) > 1e5  # about 8e5 on an idle core

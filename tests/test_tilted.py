@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 import bayesreg as br
-from bayesreg.engines import base, gibbs, nuts
+from bayesreg.engines import base, gibbs
 from bayesreg.gaussian import envelope, rejection, tilted
 from bayesreg.gaussian.quadrature import integrate
 from bayesreg.gaussian.tangent import Frame, reference, tangent, touch
@@ -378,16 +378,6 @@ def test_scale_of_one_column_is_the_quadrature(slope: float) -> None:
             z.append(abs(inside.mean() - where) / math.sqrt(inside.var() / ess(inside)))
     assert max(z[::2]) < 5.0
     assert min(z[1::2]) > 5.0
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("prior", [br.Laplace(), br.ElasticNet()], ids=["laplace", "elastic net"])
-def test_agrees_with_nuts_on_diabetes(prior: Any) -> None:
-    data = br.load_dataset("diabetes")
-    problem = br.Model(prior).condition(data.X, data.y, standardize=True)
-    run = base.run(nuts, problem, draws=1000, chains=4, seed=3)
-    assert run.stats["diverging"].sum() == 0
-    assert worst(base.run(tilted, problem, draws=20_000, chains=4, seed=4), run) < 5.0
 
 
 # --- the gate, seeds -------------------------------------------------------------------------

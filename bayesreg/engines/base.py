@@ -88,7 +88,8 @@ def run(
     Examples
     --------
     >>> import bayesreg as br
-    >>> from bayesreg.engines import base, direct
+    >>> from bayesreg.engines import base
+    >>> from bayesreg.gaussian import direct
     >>> data = br.load_dataset("diabetes")
     >>> problem = br.Model(br.Normal()).condition(data.X, data.y, standardize=True)
     >>> draws = base.run(direct, problem, draws=500, chains=2, seed=1)

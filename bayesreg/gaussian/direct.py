@@ -147,7 +147,7 @@ def moments(problem: Problem) -> QuadratureMoments:
     Examples
     --------
     >>> import bayesreg as br
-    >>> from bayesreg.engines import direct
+    >>> from bayesreg.gaussian import direct
     >>> data = br.load_dataset("diabetes")
     >>> problem = br.Model(br.Normal()).condition(data.X, data.y, standardize=True)
     >>> found = direct.moments(problem)

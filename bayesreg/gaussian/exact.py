@@ -206,7 +206,7 @@ def posterior(problem: Problem) -> ExactPosterior:
     Examples
     --------
     >>> import bayesreg as br
-    >>> from bayesreg.engines import exact
+    >>> from bayesreg.gaussian import exact
     >>> data = br.load_dataset("diabetes")
     >>> problem = br.Model(br.Normal(0.1, unit="sigma")).condition(
     ...     data.X, data.y, standardize=True

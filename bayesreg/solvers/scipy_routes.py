@@ -62,10 +62,10 @@ def lbfgsb(problem: Problem, *, start: Array | None = None) -> Solution:
     Examples
     --------
     >>> import bayesreg as br
-    >>> from bayesreg.solvers import scipy_optimize
+    >>> from bayesreg.solvers import scipy_routes
     >>> model = br.Model(prior=br.Laplace(1.0), likelihood=br.Gaussian(sigma=1.0))
     >>> problem = model.condition([[1.0], [-1.0]], [3.0, -1.0])
-    >>> scipy_optimize.lbfgsb(problem).b.round(8)
+    >>> scipy_routes.lbfgsb(problem).b.round(8)
     array([1.5])
     """
     unit = problem.quadratic.unit
@@ -119,10 +119,10 @@ def newton(problem: Problem, *, start: Array | None = None) -> Solution:
     Examples
     --------
     >>> import bayesreg as br
-    >>> from bayesreg.solvers import scipy_optimize
+    >>> from bayesreg.solvers import scipy_routes
     >>> model = br.Model(prior=br.Laplace(1.0), likelihood=br.Gaussian(sigma=1.0))
     >>> problem = model.condition([[1.0], [-1.0]], [3.0, -1.0])
-    >>> scipy_optimize.newton(problem).b.round(8)
+    >>> scipy_routes.newton(problem).b.round(8)
     array([1.5])
     """
     unit = problem.quadratic.unit
