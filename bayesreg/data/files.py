@@ -13,10 +13,10 @@ from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from bayesreg.language.arguments import did_you_mean
 from bayesreg.language.errors import BadArgument, BadData
 
 if TYPE_CHECKING:
@@ -342,8 +342,7 @@ def read(
             raise BadArgument(f"--sep is for CSV files; {data} comes with bayesreg")
         return _dataset(data)
     if not path.exists():
-        near = get_close_matches(data, names, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
+        hint = did_you_mean(data, names)
         listed = f" (data sets: {', '.join(names)})" if names else ""
         what = "file or data set" if names else "file"
         raise BadArgument(f"there is no {what} {data!r}{hint}{listed}")

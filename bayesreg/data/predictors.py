@@ -10,11 +10,11 @@ import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from bayesreg.data.files import Column, Table, number
+from bayesreg.language.arguments import did_you_mean
 from bayesreg.language.errors import BadArgument, BadData
 
 if TYPE_CHECKING:
@@ -357,9 +357,7 @@ def find(table: Table, name: str, option: str) -> str:
     """`name`, if it is a column; otherwise an error with the nearest."""
     if name in table.columns:
         return name
-    lower = {column.lower(): column for column in table.columns}
-    near = get_close_matches(name.lower(), lower, n=1)
-    hint = f"; did you mean {lower[near[0]]!r}?" if near else ""
+    hint = did_you_mean(name, table.columns)
     listed = ", ".join(repr(column) for column in list(table.columns)[:10])
     more = f", ... ({len(table.columns)} in all)" if len(table.columns) > 10 else ""
     raise BadArgument(
