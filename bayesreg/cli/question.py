@@ -73,11 +73,9 @@ def selected(question: Question, *, groups: str | None = None) -> Selection:
     table, own = sources.read(question.data, question.sep, expected)
     target = question.target or own
     if question.formula is None and target is None:
-        listed = ", ".join(repr(name) for name in list(table.columns)[:10])
-        more = f", ... ({len(table.columns)} in all)" if len(table.columns) > 10 else ""
         raise BadArgument(
-            f"--target is missing: which column of {table.name} is the response? It has {listed}"
-            f"{more}"
+            f"--target is missing: which column of {table.name} is the response? It has "
+            f"{table.listed()}"
         )
     choice = Choice(
         target=target if question.formula is None else None,
