@@ -12,7 +12,7 @@ from bayesreg.cli.priorspec import parse_priors, parse_sigma
 from bayesreg.data import files
 from bayesreg.data.design import Term
 from bayesreg.data.files import MISSING, read, read_csv, read_parquet, separator
-from bayesreg.data.predictors import Choice, design, select
+from bayesreg.data.predictors import Roles, design, select
 from bayesreg.language.errors import BadArgument, BadData
 from bayesreg.likelihoods import Gaussian
 from bayesreg.priors import ElasticNet, Flat, HalfCauchy, HalfNormal, Horseshoe, Laplace, Normal
@@ -27,7 +27,7 @@ def table(tmp_path, text, sep=","):
 
 
 def chosen(tmp_path, text, sep=",", **choice):
-    return select(table(tmp_path, text, sep), Choice("y", **choice))
+    return select(table(tmp_path, text, sep), Roles("y", **choice))
 
 
 def column(cells, name="c", y=None):
@@ -58,7 +58,7 @@ def test_flat_gets_a_reference_level(tmp_path):
 def test_columns_are_those_of_the_formula(tmp_path):
     """The two ways to a factor give the same numbers."""
     plain = design(chosen(tmp_path, GOOD))
-    formula = design(select(table(tmp_path, GOOD), Choice(None, "y ~ x + C(g)")))
+    formula = design(select(table(tmp_path, GOOD), Roles(None, "y ~ x + C(g)")))
 
     np.testing.assert_array_equal(plain.X, formula.X)
     assert formula.names == ("x", "C(g)[a]", "C(g)[b]")
@@ -67,7 +67,7 @@ def test_columns_are_those_of_the_formula(tmp_path):
 def test_formula_reads_integers_as_levels(tmp_path):
     text = GOOD.replace("a,", "1,").replace("b,", "2,")
 
-    made = design(select(table(tmp_path, text), Choice(None, "y ~ x + C(g)")))
+    made = design(select(table(tmp_path, text), Roles(None, "y ~ x + C(g)")))
 
     assert made.names == ("x", "C(g)[1]", "C(g)[2]")
 
@@ -75,11 +75,11 @@ def test_formula_reads_integers_as_levels(tmp_path):
 def test_formula_ignores_what_it_does_not_name(tmp_path):
     text = "when,x,y\n2020-01-01,1,2\n,2,3\n2020-01-03,4,5\n"
 
-    made = design(select(table(tmp_path, text), Choice(None, "y ~ x")))
+    made = design(select(table(tmp_path, text), Roles(None, "y ~ x")))
 
     assert made.names == ("x",)
     with pytest.raises(BadData, match="'when' holds dates"):
-        select(table(tmp_path, text), Choice(None, "y ~ x + when"))
+        select(table(tmp_path, text), Roles(None, "y ~ x + when"))
 
 
 SPELLINGS = [
@@ -279,7 +279,7 @@ def test_missing_cells_of_a_factor(tmp_path):
 def test_missing_cells_outside_a_formula_do_not_count(tmp_path):
     text = "a,b,y\n1,,3\n2,,4\n4,,6\n"
 
-    made = design(select(table(tmp_path, text), Choice(None, "y ~ a", drop_missing=True)))
+    made = design(select(table(tmp_path, text), Roles(None, "y ~ a", drop_missing=True)))
 
     assert made.n == 3
     assert not made.notes
@@ -311,7 +311,7 @@ def test_target_must_be_numbers(tmp_path, cells, words):
 
 def test_unknown_names_have_the_nearest(tmp_path):
     with pytest.raises(BadArgument, match=r"--target: t\.csv has no column 'Y2'; did you mean 'y'"):
-        select(table(tmp_path, GOOD), Choice("Y2"))
+        select(table(tmp_path, GOOD), Roles("Y2"))
     with pytest.raises(BadArgument, match=r"--drop: t\.csv has no column 'z'"):
         chosen(tmp_path, GOOD, drop=("z",))
     with pytest.raises(BadArgument, match="'y' is the target"):
@@ -402,7 +402,7 @@ def test_parquet_is_read_by_type(tmp_path):
     frame().to_parquet(tmp_path / "t.parquet")
 
     read = read_parquet(tmp_path / "t.parquet")
-    made = design(select(read, Choice("y", drop=("t",), drop_missing=True)))
+    made = design(select(read, Roles("y", drop=("t",), drop_missing=True)))
 
     assert {n: c.kind for n, c in read.columns.items()} == {
         "x": "number", "n": "number", "g": "text", "t": "text", "f": "flag", "y": "number",
@@ -427,7 +427,7 @@ def test_parquet_column_is_refused(tmp_path, cells, words):
     pd.DataFrame({"c": cells, "x": [1, 2, 2, 5], "y": [1, 2, 4, 3]}).to_parquet(tmp_path / "t.pq")
 
     with pytest.raises(BadData) as raised:
-        select(read_parquet(tmp_path / "t.pq"), Choice("y"))
+        select(read_parquet(tmp_path / "t.pq"), Roles("y"))
 
     assert words in str(raised.value)
 

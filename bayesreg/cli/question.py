@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 
 from bayesreg.cli.log import Log
 from bayesreg.data import files as sources
-from bayesreg.data.predictors import Choice, Selection, design, select
+from bayesreg.data.predictors import Roles, Selection, design, select
 from bayesreg.language.errors import BadArgument
 
 if TYPE_CHECKING:
@@ -77,14 +77,14 @@ def selected(question: Question, *, groups: str | None = None) -> Selection:
             f"--target is missing: which column of {table.name} is the response? It has "
             f"{table.listed()}"
         )
-    choice = Choice(
+    roles = Roles(
         target=target if question.formula is None else None,
         formula=question.formula,
         drop=question.drop,
         drop_missing=question.missing == "drop",
         groups=groups,
     )
-    return select(table, choice)
+    return select(table, roles)
 
 
 def designed(selection: Selection, priors: tuple[Prior, ...], log: Log) -> Design:

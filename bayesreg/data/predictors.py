@@ -40,8 +40,8 @@ _COUNTER = re.compile(
 
 
 @dataclass(frozen=True)
-class Choice:
-    """What the user said of the columns.
+class Roles:
+    """What each column is for, as the user said.
 
     Attributes
     ----------
@@ -68,20 +68,20 @@ class Selection:
     """The columns and rows of a table that a fit will use."""
 
     table: Table
-    choice: Choice
+    roles: Roles
     predictors: tuple[str, ...]
     keep: NDArray[np.bool_]
     notes: tuple[str, ...]
 
 
-def select(table: Table, choice: Choice) -> Selection:
+def select(table: Table, roles: Roles) -> Selection:
     """Check the columns and rows that a fit will use, without converting any."""
-    dropped = {find(table, name, "--drop") for name in choice.drop}
-    beside = () if choice.groups is None else (find(table, choice.groups, "--groups"),)
+    dropped = {find(table, name, "--drop") for name in roles.drop}
+    beside = () if roles.groups is None else (find(table, roles.groups, "--groups"),)
     left = tuple(name for name in table.columns if name not in dropped)
-    if choice.formula is None:
-        assert choice.target is not None
-        target = find(table, choice.target, "--target")
+    if roles.formula is None:
+        assert roles.target is not None
+        target = find(table, roles.target, "--target")
         for option, names in (("--drop", dropped), ("--groups", beside)):
             if target in names:
                 raise BadArgument(f"{option}: {target!r} is the target")
@@ -91,11 +91,11 @@ def select(table: Table, choice: Choice) -> Selection:
             raise BadData(f"{table.name} has no column left to predict {target!r} from")
         used = (*predictors, target, *beside)
     else:
-        predictors = _variables(choice.formula, left)
+        predictors = _variables(roles.formula, left)
         used = (*predictors, *beside)
-    refuse_unusable(table, predictors, formula=choice.formula is not None)
-    keep, notes = _complete(table, used, drop=choice.drop_missing)
-    return Selection(table, choice, predictors, keep, notes)
+    refuse_unusable(table, predictors, formula=roles.formula is not None)
+    keep, notes = _complete(table, used, drop=roles.drop_missing)
+    return Selection(table, roles, predictors, keep, notes)
 
 
 def design(selection: Selection, *, reference: bool = False) -> Design:
@@ -104,11 +104,11 @@ def design(selection: Selection, *, reference: bool = False) -> Design:
     Factors get one indicator column per level; with `reference`, which Flat needs, treatment
     coding, their first level left out.
     """
-    if selection.choice.formula is not None:
+    if selection.roles.formula is not None:
         return _from_formula(selection, reference=reference)
     from bayesreg.data.design import Design, Term
 
-    columns, keep, target = selection.table.columns, selection.keep, selection.choice.target
+    columns, keep, target = selection.table.columns, selection.keep, selection.roles.target
     assert target is not None
     blocks: list[Array] = []
     names: list[str] = []
@@ -138,9 +138,9 @@ def design(selection: Selection, *, reference: bool = False) -> Design:
 
 def groups_of(selection: Selection) -> NDArray[Any] | None:
     """Which rows of the Design belong together, one label per row; None unless a column says."""
-    if selection.choice.groups is None:
+    if selection.roles.groups is None:
         return None
-    column = selection.table.columns[selection.choice.groups]
+    column = selection.table.columns[selection.roles.groups]
     labels = np.array(column.levels)[column.values] if column.levels else column.values
     return np.asarray(labels[selection.keep])
 
@@ -232,12 +232,12 @@ def _from_formula(selection: Selection, *, reference: bool) -> Design:
 
     from bayesreg.data.formula import design_from_formula
 
-    choice, columns = selection.choice, selection.table.columns
-    left = [name for name in columns if name not in choice.drop]
+    roles, columns = selection.roles, selection.table.columns
+    left = [name for name in columns if name not in roles.drop]
     frame = pd.DataFrame({name: _variable(columns[name], selection.keep) for name in left})
     flat = frozenset({"..."}) if reference else frozenset[str]()
-    assert choice.formula is not None
-    found = design_from_formula(choice.formula, frame, flat_terms=flat)
+    assert roles.formula is not None
+    found = design_from_formula(roles.formula, frame, flat_terms=flat)
     notes = [*selection.notes, *found.notes]
     for term in found.terms:
         if term.coding is not None:
