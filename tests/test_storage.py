@@ -8,6 +8,7 @@ import io
 import json
 import os
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -428,3 +429,18 @@ MANGLED = {
 def test_what_does_not_fit_together_is_refused(mangle):
     with pytest.raises(BadData):
         draws_from_payload(*mangle(*draws_to_payload(synthetic())))
+
+
+def test_a_file_of_an_earlier_version_loads():
+    """Saved before the contents were taken apart by fields; the numbers are those it had then."""
+    post = br.load(Path(__file__).parent / "saved" / "earlier.breg")
+
+    design = post.problem.design
+    assert repr(post.problem.prior) == "Normal(scale=2.0, unit='y')"
+    assert (design.names, design.y_name, design.n) == (("dose", "age"), "gain", 9)
+    assert list(design.index) == list("abcdefghi")
+    assert list(design.X[0]) == [2.04, -2.56]
+    assert (design.y[-1], list(design.weights)) == (2.9, list(range(1, 10)))
+    assert post.draws.beta.shape == (2, 6, 2)
+    assert post.draws.beta.mean() == pytest.approx(0.9931928091669899, rel=1e-14)
+    assert (post.draws.engine, post.draws.seed, post.draws.thin) == ("exact", 1, 1)

@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 
 from bayesreg.cli.priorspec import parse_priors, parse_sigma
+from bayesreg.data import files
 from bayesreg.data.design import Term
-from bayesreg.data.files import CHUNK, MISSING, Cells, read, read_csv, read_parquet, separator
-from bayesreg.data.predictors import Choice, design, select
+from bayesreg.data.files import MISSING, read, read_csv, read_parquet, separator
+from bayesreg.data.predictors import Roles, design, select
 from bayesreg.language.errors import BadArgument, BadData
 from bayesreg.likelihoods import Gaussian
 from bayesreg.priors import ElasticNet, Flat, HalfCauchy, HalfNormal, Horseshoe, Laplace, Normal
@@ -26,7 +27,7 @@ def table(tmp_path, text, sep=","):
 
 
 def chosen(tmp_path, text, sep=",", **choice):
-    return select(table(tmp_path, text, sep), Choice("y", **choice))
+    return select(table(tmp_path, text, sep), Roles("y", **choice))
 
 
 def column(cells, name="c", y=None):
@@ -57,7 +58,7 @@ def test_flat_gets_a_reference_level(tmp_path):
 def test_columns_are_those_of_the_formula(tmp_path):
     """The two ways to a factor give the same numbers."""
     plain = design(chosen(tmp_path, GOOD))
-    formula = design(select(table(tmp_path, GOOD), Choice(None, "y ~ x + C(g)")))
+    formula = design(select(table(tmp_path, GOOD), Roles(None, "y ~ x + C(g)")))
 
     np.testing.assert_array_equal(plain.X, formula.X)
     assert formula.names == ("x", "C(g)[a]", "C(g)[b]")
@@ -66,7 +67,7 @@ def test_columns_are_those_of_the_formula(tmp_path):
 def test_formula_reads_integers_as_levels(tmp_path):
     text = GOOD.replace("a,", "1,").replace("b,", "2,")
 
-    made = design(select(table(tmp_path, text), Choice(None, "y ~ x + C(g)")))
+    made = design(select(table(tmp_path, text), Roles(None, "y ~ x + C(g)")))
 
     assert made.names == ("x", "C(g)[1]", "C(g)[2]")
 
@@ -74,11 +75,11 @@ def test_formula_reads_integers_as_levels(tmp_path):
 def test_formula_ignores_what_it_does_not_name(tmp_path):
     text = "when,x,y\n2020-01-01,1,2\n,2,3\n2020-01-03,4,5\n"
 
-    made = design(select(table(tmp_path, text), Choice(None, "y ~ x")))
+    made = design(select(table(tmp_path, text), Roles(None, "y ~ x")))
 
     assert made.names == ("x",)
     with pytest.raises(BadData, match="'when' holds dates"):
-        select(table(tmp_path, text), Choice(None, "y ~ x + when"))
+        select(table(tmp_path, text), Roles(None, "y ~ x + when"))
 
 
 SPELLINGS = [
@@ -278,7 +279,7 @@ def test_missing_cells_of_a_factor(tmp_path):
 def test_missing_cells_outside_a_formula_do_not_count(tmp_path):
     text = "a,b,y\n1,,3\n2,,4\n4,,6\n"
 
-    made = design(select(table(tmp_path, text), Choice(None, "y ~ a", drop_missing=True)))
+    made = design(select(table(tmp_path, text), Roles(None, "y ~ a", drop_missing=True)))
 
     assert made.n == 3
     assert not made.notes
@@ -310,7 +311,7 @@ def test_target_must_be_numbers(tmp_path, cells, words):
 
 def test_unknown_names_have_the_nearest(tmp_path):
     with pytest.raises(BadArgument, match=r"--target: t\.csv has no column 'Y2'; did you mean 'y'"):
-        select(table(tmp_path, GOOD), Choice("Y2"))
+        select(table(tmp_path, GOOD), Roles("Y2"))
     with pytest.raises(BadArgument, match=r"--drop: t\.csv has no column 'z'"):
         chosen(tmp_path, GOOD, drop=("z",))
     with pytest.raises(BadArgument, match="'y' is the target"):
@@ -324,9 +325,11 @@ def test_levels_that_collide_with_a_column(tmp_path):
         design(chosen(tmp_path, GOOD.replace("x,", "g[a],")))
 
 
-@pytest.mark.parametrize("rows", [CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK + 3])
-def test_chunks_join_without_a_seam(tmp_path, rows):
-    """Lines, numbers, late texts and missing cells are right wherever a chunk ends."""
+@pytest.mark.parametrize("block", [1 << 10, 1 << 16, 1 << 24])
+def test_blocks_join_without_a_seam(tmp_path, monkeypatch, block):
+    """Lines, numbers, late texts and missing cells are right wherever a block of Arrow's ends."""
+    monkeypatch.setattr(files, "BLOCK", block)
+    rows = 3000
     cells = [str(k % 13) for k in range(rows)]
     cells[-1], cells[-2] = "", "late"
     text = "a,g,y\n" + "".join(f"{c},v{k % 3},{k}\n" for k, c in enumerate(cells))
@@ -337,13 +340,10 @@ def test_chunks_join_without_a_seam(tmp_path, rows):
     assert list(read.columns["a"].missing) == [rows - 1]
     assert read.columns["a"].odd == (rows - 2, "late")
     assert read.columns["a"].kind == "mixed"
-    assert len(read.columns["a"].codes) == len(read.columns["a"].values) == rows
     assert read.place(rows - 2) == f"line {rows}"
-    codes = read.columns["g"].codes
-    assert [read.columns["g"].levels[codes[k]] for k in (0, rows - 1)] == [
-        "v0",
-        f"v{(rows - 1) % 3}",
-    ]
+    np.testing.assert_array_equal(read.columns["y"].values, np.arange(rows))
+    g = read.columns["g"]
+    assert [g.levels[code] for code in g.values] == [f"v{k % 3}" for k in range(rows)]
 
 
 def test_lines_count_quoted_newlines(tmp_path):
@@ -353,17 +353,25 @@ def test_lines_count_quoted_newlines(tmp_path):
         chosen(tmp_path, text)
 
 
-@pytest.mark.parametrize("block", [["1", "2"], ["1", "x"], ["nan", "1"], ["1_0", "2"]])
-def test_fast_and_slow_ways_agree(block):
-    """A block at once and cell by cell give the same column."""
-    whole, single = Cells("c"), Cells("c")
-    whole.extend(block)
-    for cell in block:
-        single.extend([cell])
-    a, b = whole.column(), single.column()
+WRITTEN = ["1", "+2", "-3.5", ".5", "5.", "1e3", "1E-3", " 4 ", "007", '" 6"', "-0"]
 
-    assert (a.kind, a.levels, a.odd, list(a.missing)) == (b.kind, b.levels, b.odd, list(b.missing))
-    assert np.array_equal(a.values, b.values, equal_nan=True)
+
+@pytest.mark.parametrize("cell", WRITTEN)
+def test_arrow_reads_the_numbers_of_python(tmp_path, cell):
+    """At once where Arrow can, cell by cell beside a number that only Python reads."""
+    for beside in ("2", "+2"):
+        read = table(tmp_path, f"c,y\n{cell},1\n{beside},2\n").columns["c"]
+
+        assert read.kind == "number"
+        assert list(read.values) == [float(cell.strip('"')), 2.0]
+
+
+@pytest.mark.parametrize("cell", ["0x1F", "1_0", "1,5", "1d5", "12:30", "one", "1 000"])
+def test_what_is_no_number_stays_text(tmp_path, cell):
+    read = table(tmp_path, f'c,y\n"{cell}",1\n2,2\n').columns["c"]
+
+    assert read.kind == "mixed"
+    assert read.odd == (0, cell)
 
 
 def test_separators():
@@ -394,7 +402,7 @@ def test_parquet_is_read_by_type(tmp_path):
     frame().to_parquet(tmp_path / "t.parquet")
 
     read = read_parquet(tmp_path / "t.parquet")
-    made = design(select(read, Choice("y", drop=("t",), drop_missing=True)))
+    made = design(select(read, Roles("y", drop=("t",), drop_missing=True)))
 
     assert {n: c.kind for n, c in read.columns.items()} == {
         "x": "number", "n": "number", "g": "text", "t": "text", "f": "flag", "y": "number",
@@ -419,7 +427,7 @@ def test_parquet_column_is_refused(tmp_path, cells, words):
     pd.DataFrame({"c": cells, "x": [1, 2, 2, 5], "y": [1, 2, 4, 3]}).to_parquet(tmp_path / "t.pq")
 
     with pytest.raises(BadData) as raised:
-        select(read_parquet(tmp_path / "t.pq"), Choice("y"))
+        select(read_parquet(tmp_path / "t.pq"), Roles("y"))
 
     assert words in str(raised.value)
 

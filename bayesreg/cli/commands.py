@@ -134,10 +134,9 @@ def datasets() -> None:
 def compare(context: click.Context, /, debug: bool, **given: Any) -> None:
     """Compare priors on DATA: the name of a data set, or the path of a CSV or parquet file."""
     with explained(debug=debug):
-        from bayesreg.cli.procedure import Request, run
-        from bayesreg.cli.question import asked
+        from bayesreg.cli.procedure import run
 
-        context.exit(run(asked(Request, given)))
+        context.exit(run(options.Options(**given)))
 
 
 @main.command(epilog=PATH_EPILOG)
@@ -152,10 +151,9 @@ def path(context: click.Context, /, debug: bool, **given: Any) -> None:
     scikit-learn's alpha.
     """
     with explained(debug=debug):
-        from bayesreg.cli.question import asked
-        from bayesreg.cli.regularisation import Walk, follow
+        from bayesreg.cli.regularisation import follow
 
-        context.exit(follow(asked(Walk, given)))
+        context.exit(follow(options.Options(**given)))
 
 
 @main.command(epilog=CHOOSE_EPILOG)
@@ -188,10 +186,9 @@ def choose(context: click.Context, /, debug: bool, **given: Any) -> None:
     leave-one-out, AIC, BIC and EBIC on one axis; where they differ, and why.
     """
     with explained(debug=debug):
-        from bayesreg.cli.question import asked
-        from bayesreg.cli.regularisation import Panel, weigh
+        from bayesreg.cli.regularisation import weigh
 
-        context.exit(weigh(asked(Panel, given)))
+        context.exit(weigh(options.Options(**given)))
 
 
 @main.command(epilog="Exit codes: 0 validated, 1 failure, 2 usage, 3 a check failed.")
@@ -216,12 +213,12 @@ def choose(context: click.Context, /, debug: bool, **given: Any) -> None:
 @click.option("--quiet", is_flag=True, help="Nothing on stderr but errors.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an unexpected error.")
 @click.pass_context
-def validate(context: click.Context, /, debug: bool, priors: str | None, **options: Any) -> None:
+def validate(context: click.Context, /, debug: bool, priors: str | None, **given: Any) -> None:
     """Test whether the engines draw from the posteriors that the priors define.
 
     Simulation-based calibration, recovery of the prior without data, and Geweke's joint test.
     """
     with explained(debug=debug):
-        from bayesreg.cli.validation import PRIORS, Inquiry, run
+        from bayesreg.cli.validation import PRIORS, run
 
-        context.exit(run(Inquiry(priors=priors or PRIORS, **options)))
+        context.exit(run(options.Options(priors=priors or PRIORS, **given)))

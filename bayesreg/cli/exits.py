@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NoReturn
 
 import click
 
@@ -29,29 +30,32 @@ def explained(*, debug: bool = False) -> Iterator[None]:
     except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
         raise
     except KeyboardInterrupt:
-        say("interrupted: nothing was written")
-        raise click.exceptions.Exit(INTERRUPTED) from None
+        _end("interrupted: nothing was written", INTERRUPTED)
     except BadArgument as error:
-        say(f"error: {error}")
-        raise click.exceptions.Exit(USAGE) from None
+        _end(f"error: {error}", USAGE)
     except (BadData, NotSupported, NotConverged) as error:
-        say(f"error: {error}")
-        raise click.exceptions.Exit(FAILURE) from None
+        _end(f"error: {error}", FAILURE)
     except OSError as error:
         name = f"{error.filename!r}: " if error.filename else ""
-        say(f"error: {name}{error.strerror or error}")
-        raise click.exceptions.Exit(FAILURE) from None
+        _end(f"error: {name}{error.strerror or error}", FAILURE)
     except MemoryError:
-        say("error: not enough memory for these data; leave out columns with --drop, or rows")
-        raise click.exceptions.Exit(FAILURE) from None
+        _end(
+            "error: not enough memory for these data; leave out columns with --drop, or rows",
+            FAILURE,
+        )
     except Exception as error:
         if debug:
             raise
-        say(
+        _end(
             f"error: unexpected {type(error).__name__}: {error}; this is a fault of bayesreg: run "
-            "again with --debug and report what it prints"
+            "again with --debug and report what it prints",
+            FAILURE,
         )
-        raise click.exceptions.Exit(FAILURE) from None
+
+
+def _end(words: str, code: int) -> NoReturn:
+    say(words)
+    raise click.exceptions.Exit(code) from None
 
 
 def say(text: str) -> None:

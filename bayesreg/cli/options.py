@@ -1,8 +1,9 @@
-"""The options that several commands share, said once."""
+"""The options of the commands: as one record, and as click asks for those that several share."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
@@ -14,6 +15,47 @@ PRIOR_NAMES = (
     "normal or ridge, laplace or lasso, elastic_net, student_t, cauchy, bridge, horseshoe, "
     "horseshoe_plus, regularized_horseshoe, normal_gamma, r2d2, flat"
 )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What was asked, by the names of the options; what a command does not know is left as here."""
+
+    data: str = ""
+    target: str | None = None
+    formula: str | None = None
+    missing: str = "error"
+    drop: tuple[str, ...] = ()
+    sep: str | None = None
+    raw: bool = False
+    sigma: str | None = None
+    priors: str = ""
+    prior: str = ""
+    engine: str | None = None
+    engines: str | None = None
+    draws: int = 1000
+    chains: int = 4
+    seed: int | None = None
+    level: float = 0.95
+    verify: bool | None = None
+    strict: bool = False
+    l1_ratio: float | None = None
+    count: int = 100  # --n
+    lams: str | None = None
+    by: str | None = None
+    folds: int = 10
+    repeats: int = 5
+    groups: str | None = None
+    rows: int = 10
+    columns: int = 8
+    quick: bool = False
+    out: str | None = None
+    export: str | None = None
+    title: str | None = None
+    author: str | None = None
+    overwrite: bool = False
+    json: bool = False
+    quiet: bool = False
 
 
 def together(*decorators: Decorator) -> Decorator:

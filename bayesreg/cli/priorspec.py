@@ -7,9 +7,9 @@ import inspect
 import re
 import warnings
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Any
 
+from bayesreg.language.arguments import did_you_mean
 from bayesreg.language.errors import BadArgument
 from bayesreg.likelihoods import Gaussian
 from bayesreg.priors import (
@@ -230,8 +230,7 @@ def _call(tree: ast.expr, known: Mapping[str, Any], option: str, what: str) -> A
     squashed = {_squash(name): name for name in known}
     key = _squash(name_tree.id)
     if key not in squashed:
-        near = get_close_matches(key, squashed, n=1)
-        hint = f"; did you mean {squashed[near[0]]!r}?" if near else ""
+        hint = did_you_mean(key, known)
         raise BadArgument(
             f"{option}: no {what} is called {_short(name_tree.id)}{hint} (there are "
             f"{', '.join(known)})"
@@ -257,8 +256,7 @@ def _built(
     known = [p for p in inspect.signature(cls).parameters if p not in ("rest", "parts")]
     for key in named:
         if key not in known:
-            near = get_close_matches(key, known, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
+            hint = did_you_mean(key, known)
             takes = ", ".join(known) if known else "none"
             raise BadArgument(f"{option}: {name} has no argument {key!r}{hint} (it takes {takes})")
     try:

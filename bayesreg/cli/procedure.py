@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+from collections.abc import Iterator
 from contextlib import redirect_stdout
-from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from bayesreg.cli.exits import CHECK_FAILED, INTERRUPTED, say
 from bayesreg.cli.log import Log
-from bayesreg.cli.question import Question, designed, selected
-from bayesreg.cli.screen import print_answers, print_json, print_sentences, print_table
+from bayesreg.cli.options import Options
+from bayesreg.cli.question import designed, selected
+from bayesreg.cli.screen import deliver, print_answers, print_sentences, print_table
 from bayesreg.data.predictors import Selection
 
 # What PyMC verifies unasked: a few minutes' work. It factors a p × p matrix at every gradient where
@@ -23,32 +25,8 @@ if TYPE_CHECKING:
     from bayesreg.results import Comparison, Entry
 
 
-@dataclass(frozen=True, kw_only=True)
-class Request:
-    """The options of ``bayesreg compare``, by their names there."""
-
-    question: Question
-    priors: str
-    engine: str | None
-    draws: int
-    chains: int
-    seed: int | None
-    out: str | None
-    export: str | None
-    json: bool
-    level: float
-    title: str | None
-    author: str | None
-    verify: bool | None
-    strict: bool
-
-
-def run(request: Request) -> int:
-    """Answer a request.
-
-    Parameters
-    ----------
-    request : Request
+def run(options: Options) -> int:
+    """Answer ``bayesreg compare``.
 
     Returns
     -------
@@ -56,43 +34,44 @@ def run(request: Request) -> int:
         The exit code: 0, 3 if a check failed under ``--strict``, 130 if the verification was
         interrupted.
     """
-    log = Log(quiet=request.question.quiet)
-    selection = selected(request.question)
-    for note in selection.notes:
-        log.note(note)
-    _check_destinations(request)
-    result = _fitted(request, selection, log)
-    if not request.json:
-        print_answers(result, request.level)
-    result, failure = _verified(request, result, log)
-    _write(request, result)
+    log = Log(quiet=options.quiet)
+    selection = selected(options, log)
+    _check_destinations(options)
+    result = _fitted(options, selection, log)
+    if not options.json:
+        print_answers(result, options.level)
+    result, failure = _verified(options, result, log)
+    from bayesreg import report
+
+    page = partial(report.composed, result, options.title, options.author, options.level)
+    deliver(options, page, _files(options, result))
     if isinstance(failure, KeyboardInterrupt):
         return INTERRUPTED
     if failure is not None:
         raise failure
-    if request.strict and not result.ok:
+    if options.strict and not result.ok:
         say("a check failed, and --strict was given")
         return CHECK_FAILED
     return 0
 
 
-def _check_destinations(request: Request) -> None:
+def _check_destinations(options: Options) -> None:
     """Where the results go, checked before anything is fitted."""
     from bayesreg.language.arguments import check_level
     from bayesreg.report.target import check_folder, check_target
 
-    check_level(request.level)
-    if request.out is not None:
-        check_target(request.out, overwrite=request.question.overwrite)
-    if request.export is not None:
-        check_folder(request.export, overwrite=request.question.overwrite)
+    check_level(options.level)
+    if options.out is not None:
+        check_target(options.out, overwrite=options.overwrite)
+    if options.export is not None:
+        check_folder(options.export, overwrite=options.overwrite)
 
 
-def _fitted(request: Request, selection: Selection, log: Log) -> Comparison:
+def _fitted(options: Options, selection: Selection, log: Log) -> Comparison:
     """The comparison without PyMC, with every note among its warnings."""
     from bayesreg.cli.priorspec import parse_priors, parse_sigma
 
-    priors, likelihood = parse_priors(request.priors), parse_sigma(request.question.sigma)
+    priors, likelihood = parse_priors(options.priors), parse_sigma(options.sigma)
     found = designed(selection, tuple(priors.values()), log)
     log.progress(f"fitting {', '.join(priors)} to {selection.table.name} ...")
     out = sys.stdout  # which `listening` keeps from everybody else
@@ -103,14 +82,14 @@ def _fitted(request: Request, selection: Selection, log: Log) -> Comparison:
             priors,
             found,
             likelihood=likelihood,
-            standardize=not request.question.raw,
+            standardize=not options.raw,
             intercept=found.intercept is not False,
-            seed=request.seed,
-            engine=request.engine,
-            draws=request.draws,
-            chains=request.chains,
+            seed=options.seed,
+            engine=options.engine,
+            draws=options.draws,
+            chains=options.chains,
             dataset=selection.table.name,
-            watch=None if request.json else partial(_account, out),
+            watch=None if options.json else partial(_account, out),
         )
     for note in result.warnings:
         log.note(note)
@@ -127,17 +106,17 @@ def _account(out: TextIO, entry: Entry) -> None:
 
 
 def _verified(
-    request: Request, result: Comparison, log: Log
+    options: Options, result: Comparison, log: Log
 ) -> tuple[Comparison, BaseException | None]:
     """The comparison checked against PyMC prior by prior, as far as it came; what stopped it."""
-    if request.verify is False:
+    if options.verify is False:
         return result, None
     names = [name for name, entry in result.entries.items() if entry.post.engine != "nuts"]
     if not names:
         log.note("the posteriors are PyMC's own, so there is nothing to verify them against")
         return dataclasses.replace(result, warnings=tuple(log.said)), None
     columns = next(iter(result.entries.values())).post.problem.p
-    if request.verify is None and (len(names) > MOST_PRIORS or columns > MOST_COLUMNS):
+    if options.verify is None and (len(names) > MOST_PRIORS or columns > MOST_COLUMNS):
         log.note(
             f"not verified with PyMC, which would take long for {len(names)} prior(s) on {columns} "
             "columns; --verify does it, and br.agreement(a, b) compares any two engines"
@@ -162,7 +141,7 @@ def _verified(
     result = dataclasses.replace(
         result, verdict=(*result.verdict, *agreed), warnings=tuple(log.said)
     )
-    if not request.json:
+    if not options.json:
         from bayesreg.report import tables
 
         print_sentences(agreed)
@@ -191,25 +170,17 @@ def _unverified(names: list[str], error: BaseException) -> str:
     return f"verification failed ({type(error).__name__}: {error}); {left}"
 
 
-def _write(request: Request, result: Comparison) -> None:
-    """JSON on stdout, the report and the export; the paths are said last."""
-    if request.json:
-        print_json(result, request.title, request.author, request.level)
-    options: dict[str, Any] = {
-        "title": request.title,
-        "author": request.author,
-        "level": request.level,
-        "overwrite": request.question.overwrite,
-    }
+def _files(options: Options, result: Comparison) -> Iterator[tuple[str, Path]]:
+    """Write the report and the export that were asked for."""
     from bayesreg import report
 
-    written = []
-    if request.out is not None:
-        written.append(("report", report.write(result, request.out, **options)))
-    if request.export is not None:
-        written.append(("tables and figures", report.export(result, request.export, **options)))
-    for what, path in written:
-        if request.json:
-            say(f"{what}: {path}")
-        else:
-            print_sentences([f"{what}: {path}"])
+    asked: dict[str, Any] = {
+        "title": options.title,
+        "author": options.author,
+        "level": options.level,
+        "overwrite": options.overwrite,
+    }
+    if options.out is not None:
+        yield "report", report.write(result, options.out, **asked)
+    if options.export is not None:
+        yield "tables and figures", report.export(result, options.export, **asked)

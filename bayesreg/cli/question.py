@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, is_dataclass
-from typing import TYPE_CHECKING, Any, get_type_hints
+from typing import TYPE_CHECKING, Any
 
 from bayesreg.cli.log import Log
+from bayesreg.cli.options import Options
 from bayesreg.data import files as sources
-from bayesreg.data.predictors import Choice, Selection, design, select
+from bayesreg.data.predictors import Roles, Selection, design, select
 from bayesreg.language.errors import BadArgument
 
 if TYPE_CHECKING:
@@ -16,77 +16,29 @@ if TYPE_CHECKING:
     from bayesreg.priors import Prior
 
 
-@dataclass(frozen=True, kw_only=True)
-class Question:
-    """What every command on one data set asks, by the names of the options."""
-
-    data: str
-    target: str | None
-    formula: str | None
-    sigma: str | None
-    raw: bool
-    missing: str
-    drop: tuple[str, ...]
-    sep: str | None
-    overwrite: bool
-    quiet: bool
-
-
-def asked(kind: Any, options: dict[str, Any]) -> Any:
-    """The options of a command as a record whose parts, records themselves, take theirs.
-
-    Examples
-    --------
-    >>> from bayesreg.cli.regularisation import Walk
-    >>> names = {*Question.__annotations__, *Walk.__annotations__}
-    >>> asked(Walk, dict.fromkeys(names, "x")).question.data
-    'x'
-    """
-    hints = get_type_hints(kind)
-    parts = {name: hint for name, hint in hints.items() if is_dataclass(hint)}
-    return kind(**{
-        name: asked(parts[name], options) if name in parts else options[name] for name in hints
-    })  # fmt: skip
-
-
-def selected(question: Question, *, groups: str | None = None) -> Selection:
-    """Read the data and check the columns; no heavy library is imported for a file that fails.
-
-    Parameters
-    ----------
-    question : Question
-    groups : str, optional
-        A column that says which rows belong together, and is no predictor.
-
-    Returns
-    -------
-    Selection
-
-    Raises
-    ------
-    BadArgument, BadData
-        If DATA, the response or a column cannot be used.
-    """
-    if question.formula is not None and question.target is not None:
+def selected(options: Options, log: Log) -> Selection:
+    """Read the data and check the columns; no heavy library is imported for a file that fails."""
+    if options.formula is not None and options.target is not None:
         raise BadArgument("--formula names the response itself; leave out --target")
-    expected = frozenset({question.target} if question.target is not None else ())
-    table, own = sources.read(question.data, question.sep, expected)
-    target = question.target or own
-    if question.formula is None and target is None:
-        listed = ", ".join(repr(name) for name in list(table.columns)[:10])
-        more = f", ... ({len(table.columns)} in all)" if len(table.columns) > 10 else ""
+    expected = frozenset({options.target} if options.target is not None else ())
+    table, own = sources.read(options.data, options.sep, expected)
+    target = options.target or own
+    if options.formula is None and target is None:
         raise BadArgument(
-            f"--target is missing: which column of {table.name} is the response? It has {listed}"
-            f"{more}"
+            f"--target is missing: which column of {table.name} is the response? It has "
+            f"{table.listed()}"
         )
-    choice = Choice(
-        target=target if question.formula is None else None,
-        formula=question.formula,
-        drop=question.drop,
-        drop_missing=question.missing == "drop",
-        groups=groups,
+    roles = Roles(
+        target=target if options.formula is None else None,
+        formula=options.formula,
+        drop=options.drop,
+        drop_missing=options.missing == "drop",
+        groups=options.groups,
     )
-    return select(table, choice)
+    found = select(table, roles)
+    for note in found.notes:
+        log.note(note)
+    return found
 
 
 def designed(selection: Selection, priors: tuple[Prior, ...], log: Log) -> Design:
@@ -100,16 +52,16 @@ def designed(selection: Selection, priors: tuple[Prior, ...], log: Log) -> Desig
     return found
 
 
-def conditioned(question: Question, selection: Selection, prior: Prior, log: Log) -> Problem:
+def conditioned(options: Options, selection: Selection, prior: Prior, log: Log) -> Problem:
     """One prior on the selected columns, conditioned as the options say."""
     from bayesreg.cli.priorspec import parse_sigma
     from bayesreg.model.model import Model
 
-    likelihood = parse_sigma(question.sigma)
+    likelihood = parse_sigma(options.sigma)
     found = designed(selection, (prior,), log)
     with log.listening():
         return Model(prior, likelihood).condition(
-            found, standardize=not question.raw, intercept=found.intercept is not False
+            found, standardize=not options.raw, intercept=found.intercept is not False
         )
 
 

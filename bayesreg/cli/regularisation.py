@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path as File
 from typing import TYPE_CHECKING
 
-import click
-
-from bayesreg.cli.exits import CHECK_FAILED, say
+from bayesreg.cli.exits import CHECK_FAILED
 from bayesreg.cli.log import Log
-from bayesreg.cli.question import Question, conditioned, described, selected
-from bayesreg.cli.screen import print_sentences, print_table
+from bayesreg.cli.options import Options
+from bayesreg.cli.question import conditioned, described, selected
+from bayesreg.cli.screen import deliver, print_sentences, print_table
 from bayesreg.data.predictors import groups_of
 
 if TYPE_CHECKING:
@@ -27,124 +25,78 @@ if TYPE_CHECKING:
 PAGES, PICTURES, NUMBERS = (".html", ".htm", ".md", ".json"), (".svg", ".png"), (".csv",)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Walk:
-    """The options of ``bayesreg path``, by their names there; `count` is ``--n``."""
-
-    question: Question
-    prior: str
-    l1_ratio: float | None
-    count: int
-    lams: str | None
-    out: str | None
-    title: str | None
-    author: str | None
-    json: bool
-
-
-@dataclass(frozen=True, kw_only=True)
-class Panel:
-    """The options of ``bayesreg choose``: those of a path, and by which rules."""
-
-    walk: Walk
-    by: str | None
-    folds: int
-    repeats: int
-    groups: str | None
-    seed: int
-
-
-def follow(walk: Walk) -> int:
+def follow(options: Options) -> int:
     """Answer ``bayesreg path``.
-
-    Parameters
-    ----------
-    walk : Walk
 
     Returns
     -------
     int
         The exit code: 0, or 3 if a point of the path is not certified.
     """
-    log = Log(quiet=walk.question.quiet)
-    problem, selection = _problem(walk, log)
+    log = Log(quiet=options.quiet)
+    problem, selection = _problem(options, log)
     from bayesreg.cli.priorspec import parse_lams
     from bayesreg.report import panel, regularisation
     from bayesreg.verbs.fit import path
 
     started = time.perf_counter()
     with log.listening():
-        problem, sigma = _with_sigma(problem, walk.l1_ratio)
-        found = path(problem, parse_lams(walk.lams), n=walk.count, l1_ratio=walk.l1_ratio)
-    about = _about(walk, problem, selection, log, {"path": time.perf_counter() - started}, 0)
-    if not walk.json:
+        problem, sigma = _with_sigma(problem, options.l1_ratio)
+        found = path(problem, parse_lams(options.lams), n=options.count, l1_ratio=options.l1_ratio)
+    about = _about(options, problem, selection, log, {"path": time.perf_counter() - started})
+    if not options.json:
         print_sentences([f"On {_where(about)}: {regularisation.penalty(found)[1]}."])
         print_sentences([f"{found!r}.", *sigma])
         for table in (regularisation.entries(found), regularisation.numbers(found)):
             if table.rows:
                 print_table(table)
-    _deliver(walk, lambda: panel.path_page(found, about, sigma), found.to_frame)
+    _deliver(options, lambda: panel.path_page(found, about, sigma), found.to_frame)
     return 0 if all(c.ok for c in found.certificates) else CHECK_FAILED
 
 
-def weigh(request: Panel) -> int:
-    """Answer ``bayesreg choose``.
-
-    Parameters
-    ----------
-    request : Panel
-
-    Returns
-    -------
-    int
-        The exit code: 0.
-    """
-    walk = request.walk
-    log = Log(quiet=walk.question.quiet)
-    problem, selection = _problem(walk, log, groups=request.groups)
+def weigh(options: Options) -> int:
+    """Answer ``bayesreg choose``; the exit code is 0."""
+    log = Log(quiet=options.quiet)
+    problem, selection = _problem(options, log)
     from bayesreg.cli.priorspec import parse_lams, split
     from bayesreg.report import panel, regularisation
     from bayesreg.report.table import without
     from bayesreg.verbs.choose import choose
 
-    by = None if request.by is None else split(request.by, "--by")
+    by = None if options.by is None else split(options.by, "--by")
     log.progress(f"choosing λ on {selection.table.name} ...")
     started = time.perf_counter()
     with log.listening():
         found = choose(
             problem,
             by,
-            lams=parse_lams(walk.lams),
-            n=walk.count,
-            l1_ratio=walk.l1_ratio,
-            folds=request.folds,
+            lams=parse_lams(options.lams),
+            n=options.count,
+            l1_ratio=options.l1_ratio,
+            folds=options.folds,
             groups=groups_of(selection),
-            repeats=request.repeats,
-            seed=request.seed,
+            repeats=options.repeats,
+            seed=options.seed or 0,
         )
-    timing = {"choice": time.perf_counter() - started}
-    about = _about(walk, problem, selection, log, timing, request.seed)
-    if not walk.json:
+    about = _about(options, problem, selection, log, {"choice": time.perf_counter() - started})
+    if not options.json:
         print_sentences([f"On {_where(about)}: {regularisation.penalty(found.path)[1]}."])
         print_table(without(regularisation.selected(found), "optimises"))
         print_sentences(["", *found.why])
-    _deliver(walk, lambda: panel.choice_page(found, about), lambda: found.table)
+    _deliver(options, lambda: panel.choice_page(found, about), lambda: found.table)
     return 0
 
 
-def _problem(walk: Walk, log: Log, groups: str | None = None) -> tuple[Problem, Selection]:
+def _problem(options: Options, log: Log) -> tuple[Problem, Selection]:
     """The data read and conditioned, once it is sure that the answer can be written."""
-    selection = selected(walk.question, groups=groups)
-    for note in selection.notes:
-        log.note(note)
+    selection = selected(options, log)
+    from bayesreg.cli.priorspec import parse_prior
     from bayesreg.report.target import check_target
 
-    if walk.out is not None:
+    if options.out is not None:
         endings = (*PAGES, *PICTURES, *NUMBERS)
-        check_target(walk.out, overwrite=walk.question.overwrite, endings=endings)
-    from bayesreg.cli.priorspec import parse_prior
-
-    return conditioned(walk.question, selection, parse_prior(walk.prior), log), selection
+        check_target(options.out, overwrite=options.overwrite, endings=endings)
+    return conditioned(options, selection, parse_prior(options.prior), log), selection
 
 
 def _with_sigma(problem: Problem, l1_ratio: float | None) -> tuple[Problem, list[str]]:
@@ -164,12 +116,7 @@ def _with_sigma(problem: Problem, l1_ratio: float | None) -> tuple[Problem, list
 
 
 def _about(
-    walk: Walk,
-    problem: Problem,
-    selection: Selection,
-    log: Log,
-    timing: dict[str, float],
-    seed: int,
+    options: Options, problem: Problem, selection: Selection, log: Log, timing: dict[str, float]
 ) -> About:
     """What stands around the numbers of the page."""
     from bayesreg.data.provenance import provenance
@@ -179,14 +126,14 @@ def _about(
     settings = {
         "prior": repr(problem.prior),
         "likelihood": repr(problem.likelihood),
-        "l1_ratio": walk.l1_ratio,
+        "l1_ratio": options.l1_ratio,
     }
     return About(
         facts=described(problem, selection.table.name),
-        title=walk.title,
-        author=walk.author,
+        title=options.title,
+        author=options.author,
         warnings=tuple(log.said),
-        provenance=provenance(source, seed, problem.standardize, **settings),
+        provenance=provenance(source, options.seed or 0, problem.standardize, **settings),
         timing=timing,
     )
 
@@ -198,23 +145,24 @@ def _where(about: About) -> str:
     return f"{facts['data']} ({facts['rows']} rows, {facts['columns']} columns, {columns})"
 
 
-def _deliver(walk: Walk, page: Callable[[], Document], frame: Callable[[], pd.DataFrame]) -> None:
-    """JSON on stdout, and the file, of the kind that its ending names; its path is said last."""
-    if walk.json:
-        from bayesreg.report.records import json_text
+def _deliver(
+    options: Options, page: Callable[[], Document], frame: Callable[[], pd.DataFrame]
+) -> None:
+    """JSON on stdout, and the file, of the kind that its ending names."""
+    deliver(options, page, _file(options, page, frame))
 
-        click.echo(json_text(page()), nl=False)
-    if walk.out is None:
-        return
+
+def _file(
+    options: Options, page: Callable[[], Document], frame: Callable[[], pd.DataFrame]
+) -> Iterator[tuple[str, File]]:
+    """Write the file that was asked for."""
     from bayesreg.report.target import write_file
 
-    target = File(walk.out).expanduser().resolve()
-    what, content = _written(target.suffix.lower(), page, frame)
-    write_file(target, content)
-    if walk.json:
-        say(f"{what}: {target}")
-    else:
-        print_sentences([f"{what}: {target}"])
+    if options.out is not None:
+        target = File(options.out).expanduser().resolve()
+        what, content = _written(target.suffix.lower(), page, frame)
+        write_file(target, content)
+        yield what, target
 
 
 def _written(

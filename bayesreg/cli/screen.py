@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from bayesreg.cli.exits import printable
+from bayesreg.cli.exits import printable, say
+from bayesreg.cli.options import Options
 
 if TYPE_CHECKING:
+    from bayesreg.report.document import Document
     from bayesreg.report.table import Table
     from bayesreg.results import Comparison
 
@@ -61,18 +64,19 @@ def print_table(table: Table) -> None:
     _print_rich(console, table, texts)
 
 
-def print_json(comparison: Comparison, title: str | None, author: str | None, level: float) -> None:
-    """What a JSON report holds, on stdout."""
-    from datetime import datetime
+def deliver(
+    options: Options, page: Callable[[], Document], files: Iterable[tuple[str, Path]]
+) -> None:
+    """JSON on stdout if it was asked for; then the files, written as they are drawn, by path."""
+    if options.json:
+        from bayesreg.report.records import json_text
 
-    from bayesreg.report.document import SECTIONS, compose
-    from bayesreg.report.records import json_text
-
-    written = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %z")
-    document = compose(
-        comparison, title=title, author=author, level=level, sections=SECTIONS, written=written
-    )
-    click.echo(json_text(document), nl=False)
+        click.echo(json_text(page()), nl=False)
+    for line in [f"{what}: {path}" for what, path in files]:
+        if options.json:
+            say(line)
+        else:
+            print_sentences([line])
 
 
 def _terminal() -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from bayesreg.cli.exits import CHECK_FAILED
 from bayesreg.cli.log import Log
+from bayesreg.cli.options import Options
 from bayesreg.cli.screen import print_sentences, print_table
 from bayesreg.language.errors import BadArgument, NotSupported
 
@@ -26,27 +26,8 @@ PRIORS = (
 _BARS = "▁▂▃▄▅▆▇█"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Inquiry:
-    """The options of ``bayesreg validate``, by their names there."""
-
-    priors: str
-    engines: str | None
-    sigma: str
-    rows: int
-    columns: int
-    quick: bool
-    seed: int
-    out: str | None
-    quiet: bool
-
-
-def run(inquiry: Inquiry) -> int:
-    """Answer an inquiry.
-
-    Parameters
-    ----------
-    inquiry : Inquiry
+def run(options: Options) -> int:
+    """Answer ``bayesreg validate``.
 
     Returns
     -------
@@ -55,15 +36,15 @@ def run(inquiry: Inquiry) -> int:
     """
     from bayesreg.cli.priorspec import parse_priors
 
-    log = Log(quiet=inquiry.quiet)
-    priors = parse_priors(inquiry.priors)
-    named = None if inquiry.engines is None else _named(inquiry.engines)
-    folder = None if inquiry.out is None else _folder(inquiry.out)
+    log = Log(quiet=options.quiet)
+    priors = parse_priors(options.priors)
+    named = None if options.engines is None else _named(options.engines)
+    folder = None if options.out is None else _folder(options.out)
     found: list[tuple[str, Validation]] = []
     for name, prior in priors.items():
         for engine in [None] if named is None else named:
             log.progress(f"validating {name}{'' if engine is None else f' with {engine}'} ...")
-            one = _validated(inquiry, prior, engine, log)
+            one = _validated(options, prior, engine, log)
             if one is None:
                 log.note(f"{name}: engine {engine!r} cannot serve it, and was left out")
                 continue
@@ -72,25 +53,25 @@ def run(inquiry: Inquiry) -> int:
                 _write(one, folder / f"{len(found):02d}-{one.engine}-{_plain(name)}")
     if not found:
         raise NotSupported(
-            f"nothing was validated: no prior of {inquiry.priors} is served by {inquiry.engines}"
+            f"nothing was validated: no prior of {options.priors} is served by {options.engines}"
         )
-    _print(found, inquiry)
+    _print(found, options)
     return 0 if all(one.ok for _, one in found) else CHECK_FAILED
 
 
-def _validated(inquiry: Inquiry, prior: Prior, engine: str | None, log: Log) -> Validation | None:
+def _validated(options: Options, prior: Prior, engine: str | None, log: Log) -> Validation | None:
     """One prior under one engine; None where an engine of several cannot serve it."""
     from bayesreg.cli.priorspec import parse_sigma
     from bayesreg.model.model import Model
     from bayesreg.verbs.validate import validate
 
-    simulations, draws = QUICK if inquiry.quick else FULL
-    model = Model(prior, parse_sigma(inquiry.sigma))
+    simulations, draws = QUICK if options.quick else FULL
+    model = Model(prior, parse_sigma(options.sigma))
     try:
         with log.listening():
             return validate(
-                model, engine, n=inquiry.rows, p=inquiry.columns, simulations=simulations,
-                draws=draws, seed=inquiry.seed, progress=not inquiry.quiet,
+                model, engine, n=options.rows, p=options.columns, simulations=simulations,
+                draws=draws, seed=options.seed, progress=not options.quiet,
             )  # fmt: skip
     except NotSupported as error:
         if engine is None or "cannot serve" not in str(error):
@@ -134,7 +115,7 @@ def _plain(name: str) -> str:
     return "".join(c if c.isalnum() else "_" for c in name)[:40].strip("_")
 
 
-def _print(found: list[tuple[str, Validation]], inquiry: Inquiry) -> None:
+def _print(found: list[tuple[str, Validation]], options: Options) -> None:
     """One row per prior and engine, and in words what failed."""
     from bayesreg.report.table import Column, Table
 
@@ -150,7 +131,7 @@ def _print(found: list[tuple[str, Validation]], inquiry: Inquiry) -> None:
         Column("seconds", "s", "decimal"),
     )
     rows = tuple(_row(name, one) for name, one in found)
-    simulations, _ = QUICK if inquiry.quick else FULL
+    simulations, _ = QUICK if options.quick else FULL
     print_table(Table("validation", f"Validation, {simulations} simulations each", columns, rows))
     failed = [(name, one) for name, one in found if not one.ok]
     print_sentences(["", *(f"{name}, {one.engine}: {one.why}" for name, one in failed)])
@@ -159,7 +140,7 @@ def _print(found: list[tuple[str, Validation]], inquiry: Inquiry) -> None:
         if failed
         else "every posterior is calibrated: nothing strays beyond what chance does"
     )
-    how = f"σ ~ {inquiry.sigma}, seed {inquiry.seed}"
+    how = f"σ ~ {options.sigma}, seed {options.seed}"
     limit = "p-values are corrected over all of a row, which fails below 0.001"
     print_sentences([f"{verdict} ({how}; {limit})"])
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from difflib import get_close_matches
 from importlib.resources import files
 from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayesreg.language.arguments import integer
+from bayesreg.language.arguments import did_you_mean, integer
 from bayesreg.language.errors import BadArgument
 
 if TYPE_CHECKING:
@@ -131,8 +130,7 @@ def load_dataset(name: str) -> Dataset:
     Dataset('diabetes': 442 rows, 10 columns, response 'progression')
     """
     if name not in _DESCRIPTIONS:
-        near = get_close_matches(str(name), _DESCRIPTIONS, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
+        hint = did_you_mean(name, _DESCRIPTIONS)
         raise BadArgument(f"no data set {name!r}{hint} (there are {', '.join(_DESCRIPTIONS)})")
     import pandas as pd
 

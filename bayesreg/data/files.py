@@ -1,32 +1,34 @@
-"""Files read into columns: what does not fit is refused with its line and its cell."""
+"""Files read into columns by Arrow: what does not fit is refused with its line and its cell."""
 
 from __future__ import annotations
 
 import csv
 import io
-import math
 import os
 import re
 import secrets
 import shutil
-from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from difflib import get_close_matches
+from functools import cached_property, partial
+from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+import numpy as np
+
+from bayesreg.language.arguments import did_you_mean
 from bayesreg.language.errors import BadArgument, BadData
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from numpy.typing import NDArray
 
 # What pandas reads as missing, so that files written by it come back as they were.
-MISSING = frozenset({
+MISSING = (
     "", "NA", "N/A", "n/a", "<NA>", "#N/A", "#N/A N/A", "#NA", "NaN", "nan", "-NaN", "-nan",
     "1.#QNAN", "-1.#QNAN", "1.#IND", "-1.#IND", "NULL", "null", "None",
-})  # fmt: skip
+)  # fmt: skip
 _TRUTH = {"true": 1.0, "false": 0.0}
 _TIME = r"\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?\s*([AaPp][Mm]|Z|[+-]\d{2}:?\d{2})?"
 _MONTH = r"(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
@@ -38,9 +40,8 @@ _DATE = re.compile(
 )
 
 PARQUET = (".parquet", ".pq")
-
-CHUNK = 10_000
 SEPARATORS = (",", ";", "\t", "|")
+BLOCK = 1 << 24  # bytes that Arrow splits at once; no row may be longer
 _MAGIC = {
     b"PK\x03\x04": "a zip archive or a spreadsheet; save the sheet as CSV",
     b"\xd0\xcf\x11\xe0": "a spreadsheet of Excel; save the sheet as CSV",
@@ -51,41 +52,105 @@ _MAGIC = {
 }
 
 
-def read_csv(path: Path, sep: str = ",", header: frozenset[str] = frozenset()) -> Table:
-    """Read a CSV file with a header line, in UTF-8.
+@dataclass(frozen=True, eq=False)
+class Column:
+    """One column as it was read.
 
-    Parameters
+    Attributes
     ----------
-    path : Path
-        A file, or anything that can be read once from its beginning.
-    sep : str, default ","
-        One character.
-    header : frozenset of str
-        Names that the user expects: a first line of numbers among them is a header after all.
-
-    Returns
-    -------
-    Table
-
-    Raises
-    ------
-    BadData
-        If the file is empty, not text, without a header or with lines of unequal length.
+    name : str
+    kind : {"number", "flag", "text", "date", "mixed", "empty", "other"}
+        "flag" is true and false, "mixed" numbers among text, "other" what no table should hold.
+    values : ndarray, shape (n,)
+        Numbers, and 1 and 0 for flags, NaN where missing. Where there are levels, positions among
+        them, -1 where missing.
+    levels : tuple of str
+        The different texts, in order of appearance.
     """
-    with path.open("rb") as file:
-        _refuse_binary(path, file.peek(4096)[:4096])
-        text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
-        reader = csv.reader(text, delimiter=sep, skipinitialspace=True, strict=True)
-        try:
-            names = _header(path, next(reader, None), sep, header)
-            return _body(path, reader, names, sep)
-        except csv.Error as error:
-            raise BadData(
-                f"{path.name}, line {reader.line_num}: {error}; is a quotation mark left open, or "
-                "not doubled inside quotes?"
-            ) from None
-        except UnicodeDecodeError as error:
-            raise BadData(_undecodable(path, error)) from None
+
+    name: str
+    kind: str
+    values: NDArray[Any]
+    levels: tuple[str, ...] = ()
+
+    @cached_property
+    def missing(self) -> NDArray[np.intp]:
+        """Rows without a value."""
+        return np.flatnonzero(self.values < 0 if self.levels else np.isnan(self.values))
+
+    @property
+    def odd(self) -> tuple[int, str]:
+        """Row and text of the first cell that is no number; of the first cell if all are."""
+        texts = np.array([number(level) is None for level in self.levels])
+        sought = (texts if texts.any() else ~texts)[self.values] & (self.values >= 0)
+        row = int(np.argmax(sought))
+        return row, self.levels[self.values[row]]
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """A file as it was read: columns of equal length, and how to find the line of a row."""
+
+    name: str
+    columns: Mapping[str, Column]
+    rows: int
+    line_of: Callable[[int], int] | None = None
+
+    def place(self, row: int) -> str:
+        """Where a row stands, as an editor shows it if the file has lines."""
+        return f"row {row} (from 0)" if self.line_of is None else f"line {self.line_of(row)}"
+
+    def listed(self) -> str:
+        """The first names, and how many there are."""
+        more = f", ... ({len(self.columns)} in all)" if len(self.columns) > 10 else ""
+        return ", ".join(map(repr, islice(self.columns, 10))) + more
+
+
+def read(
+    data: str, sep: str | None = None, expected: frozenset[str] = frozenset()
+) -> tuple[Table, str | None]:
+    """Read a data set by its name, or a file by its path, with the separator that ``--sep`` gives.
+
+    Also returned is the response, where the data set has one of its own. `expected` are column
+    names that the user gave.
+    """
+    path = Path(data)
+    names = () if _is_file_name(path, data) else _dataset_names()
+    if data in names:
+        if sep is not None:
+            raise BadArgument(f"--sep is for CSV files; {data} comes with bayesreg")
+        return _dataset(data)
+    if not path.exists():
+        listed = f" (data sets: {', '.join(names)})" if names else ""
+        what = "file or data set" if names else "file"
+        raise BadArgument(f"there is no {what} {data!r}{did_you_mean(data, names)}{listed}")
+    if path.is_dir():
+        raise BadArgument(f"{data!r} is a folder; give the path of a CSV or parquet file")
+    if path.suffix.lower() in PARQUET:
+        if sep is not None:
+            raise BadArgument(f"--sep is for CSV files; {data!r} is parquet")
+        return read_parquet(path), None
+    return read_csv(path, separator(sep, path), expected), None
+
+
+def _is_file_name(path: Path, data: str) -> bool:
+    """Whether `data` can only be a file; then the data sets need not be loaded to find out."""
+    return bool(path.suffix) or os.sep in data or (os.altsep or os.sep) in data
+
+
+def _dataset_names() -> tuple[str, ...]:
+    from bayesreg.data.datasets import dataset_names
+
+    return dataset_names()
+
+
+def _dataset(name: str) -> tuple[Table, str]:
+    from bayesreg.data.datasets import load_dataset
+
+    found = load_dataset(name)
+    series = {**found.X, found.y.name: found.y}
+    columns = {str(n): Column(str(n), "number", s.to_numpy(float)) for n, s in series.items()}
+    return Table(name, columns, len(found.y)), str(found.y.name)
 
 
 def separator(text: str | None, path: Path) -> str:
@@ -98,21 +163,123 @@ def separator(text: str | None, path: Path) -> str:
     return sep
 
 
-def _refuse_binary(path: Path, head: bytes) -> None:
-    if not head:
-        raise BadData(f"{path.name} is empty")
-    for magic, what in _MAGIC.items():
-        if head.startswith(magic):
-            raise BadData(f"{path.name} is {what}")
-    if b"\x00" in head:
-        raise BadData(f"{path.name} is not text; a CSV or parquet file is needed")
+def read_csv(path: Path, sep: str = ",", header: frozenset[str] = frozenset()) -> Table:
+    """Read a CSV file with a header line, in UTF-8, or anything that can be read once like one.
+
+    Where the user expects names of `header`, a first line of numbers is a header after all.
+    """
+    import pyarrow as pa
+    import pyarrow.csv as arrow
+
+    text = _Text.of(path, sep)
+    rows = text.rows()
+    line, row = next(rows, (0, []))
+    names = _header(path, row, sep, header)
+    if not any(cells for _, cells in rows):
+        raise BadData(f"{path.name} has a header and no rows below it")
+    try:
+        with text.open() as file:
+            table = arrow.read_csv(
+                file,
+                # The header is read already, and a row may be longer than Arrow's usual block.
+                arrow.ReadOptions(column_names=names, skip_rows=line, block_size=BLOCK),
+                arrow.ParseOptions(delimiter=sep, newlines_in_values=True),
+                # Types are found below: Arrow would read 0x1F as 31, and 10:30 as 10:30:00.
+                arrow.ConvertOptions(
+                    column_types=dict.fromkeys(names, pa.string()),
+                    null_values=MISSING,
+                    strings_can_be_null=True,
+                ),
+            )
+    except pa.ArrowInvalid as error:
+        text.refuse_uneven(names)
+        raise BadData(f"{path.name} cannot be read as CSV: {_first_line(error)}") from None
+    if text.quotes() % 2:  # Arrow lets a quotation end with the file
+        text.refuse_uneven(names)
+    cells, count = dict(zip(names, table.columns, strict=True)), table.num_rows
+    del table  # so that the text of each column goes as soon as its numbers are there
+    columns = {name: _cells(name, cells.pop(name), MISSING) for name in names}
+    return Table(path.name, columns, count, text.line_of)
 
 
-def _header(path: Path, row: list[str] | None, sep: str, expected: frozenset[str]) -> list[str]:
+@dataclass(frozen=True)
+class _Text:
+    """A CSV file that can be opened again, to say on which line it is wrong."""
+
+    path: Path
+    sep: str
+    pipe: bytes | None  # what is read once is kept
+
+    @classmethod
+    def of(cls, path: Path, sep: str) -> _Text:
+        """The file at `path`, unless it is no text."""
+        text = cls(path, sep, None if path.is_file() else path.read_bytes())
+        with text.open() as file:
+            head = file.read(4096)
+        if not head:
+            raise BadData(f"{path.name} is empty")
+        for magic, what in _MAGIC.items():
+            if head.startswith(magic):
+                raise BadData(f"{path.name} is {what}")
+        if b"\x00" in head:
+            raise BadData(f"{path.name} is not text; a CSV or parquet file is needed")
+        return text
+
+    def open(self) -> IO[bytes]:
+        """The content from its beginning."""
+        return self.path.open("rb") if self.pipe is None else io.BytesIO(self.pipe)
+
+    def rows(self) -> Iterator[tuple[int, list[str]]]:
+        """The lines on which rows end, and their cells; a blank line is an empty row."""
+        with self.open() as file:
+            text = io.TextIOWrapper(file, "utf-8-sig", errors="surrogateescape", newline="")
+            reader = csv.reader(text, delimiter=self.sep, strict=True)
+            try:
+                for row in reader:
+                    if bad := re.search("[\udc80-\udcff]", "".join(row)):
+                        raise BadData(
+                            f"{self.path.name} is not UTF-8 (byte 0x{ord(bad[0]) - 0xDC00:02x} on "
+                            f"line {reader.line_num}); save it as UTF-8, for example with iconv -f "
+                            "latin1 -t utf-8"
+                        )
+                    yield reader.line_num, row
+            except csv.Error as error:
+                raise BadData(
+                    f"{self.path.name}, line {reader.line_num}: {error}; is a quotation mark left "
+                    "open, or not doubled inside quotes?"
+                ) from None
+
+    def line_of(self, row: int) -> int:
+        """The line of a row below the header; blank lines are no rows."""
+        lines = (line for line, cells in self.rows() if cells)
+        return next(islice(lines, row + 1, None))
+
+    def quotes(self) -> int:
+        """How many quotation marks there are."""
+        with self.open() as file:
+            return sum(block.count(b'"') for block in iter(partial(file.read, BLOCK), b""))
+
+    def refuse_uneven(self, names: list[str]) -> None:
+        """Raise at the first row that is longer or shorter than the header, or cannot be read."""
+        for line, row in self.rows():
+            if row and len(row) != len(names):
+                advice = "; every line must have one field per column"
+                if len(row) > len(names) and self.sep == ",":
+                    advice += (
+                        ": text with commas needs quotes, with no blank before them, and numbers "
+                        "with decimal commas need another separator (--sep)"
+                    )
+                raise BadData(
+                    f"{self.path.name}, line {line} has {len(row)} fields and the header has "
+                    f"{len(names)}{advice}"
+                )
+
+
+def _header(path: Path, row: list[str], sep: str, expected: frozenset[str]) -> list[str]:
     """The column names: unique, not numbers, and more than one."""
-    if not row or not any(cell.strip() for cell in row):
+    names = [_unquoted(cell.strip()) for cell in row]
+    if not any(names):
         raise BadData(f"{path.name} has no header: its first line must name the columns")
-    names = [cell.strip() for cell in row]
     if len(names) == 1:
         other = max(SEPARATORS, key=names[0].count)
         if other in names[0]:
@@ -125,14 +292,7 @@ def _header(path: Path, row: list[str] | None, sep: str, expected: frozenset[str
             f"{path.name} begins with numbers ({', '.join(names[:3])}): its first line must name "
             "the columns; add a header"
         )
-    first: dict[str, int] = {}
-    for position, name in enumerate(names, 1):
-        if name in first:
-            raise BadData(
-                f"{path.name} has two columns named {name!r} (columns {first[name]} and "
-                f"{position}); rename one"
-            )
-        first[name] = position
+    _refuse_twice(path, names)
     return names
 
 
@@ -140,64 +300,114 @@ def _said(sep: str) -> str:
     return {"\t": "tabs", " ": "blanks"}.get(sep, repr(sep))
 
 
-def _body(path: Path, reader: Iterator[list[str]], names: list[str], sep: str) -> Table:
-    """The columns below the header; blank lines are no rows."""
-    cells = [Cells(name) for name in names]
-    lines = array("q")
-    chunk: list[list[str]] = []
-    for row in reader:
-        if len(row) != len(names):
-            if not row:
-                continue
-            raise BadData(_ragged(path, reader.line_num, row, names, sep))  # type: ignore[attr-defined]
-        chunk.append(row)
-        lines.append(reader.line_num)  # type: ignore[attr-defined]
-        if len(chunk) == CHUNK:
-            _take(cells, chunk)
-    _take(cells, chunk)
-    if not lines:
-        raise BadData(f"{path.name} has a header and no rows below it")
-    columns = {one.name: one.column() for one in cells}
-    return Table(path.name, columns, len(lines), lines)
+def _refuse_twice(path: Path, names: list[str]) -> None:
+    first: dict[str, int] = {}
+    for position, name in enumerate(names, 1):
+        if first.setdefault(name, position) != position:
+            raise BadData(
+                f"{path.name} has two columns named {name!r} (columns {first[name]} and "
+                f"{position}); rename one"
+            )
 
 
-def _take(cells: list[Cells], chunk: list[list[str]]) -> None:
-    """Move the rows of a chunk into the columns."""
-    for one, values in zip(cells, zip(*chunk, strict=True), strict=False):
-        one.extend(values)
-    chunk.clear()
+def _first_line(error: Exception) -> str:
+    return str(error).split("\n", 1)[0] or type(error).__name__
 
 
-def _ragged(path: Path, line: int, row: list[str], names: list[str], sep: str) -> str:
-    advice = "; every line must have one field per column"
-    if len(row) > len(names) and sep == ",":
-        advice += (
-            ": text with commas needs quotes, and numbers with decimal commas need another "
-            "separator (--sep)"
-        )
-    return f"{path.name}, line {line} has {len(row)} fields and the header has {len(names)}{advice}"
+def read_parquet(path: Path) -> Table:
+    """Read a parquet file."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
-
-def _undecodable(path: Path, error: UnicodeDecodeError) -> str:
-    """Which line is not UTF-8; read again, because a decoder works in blocks, not lines."""
-    bad = error.object[error.start]
-    where = ""
-    if path.is_file():
-        with path.open("rb") as file:
-            where = _first_bad_line(file)
-    return (
-        f"{path.name} is not UTF-8 (byte 0x{bad:02x}{where}); save it as UTF-8, for example with "
-        f"iconv -f latin1 -t utf-8"
-    )
-
-
-def _first_bad_line(file: IO[bytes]) -> str:
-    for line, content in enumerate(file, 1):
+    with path.open("rb") as file:
         try:
-            content.decode("utf-8")
-        except UnicodeDecodeError:
-            return f" on line {line}"
-    return ""
+            table = pq.read_table(file)
+        except (pa.ArrowException, OSError) as error:
+            raise BadData(f"{path.name} cannot be read as parquet: {_first_line(error)}") from None
+    _refuse_twice(path, table.column_names)
+    if table.num_rows == 0:
+        raise BadData(f"{path.name} has no rows")
+    columns = {name: _typed(name, table[name]) for name in table.column_names}
+    return Table(path.name, columns, table.num_rows)
+
+
+def _typed(name: str, cells: Any) -> Column:
+    """One Arrow column by its type; unlike in CSV, a text of digits was meant as text."""
+    import pyarrow as pa
+    import pyarrow.types as of
+
+    if of.is_dictionary(cells.type):
+        cells = cells.cast(cells.type.value_type)
+    kind = cells.type
+    if cells.null_count == len(cells):
+        return Column(name, "empty", np.full(len(cells), np.nan))
+    if of.is_string(kind) or of.is_large_string(kind) or of.is_string_view(kind):
+        return _cells(name, cells.cast(pa.string()), ("",), parse=False)
+    if of.is_temporal(kind):
+        return Column(name, "date", *_coded(cells))
+    if of.is_boolean(kind):
+        return _floats(name, "flag", cells)
+    if of.is_integer(kind) or of.is_floating(kind) or of.is_decimal(kind):
+        return _floats(name, "number", cells)
+    return Column(name, "other", np.full(len(cells), -1), (str(kind),))
+
+
+def _cells(name: str, cells: Any, missing: tuple[str, ...], *, parse: bool = True) -> Column:
+    """A column of texts: numbers if all of them are and `parse` says so, flags, dates or text."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    cells = pc.utf8_trim_whitespace(cells)
+    if parse:
+        try:
+            return _floats(name, "number", cells.cast(pa.float64()))
+        except pa.ArrowInvalid:
+            pass  # cell by cell below, which reads more than Arrow does, such as +3
+    codes, texts = _coded(cells)
+    index: dict[str, int] = {}
+    plain = (_unquoted(text) for text in texts)
+    positions = [-1 if text in missing else index.setdefault(text, len(index)) for text in plain]
+    codes, levels = np.array([*positions, -1])[codes], tuple(index)
+    if not levels:
+        return Column(name, "empty", np.full(len(codes), np.nan))
+    numbers = [number(level) if parse else None for level in levels]
+    truth = [_TRUTH.get(level.lower()) for level in levels]
+    for kind, found in (("number", numbers), ("flag", truth)):
+        if None not in found:
+            return Column(name, kind, np.array([*found, np.nan], dtype=float)[codes])
+    if any(value is not None for value in numbers):
+        return Column(name, "mixed", codes, levels)
+    is_date = all(_DATE.fullmatch(level) for level in levels[:1000])
+    return Column(name, "date" if is_date else "text", codes, levels)
+
+
+def _floats(name: str, kind: str, cells: Any) -> Column:
+    """Arrow's numbers or truth values as a column; NaN is missing as null is."""
+    import pyarrow as pa
+
+    # pyarrow refuses to round a large integer unless told; here the reader is told of it.
+    values = cells.cast(pa.float64(), safe=False).to_numpy()
+    return Column(name, "empty" if np.isnan(values).all() else kind, values)
+
+
+def _coded(cells: Any) -> tuple[NDArray[Any], tuple[str, ...]]:
+    """Positions among the different cells, -1 where missing, and these as text."""
+    coded = cells.dictionary_encode().combine_chunks()
+    return coded.indices.fill_null(-1).to_numpy(), tuple(map(str, coded.dictionary.to_pylist()))
+
+
+def _unquoted(text: str) -> str:
+    """Without the quotation marks that a blank before them has kept from being read."""
+    return text[1:-1] if len(text) > 1 and text[0] == text[-1] == '"' else text
+
+
+def number(cell: str) -> float | None:
+    """The number that a cell holds, or None; 1_000 is one to Python, and to no table."""
+    try:
+        value = float(cell)
+    except ValueError:
+        return None
+    return None if "_" in cell or np.isnan(value) else value
 
 
 @contextmanager
@@ -219,296 +429,3 @@ def replacing(target: Path) -> Iterator[IO[bytes]]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-
-
-def read_parquet(path: Path) -> Table:
-    """Read a parquet file.
-
-    Parameters
-    ----------
-    path : Path
-        One file.
-
-    Returns
-    -------
-    Table
-
-    Raises
-    ------
-    BadData
-        If it is no parquet file, has no rows, or two columns of one name.
-    """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    with path.open("rb") as file:
-        try:
-            table = pq.read_table(file)
-        except (pa.ArrowException, OSError) as error:
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise BadData(f"{path.name} cannot be read as parquet: {reason}") from None
-    for name in table.column_names:
-        if table.column_names.count(name) > 1:
-            raise BadData(f"{path.name} has two columns named {name!r}; rename one")
-    if table.num_rows == 0:
-        raise BadData(f"{path.name} has no rows")
-    columns = {
-        name: _column(name, one)
-        for name, one in zip(table.column_names, table.columns, strict=True)
-    }
-    return Table(path.name, columns, table.num_rows)
-
-
-def _column(name: str, chunked: Any) -> Column:
-    """One Arrow column by its type."""
-    import pyarrow as pa
-    import pyarrow.types as of
-
-    kind = chunked.type
-    if of.is_dictionary(kind):
-        chunked = chunked.cast(kind.value_type)
-        kind = chunked.type
-    none = array("q")
-    missing = array("q", (i for i, empty in enumerate(chunked.is_null().to_pylist()) if empty))
-    if of.is_null(kind) or len(missing) == len(chunked):
-        return Column(name, "empty", array("d"), none, (), missing)
-    if of.is_string(kind) or of.is_large_string(kind) or of.is_string_view(kind):
-        return _text(name, chunked)
-    if of.is_temporal(kind):
-        return Column(name, "date", array("d"), none, (str(_first(chunked)),), missing)
-    if of.is_boolean(kind) or of.is_integer(kind) or of.is_floating(kind) or of.is_decimal(kind):
-        # pyarrow refuses to round a large integer unless told; here the reader is told of it.
-        values = chunked.cast(pa.float64(), safe=False).to_numpy()
-        numbers = array("d")
-        numbers.frombytes(values.astype("f8").tobytes())
-        if of.is_floating(kind):
-            missing = array("q", (i for i, x in enumerate(numbers) if math.isnan(x)))
-        is_flag = of.is_boolean(kind)
-        return Column(name, "flag" if is_flag else "number", numbers, none, (), missing)
-    return Column(name, "other", array("d"), none, (str(kind),), missing)
-
-
-def _text(name: str, chunked: Any) -> Column:
-    """A column of strings; unlike in CSV, a text of digits was meant as text."""
-    levels: dict[str, int] = {}
-    codes, missing = array("q"), array("q")
-    odd = None
-    for row, cell in enumerate(chunked.to_pylist()):
-        if cell is None or not cell.strip():
-            missing.append(row)
-            codes.append(-1)
-            continue
-        odd = odd or (row, cell)
-        codes.append(levels.setdefault(cell.strip(), len(levels)))
-    if not levels:
-        return Column(name, "empty", array("d"), array("q"), (), missing)
-    return text_column(name, codes, tuple(levels), missing, odd)
-
-
-def _first(chunked: Any) -> Any:
-    return next(value for value in chunked.to_pylist() if value is not None)
-
-
-def read(
-    data: str, sep: str | None = None, expected: frozenset[str] = frozenset()
-) -> tuple[Table, str | None]:
-    """Read DATA.
-
-    Parameters
-    ----------
-    data : str
-        Name of a data set, or path of a file.
-    sep : str, optional
-        As ``--sep``.
-    expected : frozenset of str
-        Column names that the user gave.
-
-    Returns
-    -------
-    Table, str or None
-        The columns, and the response where the data set has one of its own.
-
-    Raises
-    ------
-    BadArgument
-        If there is no such data set or file, or `sep` means nothing here.
-    BadData
-        If the file cannot be used.
-    """
-    path = Path(data)
-    names = () if _is_file_name(path, data) else _dataset_names()
-    if data in names:
-        if sep is not None:
-            raise BadArgument(f"--sep is for CSV files; {data} comes with bayesreg")
-        return _dataset(data)
-    if not path.exists():
-        near = get_close_matches(data, names, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        listed = f" (data sets: {', '.join(names)})" if names else ""
-        what = "file or data set" if names else "file"
-        raise BadArgument(f"there is no {what} {data!r}{hint}{listed}")
-    if path.is_dir():
-        raise BadArgument(f"{data!r} is a folder; give the path of a CSV or parquet file")
-    if path.suffix.lower() in PARQUET:
-        if sep is not None:
-            raise BadArgument(f"--sep is for CSV files; {data!r} is parquet")
-
-        return read_parquet(path), None
-    return read_csv(path, separator(sep, path), expected), None
-
-
-def _is_file_name(path: Path, data: str) -> bool:
-    """Whether `data` can only be a file; then the data sets need not be loaded to find out."""
-    return bool(path.suffix) or os.sep in data or (os.altsep or os.sep) in data
-
-
-def _dataset_names() -> tuple[str, ...]:
-    from bayesreg.data.datasets import dataset_names
-
-    return dataset_names()
-
-
-def _dataset(name: str) -> tuple[Table, str]:
-    from bayesreg.data.datasets import load_dataset
-
-    found = load_dataset(name)
-    target = str(found.y.name)
-    columns = {str(label): _data_column(str(label), series) for label, series in found.X.items()}
-    columns[target] = _data_column(target, found.y)
-    return Table(name, columns, len(found.y)), target
-
-
-def _data_column(name: str, series: pd.Series[float]) -> Column:
-    values = array("d")
-    values.frombytes(series.to_numpy(dtype=float).tobytes())
-    return Column(name, "number", values, array("q"), (), array("q"))
-
-
-@dataclass(frozen=True, eq=False)
-class Column:
-    """One column as it was read.
-
-    Attributes
-    ----------
-    name : str
-    kind : {"number", "flag", "text", "date", "mixed", "empty", "other"}
-        "flag" is true and false, "mixed" numbers among text, "other" what no table should hold.
-    values : array of float
-        Numbers, and 1 and 0 for flags; NaN elsewhere. Empty for text and dates.
-    codes : array of int
-        Positions in `levels`, -1 where there is none. Empty for numbers.
-    levels : tuple of str
-        The different texts, in order of appearance.
-    missing : array of int
-        Rows without a value.
-    odd : tuple (row, text) or None
-        The first cell that is no number.
-    """
-
-    name: str
-    kind: str
-    values: array[float]
-    codes: array[int]
-    levels: tuple[str, ...]
-    missing: array[int]
-    odd: tuple[int, str] | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Table:
-    """A file as it was read: columns of equal length, and where each row stands in the file."""
-
-    name: str
-    columns: Mapping[str, Column]
-    rows: int
-    lines: array[int] | None = None
-
-    def place(self, row: int) -> str:
-        """Where a row stands, as an editor shows it if the file has lines."""
-        return f"row {row} (from 0)" if self.lines is None else f"line {self.lines[row]}"
-
-
-class Cells:
-    """The cells of one column while they are read, from text."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.values = array("d")
-        self.codes = array("q")
-        self.missing = array("q")
-        self.levels: dict[str, int] = {}
-        self.odd: tuple[int, str] | None = None
-        self.numbers = 0
-
-    def extend(self, cells: Sequence[str]) -> None:
-        """Add cells: all at once where they are numbers, one by one otherwise."""
-        start = len(self.values)
-        try:
-            block = array("d", map(float, cells))
-        except ValueError:
-            block = None
-        # float() reads 1_000 as a number, which no table means.
-        if block is None or "_" in "".join(cells) or not math.isfinite(sum(block)):
-            for row, cell in enumerate(cells, start):
-                self._add(row, cell.strip())
-            return
-        self.values.extend(block)
-        self.numbers += len(block)
-        if self.levels:
-            self.codes.extend([-1] * len(block))
-
-    def _add(self, row: int, cell: str) -> None:
-        value, code = math.nan, -1
-        if cell in MISSING:
-            self.missing.append(row)
-        elif (found := number(cell)) is not None:
-            value = found
-            self.numbers += 1
-        else:
-            if not self.levels:
-                self.odd = (row, cell)
-                self.codes.extend([-1] * row)
-            code = self.levels.setdefault(cell, len(self.levels))
-        self.values.append(value)
-        if self.levels:
-            self.codes.append(code)
-
-    def column(self) -> Column:
-        """The column, once every cell is there."""
-        none = array("q")
-        levels = tuple(self.levels)
-        if not levels:
-            kind = "number" if self.numbers else "empty"
-            return Column(self.name, kind, self.values, none, (), self.missing)
-        if self.numbers:
-            return Column(
-                self.name, "mixed", self.values, self.codes, levels, self.missing, self.odd
-            )
-        return text_column(self.name, self.codes, levels, self.missing, self.odd)
-
-
-def number(cell: str) -> float | None:
-    """The number that a cell holds, or None."""
-    if "_" in cell:
-        return None
-    try:
-        value = float(cell)
-    except ValueError:
-        return None
-    return None if math.isnan(value) else value
-
-
-def text_column(
-    name: str,
-    codes: array[int],
-    levels: tuple[str, ...],
-    missing: array[int],
-    odd: tuple[int, str] | None,
-) -> Column:
-    """A column of texts, which may be dates, or true and false."""
-    truth = [_TRUTH.get(level.lower(), math.nan) for level in levels]
-    if not any(map(math.isnan, truth)):
-        values = array("d", (truth[code] if code >= 0 else math.nan for code in codes))
-        return Column(name, "flag", values, array("q"), levels, missing, odd)
-    kind = "date" if all(_DATE.fullmatch(level) for level in levels[:1000]) else "text"
-    return Column(name, kind, array("d"), codes, levels, missing, odd)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from bayesreg.data.columns import (
     text_advice,
     text_name,
 )
+from bayesreg.language.arguments import did_you_mean
 from bayesreg.language.errors import BadArgument, BadData
 
 if TYPE_CHECKING:
@@ -34,8 +34,7 @@ def variables(factors: Iterable[Any], columns: Sequence[str]) -> set[str]:
         elif factor.eval_method.value == "python":
             names, called = _names_in(factor.expr)
             for name in called - set(TRANSFORMS):
-                near = get_close_matches(name, TRANSFORMS, n=1)
-                hint = f"; did you mean {near[0]!r}?" if near else ""
+                hint = did_you_mean(name, TRANSFORMS)
                 raise BadArgument(
                     f"the formula calls {name!r}, which is no function known to formulaic{hint}"
                 )
@@ -109,9 +108,7 @@ def _refuse_unknown(needed: Sequence[str], names: Sequence[str], what: str) -> N
     missing = [name for name in needed if name not in set(names)]
     if not missing:
         return
-    lower = {name.lower(): name for name in names}
-    near = get_close_matches(missing[0].lower(), lower, n=1)
-    hint = f"; did you mean {lower[near[0]]!r}?" if near else ""
+    hint = did_you_mean(missing[0], names)
     listed = ", ".join(repr(name) for name in missing[:10])
     shown = ", ".join(repr(name) for name in names[:10]) + (", ..." if len(names) > 10 else "")
     raise BadData(f"{what} has no column {listed}{hint} (it has {shown})")

@@ -5,24 +5,23 @@ Identifiers, dates and free text are not predictors: they are refused with advic
 
 from __future__ import annotations
 
-import math
 import re
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from bayesreg.data.columns import EXACT
 from bayesreg.data.files import Column, Table, number
+from bayesreg.language.arguments import Array, did_you_mean
 from bayesreg.language.errors import BadArgument, BadData
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from bayesreg.data.design import Design
-    from bayesreg.language.arguments import Array
 
 
 FACTOR_LEVELS = 20
@@ -41,8 +40,8 @@ _COUNTER = re.compile(
 
 
 @dataclass(frozen=True)
-class Choice:
-    """What the user said of the columns.
+class Roles:
+    """What each column is for, as the user said.
 
     Attributes
     ----------
@@ -69,100 +68,68 @@ class Selection:
     """The columns and rows of a table that a fit will use."""
 
     table: Table
-    choice: Choice
+    roles: Roles
     predictors: tuple[str, ...]
-    skipped: frozenset[int]
+    keep: NDArray[np.bool_]
     notes: tuple[str, ...]
 
 
-def select(table: Table, choice: Choice) -> Selection:
-    """Check the columns that a fit will use, without converting any.
-
-    Parameters
-    ----------
-    table : Table
-    choice : Choice
-
-    Returns
-    -------
-    Selection
-
-    Raises
-    ------
-    BadData
-        If a column cannot be used, or cells are missing and rows may not be dropped.
-    BadArgument
-        If a name is no column.
-    """
-    dropped = {find(table, name, "--drop") for name in choice.drop}
-    beside = () if choice.groups is None else (find(table, choice.groups, "--groups"),)
+def select(table: Table, roles: Roles) -> Selection:
+    """Check the columns and rows that a fit will use, without converting any."""
+    dropped = {find(table, name, "--drop") for name in roles.drop}
+    beside = () if roles.groups is None else (find(table, roles.groups, "--groups"),)
     left = tuple(name for name in table.columns if name not in dropped)
-    if choice.formula is None:
-        assert choice.target is not None
-        target = find(table, choice.target, "--target")
-        if target in dropped:
-            raise BadArgument(f"--drop: {target!r} is the target")
-        if target in beside:
-            raise BadArgument(f"--groups: {target!r} is the target")
+    if roles.formula is None:
+        assert roles.target is not None
+        target = find(table, roles.target, "--target")
+        for option, names in (("--drop", dropped), ("--groups", beside)):
+            if target in names:
+                raise BadArgument(f"{option}: {target!r} is the target")
         refuse_target(table, target)
         predictors = tuple(name for name in left if name != target and name not in beside)
-        used = (*predictors, target)
         if not predictors:
             raise BadData(f"{table.name} has no column left to predict {target!r} from")
-        refuse_unusable(table, predictors)
+        used = (*predictors, target, *beside)
     else:
-        used = predictors = _variables(choice.formula, left)
-        refuse_unusable(table, used, formula=True)
-    used = (*used, *beside)
-    if not choice.drop_missing:
-        refuse_missing(table, used)
-    skipped, notes = _skipped(table, used)
-    return Selection(table, choice, predictors, skipped, notes)
+        predictors = _variables(roles.formula, left)
+        used = (*predictors, *beside)
+    refuse_unusable(table, predictors, formula=roles.formula is not None)
+    keep, notes = _complete(table, used, drop=roles.drop_missing)
+    return Selection(table, roles, predictors, keep, notes)
 
 
 def design(selection: Selection, *, reference: bool = False) -> Design:
-    """The selected columns as a Design.
+    """The selected columns as a Design, whose `notes` say what became a factor or was left out.
 
-    Parameters
-    ----------
-    selection : Selection
-    reference : bool, default False
-        Whether factors get treatment coding, their first level left out: what Flat needs. Otherwise
-        one indicator column per level.
-
-    Returns
-    -------
-    Design
-        Its `notes` say which columns became factors and how many rows were left out.
+    Factors get one indicator column per level; with `reference`, which Flat needs, treatment
+    coding, their first level left out.
     """
-    if selection.choice.formula is not None:
+    if selection.roles.formula is not None:
         return _from_formula(selection, reference=reference)
-    import numpy as np
-
     from bayesreg.data.design import Design, Term
 
-    table, keep = selection.table, _kept(selection)
+    columns, keep, target = selection.table.columns, selection.keep, selection.roles.target
+    assert target is not None
     blocks: list[Array] = []
     names: list[str] = []
     terms, notes = [], list(selection.notes)
     for name in selection.predictors:
-        column = table.columns[name]
-        if column.kind == "text":
-            block, own, coding, base = _indicators(column, keep, notes, reference=reference)
+        if columns[name].kind == "text":
+            block, own, coding, base = _indicators(columns[name], keep, notes, reference=reference)
         else:
-            block, own, coding, base = _numbers(column, keep, notes), [name], None, None
+            block, own, coding, base = _numbers(columns[name], keep, notes), [name], None, None
         terms.append(Term(name, tuple(range(len(names), len(names) + len(own))), coding, base))
         blocks.append(block)
         names.extend(own)
-    _refuse_collision(names)
-    X = np.asfortranarray(np.column_stack(blocks))
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise BadData(f"a factor's level and another column are both called {twice!r}; rename one")
+    X = np.vstack([block.T for block in blocks]).T  # column by column in memory
     X.flags.writeable = False  # so that it is used where it lies
-    assert selection.choice.target is not None
-    y = _numbers(table.columns[selection.choice.target], keep, notes)[:, 0]
     return replace(
-        Design.of(X, y),
+        Design.of(X, _numbers(columns[target], keep, notes)),
         names=tuple(names),
-        y_name=selection.choice.target,
+        y_name=target,
         terms=tuple(terms),
         named=True,
         notes=tuple(notes),
@@ -171,67 +138,63 @@ def design(selection: Selection, *, reference: bool = False) -> Design:
 
 def groups_of(selection: Selection) -> NDArray[Any] | None:
     """Which rows of the Design belong together, one label per row; None unless a column says."""
-    import numpy as np
-
-    if selection.choice.groups is None:
+    if selection.roles.groups is None:
         return None
-    column = selection.table.columns[selection.choice.groups]
-    labels: NDArray[Any] = np.frombuffer(column.values, dtype=float)
-    if len(column.codes):
-        numbers = labels if len(labels) else np.full(len(column.codes), np.nan)
-        cells = zip(column.codes, numbers.tolist(), strict=True)
-        labels = np.array([column.levels[code] if code >= 0 else str(x) for code, x in cells])
-    return np.asarray(labels[_kept(selection)])
+    column = selection.table.columns[selection.roles.groups]
+    labels = np.array(column.levels)[column.values] if column.levels else column.values
+    return np.asarray(labels[selection.keep])
 
 
-def _skipped(table: Table, used: Sequence[str]) -> tuple[frozenset[int], tuple[str, ...]]:
-    """Rows to leave out for missing cells, and the note that counts them."""
-    found = missing_cells(table, used)
+def _complete(
+    table: Table, used: Sequence[str], *, drop: bool
+) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
+    """Which rows have every cell, and the note that counts the others, if they may be left out."""
+    found = {name: table.columns[name].missing for name in used}
+    found = {name: rows for name, rows in found.items() if len(rows)}
+    keep = np.ones(table.rows, dtype=bool)
+    for rows in found.values():
+        keep[rows] = False
     if not found:
-        return frozenset(), ()
-    rows = frozenset().union(*(column.missing for column in found.values()))
-    by_column = ", ".join(f"{name!r}: {len(column.missing)}" for name, column in found.items())
-    if len(rows) == table.rows:
+        return keep, ()
+    count = table.rows - int(keep.sum())
+    if not drop:
+        first = list(found.items())[:5]
+        said = [f"column {n!r}: {len(r)}, first on {table.place(int(r[0]))}" for n, r in first]
+        more = f", and {len(found) - 5} more columns" if len(found) > 5 else ""
+        raise BadData(
+            f"{table.name} has missing cells ({'; '.join(said)}{more}); fill them in, leave out "
+            f"these {count} of {table.rows} rows with --missing drop, or leave out a column with "
+            "--drop"
+        )
+    by_column = ", ".join(f"{name!r}: {len(rows)}" for name, rows in found.items())
+    if count == table.rows:
         raise BadData(
             f"{table.name}: every row has a missing cell ({by_column}); leave out a column with "
             "--drop"
         )
-    note = f"{len(rows)} of {table.rows} rows were left out for missing cells ({by_column})"
-    return rows, (note,)
-
-
-def _kept(selection: Selection) -> NDArray[np.bool_]:
-    import numpy as np
-
-    keep = np.ones(selection.table.rows, dtype=bool)
-    keep[list(selection.skipped)] = False
-    return keep
+    note = f"{count} of {table.rows} rows were left out for missing cells ({by_column})"
+    return keep, (note,)
 
 
 def _numbers(column: Column, keep: NDArray[np.bool_], notes: list[str]) -> Array:
-    """A column of numbers (n, 1), with a note where it held truth values or too large integers."""
-    import numpy as np
-
-    values = np.frombuffer(column.values, dtype=float)[keep]
+    """A column of numbers (n,), with a note where it held truth values or too large integers."""
+    values = column.values[keep]
     if column.kind == "flag":
         notes.append(f"column {column.name!r} holds true and false, read as 1 and 0")
-    elif np.abs(values).max() > 2.0**53 and np.all(values == np.floor(values)):
+    elif np.abs(values).max() > EXACT and np.all(values == np.floor(values)):
         notes.append(
             f"column {column.name!r} has integers above 2^53, whose last digits are lost; is it an "
             "identifier? If so, run again with --drop"
         )
-    return np.asarray(values[:, None])
+    return values
 
 
 def _indicators(
     column: Column, keep: NDArray[np.bool_], notes: list[str], *, reference: bool
 ) -> tuple[Array, list[str], str, str | None]:
     """One column of 0 and 1 per level, the first left out if a reference is needed."""
-    import numpy as np
-
-    codes = np.frombuffer(column.codes, dtype=np.int64)[keep]
-    present = set(np.unique(codes).tolist())
-    levels = sorted((level, code) for code, level in enumerate(column.levels) if code in present)
+    codes = column.values[keep]
+    levels = sorted((column.levels[code], code) for code in np.unique(codes))
     if len(levels) < 2:
         raise BadData(
             f"column {column.name!r} holds one text only, {levels[0][0]!r}, in the rows that are "
@@ -248,12 +211,6 @@ def _indicators(
     if reference:
         return block, names, "treatment", levels[0][0]
     return block, names, "indicator", None
-
-
-def _refuse_collision(names: Sequence[str]) -> None:
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise BadData(f"a factor's level and another column are both called {twice!r}; rename one")
 
 
 def _variables(formula: str, names: Sequence[str]) -> tuple[str, ...]:
@@ -275,12 +232,12 @@ def _from_formula(selection: Selection, *, reference: bool) -> Design:
 
     from bayesreg.data.formula import design_from_formula
 
-    keep, choice = _kept(selection), selection.choice
-    left = [n for n in selection.table.columns if n not in choice.drop]
-    frame = pd.DataFrame({n: _variable(selection.table.columns[n], keep) for n in left})
+    roles, columns = selection.roles, selection.table.columns
+    left = [name for name in columns if name not in roles.drop]
+    frame = pd.DataFrame({name: _variable(columns[name], selection.keep) for name in left})
     flat = frozenset({"..."}) if reference else frozenset[str]()
-    assert choice.formula is not None
-    found = design_from_formula(choice.formula, frame, flat_terms=flat)
+    assert roles.formula is not None
+    found = design_from_formula(roles.formula, frame, flat_terms=flat)
     notes = [*selection.notes, *found.notes]
     for term in found.terms:
         if term.coding is not None:
@@ -290,46 +247,28 @@ def _from_formula(selection: Selection, *, reference: bool) -> Design:
     return replace(found, notes=tuple(notes))
 
 
-def _variable(column: Column, keep: NDArray[np.bool_]) -> Any:
+def _variable(column: Column, keep: NDArray[np.bool_]) -> NDArray[Any]:
     """A variable of a formula: integers stay integers, so that levels read 1 and not 1.0."""
-    import numpy as np
-
-    if column.kind in {"text", "date"} and len(column.codes):
-        codes = np.frombuffer(column.codes, dtype=np.int64)[keep]
-        return np.array([*column.levels, None], dtype=object)[codes]
-    if column.kind not in {"number", "flag", "mixed"}:
-        return np.full(int(keep.sum()), np.nan)
-    values = np.frombuffer(column.values, dtype=float)[keep]
-    if column.kind == "flag" and np.all(np.isfinite(values)):
-        return values.astype(bool)
-    whole = np.all(np.isfinite(values)) and np.all(np.abs(values) < 2.0**53)
-    return values.astype(np.int64) if whole and np.all(values == np.floor(values)) else values
+    values: NDArray[Any] = column.values[keep]
+    if column.levels:
+        return np.array([*column.levels, None], dtype=object).take(values)
+    if not np.isfinite(values).all():
+        return values
+    whole = np.all(np.abs(values) < EXACT) and np.all(values == np.floor(values))
+    return values.astype(bool if column.kind == "flag" else np.int64 if whole else float)
 
 
 def refuse_unusable(table: Table, predictors: Iterable[str], *, formula: bool = False) -> None:
-    """Raise naming every predictor that cannot be used as it is, with the ``--drop`` it takes.
+    """Raise naming predictors that cannot be used as they are, with the ``--drop`` that it takes.
 
-    Parameters
-    ----------
-    table : Table
-        As it was read.
-    predictors : iterable of str
-        Columns that would be used.
-    formula : bool, default False
-        Whether a formula names them: then what they mean is its business, and only columns whose
-        cells contradict each other are refused.
-
-    Raises
-    ------
-    BadData
-        For the first five; the others are counted.
+    What the columns of a formula mean is its business: only contradictions between cells count.
     """
     found = {}
     for name in predictors:
         column = table.columns[name]
         reason = _contradiction(column, table)
         if reason is None and not formula:
-            reason = _meaning(column, table)
+            reason = _meaning(column)
         if reason is not None:
             found[name] = reason
     if not found:
@@ -345,7 +284,7 @@ def refuse_target(table: Table, name: str) -> None:
     column = table.columns[name]
     reason = _contradiction(column, table)
     if reason is None and column.kind == "text":
-        reason = f"holds text, such as {_quoted(column)}"
+        reason = f"holds text, such as {_short(column.levels[0])}"
     if reason is None and column.kind == "flag":
         reason = "holds true and false, and a linear regression needs a quantity; code it 0 and 1 "
         reason += "if that is meant"
@@ -357,35 +296,9 @@ def find(table: Table, name: str, option: str) -> str:
     """`name`, if it is a column; otherwise an error with the nearest."""
     if name in table.columns:
         return name
-    lower = {column.lower(): column for column in table.columns}
-    near = get_close_matches(name.lower(), lower, n=1)
-    hint = f"; did you mean {lower[near[0]]!r}?" if near else ""
-    listed = ", ".join(repr(column) for column in list(table.columns)[:10])
-    more = f", ... ({len(table.columns)} in all)" if len(table.columns) > 10 else ""
     raise BadArgument(
-        f"{option}: {table.name} has no column {name!r}{hint} (it has {listed}{more})"
-    )
-
-
-def missing_cells(table: Table, names: Iterable[str]) -> Mapping[str, Column]:
-    """The columns among `names` with missing cells."""
-    return {name: table.columns[name] for name in names if len(table.columns[name].missing)}
-
-
-def refuse_missing(table: Table, names: Iterable[str]) -> None:
-    """Raise if cells are missing, naming columns, counts and first rows."""
-    found = missing_cells(table, names)
-    if not found:
-        return
-    said = [
-        f"column {name!r}: {len(column.missing)}, first on {table.place(column.missing[0])}"
-        for name, column in list(found.items())[:5]
-    ]
-    more = f", and {len(found) - 5} more columns" if len(found) > 5 else ""
-    rows = len(set().union(*(column.missing for column in found.values())))
-    raise BadData(
-        f"{table.name} has missing cells ({'; '.join(said)}{more}); fill them in, leave out these "
-        f"{rows} of {table.rows} rows with --missing drop, or leave out a column with --drop"
+        f"{option}: {table.name} has no column {name!r}{did_you_mean(name, table.columns)} (it has "
+        f"{table.listed()})"
     )
 
 
@@ -396,28 +309,28 @@ def _contradiction(column: Column, table: Table) -> str | None:
     if column.kind == "other":
         return f"holds {column.levels[0]}, neither numbers nor text"
     if column.kind == "date":
-        return f"holds dates or times, such as {_quoted(column)}; turn them into numbers of days"
-    if column.kind in {"mixed", "text"} and column.odd is not None:
-        row, cell = column.odd
-        if all(_DECORATED.fullmatch(level) for level in column.levels):
-            return _decorated(column, f"{_short(cell)} on {table.place(row)}")
-        if column.kind == "mixed":
-            return (
-                f"holds numbers and text, such as {_short(cell)} on {table.place(row)} (an empty "
-                "cell means missing)"
-            )
-    if column.kind == "number":
-        for row, value in enumerate(column.values):
-            if math.isinf(value):
-                return f"holds an infinite value on {table.place(row)}"
-    return None
+        return (
+            f"holds dates or times, such as {_short(column.levels[0])}; turn them into numbers of "
+            "days"
+        )
+    if column.kind in {"mixed", "text"}:
+        return _disguised(column, table)
+    infinite = np.flatnonzero(np.isinf(column.values))
+    return f"holds an infinite value on {table.place(int(infinite[0]))}" if len(infinite) else None
 
 
-def _decorated(column: Column, example: str) -> str:
-    """Numbers that a program cannot read: with commas, units or as text."""
-    if all(number(level) is not None for level in column.levels):
+def _disguised(column: Column, table: Table) -> str | None:
+    """What hides numbers from a program: commas, units, quotes, or a few texts among them."""
+    texts = [level for level in column.levels if number(level) is None]
+    if column.kind == "text" and not all(map(_DECORATED.fullmatch, texts)):
+        return None
+    row, cell = column.odd
+    example = f"{_short(cell)} on {table.place(row)}"
+    if not texts:
         return f"holds numbers as text, such as {example}; store them as numbers"
-    if any(_DECIMAL_COMMA.fullmatch(level) for level in column.levels):
+    if not all(map(_DECORATED.fullmatch, texts)):
+        return f"holds numbers and text, such as {example} (an empty cell means missing)"
+    if any(map(_DECIMAL_COMMA.fullmatch, texts)):
         return f"holds numbers with decimal commas, such as {example}; write them with a point"
     return (
         f"holds numbers with separators or signs, such as {example}; write the digits and a "
@@ -425,16 +338,15 @@ def _decorated(column: Column, example: str) -> str:
     )
 
 
-def _meaning(column: Column, table: Table) -> str | None:
+def _meaning(column: Column) -> str | None:
     """Why a column says nothing about y as it stands, or None."""
-    present = table.rows - len(column.missing)
     if column.kind == "number" and _identifies(column):
         return "looks like an identifier (a different number in every row)"
     if column.kind != "text":
         return None
-    count = len(column.levels)
+    count, present = len(column.levels), len(column.values) - len(column.missing)
     if count == 1:
-        return f"holds the same text in every row, {_quoted(column)}"
+        return f"holds the same text in every row, {_short(column.levels[0])}"
     if count >= _UNIQUE * present:
         return f"looks like an identifier ({count} different texts in {present} rows)"
     if count > FACTOR_LEVELS:
@@ -448,17 +360,11 @@ def _meaning(column: Column, table: Table) -> str | None:
 def _identifies(column: Column) -> bool:
     """Whether a column of numbers counts or labels rows: by its name, and no value twice."""
     key, counter = _KEY.fullmatch(column.name), _COUNTER.fullmatch(column.name)
-    if not (key or counter) or len(column.missing) or len(column.values) < 3:
-        return False
     values = column.values
-    if not all(value.is_integer() for value in values):
+    if not (key or counter) or len(values) < 3 or not np.all(values == np.floor(values)):
         return False
-    running = all(b - a == 1 for a, b in pairwise(values))
-    return running or (key is not None and len(set(values)) == len(values))
-
-
-def _quoted(column: Column) -> str:
-    return _short(column.levels[0])
+    running = bool(np.all(np.diff(values) == 1))
+    return running or (key is not None and len(np.unique(values)) == len(values))
 
 
 def _short(text: str) -> str:

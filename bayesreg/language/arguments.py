@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,29 @@ from numpy.typing import NDArray
 from bayesreg.language.errors import BadArgument
 
 Array = NDArray[np.float64]
+
+
+def nearest(name: Any, known: Iterable[str]) -> str | None:
+    """The known name that is most like `name`, whatever its case and underscores; None if none is.
+
+    Examples
+    --------
+    >>> nearest("half_cauch", ["HalfNormal", "HalfCauchy"])
+    'HalfCauchy'
+    """
+    plain = {_plain(one): one for one in known}
+    found = get_close_matches(_plain(str(name)), plain, n=1, cutoff=0.5)
+    return plain[found[0]] if found else None
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("_", "").replace("-", "")
+
+
+def did_you_mean(name: Any, known: Iterable[str]) -> str:
+    """The end of a sentence on an unknown name: the nearest known one, or nothing."""
+    near = nearest(name, known)
+    return "" if near is None else f"; did you mean {near!r}?"
 
 
 def integer(value: Any, name: str, least: int = 1) -> int:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesreg.language.arguments import Array, positive
+from bayesreg.language.arguments import Array, did_you_mean, positive
 from bayesreg.language.errors import BadArgument
 from bayesreg.priors import Flat, HalfCauchy, HalfStudentT
 from bayesreg.priors.base import Prior
@@ -60,8 +59,7 @@ def _shares(
         if key is ...:
             continue
         if key not in known:
-            near = get_close_matches(str(key), known, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
+            hint = did_you_mean(key, known)
             raise BadArgument(f"a prior is given for {key!r}, which is no column or term{hint}")
         for j in known[key]:
             if j in taken:
@@ -106,8 +104,7 @@ def _named_sets(
         found: list[int] = []
         for name in one:
             if name not in known:
-                near = get_close_matches(str(name), known, n=1)
-                hint = f"; did you mean {near[0]!r}?" if near else ""
+                hint = did_you_mean(name, known)
                 raise BadArgument(f"{what} names {name!r}, which is no column or term{hint}")
             found += known[name]
         for j in found:

@@ -10,13 +10,13 @@ import dataclasses
 import warnings as python_warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
 
 from bayesreg.data.design import Design
 from bayesreg.data.moments import Moments
+from bayesreg.language.arguments import nearest
 from bayesreg.language.errors import BadArgument, BadData, BayesregWarning, NotSupported
 from bayesreg.likelihoods import ConstantCurvature, Gaussian, Likelihood
 from bayesreg.model.blocks import assign
@@ -251,11 +251,8 @@ def _need_prior(value: Any, what: str) -> None:
     """Refuse what is not a prior, with the nearest name."""
     if isinstance(value, Prior):
         return
-    known = {name.lower(): name for name in PRIORS}
     text = value.__name__ if isinstance(value, type) else str(value)
-    squashed = text.strip("()").replace("_", "").lower()
-    near = get_close_matches(squashed, known, n=1, cutoff=0.4)
-    right = known[near[0]] if near else "Laplace"
+    right = nearest(text.strip("()"), PRIORS) or "Laplace"
     raise BadArgument(f"{what} must be a prior such as br.{right}(), not {value!r}")
 
 

@@ -10,12 +10,11 @@ from __future__ import annotations
 import dataclasses
 import re
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
 
-from bayesreg.language.arguments import Array, positive
+from bayesreg.language.arguments import Array, did_you_mean, positive
 from bayesreg.language.errors import BadArgument, NotSupported
 from bayesreg.likelihoods import Gaussian, Likelihood
 from bayesreg.model.blocks import Block, fix_scales
@@ -193,8 +192,7 @@ class Penalty:
             If no arguments of the target express this penalty.
         """
         if target not in CONVERSIONS:
-            near = get_close_matches(str(target), CONVERSIONS, n=1, cutoff=0.3)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
+            hint = did_you_mean(target, CONVERSIONS)
             raise BadArgument(f"no conversion to {target!r}{hint} Known: {', '.join(CONVERSIONS)}")
         loss, convert = CONVERSIONS[target]
         if type(self.likelihood).__name__ != loss:

@@ -19,6 +19,7 @@ __all__ = [
     "check_folder",
     "check_sections",
     "check_target",
+    "composed",
     "content",
     "export",
     "write",
@@ -74,8 +75,8 @@ def write(
     'report.md'
     """
     target = check_target(path, overwrite=overwrite)
-    document = _document(comparison, title, author, level, sections)
-    write_file(target, content(document, target.suffix.lower()))
+    made = composed(comparison, title, author, level, sections)
+    write_file(target, content(made, target.suffix.lower()))
     return target
 
 
@@ -114,21 +115,21 @@ def export(
         If an argument means nothing, or the folder cannot be used.
     """
     target = check_folder(folder, overwrite=overwrite)
-    document = _document(comparison, title, author, level, sections)
+    made = composed(comparison, title, author, level, sections)
     target.mkdir(exist_ok=True)
-    for name, content in _parts(document).items():
+    for name, content in _parts(made).items():
         write_file(target / name, content)
     return target
 
 
-def _document(
+def composed(
     comparison: Any,
-    title: str | None,
-    author: str | None,
-    level: Any,
-    sections: Sequence[str] | None,
+    title: str | None = None,
+    author: str | None = None,
+    level: Any = 0.95,
+    sections: Sequence[str] | None = None,
 ) -> Document:
-    """The document, arguments checked first."""
+    """A comparison as a document in no format yet; arguments are checked first."""
     chosen = check_sections(sections)
     if isinstance(level, bool) or not isinstance(level, float | int) or not 0 < level < 1:
         raise BadArgument(f"level must lie strictly between 0 and 1 (0.95, not 95), not {level!r}")

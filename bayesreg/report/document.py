@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import partial
 from typing import Any
 
+from bayesreg.language.arguments import did_you_mean
 from bayesreg.language.errors import BadArgument
 from bayesreg.language.text import shortened
 from bayesreg.report import effects, regularisation, tables
@@ -96,11 +96,10 @@ def check_sections(sections: Sequence[str] | None) -> tuple[str, ...]:
     chosen = (sections,) if isinstance(sections, str) else tuple(sections)
     for key in chosen:
         if key not in TITLES:
-            near = get_close_matches(str(key), SECTIONS, n=1)
-            hint = f"did you mean {near[0]!r}? " if near else ""
+            hint = did_you_mean(key, SECTIONS)
             raise BadArgument(
-                f"no section is called {shortened(repr(key), 60)}: {hint}There are "
-                f"{', '.join(SECTIONS)}"
+                f"no section is called {shortened(repr(key), 60)}{hint} (there are "
+                f"{', '.join(SECTIONS)})"
             )
     if not chosen or len(set(chosen)) < len(chosen):
         raise BadArgument("sections must name at least one section, and each at most once")

@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesreg.language.arguments import Array, interval_names
+from bayesreg.language.arguments import Array, did_you_mean, interval_names
 from bayesreg.language.errors import BadArgument
 
 _COMPARE = {"<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal}
@@ -132,8 +131,5 @@ def _advice(event: str, unknowns: Mapping[str, Array]) -> str:
 
 
 def _unknown(name: str, unknowns: Mapping[str, Array]) -> str:
-    near = get_close_matches(name, list(unknowns), n=1)
-    hint = (
-        f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(list(unknowns)[:12])}"
-    )
+    hint = did_you_mean(name, unknowns) or f"; there are {', '.join(list(unknowns)[:12])}"
     return f"{name!r} is not an unknown of this posterior{hint}"

@@ -25,7 +25,6 @@ from bayesreg.storage.records import model_from_json, model_to_json
 
 Arrays = dict[str, NDArray[Any]]
 Meta = dict[str, Any]
-PLAIN = ("scale_labels", "engine", "seed", "warmup", "independent", "complete", "wall", "thin")
 
 
 def problem_to_payload(problem: Problem) -> tuple[Arrays, Meta]:
@@ -52,7 +51,7 @@ def problem_to_payload(problem: Problem) -> tuple[Arrays, Meta]:
         "names": list(problem.features),
     }
     if problem.design is None:
-        arrays, meta["moments"] = _moments_to_payload(problem.moments)
+        arrays, meta["moments"] = _taken_apart(problem.moments, "names")
     else:
         arrays, meta["design"] = _design_to_payload(problem.design)
     return arrays, meta
@@ -105,15 +104,10 @@ def draws_to_payload(draws: Draws) -> tuple[Arrays, Meta]:
         From any engine.
     """
     arrays, problem = problem_to_payload(draws.problem)
-    arrays = {f"problem.{name}": array for name, array in arrays.items()}
-    for name in ("beta", "intercept", "sigma", "scale"):
-        arrays[name] = getattr(draws, name)
-    if draws.kappa is not None:
-        arrays["kappa"] = draws.kappa
-    arrays |= {f"stats.{name}": np.asarray(array) for name, array in draws.stats.items()}
-    meta = {name: getattr(draws, name) for name in PLAIN}
-    meta["scale_labels"] = list(draws.scale_labels)
-    return arrays, {"problem": problem, "draws": meta}
+    own, meta = _taken_apart(draws, "problem", "stats")
+    own |= {f"problem.{name}": array for name, array in arrays.items()}
+    own |= {f"stats.{name}": np.asarray(array) for name, array in draws.stats.items()}
+    return own, {"problem": problem, "draws": meta}
 
 
 def draws_from_payload(arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> Draws:
@@ -130,23 +124,40 @@ def draws_from_payload(arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, An
         If something is missing or does not fit together.
     """
     try:
-        plain: Meta = {name: meta["draws"][name] for name in PLAIN}
-        plain["scale_labels"] = tuple(plain["scale_labels"])
-        problem = problem_from_payload(_below(arrays, "problem."), meta["problem"])
-        draws = Draws(
-            beta=arrays["beta"],
-            intercept=arrays["intercept"],
-            sigma=arrays["sigma"],
-            scale=arrays["scale"],
-            kappa=arrays.get("kappa"),
+        draws: Draws = _put_together(
+            Draws,
+            {**meta["draws"], **arrays},
+            scale_labels=tuple(meta["draws"]["scale_labels"]),
             stats=_below(arrays, "stats."),
-            problem=problem,
-            **plain,
+            problem=problem_from_payload(_below(arrays, "problem."), meta["problem"]),
         )
     except (KeyError, TypeError) as error:
         raise BadData(f"the saved draws are corrupt: {error} is missing or malformed") from error
     _refuse_misshapen(draws)
     return draws
+
+
+def _taken_apart(record: Any, *without: str) -> tuple[Arrays, Meta]:
+    """The fields of a record, arrays apart from what JSON can hold; what is None is in neither."""
+    names = [field.name for field in dataclasses.fields(record) if field.name not in without]
+    values = {n: getattr(record, n) for n in names if getattr(record, n) is not None}
+    arrays = {name: v for name, v in values.items() if isinstance(v, np.ndarray)}
+    rest = {name: v for name, v in values.items() if name not in arrays}
+    return arrays, {n: v.item() if isinstance(v, np.generic) else v for n, v in rest.items()}
+
+
+def _put_together(cls: Any, parts: Mapping[str, Any], **rebuilt: Any) -> Any:
+    """A record of its saved fields and of those rebuilt; one that may be None need not be saved."""
+    for field in dataclasses.fields(cls):
+        if field.name in rebuilt:
+            continue
+        if field.name in parts:
+            rebuilt[field.name] = parts[field.name]
+        elif field.default is dataclasses.MISSING:
+            if "None" not in str(field.type):
+                raise KeyError(field.name)
+            rebuilt[field.name] = None
+    return cls(**rebuilt)
 
 
 def _below(arrays: Mapping[str, NDArray[Any]], prefix: str) -> Arrays:
@@ -167,16 +178,8 @@ def _refuse_misshapen(draws: Draws) -> None:
 
 def _design_to_payload(design: Design) -> tuple[Arrays, Meta]:
     """Rows of a design; labels of rows that are not numbers go into the JSON as text."""
-    arrays: Arrays = {"X": design.X, "y": design.y}
-    meta: Meta = {
-        "y_name": design.y_name,
-        "terms": [dataclasses.asdict(term) for term in design.terms],
-        "intercept": design.intercept,
-        "named": design.named,
-        "notes": list(design.notes),
-    }
-    if design.weights is not None:
-        arrays["weights"] = design.weights
+    arrays, meta = _taken_apart(design, "names", "terms", "spec", "index")
+    meta["terms"] = [dataclasses.asdict(term) for term in design.terms]
     if design.index is not None and design.index.dtype.kind in "iuf":
         arrays["index"] = design.index
     elif design.index is not None:
@@ -195,43 +198,16 @@ def _design_from_payload(
     if index is None and "index" in meta:
         index = np.array(meta["index"], dtype=object)
     terms = [Term(**{**term, "columns": tuple(term["columns"])}) for term in meta["terms"]]
-    design = Design(
-        X=X,
-        y=y,
-        weights=arrays.get("weights"),
-        names=names,
-        y_name=meta["y_name"],
-        index=index,
-        terms=tuple(terms),
-        intercept=meta["intercept"],
-        named=meta["named"],
+    design = _put_together(
+        Design, {**meta, **arrays}, names=names, terms=tuple(terms), spec=None, index=index
     )
     return finished(design, list(meta["notes"]))
-
-
-def _moments_to_payload(moments: Moments) -> tuple[Arrays, Meta]:
-    arrays: Arrays = {"x_mean": moments.x_mean}
-    for name in ("gram", "root", "low"):
-        if getattr(moments, name) is not None:
-            arrays[name] = getattr(moments, name)
-    plain = {"n": float(moments.n), "rows": int(moments.rows), "y_mean": float(moments.y_mean)}
-    return arrays, {**plain, "centred": bool(moments.centred)}
 
 
 def _moments_from_payload(
     arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any], names: tuple[str, ...]
 ) -> Moments:
-    moments = Moments(
-        n=meta["n"],
-        rows=meta["rows"],
-        x_mean=arrays["x_mean"],
-        y_mean=meta["y_mean"],
-        gram=arrays.get("gram"),
-        root=arrays.get("root"),
-        names=names,
-        low=arrays.get("low"),
-        centred=meta["centred"],
-    )
+    moments: Moments = _put_together(Moments, {**meta, **arrays}, names=names)
     width = len(names) + 1
     parts = [a for a in (moments.gram, moments.root) if a is not None]
     if len(moments.x_mean) != width - 1 or not parts or any(a.shape[-1] != width for a in parts):

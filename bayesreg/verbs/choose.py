@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
 
-from bayesreg.language.arguments import integer
+from bayesreg.language.arguments import did_you_mean, integer
 from bayesreg.language.errors import BadArgument, NotSupported
 from bayesreg.model.problem import Problem, need_problem
 from bayesreg.priors import Laplace
@@ -158,8 +157,7 @@ def _wanted(by: Any) -> tuple[str, ...]:
     names = [by] if isinstance(by, str) else list(by)
     for name in names:
         if name not in RULES:
-            near = get_close_matches(str(name), RULES, n=1, cutoff=0.4)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
+            hint = did_you_mean(name, RULES)
             raise BadArgument(f"by: there is no rule {name!r}{hint} Rules: {', '.join(RULES)}")
     if not names:
         raise BadArgument(f"by is empty; leave it out for all rules: {', '.join(RULES)}")
