@@ -68,6 +68,11 @@ class Quantity:
         low, high = np.quantile(self.draws, tails)
         return float(low), float(high)
 
+    @property
+    def p_positive(self) -> float:
+        """P(quantity > 0)."""
+        return float(np.mean(self.draws > 0))
+
     def below(self, value: float) -> float:
         """P(quantity < value): where a number, such as the λ of a MAP, lies in this posterior."""
         return float(np.mean(self.draws < value))
@@ -82,10 +87,11 @@ class Quantity:
         return self.mean
 
     def __repr__(self) -> str:
-        """One line, with the kind and level of the interval."""
+        """One line, with the kind and level of the interval; P(> 0) where draws are below 0."""
         kind = interval_names(0.95)[0].removesuffix("_lb")
         low, high = self.interval()
+        sign = f", P(> 0) = {self.p_positive:.4g}" if np.any(self.draws < 0) else ""
         return (
             f"{self.name}: mean {self.mean:.3g}, sd {self.sd:.3g}, median {self.median:.3g}, "
-            f"{kind} [{low:.3g}, {high:.3g}]"
+            f"{kind} [{low:.3g}, {high:.3g}]{sign}"
         )
