@@ -83,7 +83,7 @@ def follow(walk: Walk) -> int:
         for table in (regularisation.entries(found), regularisation.numbers(found)):
             if table.rows:
                 print_table(table)
-    _deliver(walk, lambda: panel.path_page(found, about, sigma), found.to_frame)
+    _deliver(walk, lambda: panel.path_page(found, about, sigma), found.summary)
     return 0 if all(c.ok for c in found.certificates) else CHECK_FAILED
 
 

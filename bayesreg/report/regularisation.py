@@ -40,7 +40,7 @@ def numbers(path: Any, *, folded: bool = False) -> Table:
         f"{ALPHA} | df decimal degrees of freedom | nonzero integer not zero | "
         "objective number J | gap small duality gap | certified flag certified"
     )
-    frame = path.to_frame().reset_index()[[column.key for column in head]]
+    frame = path.summary().reset_index()[[column.key for column in head]]
     note = (
         "J = ½RSS + λ₁‖b‖₁ + ½λ₂‖b‖² in sums over rows, and no b has a J lower by more than the "
         "duality gap; scikit-learn has the same coefficients at its alpha."

@@ -157,7 +157,7 @@ class Path:
             )
         return fit
 
-    def to_frame(self) -> pd.DataFrame:
+    def summary(self) -> pd.DataFrame:
         """One row per λ: what it means and what it gives.
 
         Returns
