@@ -53,7 +53,7 @@ def contrast_of(weights: Any, unknowns: Mapping[str, Array]) -> Quantity:
             raise BadArgument(f"contrast: the weight of {name!r} must be finite, not {weight!r}")
         total = total + float(weight) * unknowns[name]
     symbols = " ".join(f"{float(w):+g}·{k}" for k, w in weights.items())
-    return Quantity(symbols, np.asarray(total))
+    return Quantity(symbols, np.asarray(total), signed=True)
 
 
 def _side(text: str, unknowns: Mapping[str, Array]) -> Array | float | None:
