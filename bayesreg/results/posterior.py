@@ -203,11 +203,18 @@ class Posterior:
         rows = encode(self.problem, X)
         return predictive.mean_and_sd(self.draws, rows, return_std=return_std)
 
-    def posterior_predictive(self, X: Any = None, seed: int | None = None) -> Array:
-        """Replicated y (chain, draw, rows), noise included; for the fit's own rows unless given."""
-        return predictive.replicate(
-            self.draws, None if X is None else encode(self.problem, X), seed
-        )
+    def posterior_predictive(
+        self, X: Any = None, seed: int | None = None, *, draws: int | None = None, rows: Any = None
+    ) -> Array:
+        """Replicated y (chain, draw, rows), noise included; for the fit's own rows unless given.
+
+        With `draws`, of so many, evenly spaced, as one chain; `rows` are indices of the fit's own.
+        """
+        kept = self.draws if draws is None else predictive.thinned(self.draws, draws)
+        at = None if X is None else encode(self.problem, X)
+        if rows is not None and self.problem.design is not None:
+            at = self.problem.design.X[rows]
+        return predictive.replicate(kept, at, seed)
 
     def loo(self, method: str | None = None, *, folds: int = 10) -> Any:
         """Leave-one-out density, by `method` None, "psis" or "kfold": see ``diagnostics.loo``."""
