@@ -150,6 +150,7 @@ def _entry(
         checks=_checks(problem.features),
         shrinkage=Shrinkage.of(draws),
         summary=lambda level=0.95: _summary(draws, level),
+        posterior_predictive=lambda **options: _replicated(draws, **options),
     )
     largest = problem.features[int(np.argmax(np.abs(np.mean(beta, axis=(0, 1)))))]
     no_map = family == "horseshoe"
@@ -215,6 +216,14 @@ def _fit(problem: Any, mean: Any) -> Any:
             table=table, max_difference=3.1e-9, ok=True, why="all four routes meet"
         ),
     )  # fmt: skip
+
+
+def _replicated(run: Any, *, seed: int, draws: int, rows: Any) -> Any:
+    pick = np.linspace(0, run.sigma.size - 1, draws).astype(int)
+    beta = run.beta.reshape(-1, run.beta.shape[-1])[pick]
+    eta = beta @ run.problem.design.X[rows].T + run.intercept.ravel()[pick, None]
+    noise = np.random.default_rng(seed).standard_normal(eta.shape)
+    return (eta + run.sigma.ravel()[pick, None] * noise)[None]
 
 
 def _checks(features: tuple[str, ...]) -> Any:

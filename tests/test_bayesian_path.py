@@ -111,7 +111,7 @@ def test_flat_columns_and_moments():
 
 def test_frame_and_figure():
     found = br.bayesian_path(small(br.Normal()), SCALES, level=0.8)
-    frame = found.to_frame()
+    frame = found.summary()
 
     assert frame.loc[(0.1, found.problem.features[2]), "mean"] == found.mean[1, 2]
     assert {"eti80_lb", "eti80_ub"} <= set(frame.columns)

@@ -87,7 +87,7 @@ def test_objective_is_not_above_scikit_learn(n, p, l1_ratio):
     """At every λ, its alpha as printed: never higher, and lower by at most its tolerance."""
     X, y = synthetic(n, p)
     path = br.path(LASSO.condition(X, y), n=30, l1_ratio=l1_ratio)
-    table = path.to_frame()
+    table = path.summary()
     Z, v = X - X.mean(axis=0), y - y.mean()
     options = {"alphas": table["sklearn"].to_numpy(), "tol": 1e-10, "max_iter": 100_000}
     r = 1.0 if l1_ratio is None else l1_ratio
@@ -221,7 +221,7 @@ def test_weights_flat_columns_relative_scales_and_locations():
     other = br.path(again, path.lam)
     np.testing.assert_allclose(other.beta, path.beta, rtol=1e-8, atol=1e-10)
     assert all(one.ok for one in path.certificates)
-    assert path.to_frame()["sklearn"].isna().all()
+    assert path.summary()["sklearn"].isna().all()
     fit = br.fit_map(path.ray.at(path.lam[6]))
     np.testing.assert_allclose(path.beta.iloc[6], fit.beta, rtol=1e-9, atol=1e-12)
 
@@ -308,7 +308,7 @@ def test_frame_says_what_each_lambda_means():
 
     frame = pd.DataFrame(X, columns=["gap", "df", "scale"])
     path = br.path(LASSO.condition(frame, y, standardize=True), n=4)
-    table = path.to_frame()
+    table = path.summary()
     assert list(table.columns)[-3:] == ["beta[gap]", "beta[df]", "beta[scale]"]
     np.testing.assert_allclose(table["sklearn"], path.lam / 60)
     np.testing.assert_allclose(table["scale"], 1.3**2 / path.lam)

@@ -108,11 +108,14 @@ def test_bad_events(post, event, words):
 
 def test_contrasts(post):
     """Linear in the draws, with the level in the repr."""
-    contrast = post.contrast({"c0": 1, "c3": -2.0}, level=0.8)
+    contrast = post.contrast({"c0": 1, "c3": -2.0})
     values = post.draws.beta[..., 0] - 2 * post.draws.beta[..., 3]
     assert contrast.mean == pytest.approx(values.mean())
-    assert contrast.interval == pytest.approx(np.quantile(values, [0.1, 0.9]))
-    assert "eti80" in repr(contrast)
+    assert contrast.interval(0.8) == pytest.approx(np.quantile(values, [0.1, 0.9]))
+    assert contrast.p_positive == np.mean(values > 0)
+    assert "+1·c0 -2·c3" in repr(contrast)
+    assert "eti95" in repr(contrast)
+    assert f"P(> 0) = {contrast.p_positive:.4g}" in repr(contrast)
     for bad, words in (({"x": 1}, "'x'"), ({"c0": np.nan}, "finite"), ({}, "mapping")):
         with pytest.raises(BadArgument, match=words):
             post.contrast(bad)

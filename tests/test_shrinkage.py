@@ -114,7 +114,7 @@ def test_what_is_not_available_says_so():
 
     assert not found.known
     assert np.all(np.isnan(found.mean))
-    assert np.all(np.isnan(found.table))
+    assert np.all(np.isnan(found.summary()))
     assert "engine='gibbs'" in repr(found)
     for ask in (lambda: found.effective, lambda: found["c0"]):
         with pytest.raises(NotSupported, match="RegularizedHorseshoe"):
@@ -168,7 +168,7 @@ def test_lambda_of_a_mapping_is_named_by_block():
     assert [q.name for q in found.quantities] == ["λ[c0]", "scale[c1]", "λ[rest]"]
     assert found["λ[c0]"].known
     assert not found["λ[rest]"].known
-    assert found.table.loc["λ[c0]", ["mean", "median"]].tolist() == [0.25, 0.25]
+    assert found.summary().loc["λ[c0]", ["mean", "median"]].tolist() == [0.25, 0.25]
     with pytest.raises(BadArgument, match=r"λ\[rest\]"):
         found["λ"]
 
@@ -182,7 +182,7 @@ def test_where_the_map_lies_in_the_posterior_of_lambda():
     assert row["map"] == pytest.approx(fit.penalty.lam, rel=1e-12)
     assert row["p_below"] == np.mean(post.lam["λ"].draws < fit.penalty.lam)
     assert row["eti90_lb"] < row["median"] < row["eti90_ub"]
-    assert "map" not in post.lam.table
+    assert "map" not in post.lam.summary()
 
 
 @pytest.fixture(scope="module")

@@ -404,12 +404,14 @@ def test_shell_skips_what_an_engine_cannot_serve_and_refuses_the_unknown() -> No
 
 
 def test_shell_exits_with_3_when_a_check_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    wrong = model(br.Normal(3.0, unit="sigma"))
+    import bayesreg.verbs.validate
+
+    wrong, validate = model(br.Normal(3.0, unit="sigma")), br.validate
 
     def fits_another(one: Any, engine: Any, **options: Any) -> Any:
-        return br.validate(wrong, "exact", truth=one, **options)
+        return validate(wrong, "exact", truth=one, **options)
 
-    monkeypatch.setattr("bayesreg.verbs.validate.validate", fits_another)
+    monkeypatch.setattr(bayesreg.verbs.validate, "validate", fits_another)
     arguments = "validate --priors normal(scale=1,unit=sigma)"
     result = CliRunner().invoke(main, [*arguments.split(), "--quick"])
     assert result.exit_code == 3

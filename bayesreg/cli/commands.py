@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import io
 import sys
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import click
 
 from bayesreg.cli import options
 from bayesreg.cli.exits import explained
+from bayesreg.language.versions import versions
 
 STACK = (
     "numpy", "scipy", "numba", "pymc", "pytensor", "arviz", "pandas", "scikit-learn", "matplotlib",
@@ -51,13 +51,9 @@ def _print_stack(context: click.Context, _: click.Parameter, value: bool) -> Non
         return
     import platform
 
-    click.echo(f"bayesreg {version('bayesreg')}")
-    click.echo(f"python {platform.python_version()} ({platform.platform()})")
-    for package in STACK:
-        try:
-            click.echo(f"{package} {version(package)}")
-        except PackageNotFoundError:
-            click.echo(f"{package} not installed")
+    python = {"python": f"{platform.python_version()} ({platform.platform()})"}
+    for name, version in {**versions(["bayesreg"]), **python, **versions(STACK)}.items():
+        click.echo(f"{name} {version}")
     context.exit()
 
 

@@ -50,7 +50,7 @@ def follow(options: Options) -> int:
         for table in (regularisation.entries(found), regularisation.numbers(found)):
             if table.rows:
                 print_table(table)
-    _deliver(options, lambda: panel.path_page(found, about, sigma), found.to_frame)
+    _deliver(options, lambda: panel.path_page(found, about, sigma), found.summary)
     return 0 if all(c.ok for c in found.certificates) else CHECK_FAILED
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
 
 from bayesreg.data.design import Design
 from bayesreg.data.moments import Moments
+from bayesreg.language.versions import versions
 
 PACKAGES = ("bayesreg", "numpy", "scipy", "pymc", "pytensor", "arviz", "matplotlib", "pandas")
 
@@ -21,7 +21,7 @@ def provenance(
     """Versions, seed, settings, and a hash of the data: what a result can be had again from."""
     moments = source.moments if isinstance(source, Design) else source
     return {
-        "versions": {"python": sys.version.split()[0], **_versions()},
+        "versions": {"python": sys.version.split()[0], **versions(PACKAGES)},
         "seed": seed,
         "rows": moments.rows,
         "sum_of_weights": moments.n,
@@ -30,16 +30,6 @@ def provenance(
         **settings,
         "data_sha256": fingerprint(source),
     }
-
-
-def _versions() -> dict[str, str]:
-    out = {}
-    for package in PACKAGES:
-        try:
-            out[package] = version(package)
-        except PackageNotFoundError:
-            out[package] = "not installed"
-    return out
 
 
 def fingerprint(source: Design | Moments) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bayesreg.language.arguments import Array
+from bayesreg.language.versions import versions
 from bayesreg.model.model import Model
 
 if TYPE_CHECKING:
@@ -133,8 +133,8 @@ def _attrs(draws: Draws) -> dict[str, Any]:
     units = {block.label: str(block.prior.unit) for block in draws.problem.blocks}
     return {
         "inference_library": "bayesreg",
-        "inference_library_version": _version("bayesreg"),
-        "versions": json.dumps({name: _version(name) for name in STACK}),
+        "inference_library_version": versions(STACK)["bayesreg"],
+        "versions": json.dumps(versions(STACK)),
         "engine": draws.engine,
         "seed": int(draws.seed),
         "warmup": int(draws.warmup),
@@ -146,14 +146,6 @@ def _attrs(draws: Draws) -> dict[str, Any]:
         "standardize": int(draws.problem.standardize),
         "model": repr(Model.of(draws.problem)),
     }
-
-
-def _version(name: str) -> str:
-    """Version of an installed package; empty when it is not installed."""
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return ""
 
 
 def log_prior(draws: Draws) -> dict[str, Array]:

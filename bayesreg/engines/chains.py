@@ -102,7 +102,7 @@ def collect(
     shares = [{c: s for c, s in chains.items() if c % count == k} for k in range(count)]
     lanes = [_Lane(start, advance, plan, share) for share in shares]
     stop, complete = threading.Event(), True
-    with _bar(plan.iterations * len(streams), progress) as tick:
+    with bar("sampling", plan.iterations * len(streams), progress) as tick:
         try:
             if count == 1:
                 lanes[0].run(tick, stop.is_set)
@@ -196,7 +196,7 @@ def _libraries() -> Any:
 
 
 @contextmanager
-def _bar(total: int, show: bool) -> Iterator[Callable[[int], None]]:
+def bar(doing: str, total: int, show: bool) -> Iterator[Callable[[int], None]]:
     """A progress bar on stderr, if that is a terminal."""
     if not (show and sys.stderr is not None and sys.stderr.isatty()):
         yield _ignore
@@ -204,6 +204,6 @@ def _bar(total: int, show: bool) -> Iterator[Callable[[int], None]]:
     from rich.console import Console
     from rich.progress import Progress
 
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("sampling", total=total)
-        yield lambda n: bar.advance(task, n)
+    with Progress(console=Console(stderr=True), transient=True) as shown:
+        task = shown.add_task(doing, total=total)
+        yield lambda n: shown.advance(task, n)

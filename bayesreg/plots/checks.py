@@ -85,23 +85,18 @@ def plot_ppc(post: Any, ax: Axes | None = None, *, seed: int = 0, mark: Mark | N
     NotSupported
         If the posterior has no rows.
     """
-    X, y = _rows(post)
+    rows, y = _rows(post)
+    (replicated,) = post.posterior_predictive(seed=seed, draws=REPLICATES, rows=rows)
     ax = axes(ax, 6.4, 3.4)
-    draws = post.draws
-    beta = draws.beta.reshape(-1, draws.beta.shape[-1])
-    pick = np.linspace(0, len(beta) - 1, min(REPLICATES, len(beta))).astype(int)
-    rng = np.random.default_rng(seed)
     colour = (mark or marks([""])[""]).colour
     handle: Any = None
-    for s in pick:
-        noise = draws.sigma.ravel()[s] * rng.standard_normal(len(y))
-        x, density = curve_of(X @ beta[s] + draws.intercept.ravel()[s] + noise)
-        (handle,) = ax.plot(x, density, color=colour, linewidth=0.7, alpha=0.35)
+    for one in replicated:
+        (handle,) = ax.plot(*curve_of(one), color=colour, linewidth=0.7, alpha=0.35)
     (observed,) = ax.plot(*curve_of(y), color=INK, linewidth=1.8)
     ax.set_yticks([])
     ax.set_ylim(bottom=0.0)
     dress(ax, x=f"{shortened(post.problem.design.y_name)}{_thinned(post, len(y))}")
-    legend(ax, [observed, handle], ["observed", f"replicated ({len(pick)})"])
+    legend(ax, [observed, handle], ["observed", f"replicated ({len(replicated)})"])
     return ax
 
 
@@ -127,7 +122,8 @@ def plot_residuals(post: Any, ax: Axes | None = None, *, mark: Mark | None = Non
     NotSupported
         If the posterior has no rows.
     """
-    X, y = _rows(post)
+    rows, y = _rows(post)
+    X = np.asarray(post.problem.design.X[rows], dtype=float)
     ax = axes(ax, 6.4, 3.4)
     fitted = X @ np.mean(post.draws.beta, axis=(0, 1)) + float(np.mean(post.draws.intercept))
     colour = (mark or marks([""])[""]).colour
@@ -210,13 +206,13 @@ def _unknowns(post: Any) -> Iterator[tuple[str, NDArray[np.float64]]]:
         yield str(problem.features[j]), draws.beta[..., j]
 
 
-def _rows(post: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """X and y of at most `POINTS` rows, evenly spaced."""
+def _rows(post: Any) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """At most `POINTS` rows, evenly spaced, and their y."""
     design = post.problem.design
     if design is None:
         raise NotSupported("this figure needs rows, and the problem was conditioned on Moments")
     pick = np.linspace(0, len(design.y) - 1, min(POINTS, len(design.y))).astype(int)
-    return np.asarray(design.X[pick], dtype=float), np.asarray(design.y[pick], dtype=float)
+    return pick, np.asarray(design.y[pick], dtype=float)
 
 
 def _thinned(post: Any, rows: int) -> str:

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from bayesreg.language.arguments import interval_names
 from bayesreg.language.text import shortened
-from bayesreg.plots.coefficients import kind
-from bayesreg.report.table import PRIOR, Column, Table, plain
+from bayesreg.report.table import Rows, Table, by_prior, plain
 from bayesreg.report.tables import by_feature
 
 READING = (
@@ -34,75 +34,50 @@ def words(comparison: Any) -> list[str]:
     return said
 
 
-def effective(comparison: Any, level: float) -> Table:
+@by_prior(
+    "effective",
+    "Effective number of non-zero coefficients",
+    "columns integer columns | mean ratio m_eff | sd ratio sd | interval ratio | "
+    "most name most shrunk | least name least shrunk",
+    "Columns with a flat prior are not counted; – where all are shrunk alike.",
+)
+def effective(entry: Any, level: float) -> Rows:
     """How many coefficients each prior left, and which it shrank most and least."""
-    rows, interval = [], ""
-    for name, entry in comparison.entries.items():
-        found = entry.post.shrinkage
-        if not found.known or not len(found.proper):
-            continue
-        said = found.effective.summary(level)
-        interval = next(key for key in said if key.endswith("_lb")).removesuffix("_lb")
-        numbers = [said[key] for key in ("mean", "sd", f"{interval}_lb", f"{interval}_ub")]
-        rows.append((name, len(found.proper), *numbers, *_extremes(entry)))
-    columns = (
-        PRIOR,
-        Column("columns", "columns", "integer"),
-        Column("mean", "m_eff", "ratio"),
-        Column("sd", "sd", "ratio"),
-        Column(f"{interval}_lb", f"{interval} from", "ratio"),
-        Column(f"{interval}_ub", "to", "ratio"),
-        Column("most", "most shrunk", "name"),
-        Column("least", "least shrunk", "name"),
-    )
-    note = "Columns with a flat prior are not counted; – where all are shrunk alike."
-    return Table(
-        "effective", "Effective number of non-zero coefficients", columns, tuple(rows), note
-    )
+    found = entry.post.shrinkage
+    if found.known and len(found.proper):
+        m = found.effective
+        yield len(found.proper), m.mean, m.sd, *m.interval(level), *_extremes(entry)
 
 
 def kappa(comparison: Any, level: float) -> Table:
     """κ of every coefficient under every prior, with its interval."""
-    frame = comparison.shrinkage(level)
-    interval = kind(frame)
-    columns = (
-        Column("mean", "mean of κ", "probability"),
-        Column("sd", "sd", "probability"),
-        Column(f"{interval}_lb", f"{interval} from", "probability"),
-        Column(f"{interval}_ub", "to", "probability"),
+    return by_feature(
+        comparison,
+        comparison.shrinkage(level),
+        "shrinkage",
+        "Shrinkage factors of every coefficient",
+        "mean probability mean of κ | sd probability sd | interval probability",
+        level,
+        folded=True,
     )
-    title = "Shrinkage factors of every coefficient"
-    return by_feature(comparison, frame, "shrinkage", title, columns, folded=True)
 
 
-def lam(comparison: Any, level: float) -> Table:
+@by_prior(
+    "lam",
+    "The posterior of λ",
+    "quantity text λ or scale | formula code is | median number median | mean number mean | "
+    "sd number sd | interval number | map number at the MAP | "
+    "p_below share P(below the MAP's) | hyper why how the MAP's was chosen",
+    "λ is that of J, draw by draw from σ and scale. P(below the MAP's): near 0 the posterior "
+    "asks for a larger λ than the MAP used, near 1 for a smaller; – where nothing is unknown.",
+)
+def lam(entry: Any, level: float) -> Rows:
     """Each λ (or scale): the MAP's value, and where it lies in the posterior."""
-    rows: list[tuple[Any, ...]] = []
-    interval = kind(comparison.coefficients(level))
-    keys = ("median", "mean", "sd", f"{interval}_lb", f"{interval}_ub")
-    for name, entry in comparison.entries.items():
-        frame = entry.lam.summary(level).reindex(columns=["formula", *keys, "map", "p_below"])
-        chosen = entry.why_no_map if entry.fit is None else entry.fit.hyper
-        for quantity, formula, *numbers in frame.itertuples(name=None):
-            rows.append((name, quantity, formula, *map(plain, numbers), chosen))
-    columns = (
-        PRIOR,
-        Column("quantity", "λ or scale", "text"),
-        Column("formula", "is", "code"),
-        Column("median", "median"),
-        Column("mean", "mean"),
-        Column("sd", "sd"),
-        Column(f"{interval}_lb", f"{interval} from"),
-        Column(f"{interval}_ub", "to"),
-        Column("map", "at the MAP"),
-        Column("p_below", "P(below the MAP's)", "share"),
-        Column("hyper", "how the MAP's was chosen", "why"),
-    )
-    note = (
-        "λ is that of J, draw by draw from σ and scale. P(below the MAP's): near 0 the posterior "
-        "asks for a larger λ than the MAP used, near 1 for a smaller; – where nothing is unknown."
-    )
-    return Table("lam", "The posterior of λ", columns, tuple(rows), note)
+    keys = ["formula", "median", "mean", "sd", *interval_names(level), "map", "p_below"]
+    chosen = entry.why_no_map if entry.fit is None else entry.fit.hyper
+    frame = entry.lam.summary(level).reindex(columns=keys)
+    for quantity, formula, *numbers in frame.itertuples(name=None):
+        yield quantity, formula, *map(plain, numbers), chosen
 
 
 def significance(comparison: Any) -> Table:
@@ -110,26 +85,22 @@ def significance(comparison: Any) -> Table:
     import pandas as pd
 
     found = {name: entry.significance for name, entry in comparison.entries.items()}
+    keys = ["p_positive", "p_larger", "eps"]
     parts = {
-        name: pd.DataFrame(
-            {"p_positive": one.p_positive, "p_larger": one.p_larger, "eps": one.eps},
-            index=list(one.features),
-        )
+        name: pd.DataFrame({key: getattr(one, key) for key in keys}, index=list(one.features))
         for name, one in found.items()
     }
-    columns = (
-        Column("p_positive", "P(sign)", "sign"),
-        Column("p_larger", "P(|sd(x)·β| > ε)", "share"),
-        Column("eps", "ε"),
-    )
     first = next(iter(found.values()))
-    note = (
-        f"ε = {first.words}: half of what Cohen calls a small effect, taken because the report "
-        "knows no better; post.significance(eps) answers for the ε that matters to you."
+    return by_feature(
+        comparison,
+        pd.concat(parts, names=["prior", "feature"]),
+        "significance",
+        "Which effects matter, and of which sign",
+        "p_positive sign P(sign) | p_larger share P(|sd(x)·β| > ε) | eps number ε",
+        note=f"ε = {first.words}: half of what Cohen calls a small effect, taken because the "
+        "report knows no better; post.significance(eps) answers for the ε that matters to you.",
+        folded=True,
     )
-    frame = pd.concat(parts, names=["prior", "feature"])
-    title = "Which effects matter, and of which sign"
-    return by_feature(comparison, frame, "significance", title, columns, note=note, folded=True)
 
 
 def _extremes(entry: Any) -> tuple[str | None, str | None]:

@@ -45,8 +45,7 @@ def _figure(key: str, title: str, caption: str, alt: str, axes: Any) -> Figure:
     return Figure(key, title, caption, alt, np.ravel(axes)[0].figure)
 
 
-def _priors(comparison: Any, level: float) -> Figure:
-    del level
+def _priors(comparison: Any, _: float) -> Figure:
     return _figure(
         "priors",
         "Priors and penalties",
@@ -72,8 +71,7 @@ def _forest(comparison: Any, level: float) -> Figure:
     )
 
 
-def _densities(comparison: Any, level: float) -> Figure:
-    del level
+def _densities(comparison: Any, _: float) -> Figure:
     return _figure(
         "densities",
         "Posterior densities",
@@ -123,8 +121,7 @@ def _shrinkage(comparison: Any, level: float) -> Figure | None:
     )
 
 
-def _profile(comparison: Any, level: float) -> Figure | None:
-    del level
+def _profile(comparison: Any, _: float) -> Figure | None:
     found = {name: entry.profiles for name, entry in comparison.entries.items()}
     if not any(found.values()):
         return None
@@ -165,8 +162,7 @@ def _scale(comparison: Any, level: float) -> Figure | None:
     )
 
 
-def _significance(comparison: Any, level: float) -> Figure:
-    del level
+def _significance(comparison: Any, _: float) -> Figure:
     found = {name: entry.significance for name, entry in comparison.entries.items()}
     words = "; ".join(
         f"{shortened(name)}: {int(np.sum(one.p_larger > 0.95))} of {len(one.features)}"
@@ -189,8 +185,7 @@ def _shrunk(comparison: Any) -> dict[str, Any] | None:
     return found if any(one.known and len(one.proper) for one in found.values()) else None
 
 
-def _path(comparison: Any, level: float) -> Figure | None:
-    del level
+def _path(comparison: Any, _: float) -> Figure | None:
     path = comparison.path
     if path is None:
         return None
@@ -201,13 +196,11 @@ def _path(comparison: Any, level: float) -> Figure | None:
     return drawn_path(path, mark=mark, of=same[0] if same else "")
 
 
-def _choice(comparison: Any, level: float) -> Figure | None:
-    del level
+def _choice(comparison: Any, _: float) -> Figure | None:
     return None if comparison.choice is None else drawn_choice(comparison.choice)
 
 
-def _fit(comparison: Any, level: float) -> Figure | None:
-    del level
+def _fit(comparison: Any, _: float) -> Figure | None:
     if comparison.data is None:
         return None
     ranked = [str(name) for name in comparison.table.index] or list(comparison.entries)
@@ -228,8 +221,7 @@ def _fit(comparison: Any, level: float) -> Figure | None:
     )
 
 
-def _agreement(comparison: Any, level: float) -> Figure | None:
-    del level
+def _agreement(comparison: Any, _: float) -> Figure | None:
     found = [(n, e.agreement) for n, e in comparison.entries.items() if e.agreement is not None]
     if not found:
         return None

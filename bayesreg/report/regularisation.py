@@ -13,15 +13,12 @@ from bayesreg.language.text import shortened
 from bayesreg.plots.canvas import Mark
 from bayesreg.plots.paths import chosen_lam
 from bayesreg.report.figure import Figure
-from bayesreg.report.table import Column, Table, from_frame, plain
+from bayesreg.report.table import Table, columns, from_frame, plain
 
 SHOWN = 20  # λ's or columns before the rest is folded
 EXACT = 100  # columns up to which knots are followed: beyond, there may be thousands
-LAM = Column("lam", "λ")
-SCALE = Column("scale", "scale of the prior")
-ALPHA = Column("sklearn", "scikit-learn's alpha")
-DF = Column("df", "degrees of freedom", "decimal")
-NONZERO = Column("nonzero", "not zero", "integer")
+LAM = "lam number λ | scale number scale of the prior"
+ALPHA = f"{LAM} | sklearn number scikit-learn's alpha"
 
 
 def penalty(path: Any) -> tuple[str, str]:
@@ -39,36 +36,28 @@ def penalty(path: Any) -> tuple[str, str]:
 
 def numbers(path: Any, *, folded: bool = False) -> Table:
     """Every λ with its objective, the scale it means, scikit-learn's alpha, and its certificate."""
-    head = (
-        LAM, SCALE, ALPHA, DF, NONZERO, Column("objective", "J"),
-        Column("gap", "duality gap", "small"), Column("certified", "certified", "flag"),
-    )  # fmt: skip
-    frame = path.to_frame().reset_index()[[column.key for column in head]]
+    head = columns(
+        f"{ALPHA} | df decimal degrees of freedom | nonzero integer not zero | "
+        "objective number J | gap small duality gap | certified flag certified"
+    )
+    frame = path.summary().reset_index()[[column.key for column in head]]
     note = (
         "J = ½RSS + λ₁‖b‖₁ + ½λ₂‖b‖² in sums over rows, and no b has a J lower by more than the "
         "duality gap; scikit-learn has the same coefficients at its alpha."
     )
-    first = 0 if folded else SHOWN
-    return from_frame(
-        frame, "path", "The path in numbers", head, note=note, first=first, folded=folded
-    )
+    shown: dict[str, Any] = {"first": 0 if folded else SHOWN, "folded": folded}
+    return from_frame(frame, "path", "The path in numbers", head, note=note, **shown)
 
 
 def entries(path: Any) -> Table:
     """Which column enters at which λ, as λ falls; no rows where every coefficient always counts."""
     lam, b, exact = _followed(path)
     rows = tuple(_entered(path, lam, b, exact)) if not b[0].any() else ()
-    columns = (
-        Column("column", "column", "name"),
-        LAM,
-        SCALE,
-        Column("sign", "sign there", "text"),
-        Column("leaves", "zero again", "text"),
-    )
+    head = columns(f"column name column | {LAM} | sign text sign there | leaves text zero again")
     where = "At the exact knots of the path" if exact else "To the spacing of the λ's of the path"
     note = f"{where}; zero again: whether it leaves at a smaller λ."
     title = "In which order the columns enter"
-    return Table("entries", title, columns, rows, note, first=SHOWN)
+    return Table("entries", title, head, rows, note, first=SHOWN)
 
 
 def _followed(path: Any) -> tuple[Any, Any, bool]:
@@ -117,14 +106,14 @@ def drawn_path(path: Any, *, mark: Mark | None = None, of: str = "") -> Figure:
 
 def selected(choice: Any) -> Table:
     """What each rule selects: λ, the prior that it is, and what is left of the columns."""
-    head: tuple[Column, ...] = (
-        Column("rule", "rule", "text"), LAM, SCALE, ALPHA, Column("df", "df", "decimal"), NONZERO,
-        Column("log_scale_error", "error of log scale", "small"), Column("cv_error", "CV error"),
-        Column("optimises", "what is best there", "text"),
-    )  # fmt: skip
+    head = columns(
+        f"rule text rule | {ALPHA} | df decimal df | nonzero integer not zero | "
+        "log_scale_error small error of log scale | cv_error number CV error | "
+        "optimises text what is best there"
+    )
     frame = choice.table.reset_index()
     if not (frame["log_scale_error"] > 0).any():
-        frame, head = frame.drop(columns="log_scale_error"), head[:6] + head[7:]
+        frame = frame.drop(columns="log_scale_error")
     sigma = f" at σ = {choice.sigma:.4g} ({choice.sigma_source})" if choice.needs_sigma else ""
     note = (
         f"λ is that of J; the scale is that of the prior whose MAP has this λ{sigma}; scikit-learn "

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayesreg.language.arguments import interval_names
 from bayesreg.language.text import shown
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ KINDS = (
     "name", "prior", "text", "code", "number", "estimate", "small", "decimal", "probability",
     "share", "ratio", "integer", "flag", "zero", "sign", "why",
 )  # fmt: skip
+Rows = Iterable[tuple[Any, ...]]
 TEXTS = ("name", "prior", "text", "code", "why")
 
 
@@ -45,6 +48,28 @@ class Column:
     def textual(self) -> bool:
         """Whether the column holds words rather than numbers."""
         return self.kind in TEXTS
+
+
+def columns(said: str, level: float | None = None) -> tuple[Column, ...]:
+    """Columns from their heads, as ``"key kind title | key kind title"``.
+
+    ``interval kind`` stands for the two bounds of an interval of probability `level`.
+
+    Examples
+    --------
+    >>> [c.key for c in columns("sd small spread of it | interval small", 0.9)]
+    ['sd', 'eti90_lb', 'eti90_ub']
+    """
+    made = []
+    for head in said.split(" | "):
+        key, kind, title = (*head.split(" ", 2), "")[:3]
+        if key == "interval" and level is not None:
+            low, high = interval_names(level)
+            made.append(Column(low, f"{low.removesuffix('_lb')} from", kind))
+            made.append(Column(high, "to", kind))
+        else:
+            made.append(Column(key, title, kind))
+    return tuple(made)
 
 
 PRIOR = Column("prior", "prior", "prior")
@@ -98,6 +123,32 @@ class Table:
         """The rows as dictionaries by column key."""
         keys = [column.key for column in self.columns]
         return [dict(zip(keys, row, strict=True)) for row in self.rows]
+
+
+def by_prior(
+    key: str, title: str, said: str, note: str = "", **options: Any
+) -> Callable[[Callable[..., Rows]], Callable[..., Table]]:
+    """Make what gives the rows of one entry give the table of a comparison, by prior.
+
+    A `level` is handed on to the rows and to the columns (see :func:`columns`); estimates are
+    written with the decimals that the column `sd` asks for.
+    """
+
+    def of_comparison(rows: Callable[..., Rows]) -> Callable[..., Table]:
+        @wraps(rows)
+        def table(comparison: Any, **level: float) -> Table:
+            entries = comparison.entries.items()
+            cells = tuple((name, *row) for name, entry in entries for row in rows(entry, **level))
+            head = (PRIOR, *columns(said, **level))
+            digits: dict[str, Any] = {}
+            if any(column.kind == "estimate" for column in head):
+                at = [column.key for column in head].index("sd")
+                digits["decimals"] = tuple(decimals_for([row[at]]) for row in cells)
+            return Table(key, title, head, cells, note, **digits, **options)
+
+        return table
+
+    return of_comparison
 
 
 def from_frame(

@@ -103,7 +103,7 @@ class BayesianPath:
         """Posterior means of κ: one row per scale, one column per coefficient."""
         return self._frame(self.kappa)
 
-    def to_frame(self) -> pd.DataFrame:
+    def summary(self) -> pd.DataFrame:
         """One row per scale and feature: λ, MAP, mean and its error, interval, P(> 0), κ."""
         import pandas as pd
 
@@ -123,10 +123,6 @@ class BayesianPath:
             [self.scales, list(self.problem.features)], names=["scale", "feature"]
         )
         return pd.DataFrame({name: value.ravel() for name, value in columns.items()}, index=index)
-
-    def summary(self) -> pd.DataFrame:
-        """`to_frame()`."""
-        return self.to_frame()
 
     def plot(self, ax: Any = None) -> Any:
         """Draw the MAP above, posterior mean and interval below, and where the scale lies."""

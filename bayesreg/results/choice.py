@@ -195,10 +195,6 @@ class Choice:
         lam = self._finite(rule)
         return relaxed(self.path.ray, lam, self.optima[rule], self.cross_validation)
 
-    def summary(self) -> pd.DataFrame:
-        """`table`."""
-        return self.table
-
     def plot(self, ax: Any = None) -> Any:
         """Draw what each rule selects above every criterion along λ; returns an array of Axes."""
         from bayesreg.plots import plot_choice
@@ -257,7 +253,7 @@ class Choice:
     @cached_property
     def _alphas(self) -> Array:
         """scikit-learn's alpha at each point of `selected`."""
-        return self.selected.to_frame()["sklearn"].to_numpy(float)
+        return self.selected.summary()["sklearn"].to_numpy(float)
 
     def _slope(self, lam: float) -> float:
         """|d log scale / d log λ|."""

@@ -4,57 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesreg.language.arguments import Array, did_you_mean, interval_names
+from bayesreg.language.arguments import Array, did_you_mean
 from bayesreg.language.errors import BadArgument
+from bayesreg.results.quantity import Quantity
 
 _COMPARE = {"<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal}
-
-
-@dataclass(frozen=True, eq=False)
-class Contrast:
-    """Posterior of a linear combination of coefficients.
-
-    Attributes
-    ----------
-    name : str
-        The combination in symbols.
-    mean, sd : float
-        Posterior mean and sd.
-    lower, upper, level : float
-        Equal-tailed interval and its probability.
-    p_positive : float
-        P(contrast > 0).
-    draws : ndarray (chain, draw)
-        The draws themselves.
-    """
-
-    name: str
-    mean: float
-    sd: float
-    lower: float
-    upper: float
-    level: float
-    p_positive: float
-    draws: Array
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """(lower, upper)."""
-        return self.lower, self.upper
-
-    def __repr__(self) -> str:
-        """One line, with the kind and level of the interval."""
-        kind = interval_names(self.level)[0].removesuffix("_lb")
-        return (
-            f"{self.name}: mean {self.mean:.4g}, sd {self.sd:.4g}, {kind} "
-            f"[{self.lower:.4g}, {self.upper:.4g}], P(> 0) = {self.p_positive:.4g}"
-        )
 
 
 def event_draws(event: str, unknowns: Mapping[str, Array]) -> NDArray[np.bool_]:
@@ -75,7 +34,7 @@ def event_draws(event: str, unknowns: Mapping[str, Array]) -> NDArray[np.bool_]:
     raise BadArgument(_advice(event, unknowns))
 
 
-def contrast_draws(weights: Any, unknowns: Mapping[str, Array], level: float) -> Contrast:
+def contrast_of(weights: Any, unknowns: Mapping[str, Array]) -> Quantity:
     """Posterior of Σ w·β over named unknowns.
 
     Raises
@@ -92,18 +51,8 @@ def contrast_draws(weights: Any, unknowns: Mapping[str, Array], level: float) ->
         if isinstance(weight, bool) or not np.isfinite(weight):
             raise BadArgument(f"contrast: the weight of {name!r} must be finite, not {weight!r}")
         total = total + float(weight) * unknowns[name]
-    tails = np.quantile(total, [(1 - level) / 2, (1 + level) / 2])
     symbols = " ".join(f"{float(w):+g}·{k}" for k, w in weights.items())
-    return Contrast(
-        name=symbols,
-        mean=float(total.mean()),
-        sd=float(total.std(ddof=1)),
-        lower=float(tails[0]),
-        upper=float(tails[1]),
-        level=level,
-        p_positive=float(np.mean(total > 0)),
-        draws=np.asarray(total),
-    )
+    return Quantity(symbols, np.asarray(total), signed=True)
 
 
 def _side(text: str, unknowns: Mapping[str, Array]) -> Array | float | None:

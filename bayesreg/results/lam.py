@@ -55,7 +55,7 @@ class LamPosterior:
     >>> post = br.sample(problem, seed=1)
     >>> np.allclose(post.lam["λ"].draws, 1 / post.draws.scale[..., 0] ** 2, rtol=1e-14)
     True
-    >>> bool(0 < post.lam.beside(br.fit_map(problem)).table.loc["λ", "p_below"] < 1)
+    >>> bool(0 < post.lam.beside(br.fit_map(problem)).summary().loc["λ", "p_below"] < 1)
     True
     """
 
@@ -97,11 +97,6 @@ class LamPosterior:
                 optimum[f"{name}[{block.label}]" if several else name] = float(value)
         shown = {q.name for q in self.quantities}
         return replace(self, optimum={k: v for k, v in optimum.items() if k in shown})
-
-    @property
-    def table(self) -> pd.DataFrame:
-        """`summary()` at its default level."""
-        return self.summary()
 
     def summary(self, level: float = 0.95) -> pd.DataFrame:
         """Formula, mean, sd, median and interval of each λ; the MAP's, and P(λ < the MAP's).
@@ -146,7 +141,7 @@ class LamPosterior:
     def __repr__(self) -> str:
         """Notes and table."""
         head = [*self.notes, "" if self.quantities else "no prior has a scale here"]
-        table = self.table.to_string(float_format="{:.4g}".format) if self.quantities else ""
+        table = self.summary().to_string(float_format="{:.4g}".format) if self.quantities else ""
         return "\n".join(part for part in [*head, table] if part)
 
     def _repr_html_(self) -> str:
@@ -154,7 +149,7 @@ class LamPosterior:
         from html import escape
 
         notes = "".join(f"<p>{escape(note)}</p>" for note in self.notes)
-        return notes + self.table.to_html(float_format="{:.4g}".format)
+        return notes + self.summary().to_html(float_format="{:.4g}".format)
 
 
 def _values(block: Block, sigma: Array, scale: Array) -> Iterator[tuple[str, str, Array]]:

@@ -11,10 +11,9 @@ import numpy as np
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotConverged, NotSupported
 from bayesreg.results.map_fit import MapFit
-from bayesreg.solvers import closed_form, coordinate_descent, group_descent
 from bayesreg.solvers.certificate import Certificate, certify
 from bayesreg.solvers.groups import group_sums
-from bayesreg.solvers.path import Ray, check_lams
+from bayesreg.solvers.path import Ray, check_lams, solve_at
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -142,22 +141,19 @@ class Path:
             If the optimum could not be certified; ``.result`` holds it.
         """
         value = float(check_lams([lam])[0])
-        problem = self.ray.at(value)
         nearest = self.b[int(np.argmin(np.abs(np.log(self.lam / value))))]
-        kinked = group_descent if problem.penalty.in_groups else coordinate_descent
-        found = (closed_form if self.ray.smooth else kinked).solve(problem, start=nearest)
-        certificate = certify(problem, found.b)
+        problem, b, solver = solve_at(self.ray, value, nearest)
         how = f"λ = {value:.6g} on a path"
-        fit = MapFit(problem, found.b, self.ray.sigma, found.solver, how, certificate)
-        if not certificate.ok:
+        fit = MapFit(problem, b, self.ray.sigma, solver, how, certify(problem, b))
+        if not fit.certificate.ok:
             raise NotConverged(
-                f"the optimum at λ = {value:.6g} is not certified: {certificate.why}. The result "
-                "so far is in .result",
+                f"the optimum at λ = {value:.6g} is not certified: {fit.certificate.why}. The "
+                "result so far is in .result",
                 fit,
             )
         return fit
 
-    def to_frame(self) -> pd.DataFrame:
+    def summary(self) -> pd.DataFrame:
         """One row per λ: what it means and what it gives.
 
         Returns

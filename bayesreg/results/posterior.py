@@ -12,13 +12,14 @@ import numpy as np
 from bayesreg.diagnostics import Checks, check, loo, to_tree
 from bayesreg.diagnostics.run import summarise, unknowns_of
 from bayesreg.engines.draws import Draws
-from bayesreg.language.arguments import Array, check_level
+from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument
 from bayesreg.model.problem import Problem
 from bayesreg.results import predictive
-from bayesreg.results.events import Contrast, contrast_draws, event_draws
+from bayesreg.results.events import contrast_of, event_draws
 from bayesreg.results.lam import LamPosterior
 from bayesreg.results.map_fit import encode
+from bayesreg.results.quantity import Quantity
 from bayesreg.results.shrinkage import Shrinkage
 from bayesreg.results.significance import Significance
 
@@ -169,22 +170,20 @@ class Posterior:
         """
         return Significance.of(self.draws, eps, standardized=standardized)
 
-    def contrast(self, weights: Mapping[str, float], level: float = 0.95) -> Contrast:
-        """Posterior of Σ w_k·β_k.
+    def contrast(self, weights: Mapping[str, float]) -> Quantity:
+        """Posterior of Σ w_k·β_k: its mean, sd, ``interval(level)`` and P(> 0).
 
         Parameters
         ----------
         weights : mapping
             Column name to weight, as in ``{"a": 1, "b": -1}``.
-        level : float, default 0.95
-            Probability inside the interval.
 
         Raises
         ------
         BadArgument
             If a name is unknown or a weight is not finite.
         """
-        return contrast_draws(weights, unknowns_of(self.draws), check_level(level))
+        return contrast_of(weights, unknowns_of(self.draws))
 
     def predict(self, X: Any, return_std: bool = False) -> Any:
         """Posterior predictive mean for new rows; with `return_std`, also its sd, noise included.
@@ -204,11 +203,18 @@ class Posterior:
         rows = encode(self.problem, X)
         return predictive.mean_and_sd(self.draws, rows, return_std=return_std)
 
-    def posterior_predictive(self, X: Any = None, seed: int | None = None) -> Array:
-        """Replicated y (chain, draw, rows), noise included; for the fit's own rows unless given."""
-        return predictive.replicate(
-            self.draws, None if X is None else encode(self.problem, X), seed
-        )
+    def posterior_predictive(
+        self, X: Any = None, seed: int | None = None, *, draws: int | None = None, rows: Any = None
+    ) -> Array:
+        """Replicated y (chain, draw, rows), noise included; for the fit's own rows unless given.
+
+        With `draws`, of so many, evenly spaced, as one chain; `rows` are indices of the fit's own.
+        """
+        kept = self.draws if draws is None else predictive.thinned(self.draws, draws)
+        at = None if X is None else encode(self.problem, X)
+        if rows is not None and self.problem.design is not None:
+            at = self.problem.design.X[rows]
+        return predictive.replicate(kept, at, seed)
 
     def loo(self, method: str | None = None, *, folds: int = 10) -> Any:
         """Leave-one-out density, by `method` None, "psis" or "kfold": see ``diagnostics.loo``."""

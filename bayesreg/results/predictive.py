@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,21 @@ def mean_and_sd(draws: Draws, rows: Array, *, return_std: bool) -> Any:
         spread = block @ factor[1:] + factor[0]
         variance[start : start + ROWS] = np.einsum("ij,ij->i", spread, spread)
     return mean, np.sqrt(noise + variance)
+
+
+def thinned(draws: Draws, count: int) -> Draws:
+    """At most `count` of the draws, evenly spaced over all chains, as one chain."""
+    shape = draws.sigma.shape
+    pick = np.linspace(0, draws.sigma.size - 1, min(count, draws.sigma.size)).astype(int)
+
+    def kept(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: kept(one) for name, one in value.items()}
+        if isinstance(value, np.ndarray) and value.shape[:2] == shape:
+            return value.reshape(-1, *value.shape[2:])[pick][None]
+        return value
+
+    return replace(draws, **{f.name: kept(getattr(draws, f.name)) for f in fields(draws)})
 
 
 def replicate(draws: Draws, rows: Array | None, seed: int | None) -> Array:

@@ -21,6 +21,8 @@ class Quantity:
         What it is, in symbols.
     draws : ndarray (chain, draw)
         The draws themselves.
+    signed : bool
+        Whether its sign is in question, so that repr says P(> 0).
 
     Examples
     --------
@@ -30,6 +32,7 @@ class Quantity:
 
     name: str
     draws: Array
+    signed: bool = False
 
     @property
     def known(self) -> bool:
@@ -68,6 +71,11 @@ class Quantity:
         low, high = np.quantile(self.draws, tails)
         return float(low), float(high)
 
+    @property
+    def p_positive(self) -> float:
+        """P(quantity > 0)."""
+        return float(np.mean(self.draws > 0))
+
     def below(self, value: float) -> float:
         """P(quantity < value): where a number, such as the λ of a MAP, lies in this posterior."""
         return float(np.mean(self.draws < value))
@@ -82,10 +90,11 @@ class Quantity:
         return self.mean
 
     def __repr__(self) -> str:
-        """One line, with the kind and level of the interval."""
+        """One line, with the kind and level of the interval, and P(> 0) where it is asked."""
         kind = interval_names(0.95)[0].removesuffix("_lb")
         low, high = self.interval()
+        sign = f", P(> 0) = {self.p_positive:.4g}" if self.signed else ""
         return (
             f"{self.name}: mean {self.mean:.3g}, sd {self.sd:.3g}, median {self.median:.3g}, "
-            f"{kind} [{low:.3g}, {high:.3g}]"
+            f"{kind} [{low:.3g}, {high:.3g}]{sign}"
         )

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bayesreg.criteria.refit import refit_errors, refitted
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
 from bayesreg.model.problem import Problem
-from bayesreg.solvers.path import Ray, solve_path
+from bayesreg.solvers.path import Ray
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -114,34 +115,6 @@ def relaxed(ray: Ray, lam: float, b: Array, cv: CrossValidation | None) -> Relax
     refit = refitted(fixed, b[None])[0]
     errors = (np.nan, np.nan)
     if cv is not None and fixed.design is not None:
-        errors = _errors(ray, lam, cv)
+        errors = refit_errors(ray, lam, cv.folds)
     rss = fixed.quadratic.residual_square
     return Relaxed(fixed, refit, b, rss(refit), rss(b), *errors)
-
-
-def refitted(problem: Problem, b: Array) -> Array:
-    """Least squares (the shortest solution) on the non-zero columns of each of L optima (L, p)."""
-    data, out = problem.quadratic.rows, np.zeros_like(b)
-    for row, one in zip(out, b, strict=True):
-        kept = np.flatnonzero(one)
-        if len(kept):
-            row[kept] = np.linalg.lstsq(data.x[:, kept], data.y, rcond=None)[0]
-    return out
-
-
-def _errors(ray: Ray, lam: float, cv: CrossValidation) -> tuple[float, float]:
-    """Cross-validated errors of the refit and of the optimum, on the same folds."""
-    from bayesreg.criteria import cross_validate
-
-    def penalised(problem: Problem, lams: Array, sigma: float) -> tuple[Array, Any]:
-        return solve_path(problem, lams, sigma, l1_ratio=ray.l1_ratio)
-
-    def refit(problem: Problem, lams: Array, sigma: float) -> tuple[Array, Any]:
-        b, df = penalised(problem, lams, sigma)
-        return refitted(problem, b), df
-
-    errors = [
-        cross_validate(ray.problem, [lam], ray.sigma, folds=cv.folds, solve=how).error[0]
-        for how in (refit, penalised)
-    ]
-    return float(errors[0]), float(errors[1])

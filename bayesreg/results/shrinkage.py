@@ -99,11 +99,6 @@ class Shrinkage:
         """
         return Quantity("m_eff", len(self.proper) - self._known().sum(axis=2))
 
-    @property
-    def table(self) -> pd.DataFrame:
-        """`summary()` at its default level."""
-        return self.summary()
-
     def summary(self, level: float = 0.95) -> pd.DataFrame:
         """Mean, sd and equal-tailed interval of κ by column.
 
@@ -156,7 +151,7 @@ class Shrinkage:
         return (
             f"shrinkage κ = 1/(1 + G_jj·v_j/σ²): 0 is all data, 1 all prior; {self.source}\n"
             f"effective number of non-zero coefficients of {len(self.proper)}: {self.effective!r}\n"
-            f"{self.table.round(4).to_string(max_rows=30)}"
+            f"{self.summary().round(4).to_string(max_rows=30)}"
         )
 
     def _repr_html_(self) -> str:
@@ -164,7 +159,9 @@ class Shrinkage:
         from html import escape
 
         head = escape("\n".join(repr(self).split("\n")[:2]))
-        return f"<pre>{head}</pre>{self.table.to_html(max_rows=40, float_format='{:.4g}'.format)}"
+        return (
+            f"<pre>{head}</pre>{self.summary().to_html(max_rows=40, float_format='{:.4g}'.format)}"
+        )
 
 
 def _some(names: tuple[str, ...]) -> str:

@@ -213,6 +213,14 @@ def solve_path(
     return _solve(ray, lams, guide, enough)
 
 
+def solve_at(ray: Ray, lam: float, start: Array) -> tuple[Problem, Array, str]:
+    """The problem at one λ of a ray, its optimum from a start near it, and which solver ran."""
+    problem = ray.at(lam)
+    kinked = group_descent if problem.penalty.in_groups else coordinate_descent
+    found = (closed_form if ray.smooth else kinked).solve(problem, start=start)
+    return problem, found.b, found.solver
+
+
 def certified_path(ray: Ray, lams: Array) -> tuple[Array, Array, tuple[Certificate, ...]]:
     """Optima, df and certificates; a point that fails is solved again as a single λ is."""
     b, df = _solve(ray, lams)

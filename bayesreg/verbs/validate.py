@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from bayesreg.engines import engine_named
+from bayesreg.engines.chains import bar
 from bayesreg.engines.kernel import Independent, Markov
 from bayesreg.language.arguments import integer, settled_seed
 from bayesreg.language.errors import BadArgument, NotSupported
@@ -125,7 +124,7 @@ def validate(
     source = fitted if truth is None else _complete(truth, "truth")[0]
     trial = prepare(fitted, source, rows, columns, design, standardize=standardize, seed=root)
     chosen = _engine(engine, trial)
-    with _bar(simulations, progress) as tick:
+    with bar("validating", simulations, progress) as tick:
         tasks: dict[str, Callable[[], Found]] = {
             "calibration": lambda: _calibration(trial, chosen, simulations, draws, root, tick),
             "recovery": lambda: _recovery(trial, chosen, _PER_DRAW * draws, root, notes),
@@ -242,17 +241,3 @@ def _checks(checks: Sequence[str]) -> list[str]:
     if unknown or not asked:
         raise BadArgument(f"checks must be some of {', '.join(CHECKS)}, not {checks!r}")
     return [name for name in CHECKS if name in asked]
-
-
-@contextmanager
-def _bar(total: int, show: bool) -> Iterator[Callable[[int], None]]:
-    """A progress bar on stderr, if that is a terminal."""
-    if not (show and sys.stderr is not None and sys.stderr.isatty()):
-        yield lambda _: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("validating", total=total)
-        yield lambda n: bar.advance(task, n)
