@@ -63,6 +63,15 @@ class Look:
     draws: int
     engine: str
 
+    @classmethod
+    def of(cls, theta: Array, slopes: Array, bends: Array, engine: str) -> Look:
+        """From ∇c of every draw (chain, draw, d) and the mean of ∇²c (d, d)."""
+        flat = slopes.reshape(-1, len(theta))
+        means = slopes.reshape(CHAINS * BATCHES, -1, len(theta)).mean(axis=1)
+        noise = np.atleast_2d(np.cov(means.T)) / len(means)
+        information = -bends - np.atleast_2d(np.cov(flat.T))
+        return cls(theta, flat.mean(axis=0), noise, information, -bends, len(flat), engine)
+
     @cached_property
     def _shares(self) -> tuple[Array, Array]:
         """Eigenvalues of `information` relative to `complete`, and T with T'(complete)T = 1."""
@@ -143,12 +152,7 @@ class Search:
     def look(self, theta: Array, total: int) -> Look:
         """Draw at θ and average the derivatives of c."""
         b, engine = self.draw(theta, total)
-        slopes, bends = self.derivatives(b, *self.values(theta))
-        flat = slopes.reshape(-1, len(theta))
-        means = slopes.reshape(CHAINS * BATCHES, -1, len(theta)).mean(axis=1)
-        noise = np.atleast_2d(np.cov(means.T)) / len(means)
-        information = -bends - np.atleast_2d(np.cov(flat.T))
-        return Look(theta, flat.mean(axis=0), noise, information, -bends, len(flat), engine)
+        return Look.of(theta, *self.derivatives(b, *self.values(theta)), engine)
 
     def derivatives(self, b: Array, sigma: float, scales: list[float]) -> tuple[Array, Array]:
         """∇c of every draw (…, d), and the mean of ∇²c (d, d)."""
