@@ -132,40 +132,36 @@ class Search:
             out.append(np.array(theta))
         return out if self.problem.unknown_scales else out[:1]
 
-    def values(self, theta: Array) -> tuple[float, list[float]]:
-        """σ, and the scale of every block."""
-        sigma = self.problem.sigma or math.exp(theta[0])
-        unknown = iter(theta[self.first :])
-        return sigma, [
-            math.exp(next(unknown)) if b.scale is None else b.scale for b in self.problem.blocks
-        ]
+    def at(self, theta: Array) -> Problem:
+        """The problem with σ and scales fixed at θ."""
+        scales = np.exp(theta[self.first :])
+        return self.problem.at(
+            sigma=math.exp(theta[0]) if self.first else None,
+            scale=scales if len(scales) else None,
+        )
 
     def draw(self, theta: Array, total: int) -> tuple[Array, str]:
         """b (chain, draw, p) at θ, and the engine that drew."""
-        fixed = self.problem.at(
-            sigma=math.exp(theta[0]) if self.first else None,
-            scale=list(np.exp(theta[self.first :])) if len(theta) > self.first else None,
-        )
         total = max(min(total, NUMBERS // max(self.problem.p, 1)), CHAINS * BATCHES)
-        return draws_at(fixed, total, next(self.seeds))
+        return draws_at(self.at(theta), total, next(self.seeds))
 
     def look(self, theta: Array, total: int) -> Look:
         """Draw at θ and average the derivatives of c."""
         b, engine = self.draw(theta, total)
-        return Look.of(theta, *self.derivatives(b, *self.values(theta)), engine)
+        return Look.of(theta, *self.derivatives(b, self.at(theta)), engine)
 
-    def derivatives(self, b: Array, sigma: float, scales: list[float]) -> tuple[Array, Array]:
+    def derivatives(self, b: Array, fixed: Problem) -> tuple[Array, Array]:
         """∇c of every draw (…, d), and the mean of ∇²c (d, d)."""
         d = self.first + len(self.problem.unknown_scales)
         slopes, bends = np.zeros((*b.shape[:-1], d)), np.zeros((d, d))
         if self.first:
-            fit = self.data.residual_square(b) / sigma**2
+            fit = self.data.residual_square(b) / _sigma(fixed) ** 2
             slopes[..., 0] = fit - self.data.nu
             bends[0, 0] = -2.0 * float(fit.mean())
         place = self.first
-        for block, scale in zip(self.problem.blocks, scales, strict=True):
-            effective = self.problem.effective_scale(block, sigma, scale)
-            slope, bend = _by_scale(block.prior, b[..., block.columns], effective)
+        for block, known in zip(self.problem.blocks, fixed.blocks, strict=True):
+            scale = fixed.effective_scale(known, fixed.sigma)
+            slope, bend = _by_scale(block.prior, b[..., block.columns], scale)
             where = [0] * (self.first and block.prior.unit == "sigma")
             if block.scale is None:
                 where.append(place)
@@ -180,13 +176,13 @@ class Search:
         While effects are small against their standard errors, ℓ − ℓ(scale = 0) goes with scale²,
         so that half of the slope in log scale is what this scale gains over zero.
         """
-        sigma, scales = self.values(look.theta)
+        fixed = self.at(look.theta)
         found, k = [], self.first
-        for block, scale in zip(self.problem.blocks, scales, strict=True):
+        for block, known in zip(self.problem.blocks, fixed.blocks, strict=True):
             if block.scale is not None:
                 continue
-            sd = self.problem.effective_scale(block, sigma, scale) * self.data.norms[block.columns]
-            small = np.max(sd) < SMALL_EFFECT * sigma
+            sd = fixed.effective_scale(known, fixed.sigma) * self.data.norms[block.columns]
+            small = np.max(sd) < SMALL_EFFECT * _sigma(fixed)
             flat = look.information[k, k] <= max(0.5, LEAST * look.complete[k, k])
             gain = 0.5 * (look.slope[k] - 2.0 * math.sqrt(look.noise[k, k]))
             if small and flat and gain <= GAIN:
@@ -196,13 +192,10 @@ class Search:
 
     def without(self, theta: Array, zero: tuple[str, ...]) -> tuple[Search, Array]:
         """The search that leaves some blocks at the scales they have, and the rest of θ."""
-        _, scales = self.values(theta)
-        blocks, keep = [], [True] * self.first
-        for block, scale in zip(self.problem.blocks, scales, strict=True):
-            held = block.label in zero
-            keep += [not held] * (block.scale is None)
-            blocks.append(dataclasses.replace(block, scale=scale, hyper=None) if held else block)
-        fewer = dataclasses.replace(self.problem, blocks=tuple(blocks))
+        pairs = zip(self.problem.blocks, self.at(theta).blocks, strict=True)
+        blocks = tuple(known if block.label in zero else block for block, known in pairs)
+        keep = [True] * self.first + [label not in zero for label in self.problem.unknown_scales]
+        fewer = dataclasses.replace(self.problem, blocks=blocks)
         return dataclasses.replace(self, problem=fewer), theta[keep]
 
     @property
@@ -216,15 +209,14 @@ class Search:
         By importance sampling from the prior where that is near the posterior, else from a normal
         with the posterior's moments; a mean of such weights is rarely far above what it estimates.
         """
-        sigma, scales = self.values(theta)
-        nu, yy, least = self.data.nu, self.problem.yy, self.null_sigma
+        fixed, nu, yy, least = self.at(theta), self.data.nu, self.problem.yy, self.null_sigma
+        sigma = _sigma(fixed)
         null = -nu * math.log(sigma / least) - 0.5 * yy * (sigma**-2 - least**-2)
         rng = np.random.default_rng(next(self.seeds))
         b = np.empty((SMALL, self.problem.p))
-        for block, scale in zip(self.problem.blocks, scales, strict=True):
-            effective = self.problem.effective_scale(block, sigma, scale)
-            shape = SMALL, len(block.columns)
-            b[:, block.columns] = block.prior.sample(rng, shape, effective) - block.prior.loc
+        for block in fixed.blocks:
+            shape, scale = (SMALL, len(block.columns)), fixed.effective_scale(block, sigma)
+            b[:, block.columns] = block.prior.sample(rng, shape, scale) - block.prior.loc
         mean, share = _log_mean(self.log_fit(b, sigma))
         if share > 0.2:
             return mean + null
@@ -236,11 +228,9 @@ class Search:
         b = centre + WIDER * z @ half.T
         log_w = self.log_fit(b, sigma) + 0.5 * np.sum(np.square(z), axis=1)
         log_w += np.log(WIDER * np.sqrt(2.0 * np.pi) * np.diagonal(half)).sum()
-        for block, scale in zip(self.problem.blocks, scales, strict=True):
-            effective = self.problem.effective_scale(block, sigma, scale)
-            log_w += block.prior.log_density(b[:, block.columns] + block.prior.loc, effective).sum(
-                1
-            )
+        for block in fixed.blocks:
+            beta, scale = b[:, block.columns] + block.prior.loc, fixed.effective_scale(block, sigma)
+            log_w += block.prior.log_density(beta, scale).sum(axis=1)
         mean, share = _log_mean(log_w)
         return mean + null if share > 0.05 or mean + null > 5.0 else math.nan
 
@@ -276,6 +266,12 @@ def _engine_at(problem: Problem) -> Any:
         "hyper='evidence': no engine draws fast enough from this posterior; use hyper='cv', or "
         "hyper=post with a posterior's medians"
     )
+
+
+def _sigma(fixed: Problem) -> float:
+    """The σ of a problem that knows it."""
+    assert fixed.sigma is not None
+    return fixed.sigma
 
 
 def _log_mean(log_w: Array) -> tuple[float, float]:
@@ -475,7 +471,7 @@ def _settle(search: Search, look: Look, tolerance: float) -> _Average:
 
 def _report(problem: Problem, search: Search, gain: float, found: _Average) -> MonteCarloEvidence:
     """θ̂ as σ and scales, zeros where a scale was left out."""
-    sigma, _ = search.values(found.theta)
+    sigma = _sigma(search.at(found.theta))
     place = {label: search.first + k for k, label in enumerate(search.problem.unknown_scales)}
     scale, error = np.zeros((2, len(problem.unknown_scales)))
     for k, label in enumerate(problem.unknown_scales):
