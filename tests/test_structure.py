@@ -53,7 +53,6 @@ FILE_LINES = 450
 FUNCTION_LINES = 45
 EXCEPTIONS = {
     "engines/base.py::run": (58, "checks arguments and records the run: one step after another"),
-    "criteria/evidence_by_draws.py": (490, "the search by Fisher's identity and what it searches"),
     "data/files.py": (520, "CSV, Parquet and data sets, one after the other"),
     "data/predictors.py": (470, "the choice of columns and the judgement on each of them"),
     "priors/hyper.py": (560, "nine distributions of one number, each with its few lines"),

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesreg.criteria.evidence_by_draws import Look, draws_at
+from bayesreg.criteria.looks import Look, draws_at
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
 from bayesreg.model.pseudo_data import PseudoData
