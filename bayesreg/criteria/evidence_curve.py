@@ -104,7 +104,6 @@ class _Family:
     problem: Problem
     fixed: Callable[[float, float], Problem]
     data: PseudoData
-    relative: Array
     seeds: list[int]
 
     def natural(self, log_sigma: float, t: float) -> Array:
@@ -113,8 +112,8 @@ class _Family:
         one = self.fixed(sigma, lam)
         assert one.l1 is not None
         assert one.l2 is not None
-        first = float(one.l1[0] * self.relative[0]) / sigma**2
-        second = float(one.l2[0] * self.relative[0] ** 2) / sigma**2
+        first = float(one.l1[0] * self.problem.relative[0]) / sigma**2
+        second = float(one.l2[0] * self.problem.relative[0] ** 2) / sigma**2
         cost = self.data.nu * log_sigma + self.problem.p * _log_normaliser(first, second)
         return np.array([-0.5 / sigma**2, -first, -0.5 * second, cost])
 
@@ -122,7 +121,7 @@ class _Family:
         """T of draws of b at σ and λ, (chain, draw, 3), and the engine."""
         fixed = self.fixed(math.exp(log_sigma), math.exp(t))
         b, engine = draws_at(fixed, total, self.seeds.pop())
-        u = np.abs(b) / self.relative
+        u = np.abs(b) / self.problem.relative
         fit = self.data.residual_square(b)
         return np.stack([fit, u.sum(-1), np.square(u).sum(-1)], -1), engine
 
@@ -180,10 +179,7 @@ def evidence_curve(
         If no engine draws fast enough.
     """
     seeds = np.random.SeedSequence([seed, 0x0E71DE7C]).generate_state(1000).tolist()
-    (block,) = problem.blocks
-    relative = np.empty(problem.p)
-    relative[block.columns] = block.relative
-    family = _Family(problem, fixed, problem.quadratic.rows, relative, seeds)
+    family = _Family(problem, fixed, problem.quadratic.rows, seeds)
     sigma = math.log(problem.sigma or start[0])
     points = _walk(family, sigma, math.log(start[1]), math.log(ceiling))
     return _integrated(family, points, math.log(ceiling))
