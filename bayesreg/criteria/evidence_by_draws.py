@@ -1,12 +1,4 @@
-r"""Slope and information of the evidence at one σ and scale, from draws of the coefficients.
-
-With θ = (log σ, log scale) and b drawn from p(b | y, θ), the derivatives of ℓ(θ) = log p(y | θ) are
-moments of those of the complete-data density c(θ) = log p(y, b | θ) (Fisher's identity; Louis 1982,
-JRSS B 44(2)):
-
-    ∇ℓ = E ∇c,        −∇²ℓ = −E ∇²c − Var ∇c
-    c(θ) = −ν log σ − ‖ỹ − X̃b‖²/2σ² + Σ log p(b_j | scale)
-"""
+"""The σ and scales of maximal evidence, climbed by looks from the maxima that ridge has."""
 
 from __future__ import annotations
 
@@ -15,14 +7,12 @@ import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bayesreg.engines import base, engine_named
-from bayesreg.engines.kernel import Independent
+from bayesreg.criteria.looks import BATCHES, CHAINS, LEAST, Look, draws_at
 from bayesreg.engines.starts import maxima
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
@@ -34,57 +24,12 @@ if TYPE_CHECKING:
 
 LARGEST = 512_000  # draws of a round
 ROUNDS = 40
-
-ENGINES = ("exact", "tilted", "gibbs")  # at fixed σ and scale; the first that serves
-CHAINS, BATCHES, TUNE = 8, 4, 100
 NUMBERS = 20_000_000  # coefficients held at once
 SMALL = 4_000  # draws of a look that only finds the way
 SMALL_EFFECT = 0.5  # prior sd of an effect, in its standard errors
 GAIN = 0.02  # nats by which a maximum must exceed the limit scale → 0
-REACH = 1.0  # largest step in θ
-LEAST = 0.02  # of the complete data's information that y must hold for a step of Newton's
 WIDER = 1.2  # than the posterior: sd of the normal that importance sampling draws from
-FASTER = 0.1  # information assumed along other directions, where EM's step assumes 1
 STEP = 0.05  # of differences in log scale: exact to 1e-6, far below Monte Carlo error
-
-
-@dataclass(frozen=True, eq=False)
-class Look:
-    """ℓ about one θ, as draws there show it.
-
-    `slope` is ∇ℓ with covariance `noise`; `information` is −∇²ℓ; `complete` is −E ∇²c.
-    """
-
-    theta: Array
-    slope: Array
-    noise: Array
-    information: Array
-    complete: Array
-    draws: int
-    engine: str
-
-    @cached_property
-    def _shares(self) -> tuple[Array, Array]:
-        """Eigenvalues of `information` relative to `complete`, and T with T'(complete)T = 1."""
-        inverse = np.linalg.inv(np.linalg.cholesky(self.complete))
-        share, basis = np.linalg.eigh(inverse @ self.information @ inverse.T)
-        return share, inverse.T @ basis
-
-    @cached_property
-    def step(self) -> Array:
-        """To the maximum by Newton's method; lengthened EM along directions without information."""
-        share, turn = self._shares
-        step = turn @ ((turn.T @ self.slope) / np.where(share > LEAST, share, FASTER))
-        return np.asarray(step * min(1.0, REACH / max(float(np.max(np.abs(step))), 1e-300)))
-
-    @property
-    def spread(self) -> Array:
-        """Covariance of `theta + step`; infinite where there is too little information."""
-        share, turn = self._shares
-        if not share.min() > LEAST:
-            return np.full_like(self.noise, np.inf)
-        inverse = (turn / share) @ turn.T
-        return np.asarray(inverse @ self.noise @ inverse)
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,45 +68,36 @@ class Search:
             out.append(np.array(theta))
         return out if self.problem.unknown_scales else out[:1]
 
-    def values(self, theta: Array) -> tuple[float, list[float]]:
-        """σ, and the scale of every block."""
-        sigma = self.problem.sigma or math.exp(theta[0])
-        unknown = iter(theta[self.first :])
-        return sigma, [
-            math.exp(next(unknown)) if b.scale is None else b.scale for b in self.problem.blocks
-        ]
+    def at(self, theta: Array) -> Problem:
+        """The problem with σ and scales fixed at θ."""
+        scales = np.exp(theta[self.first :])
+        return self.problem.at(
+            sigma=math.exp(theta[0]) if self.first else None,
+            scale=scales if len(scales) else None,
+        )
 
     def draw(self, theta: Array, total: int) -> tuple[Array, str]:
         """b (chain, draw, p) at θ, and the engine that drew."""
-        fixed = self.problem.at(
-            sigma=math.exp(theta[0]) if self.first else None,
-            scale=list(np.exp(theta[self.first :])) if len(theta) > self.first else None,
-        )
         total = max(min(total, NUMBERS // max(self.problem.p, 1)), CHAINS * BATCHES)
-        return draws_at(fixed, total, next(self.seeds))
+        return draws_at(self.at(theta), total, next(self.seeds))
 
     def look(self, theta: Array, total: int) -> Look:
         """Draw at θ and average the derivatives of c."""
         b, engine = self.draw(theta, total)
-        slopes, bends = self.derivatives(b, *self.values(theta))
-        flat = slopes.reshape(-1, len(theta))
-        means = slopes.reshape(CHAINS * BATCHES, -1, len(theta)).mean(axis=1)
-        noise = np.atleast_2d(np.cov(means.T)) / len(means)
-        information = -bends - np.atleast_2d(np.cov(flat.T))
-        return Look(theta, flat.mean(axis=0), noise, information, -bends, len(flat), engine)
+        return Look.of(theta, *self.derivatives(b, self.at(theta)), engine)
 
-    def derivatives(self, b: Array, sigma: float, scales: list[float]) -> tuple[Array, Array]:
+    def derivatives(self, b: Array, fixed: Problem) -> tuple[Array, Array]:
         """∇c of every draw (…, d), and the mean of ∇²c (d, d)."""
         d = self.first + len(self.problem.unknown_scales)
         slopes, bends = np.zeros((*b.shape[:-1], d)), np.zeros((d, d))
         if self.first:
-            fit = self.data.residual_square(b) / sigma**2
+            fit = self.data.residual_square(b) / _sigma(fixed) ** 2
             slopes[..., 0] = fit - self.data.nu
             bends[0, 0] = -2.0 * float(fit.mean())
         place = self.first
-        for block, scale in zip(self.problem.blocks, scales, strict=True):
-            effective = self.problem.effective_scale(block, sigma, scale)
-            slope, bend = _by_scale(block.prior, b[..., block.columns], effective)
+        for block, known in zip(self.problem.blocks, fixed.blocks, strict=True):
+            scale = fixed.effective_scale(known, fixed.sigma)
+            slope, bend = _by_scale(block.prior, b[..., block.columns], scale)
             where = [0] * (self.first and block.prior.unit == "sigma")
             if block.scale is None:
                 where.append(place)
@@ -176,13 +112,13 @@ class Search:
         While effects are small against their standard errors, ℓ − ℓ(scale = 0) goes with scale²,
         so that half of the slope in log scale is what this scale gains over zero.
         """
-        sigma, scales = self.values(look.theta)
+        fixed = self.at(look.theta)
         found, k = [], self.first
-        for block, scale in zip(self.problem.blocks, scales, strict=True):
+        for block, known in zip(self.problem.blocks, fixed.blocks, strict=True):
             if block.scale is not None:
                 continue
-            sd = self.problem.effective_scale(block, sigma, scale) * self.data.norms[block.columns]
-            small = np.max(sd) < SMALL_EFFECT * sigma
+            sd = fixed.effective_scale(known, fixed.sigma) * self.data.norms[block.columns]
+            small = np.max(sd) < SMALL_EFFECT * _sigma(fixed)
             flat = look.information[k, k] <= max(0.5, LEAST * look.complete[k, k])
             gain = 0.5 * (look.slope[k] - 2.0 * math.sqrt(look.noise[k, k]))
             if small and flat and gain <= GAIN:
@@ -192,13 +128,10 @@ class Search:
 
     def without(self, theta: Array, zero: tuple[str, ...]) -> tuple[Search, Array]:
         """The search that leaves some blocks at the scales they have, and the rest of θ."""
-        _, scales = self.values(theta)
-        blocks, keep = [], [True] * self.first
-        for block, scale in zip(self.problem.blocks, scales, strict=True):
-            held = block.label in zero
-            keep += [not held] * (block.scale is None)
-            blocks.append(dataclasses.replace(block, scale=scale, hyper=None) if held else block)
-        fewer = dataclasses.replace(self.problem, blocks=tuple(blocks))
+        pairs = zip(self.problem.blocks, self.at(theta).blocks, strict=True)
+        blocks = tuple(known if block.label in zero else block for block, known in pairs)
+        keep = [True] * self.first + [label not in zero for label in self.problem.unknown_scales]
+        fewer = dataclasses.replace(self.problem, blocks=blocks)
         return dataclasses.replace(self, problem=fewer), theta[keep]
 
     @property
@@ -212,15 +145,14 @@ class Search:
         By importance sampling from the prior where that is near the posterior, else from a normal
         with the posterior's moments; a mean of such weights is rarely far above what it estimates.
         """
-        sigma, scales = self.values(theta)
-        nu, yy, least = self.data.nu, self.problem.yy, self.null_sigma
+        fixed, nu, yy, least = self.at(theta), self.data.nu, self.problem.yy, self.null_sigma
+        sigma = _sigma(fixed)
         null = -nu * math.log(sigma / least) - 0.5 * yy * (sigma**-2 - least**-2)
         rng = np.random.default_rng(next(self.seeds))
         b = np.empty((SMALL, self.problem.p))
-        for block, scale in zip(self.problem.blocks, scales, strict=True):
-            effective = self.problem.effective_scale(block, sigma, scale)
-            shape = SMALL, len(block.columns)
-            b[:, block.columns] = block.prior.sample(rng, shape, effective) - block.prior.loc
+        for block in fixed.blocks:
+            shape, scale = (SMALL, len(block.columns)), fixed.effective_scale(block, sigma)
+            b[:, block.columns] = block.prior.sample(rng, shape, scale) - block.prior.loc
         mean, share = _log_mean(self.log_fit(b, sigma))
         if share > 0.2:
             return mean + null
@@ -232,11 +164,9 @@ class Search:
         b = centre + WIDER * z @ half.T
         log_w = self.log_fit(b, sigma) + 0.5 * np.sum(np.square(z), axis=1)
         log_w += np.log(WIDER * np.sqrt(2.0 * np.pi) * np.diagonal(half)).sum()
-        for block, scale in zip(self.problem.blocks, scales, strict=True):
-            effective = self.problem.effective_scale(block, sigma, scale)
-            log_w += block.prior.log_density(b[:, block.columns] + block.prior.loc, effective).sum(
-                1
-            )
+        for block in fixed.blocks:
+            beta, scale = b[:, block.columns] + block.prior.loc, fixed.effective_scale(block, sigma)
+            log_w += block.prior.log_density(beta, scale).sum(axis=1)
         mean, share = _log_mean(log_w)
         return mean + null if share > 0.05 or mean + null > 5.0 else math.nan
 
@@ -246,32 +176,10 @@ class Search:
         return np.asarray((fit @ self.data.y - 0.5 * np.sum(np.square(fit), axis=1)) / sigma**2)
 
 
-def draws_at(fixed: Problem, total: int, seed: int) -> tuple[Array, str]:
-    """At least `total` draws of b (chain, draw, p) with nothing else unknown; and the engine."""
-    engine = _engine_at(fixed)
-    drawn = base.run(
-        engine,
-        fixed,
-        draws=BATCHES * -(-total // (CHAINS * BATCHES)),
-        chains=CHAINS,
-        tune=None if isinstance(engine.KERNEL, Independent) else TUNE,
-        seed=seed,
-        progress=False,
-    )
-    b = drawn.beta[..., fixed.proper] * fixed.x_sd[fixed.proper] - fixed.coordinates.loc
-    return np.asarray(b), drawn.engine
-
-
-def _engine_at(problem: Problem) -> Any:
-    """The first engine that serves."""
-    for name in ENGINES:
-        engine = engine_named(name)
-        if engine.supports(problem) is None:
-            return engine
-    raise NotSupported(
-        "hyper='evidence': no engine draws fast enough from this posterior; use hyper='cv', or "
-        "hyper=post with a posterior's medians"
-    )
+def _sigma(fixed: Problem) -> float:
+    """The σ of a problem that knows it."""
+    assert fixed.sigma is not None
+    return fixed.sigma
 
 
 def _log_mean(log_w: Array) -> tuple[float, float]:
@@ -471,7 +379,7 @@ def _settle(search: Search, look: Look, tolerance: float) -> _Average:
 
 def _report(problem: Problem, search: Search, gain: float, found: _Average) -> MonteCarloEvidence:
     """θ̂ as σ and scales, zeros where a scale was left out."""
-    sigma, _ = search.values(found.theta)
+    sigma = _sigma(search.at(found.theta))
     place = {label: search.first + k for k, label in enumerate(search.problem.unknown_scales)}
     scale, error = np.zeros((2, len(problem.unknown_scales)))
     for k, label in enumerate(problem.unknown_scales):

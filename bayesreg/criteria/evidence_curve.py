@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesreg.criteria.evidence_by_draws import BATCHES, CHAINS, draws_at
+from bayesreg.criteria.looks import Look, draws_at
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
 from bayesreg.model.pseudo_data import PseudoData
@@ -88,12 +88,11 @@ class EvidenceCurve:
 
 @dataclass(frozen=True, eq=False)
 class _Point:
-    """ℓ about one λ: slope and curvature of its profile over σ, and where σ is best."""
+    """ℓ about one λ: the slope of its profile over σ with its variance, and where σ is best."""
 
     t: float
     log_sigma: float
     slope: float
-    bend: float
     noise: float
     engine: str
 
@@ -105,7 +104,6 @@ class _Family:
     problem: Problem
     fixed: Callable[[float, float], Problem]
     data: PseudoData
-    relative: Array
     seeds: list[int]
 
     def natural(self, log_sigma: float, t: float) -> Array:
@@ -114,42 +112,37 @@ class _Family:
         one = self.fixed(sigma, lam)
         assert one.l1 is not None
         assert one.l2 is not None
-        first = float(one.l1[0] * self.relative[0]) / sigma**2
-        second = float(one.l2[0] * self.relative[0] ** 2) / sigma**2
+        first = float(one.l1[0] * self.problem.relative[0]) / sigma**2
+        second = float(one.l2[0] * self.problem.relative[0] ** 2) / sigma**2
         cost = self.data.nu * log_sigma + self.problem.p * _log_normaliser(first, second)
         return np.array([-0.5 / sigma**2, -first, -0.5 * second, cost])
 
     def statistics(self, log_sigma: float, t: float, total: int) -> tuple[Array, str]:
-        """T of draws of b at σ and λ, (batch, draw, 3), and the engine."""
+        """T of draws of b at σ and λ, (chain, draw, 3), and the engine."""
         fixed = self.fixed(math.exp(log_sigma), math.exp(t))
         b, engine = draws_at(fixed, total, self.seeds.pop())
-        u = np.abs(b) / self.relative
-        found = np.stack([self.data.residual_square(b), u.sum(-1), np.square(u).sum(-1)], -1)
-        return found.reshape(CHAINS * BATCHES, -1, 3), engine
+        u = np.abs(b) / self.problem.relative
+        fit = self.data.residual_square(b)
+        return np.stack([fit, u.sum(-1), np.square(u).sum(-1)], -1), engine
 
     def look(self, log_sigma: float, t: float, total: int = DRAWS) -> _Point:
-        """Slope and curvature along t = log λ, an unknown σ profiled out; σ again if it moved."""
+        """The slope along t = log λ, an unknown σ profiled out; again if σ moved far."""
         for trial in range(6):
             found, engine = self.statistics(log_sigma, t, total)
             first, second = _derivatives(self.natural, log_sigma, t)
-            flat = found.reshape(-1, 3)
-            mean = flat.mean(axis=0)
-            slopes = first[:, :3] @ mean - first[:, 3]
-            bends = second[..., 3] - second[..., :3] @ mean
-            information = bends - first[:, :3] @ np.cov(flat.T) @ first[:, :3].T
-            batches = found.mean(axis=1) @ first[:, :3].T
-            noise = np.cov(batches.T) / len(batches)
+            bends = second[..., :3] @ found.mean(axis=(0, 1)) - second[..., 3]
+            slopes = found @ first[:, :3].T - first[:, 3]
+            here = Look.of(np.array([log_sigma, t]), slopes, bends, engine)
             if self.problem.sigma is not None:
-                return _Point(t, log_sigma, slopes[1], information[1, 1], noise[1, 1], engine)
-            curvature = max(float(information[0, 0]), 0.1 * float(bends[0, 0]))
-            step = float(np.clip(slopes[0] / curvature, -1.0, 1.0))
+                return _Point(t, log_sigma, here.slope[1], here.noise[1, 1], engine)
+            curvature = max(here.information[0, 0], 0.1 * here.complete[0, 0])
+            step = float(np.clip(here.slope[0] / curvature, -1.0, 1.0))
             if abs(step) <= LONG or trial == 5:
                 break
             log_sigma += step
-        along = np.array([-information[0, 1] / curvature, 1.0])
-        bend = float(information[1, 1] - information[0, 1] ** 2 / curvature)
-        slope, error = float(along @ slopes), float(along @ noise @ along)
-        return _Point(t, log_sigma + step, slope, bend, error, engine)
+        along = np.array([-here.information[0, 1] / curvature, 1.0])
+        slope, noise = float(along @ here.slope), float(along @ here.noise @ along)
+        return _Point(t, log_sigma + step, slope, noise, engine)
 
 
 def evidence_curve(
@@ -186,10 +179,7 @@ def evidence_curve(
         If no engine draws fast enough.
     """
     seeds = np.random.SeedSequence([seed, 0x0E71DE7C]).generate_state(1000).tolist()
-    (block,) = problem.blocks
-    relative = np.empty(problem.p)
-    relative[block.columns] = block.relative
-    family = _Family(problem, fixed, problem.quadratic.rows, relative, seeds)
+    family = _Family(problem, fixed, problem.quadratic.rows, seeds)
     sigma = math.log(problem.sigma or start[0])
     points = _walk(family, sigma, math.log(start[1]), math.log(ceiling))
     return _integrated(family, points, math.log(ceiling))

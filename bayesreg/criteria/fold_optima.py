@@ -86,8 +86,7 @@ class Optima:
         found: list[Array | None] = [None] * len(ones)
         plain = [k for k, one in enumerate(ones) if one.root is None]
         if plain:
-            block, r = one_block(self.problem), np.empty(self.problem.p)
-            r[block.columns] = block.relative  # λ₁ⱼ = λ/r_j: unit penalties on the columns r_j·x_j
+            r = self.problem.relative  # λ₁ⱼ = λ/r_j: unit penalties on the columns r_j·x_j
             gram, xy = (
                 np.array([getattr(ones[k], name) for k in plain]) for name in ("gram", "xy")
             )

@@ -139,9 +139,7 @@ def _relative(problem: Problem) -> Array:
             f"{type(block.prior).__name__} has no closed leave-one-out, GCV or evidence; only one "
             "Normal prior has: use cross-validation or information criteria"
         )
-    relative = np.empty(problem.p)
-    relative[block.columns] = block.relative
-    return relative
+    return problem.relative
 
 
 def _from_rows(problem: Problem, lams: Array) -> tuple[Array, Array, Array, Array]:

@@ -269,6 +269,14 @@ class Problem:
         return self.penalty.vector("l2")
 
     @property
+    def relative(self) -> Array:
+        """Known factor of every proper column on the scale of its block (p,)."""
+        out = np.ones(self.p)
+        for block in self.blocks:
+            out[block.columns] = block.relative
+        return out
+
+    @property
     def unknown_scales(self) -> tuple[str, ...]:
         """Labels of the blocks whose scale is unknown, in order."""
         return tuple(block.label for block in self.blocks if block.scale is None)

@@ -41,6 +41,18 @@ class Solution:
     seen: int | None = None
 
 
+def terms(u: Array, l2: Array) -> Array | float:
+    """Bound of the terms that cancel in a gradient at u (…, q), whose rounding is its floor."""
+    size = np.abs(u)
+    return 1.0 + size.sum(axis=-1) + np.max(l2 * size, axis=-1, initial=0.0)
+
+
+def distance(g: Array, l1: Array, u: Array) -> Array:
+    """Distance of 0 from the subdifferential of J per coordinate, g being X'(y − Xu) − λ₂u."""
+    moving = np.abs(g - l1 * np.sign(u))
+    return np.where(u != 0.0, moving, np.maximum(np.abs(g) - l1, 0.0))
+
+
 def refine(
     start: Array, residual: Callable[[Extended], Array], solve: Map, *, patience: int = 0
 ) -> Extended:

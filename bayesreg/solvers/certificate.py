@@ -24,6 +24,7 @@ import numpy as np
 from bayesreg.language.arguments import Array
 from bayesreg.model.quadratic import EPS, Index, UnitData
 from bayesreg.solvers import curvature
+from bayesreg.solvers.base import distance, terms
 from bayesreg.solvers.groups import Groups
 from bayesreg.solvers.objective import Objective, penalty_value
 
@@ -190,7 +191,7 @@ def _judge_touching(problem: Problem, at: Point, sd: Array, floor: float) -> Jud
     if problem.likelihood.convex:
         gap = loss.gap(at, l1, l2, () if penalty.linear_quadratic else _members(problem))
     if penalty.linear_quadratic:
-        kkt = float(np.max(_over(_distance(g - l2 * at.b, l1, at.b), sd), initial=0.0))
+        kkt = float(np.max(_over(distance(g - l2 * at.b, l1, at.b), sd), initial=0.0))
         unit = touching.quadratic.unit
         first, second = unit.penalty(l1, l2)
         unique = curvature.unique(
@@ -268,8 +269,8 @@ def _limits(problem: Problem, unit: UnitData) -> tuple[float, float]:
 def _judge(unit: UnitData, l1: Array, l2: Array, u: Array) -> Judged:
     """Judge u under λ₁|u| + ½λ₂u²."""
     g = unit.fine_gradient(u, l2)
-    floor = ROUNDING * _terms(u, l2)
-    kkt = float(np.max(_distance(g, l1, u), initial=0.0))
+    floor = ROUNDING * float(terms(u, l2))
+    kkt = float(np.max(distance(g, l1, u), initial=0.0))
     return Judged(_gap(unit, l1, l2, u, g, floor), kkt, floor, curvature.unique(unit, l1, l2, g))
 
 
@@ -321,17 +322,6 @@ def _fault(problem: Problem, size: int, kept: Index, b: Array) -> str:
 
 def _name(problem: Problem, j: int) -> str:
     return repr(problem.features[int(problem.proper[j])])
-
-
-def _terms(u: Array, l2: Array) -> float:
-    """Bound of the terms that cancel in a gradient: columns and y have norm one."""
-    return 1.0 + float(np.sum(np.abs(u)) + np.max(l2 * np.abs(u), initial=0.0))
-
-
-def _distance(g: Array, l1: Array, u: Array) -> Array:
-    """Distance of 0 from the subdifferential of J, per coordinate."""
-    moving = np.abs(g - l1 * np.sign(u))
-    return np.where(u != 0.0, moving, np.maximum(np.abs(g) - l1, 0.0))
 
 
 def _gap(unit: UnitData, l1: Array, l2: Array, u: Array, g: Array, floor: float) -> float:

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.linalg import qr, solve_triangular, svd
-from scipy.linalg.lapack import dpotrf, dpotrs
 
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
 from bayesreg.model.quadratic import EPS, Extended, Index, Map, UnitData, extended_product
 from bayesreg.solvers.base import Solution, refine
+from bayesreg.solvers.curvature import Cholesky
 
 if TYPE_CHECKING:
     from bayesreg.model.problem import Problem
@@ -178,7 +178,7 @@ def minimise_face(unit: UnitData, face: Index, shift: Array, l2: Array) -> Array
         return u
     if len(face) == len(unit.kept) and not np.any(shift) and _in_n_space(unit, l2):
         dual = DualRidge.of(unit, l2)
-        kernel = _cholesky(dual.matrix())
+        kernel = Cholesky.near(dual.matrix()).solve
         return dual.solve(unit, l2, kernel, kernel(dual.y), patience=0)
     first, inverse = _factor(unit, face, shift, l2)
 
@@ -200,24 +200,8 @@ def _factor(unit: UnitData, face: Index, shift: Array, l2: Array) -> tuple[Array
     """A first solution on a face, and the inverse of X'X + Λ₂ there to refine it with."""
     if unit.X is not None:
         return _augmented(unit, face, shift, l2[face])
-    inverse = _cholesky(unit.block(face) + np.diag(l2[face]))
+    inverse = Cholesky.near(unit.block(face) + np.diag(l2[face])).solve
     return inverse(unit.xy[face] - shift), inverse
-
-
-def _cholesky(A: Array) -> Map:
-    """Inverse of a positive definite matrix, scaled to unit diagonal first.
-
-    A matrix that is singular to rounding gets a ridge of that size: refinement then converges to a
-    solution of the system itself wherever that is consistent (iterated Tikhonov).
-    """
-    scale = 1.0 / np.sqrt(np.diagonal(A))
-    scaled = A * scale * scale[:, None]
-    factor, info = dpotrf(scaled, lower=1)
-    ridge = 4.0 * EPS * len(A)
-    while info:
-        factor, info = dpotrf(scaled + ridge * np.eye(len(A)), lower=1)
-        ridge *= 10.0
-    return lambda g: scale * dpotrs(factor, scale * g, lower=1)[0]
 
 
 def _augmented(unit: UnitData, face: Index, shift: Array, l2: Array) -> tuple[Array, Map]:
@@ -232,7 +216,7 @@ def _augmented(unit: UnitData, face: Index, shift: Array, l2: Array) -> tuple[Ar
     R = R[: k + 1]
     pivots = np.abs(np.diagonal(R)[:k])
     if np.min(pivots) <= 4.0 * EPS * k:  # columns have norm 1: dependent, and no ridge to speak of
-        flat = _cholesky(unit.block(face) + np.diag(l2))
+        flat = Cholesky.near(unit.block(face) + np.diag(l2)).solve
         return flat(unit.xy[face] - shift), flat
     R, projected = R[:k, :k], R[:k, k]
 

@@ -18,7 +18,7 @@ from scipy.linalg.lapack import dposv
 
 from bayesreg.language.arguments import Array
 from bayesreg.model.quadratic import EPS, Index, UnitData
-from bayesreg.solvers.base import Solution, refine
+from bayesreg.solvers.base import Solution, refine, terms
 from bayesreg.solvers.closed_form import DualRidge, minimise_face
 
 if TYPE_CHECKING:
@@ -194,7 +194,7 @@ def _sparse(unit: UnitData, l1: Array, l2: Array, start: Array) -> tuple[Array, 
 
 def _slack(u: Array, l2: Array) -> float:
     """Rounding level of the gradient: a zero coordinate that violates by less stays at zero."""
-    return 8.0 * EPS * (1.0 + float(np.sum(np.abs(u)) + np.max(l2 * np.abs(u))))
+    return 8.0 * EPS * float(terms(u, l2))
 
 
 def _working_set(busy: Array, excess: Array) -> Index:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from scipy.linalg import eigh
-from scipy.linalg.lapack import dposv
+from scipy.linalg.lapack import dpotrf, dpotrs
 
 from bayesreg.language.arguments import Array
 from bayesreg.model.quadratic import EPS, Index, UnitData
@@ -21,18 +23,56 @@ def solve(unit: UnitData, index: Index, l2: Array, g: Array) -> Array:
     return _invert(unit.block(index) + np.diag(l2), g)
 
 
+@dataclass(frozen=True, eq=False)
+class Cholesky:
+    """LL' = DAD of a positive definite A, D = `scale` giving it a unit diagonal."""
+
+    scale: Array
+    lower: Array
+
+    @classmethod
+    def of(cls, A: Array, ridge: Array | float = 0.0) -> Cholesky | None:
+        """The factor of DAD + ridge, or None where that is not positive definite."""
+        scale = 1.0 / np.sqrt(np.diagonal(A))
+        scaled = A * scale * scale[:, None]
+        scaled.flat[:: len(A) + 1] += ridge
+        lower, info = dpotrf(scaled, lower=1)
+        return None if info else cls(scale, lower)
+
+    @classmethod
+    def near(cls, A: Array) -> Cholesky:
+        """The factor of A, or where that is singular to rounding, with a ridge of that size.
+
+        Refinement then converges to a solution of the system itself wherever that is consistent
+        (iterated Tikhonov).
+        """
+        found, ridge = cls.of(A), 4.0 * EPS * len(A)
+        while found is None:
+            found, ridge = cls.of(A, ridge), 10.0 * ridge
+        return found
+
+    @property
+    def pivot(self) -> float:
+        """The least diagonal entry of L, 1 at most."""
+        return float(np.min(np.diagonal(self.lower), initial=1.0))
+
+    def solve(self, right: Array) -> Array:
+        """A⁻¹ right, (k,) or (k, r)."""
+        half, _ = dpotrs(self.lower, (right.T * self.scale).T, lower=1)
+        return np.asarray((half.T * self.scale).T)
+
+
 def _invert(A: Array, right: Array) -> Array:
     """A⁻¹ right for a positive definite A, by its eigenvalues where Cholesky finds it singular.
 
     Eigenvalues are then taken no smaller than their rounding error: along such a direction J is
     flat to working precision, and g there is nothing but rounding.
     """
+    factor = Cholesky.of(A)
+    if factor is not None:
+        return factor.solve(right)
     scale = 1.0 / np.sqrt(np.diagonal(A))
-    scaled = A * scale * scale[:, None]
-    _, x, info = dposv(scaled, scale * right, lower=1)
-    if info == 0:
-        return np.asarray(scale * x)
-    values, basis = eigh(scaled)
+    values, basis = eigh(A * scale * scale[:, None])
     values = np.maximum(values, len(A) * EPS * values[-1])
     return np.asarray(scale * (basis @ ((basis.T @ (scale * right)) / values)))
 

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.linalg.lapack import dposv
 
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
 from bayesreg.model.quadratic import EPS, Index, UnitData
+from bayesreg.solvers.base import terms
+from bayesreg.solvers.curvature import Cholesky
 
 if TYPE_CHECKING:
     from bayesreg.model.problem import Problem
@@ -148,7 +149,7 @@ class Groups:
 
     def terms(self, u: Array) -> float:
         """Bound of the terms that cancel in a gradient: columns and y have norm one."""
-        return 1.0 + float(np.sum(np.abs(u)) + np.max(self.l2 * np.abs(u), initial=0.0))
+        return float(terms(u, self.l2))
 
     def active(self, u: Array) -> Index:
         """Columns of groups that are not zero, and those without a kink."""
@@ -168,15 +169,7 @@ class Groups:
 
     def step(self, u: Array, columns: Index, right: Array) -> Array:
         """Hessian⁻¹ right (k,) or (k, r) on some columns; with a ridge where it is singular."""
-        H = self.hessian(u, columns)
-        scale = 1.0 / np.sqrt(np.diagonal(H))
-        scaled, ridge = H * scale * scale[:, None], 4.0 * EPS * len(H)
-        sides = (right.T * scale).T
-        _, x, info = dposv(scaled, sides, lower=1)
-        while info:
-            _, x, info = dposv(scaled + ridge * np.eye(len(H)), sides, lower=1)
-            ridge *= 10.0
-        return np.asarray((x.T * scale).T)
+        return Cholesky.near(self.hessian(u, columns)).solve(right)
 
     def df(self, u: Array) -> float:
         """tr X_A(Hessian)⁻¹X_A': how far fitted values follow y.

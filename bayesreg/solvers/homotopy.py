@@ -229,14 +229,12 @@ def _weights(problem: Problem) -> Array:
             "penalised columns one prior"
         )
     prior = blocks[0].prior
-    if not (isinstance(prior, Penalised) and "λ₁" in prior.formulae and blocks[0].separable):
+    if not (isinstance(prior, Penalised) and prior.kinked and blocks[0].separable):
         raise NotSupported(
             f"{type(prior).__name__} has no path with knots here: they are where an ℓ₁ penalty by "
             "column lets a coefficient enter or leave; use Laplace without groups"
         )
-    weights = np.empty(problem.p)
-    weights[blocks[0].columns] = 1.0 / blocks[0].relative
-    return weights
+    return 1.0 / problem.relative
 
 
 def _rows(unit: UnitData) -> int:

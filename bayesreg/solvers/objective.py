@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import eigh
-from scipy.linalg.lapack import dpotrf, dpotrs
 
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
 from bayesreg.model.quadratic import EPS, HUGE, Index, UnitData
 from bayesreg.priors import Majorised
+from bayesreg.solvers.curvature import Cholesky
 
 if TYPE_CHECKING:
     from bayesreg.model.problem import Problem
@@ -309,12 +309,9 @@ def _cholesky(A: Array, right: Array) -> NDArray[np.float64] | None:
     diagonal = np.diagonal(A)
     if not np.all(diagonal > 0.0):
         return None
-    scale = 1.0 / np.sqrt(diagonal)
-    scaled = A * scale * scale[:, None]
     # Terms of the diagonal are of order 1 before D is added: their rounding, on the scaled matrix.
-    rounding = 8.0 * EPS * len(A) * (1.0 + scale * scale)
-    if dpotrf(scaled - np.diag(rounding), lower=1)[1]:
+    rounding = 8.0 * EPS * len(A) * (1.0 + 1.0 / diagonal)
+    if Cholesky.of(A, -rounding) is None:
         return None
-    factor, _ = dpotrf(scaled, lower=1)
-    shaped = (right.T * scale).T
-    return np.asarray((dpotrs(factor, shaped, lower=1)[0].T * scale).T)
+    factor = Cholesky.of(A)
+    return None if factor is None else factor.solve(right)

@@ -127,7 +127,6 @@ class Ray:
 
     def penalties(self, lams: Array) -> tuple[Array, Array]:
         """λ₁ and λ₂ (L, p) per proper column; a column of relative scale r has λ₁/r and λ₂/r²."""
-        block = one_block(self.problem)
         prior, lams = penalised(self.problem), np.asarray(lams, dtype=float)
         if self.l1_ratio is not None:
             first, second = self.l1_ratio * lams, (1.0 - self.l1_ratio) * lams
@@ -136,8 +135,7 @@ class Ray:
         else:
             first = lams
             second = np.asarray(prior.l2(self.sigma, prior.l1(self.sigma, 1.0) / lams), dtype=float)
-        relative = np.empty(self.problem.p)
-        relative[block.columns] = block.relative
+        relative = self.problem.relative
         return first[:, None] / relative, second[:, None] / np.square(relative)
 
     def prior(self, lam: float) -> Any:

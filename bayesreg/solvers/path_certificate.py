@@ -14,6 +14,7 @@ import numpy as np
 
 from bayesreg.language.arguments import Array
 from bayesreg.model.quadratic import EPS, UnitData
+from bayesreg.solvers.base import distance, terms
 from bayesreg.solvers.certificate import ROUNDING, Certificate, Judged, certify, conclude
 
 if TYPE_CHECKING:
@@ -70,13 +71,11 @@ def _judge(unit: UnitData, l1: Array, l2: Array, u: Array) -> tuple[Array, Array
     """Gap, KKT residual and rounding floor of every row."""
     g, rr, count = _gradients(unit, u)
     size = np.abs(u).sum(axis=1)
-    terms = 1.0 + size + np.max(l2 * np.abs(u), axis=1)
-    rr = rr + count * EPS * terms**2 + np.sum(l2 * u * u, axis=1)
+    level = np.asarray(terms(u, l2))
+    rr = rr + count * EPS * level**2 + np.sum(l2 * u * u, axis=1)
     g -= l2 * u
-    floor, hidden = ROUNDING * terms, count * EPS * terms
-    moving = np.abs(g - l1 * np.sign(u))
-    away = np.where(u != 0.0, moving, np.maximum(np.abs(g) - l1, 0.0))
-    kkt = np.max(away, axis=1) + hidden
+    floor, hidden = ROUNDING * level, count * EPS * level
+    kkt = np.max(distance(g, l1, u), axis=1) + hidden
     if not np.any(l1):
         with np.errstate(divide="ignore", invalid="ignore"):
             gaps = 0.5 * np.sum((np.abs(g) + hidden[:, None]) ** 2 / l2, axis=1)

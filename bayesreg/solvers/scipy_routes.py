@@ -21,7 +21,7 @@ from scipy.optimize import Bounds, minimize, nnls
 
 from bayesreg.language.arguments import Array
 from bayesreg.model.quadratic import Map, UnitData
-from bayesreg.solvers.base import Solution
+from bayesreg.solvers.base import Solution, distance
 from bayesreg.solvers.closed_form import DualRidge
 
 if TYPE_CHECKING:
@@ -220,15 +220,10 @@ def _curvature(unit: UnitData, l2: Array, d: Array) -> Array:
     return unit.gram @ d + l2 * d
 
 
-def _violation(g: Array, l1: Array, u: Array) -> Array:
-    """Distance of 0 from the subdifferential, per coordinate."""
-    return np.where(u != 0.0, np.abs(g - l1 * np.sign(u)), np.maximum(np.abs(g) - l1, 0.0))
-
-
 def _split_step(unit: UnitData, l1: Array, l2: Array, u: Array, g: Array) -> tuple[Array, int]:
     """One run of L-BFGS-B on d = d⁺ − d⁻, u± + d± ≥ 0; columns without λ₁ are not split."""
     scale = 1.0 / np.sqrt(1.0 + l2)
-    size = float(np.max(_violation(g, l1, u) * scale, initial=0.0))
+    size = float(np.max(distance(g, l1, u) * scale, initial=0.0))
     if size == 0.0:
         return u, 0
     split, q = np.flatnonzero(l1 > 0.0), len(u)

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg.lapack import dpotrf, dpotrs
 
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotConverged
 from bayesreg.model.quadratic import EPS, Extended, Index, Map, UnitData
-from bayesreg.solvers.base import refine
+from bayesreg.solvers.base import distance, refine, terms
 from bayesreg.solvers.closed_form import minimise_face
+from bayesreg.solvers.curvature import Cholesky
 
 MOVES = 8  # corrections of one knot: two suffice unless others lie within its rounding
 SAME = 1e-12  # of λ: knots closer than this are one
@@ -41,12 +41,9 @@ class Piece:
             len(columns), np.arange(len(columns)), np.ones(len(columns)), 1.0, unit.y_square,
             X, unit.y, None if X is not None else block, unit.xy[columns],
         )  # fmt: skip
-        H = block + np.diag(l2[columns])
-        scale = 1.0 / np.sqrt(np.diagonal(H))
-        factor, info = dpotrf(H * scale * scale[:, None], lower=1)
-        fine = not info and float(np.min(np.diagonal(factor), initial=1.0)) > 1e-5
-        inverse = (lambda g: scale * dpotrs(factor, scale * g, lower=1)[0]) if fine else None
-        return cls(columns, part, l2[columns], inverse)
+        factor = Cholesky.of(block + np.diag(l2[columns]))
+        fine = factor is not None and factor.pivot > 1e-5
+        return cls(columns, part, l2[columns], factor.solve if factor and fine else None)
 
     def optimum(self, shift: Array) -> Array:
         """Minimiser of ½‖y − Xu‖² + ½Σλ₂u² + shift'u over these columns, to its last digits."""
@@ -110,15 +107,14 @@ class Trace:
 
     def terms(self, u: Array) -> float:
         """Bound of the terms that cancel in a gradient, whose rounding is its floor."""
-        return 1.0 + float(np.sum(np.abs(u)) + np.max(self.l2 * np.abs(u), initial=0.0))
+        return float(terms(u, self.l2))
 
     def point(self, t: float, u: Array, active: int, hit: Index | None = None) -> Point:
         """Judge u at λ = t."""
         g, bound = self.unit.fine_gradient(u, self.l2), t * self.w
-        off = np.where(u != 0.0, np.abs(g - bound * np.sign(u)), np.maximum(np.abs(g) - bound, 0.0))
         largest = float(np.max(np.abs(self.unit.xy), initial=0.0))
         limit = max(1e-10 * largest, ROUNDING * self.terms(u))
-        kkt = float(np.max(off, initial=0.0)) / limit
+        kkt = float(np.max(distance(g, bound, u), initial=0.0)) / limit
         return Point(t, u, g, kkt, active, np.zeros(0, dtype=np.intp) if hit is None else hit)
 
     def advance(self, lowest: float) -> None:
