@@ -15,7 +15,6 @@ Solvers and engines ask for the type that they need; nobody asks for a class by 
 from __future__ import annotations
 
 import dataclasses
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
@@ -24,6 +23,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bayesreg.language.arguments import Array, one_positive, positive
+from bayesreg.language.families import snake
 from bayesreg.priors.hyper import HyperPrior
 from bayesreg.priors.settled import declared, settle, without_sigma
 
@@ -58,7 +58,7 @@ class Prior(ABC):
     @property
     def family(self) -> str:
         """Name of the family in snake case: ``elastic_net``, ``r2d2``."""
-        return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(self).__name__).lower()
+        return snake(type(self).__name__)
 
     @property
     def hyper(self) -> HyperPrior | None:
