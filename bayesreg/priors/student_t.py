@@ -95,6 +95,13 @@ class StudentT(Majorised, ScaleMixture):
 
         return pm.StudentT(name, nu=self.df, mu=self.loc, sigma=scale, dims=dims)
 
+    def log_mixing(self, y: Array) -> Array:
+        """t ~ IG(df/2, df/2)."""
+        half = 0.5 * self.df
+        with np.errstate(over="ignore"):
+            body = -half * (y + np.exp(-y))
+        return np.asarray(body + half * np.log(half) - gammaln(half))
+
     @property
     def mixing(self) -> Mixing:
         """t ~ IG(df/2, df/2)."""
