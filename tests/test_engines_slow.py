@@ -14,6 +14,7 @@ from scipy import stats
 import bayesreg as br
 from bayesreg.engines import base, gibbs, graphs, nuts
 from bayesreg.gaussian import direct, exact
+from tests.cases import others
 from tests.test_engines import condition, ess, small
 
 Array = NDArray[np.float64]
@@ -214,7 +215,11 @@ def test_nuts_on_a_conjugate_problem() -> None:
         agree(run, base.run(exact, wrong, draws=5000, chains=2, seed=2))
 
 
-@pytest.mark.parametrize("prior", [br.Laplace(), br.Horseshoe()], ids=["laplace", "horseshoe"])
+# Priors whose mixing law is known to Gibbs by its density alone.
+BY_TABLE = [type(prior)() for prior in others([]) if prior.mixing.law == "tabulated"]
+
+
+@pytest.mark.parametrize("prior", [br.Laplace(), br.Horseshoe(), *BY_TABLE], ids=repr)
 def test_nuts_agrees_with_gibbs_on_diabetes(prior: Any) -> None:
     data = br.load_dataset("diabetes")
     problem = br.Model(prior).condition(data.X, data.y, standardize=True)
