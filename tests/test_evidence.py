@@ -158,7 +158,7 @@ def test_draws_meet_quadrature(prior, p, likelihood):
         br.Horseshoe(),
         br.HorseshoePlus(),
         br.NormalGamma(0.5),
-        *others([br.StudentT(), br.Cauchy(), br.Bridge()], "majorised", scale=None),
+        *others([br.StudentT(), br.Cauchy(), br.Bridge()], "majorised", scale=None, unit=None),
     ],
     ids=lambda p: f"{p.family} {p.unit}",
 )

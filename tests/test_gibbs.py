@@ -41,7 +41,7 @@ FAMILIES: dict[str, Any] = {
     "gamma, shape above 1": br.NormalGamma(1.8, H),
     "r2d2": br.R2D2(0.4, 5.0),
 }
-FAMILIES |= {prior.family: prior for prior in others(FAMILIES.values(), scale=H)}
+FAMILIES |= {prior.family: prior for prior in others(FAMILIES.values(), scale=H, unit=None)}
 
 
 def change(name: str, **changes: Any) -> Any:

@@ -144,9 +144,7 @@ def test_the_sampler_by_tables_is_the_compiled_one(prior: Any, case: Any) -> Non
 
 def worst(one: Array, two: Array) -> float:
     """The largest z of the differences of mean and three quantiles of two runs."""
-    forms = [(one, two)]
-    both = np.concatenate([one.ravel(), two.ravel()])
-    for q in np.quantile(both, [0.05, 0.5, 0.95]):
-        forms.append(((one < q).astype(float), (two < q).astype(float)))
+    at = np.quantile(np.concatenate([one.ravel(), two.ravel()]), [0.05, 0.5, 0.95])
+    forms = [(one, two), *(((one < q).astype(float), (two < q).astype(float)) for q in at)]
     errors = [math.hypot(*(x.std() / math.sqrt(ess(x)) for x in pair)) for pair in forms]
     return max(abs(a.mean() - b.mean()) / e for (a, b), e in zip(forms, errors, strict=True))

@@ -21,7 +21,7 @@ from tests.cases import CASES, others, priors
 
 PRIORS = priors("majorised")
 # Of the majorised priors, those that the tables below do not have for reasons of their own.
-MORE = others([br.StudentT(), br.Cauchy(), br.Bridge()], "majorised", scale=0.3, unit="y")
+MORE = others([br.StudentT(), br.Cauchy(), br.Bridge()], "majorised", scale=1.0, unit="y")
 ids = [repr(prior) for prior in PRIORS]
 # What `condition` warns of in these tables is tested elsewhere.
 pytestmark = pytest.mark.filterwarnings("ignore::bayesreg.language.errors.BayesregWarning")

@@ -461,7 +461,7 @@ TABLE: dict[str, tuple[str, Any, Any, int, int]] = {
     "r2d2": ("gibbs", br.R2D2(0.4, 4.0), IG, 10, 8),
     "bridge": ("gibbs", br.Bridge(0.5, HALF), NOISE, 24, 3),
 }
-for prior in others([row[1] for row in TABLE.values()], scale=HALF):
+for prior in others([row[1] for row in TABLE.values()], scale=HALF, unit=None):
     TABLE[prior.family] = ("gibbs", prior, NOISE, 24, 3)
 
 
