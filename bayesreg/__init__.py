@@ -9,6 +9,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from bayesreg.language import families
+
 __version__ = "0.1.0"
 
 # Each name is loaded from its room when it is first used, so that `import bayesreg` is light.
@@ -25,12 +27,8 @@ _HOME = {
     "model.model": "Model",
     "model.problem": "Problem",
     "model.penalty": "Penalty",
-    "likelihoods": "Bernoulli Gaussian",
-    "priors": (
-        "BetaPrimeSquared Bridge Cauchy ElasticNet Exponential Flat HalfCauchy HalfNormal "
-        "HalfStudentT Horseshoe HorseshoePlus InverseGammaSquared Laplace Normal NormalGamma R2D2 "
-        "RegularizedHorseshoe StudentT Uniform"
-    ),
+    "likelihoods": " ".join(families.LIKELIHOODS),
+    "priors": " ".join(families.PRIORS | families.HYPERPRIORS),
     "data.design": "Design",
     "data.moments": "Moments",
     "data.datasets": "dataset_names load_dataset simulate",

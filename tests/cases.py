@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+
+import bayesreg as br
 
 Array = NDArray[np.float64]
 
@@ -65,3 +70,74 @@ def _cases() -> list[Case]:
 
 
 CASES = _cases()
+
+
+# Every prior with a scale: what it is, and instances at which its laws are tested. Asymmetric on
+# purpose: no unit scale, no zero location, both units, parameters on both sides of where a formula
+# changes. The first is the one that tests of engines, storage and validation take.
+PRIORS: dict[str, tuple[str, list[Any]]] = {
+    "Normal": ("penalised", [br.Normal(1.7, 0.4), br.Normal(0.3, -0.2, unit="sigma")]),
+    "Laplace": ("penalised", [br.Laplace(2.3, 0.4), br.Laplace(0.6, unit="sigma")]),
+    "ElasticNet": (
+        "penalised",
+        [
+            br.ElasticNet(1.3, 0.3, 0.2),
+            br.ElasticNet(0.7, 0.9, unit="sigma"),
+            br.ElasticNet.from_scales(laplace=0.8, normal=1.9),
+        ],
+    ),
+    "StudentT": ("majorised", [br.StudentT(3.5, 1.3, 0.2), br.StudentT(0.7, 0.6, unit="sigma")]),
+    "Cauchy": ("majorised", [br.Cauchy(0.8, -0.1)]),
+    "Bridge": (
+        "majorised",
+        [
+            br.Bridge(0.6, 1.1, 0.2),
+            br.Bridge(0.9, 1.4, unit="sigma"),
+            br.Bridge(1.0, 0.8),
+            br.Bridge(1.6, 1.3, 0.1),
+        ],
+    ),
+    "Horseshoe": ("mixture", [br.Horseshoe(0.9, 0.1), br.Horseshoe(1.4, unit="sigma")]),
+    "HorseshoePlus": ("mixture", [br.HorseshoePlus(0.9, 0.1)]),
+    "RegularizedHorseshoe": (
+        "mixture",
+        [
+            br.RegularizedHorseshoe(0.7, 0.8, 5.0, 0.1),
+            br.RegularizedHorseshoe(0.05, 2.5, 1.5, unit="sigma"),
+        ],
+    ),
+    "NormalGamma": (
+        "mixture",
+        [
+            br.NormalGamma(0.5, 0.9, 0.2),
+            br.NormalGamma(0.2, 1.4, unit="sigma"),
+            br.NormalGamma(2.6, 0.7),
+        ],
+    ),
+    "R2D2": (
+        "mixture",
+        [
+            br.R2D2(0.4, 5.0, 0.5, 0.1, parts=3),
+            br.R2D2(concentration=1.7, parts=12),
+            br.R2D2(parts=1),
+        ],
+    ),
+}
+
+
+def priors(*kinds: str) -> list[Any]:
+    """All instances of the priors of these kinds, or of every kind."""
+    return [one for kind, row in PRIORS.values() if kind in kinds or not kinds for one in row]
+
+
+def others(known: Iterable[Any], *kinds: str, **changes: Any) -> list[Any]:
+    """The first instance of each prior that has none in `known`, about 0 and with other fields.
+
+    A test's own table says what it must vary; what the table leaves out is tested all the same.
+    """
+    types = {type(one) for one in known}
+    return [
+        dataclasses.replace(row[0], loc=0.0, **changes)
+        for kind, row in PRIORS.values()
+        if type(row[0]) not in types and (kind in kinds or not kinds)
+    ]

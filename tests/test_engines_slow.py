@@ -14,6 +14,7 @@ from scipy import stats
 import bayesreg as br
 from bayesreg.engines import base, gibbs, graphs, nuts
 from bayesreg.gaussian import direct, exact, tilted
+from tests.cases import others
 from tests.test_engines import condition, ess, small
 
 Array = NDArray[np.float64]
@@ -219,6 +220,12 @@ JUDGED: dict[str, tuple[Any, list[tuple[Any, int]]]] = {
     "laplace": (br.Laplace(), [(gibbs, 4000), (tilted, 20_000)]),
     "elastic net": (br.ElasticNet(), [(tilted, 20_000)]),
     "horseshoe": (br.Horseshoe(), [(gibbs, 4000)]),
+}
+# Priors whose mixing law is known to Gibbs by its density alone.
+JUDGED |= {
+    prior.family: (type(prior)(), [(gibbs, 4000)])
+    for prior in others([])
+    if prior.mixing.law == "tabulated"
 }
 
 

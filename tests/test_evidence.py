@@ -10,7 +10,7 @@ import bayesreg as br
 from bayesreg.criteria.evidence_by_draws import Search, maximise_by_draws
 from bayesreg.gaussian.evidence import maximise_evidence
 from bayesreg.language.errors import NotSupported
-from tests.cases import CASES
+from tests.cases import CASES, others
 from tests.test_criteria import log_density
 from tests.test_model import condition
 
@@ -158,6 +158,7 @@ def test_draws_meet_quadrature(prior, p, likelihood):
         br.Horseshoe(),
         br.HorseshoePlus(),
         br.NormalGamma(0.5),
+        *others([br.StudentT(), br.Cauchy(), br.Bridge()], "majorised", scale=None, unit=None),
     ],
     ids=lambda p: f"{p.family} {p.unit}",
 )

@@ -19,7 +19,7 @@ import bayesreg as br
 from bayesreg.engines import base, gibbs
 from bayesreg.gaussian import direct, exact
 from tests import reference_gibbs
-from tests.cases import CASES, Case
+from tests.cases import CASES, Case, others
 from tests.test_engines import NO_DATA, condition, ess, small, z_mean
 from tests.test_gaussian_engines import HALF, HYPER
 
@@ -41,6 +41,7 @@ FAMILIES: dict[str, Any] = {
     "gamma, shape above 1": br.NormalGamma(1.8, H),
     "r2d2": br.R2D2(0.4, 5.0),
 }
+FAMILIES |= {prior.family: prior for prior in others(FAMILIES.values(), scale=H, unit=None)}
 
 
 def change(name: str, **changes: Any) -> Any:

@@ -18,6 +18,7 @@ from bayesreg.estimators import MapRegressor
 from bayesreg.language.errors import BadArgument, BayesregWarning, NotSupported
 from bayesreg.priors import PRIORS, Majorised
 from bayesreg.storage.records import model_from_json, model_to_json
+from tests.cases import others
 
 SIZE = 20_000
 GROUPED = [["x", "z"]]
@@ -32,6 +33,9 @@ FAMILIES = [
     br.NormalGamma(0.5, 0.7, groups=GROUPED),
     br.R2D2(groups=GROUPED),
 ]
+MORE = others([br.Normal(), br.ElasticNet(), br.Cauchy(), *FAMILIES], scale=0.7, groups=GROUPED)
+NO_POLE = FAMILIES[:3] + [prior for prior in MORE if isinstance(prior, Majorised)]
+FAMILIES[-1:-1] = MORE
 families = [prior.family for prior in FAMILIES]
 
 
@@ -161,7 +165,7 @@ def test_the_shell_knows_every_prior():
         parse_priors("r2d2(parts=3)")
 
 
-@pytest.mark.parametrize("prior", FAMILIES[3:], ids=families[3:])
+@pytest.mark.parametrize("prior", [p for p in FAMILIES if p not in NO_POLE], ids=repr)
 def test_no_map_where_there_is_a_pole(prior):
     """The reason is the prior's own, and the message names what to use instead."""
     with pytest.raises(NotSupported, match=r"(unbounded at 0|add up)[\s\S]*sample\(problem"):
@@ -198,7 +202,7 @@ def _node_sds(prior, scale: float, sizes: np.ndarray, size: int) -> np.ndarray:
     [
         br.Horseshoe(), br.HorseshoePlus(), br.RegularizedHorseshoe(slab_scale=0.8, slab_df=5.0),
         br.NormalGamma(0.3), br.NormalGamma(2.0), br.R2D2(), br.R2D2(concentration=1.4),
-        br.Laplace(), br.StudentT(3.5), br.Bridge(0.7),
+        br.Laplace(), br.StudentT(3.5), br.Bridge(0.7), *MORE,
     ],
     ids=repr,
 )  # fmt: skip
@@ -244,7 +248,9 @@ def test_to_pymc_has_the_prior_of_prior_draws(prior):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "prior", [br.Normal(1.3, 0.2), br.Laplace(0.7, -0.1), br.ElasticNet(0.9, 0.4),
-              br.StudentT(3.5, 0.8, 0.1), br.Cauchy(0.6), br.Bridge(0.7, 0.9)], ids=repr
+              br.StudentT(3.5, 0.8, 0.1), br.Cauchy(0.6), br.Bridge(0.7, 0.9),
+              *(dataclasses.replace(p, groups=None) for p in MORE if isinstance(p, Majorised))],
+    ids=repr
 )  # fmt: skip
 def test_node_has_the_density(prior):
     """Where coefficients are independent the PyMC node is the density itself.
@@ -264,7 +270,7 @@ def test_node_has_the_density(prior):
 SERVED = [
     br.Horseshoe(), br.HorseshoePlus(), br.RegularizedHorseshoe(), br.NormalGamma(), br.R2D2(),
     br.Laplace(groups=[["bmi", "bp"], ["s1", "s2", "s3"]]), br.Horseshoe(expected_nonzero=3),
-    br.StudentT(), br.Cauchy(), br.Bridge(),
+    br.StudentT(), br.Cauchy(), br.Bridge(), *(type(prior)() for prior in MORE),
 ]  # fmt: skip
 
 

@@ -465,7 +465,7 @@ class Step:
         if self.law in {"slab", "dirichlet"}:
             draw_coupled(one, self.groups, copy, self.shift, rng)
         else:
-            _scale_and_locals(one, self.groups, self.tables, copy, self.shift, rng)
+            _scale_and_locals(one, self.groups, self.tables, copy, self.shift, np.empty(1), rng)
         return float(one["log_scale"])
 
 

@@ -27,7 +27,7 @@ from bayesreg.storage import (
     save_payload,
 )
 from bayesreg.storage.container import HEADER, HEADER_SIZE
-from tests.cases import CASES
+from tests.cases import CASES, priors
 from tests.synthetic_draws import problem, synthetic
 
 ARRAYS = {
@@ -270,6 +270,7 @@ def test_only_numbers_under_plain_names_are_saved(path, arrays):
 
 
 MODELS = [
+    *(br.Model(prior) for prior in priors()),
     br.Model(),
     br.Model(br.Laplace(scale=25.0), br.Gaussian(sigma=54.0)),
     br.Model(br.Normal.from_lam(0.1), br.Gaussian(br.Flat())),

@@ -26,6 +26,7 @@ from bayesreg.validation.bands import band, pvalue
 from bayesreg.validation.recovery import LEVELS
 from bayesreg.validation.trials import prepare
 from bayesreg.verbs.validate import CHECKS
+from tests.cases import others
 
 Array = NDArray[np.float64]
 IG = br.InverseGammaSquared(3.0, 2.0)
@@ -460,6 +461,8 @@ TABLE: dict[str, tuple[str, Any, Any, int, int]] = {
     "r2d2": ("gibbs", br.R2D2(0.4, 4.0), IG, 10, 8),
     "bridge": ("gibbs", br.Bridge(0.5, HALF), NOISE, 24, 3),
 }
+for prior in others([row[1] for row in TABLE.values()], scale=HALF, unit=None):
+    TABLE[prior.family] = ("gibbs", prior, NOISE, 24, 3)
 
 
 @pytest.mark.slow
@@ -511,6 +514,9 @@ def test_seeded_faults_of_the_sampler_are_caught(family: str, check: str) -> Non
 
 def test_table_has_every_prior() -> None:
     """A prior that is not in the table is not validated: add its row."""
-    from bayesreg.cli.priorspec import PRIORS
+    from bayesreg.cli.priorspec import PRIORS, parse_priors
+    from bayesreg.cli.validation import PRIORS as VALIDATED
 
-    assert {type(row[1]) for row in TABLE.values()} >= set(PRIORS.values()) - {br.Flat}
+    every = set(PRIORS.values()) - {br.Flat}
+    assert {type(row[1]) for row in TABLE.values()} >= every
+    assert {type(prior) for prior in parse_priors(VALIDATED).values()} == every

@@ -9,58 +9,18 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
+from bayesreg import priors as classes
+from bayesreg.language import families
 from bayesreg.language.arguments import did_you_mean
 from bayesreg.language.errors import BadArgument
 from bayesreg.likelihoods import Gaussian
-from bayesreg.priors import (
-    R2D2,
-    BetaPrimeSquared,
-    Bridge,
-    Cauchy,
-    ElasticNet,
-    Exponential,
-    Flat,
-    HalfCauchy,
-    HalfNormal,
-    HalfStudentT,
-    Horseshoe,
-    HorseshoePlus,
-    HyperPrior,
-    InverseGammaSquared,
-    Laplace,
-    Normal,
-    NormalGamma,
-    Prior,
-    RegularizedHorseshoe,
-    StudentT,
-    Uniform,
-)
+from bayesreg.priors import HyperPrior, Prior
 
 PRIORS: Mapping[str, Any] = {
-    "normal": Normal,
-    "ridge": Normal,
-    "laplace": Laplace,
-    "lasso": Laplace,
-    "elastic_net": ElasticNet,
-    "student_t": StudentT,
-    "cauchy": Cauchy,
-    "bridge": Bridge,
-    "horseshoe": Horseshoe,
-    "horseshoe_plus": HorseshoePlus,
-    "regularized_horseshoe": RegularizedHorseshoe,
-    "normal_gamma": NormalGamma,
-    "r2d2": R2D2,
-    "flat": Flat,
+    said: getattr(classes, name) for said, name in families.spoken(families.PRIORS).items()
 }
 HYPERPRIORS: Mapping[str, Any] = {
-    "half_cauchy": HalfCauchy,
-    "half_normal": HalfNormal,
-    "half_student_t": HalfStudentT,
-    "exponential": Exponential,
-    "uniform": Uniform,
-    "inverse_gamma_squared": InverseGammaSquared,
-    "beta_prime_squared": BetaPrimeSquared,
-    "flat": Flat,
+    said: getattr(classes, name) for said, name in families.spoken(families.HYPERPRIORS).items()
 }
 LONGEST = 1000  # characters of one prior: no honest one comes near
 

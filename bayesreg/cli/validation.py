@@ -11,18 +11,16 @@ from bayesreg.cli.exits import CHECK_FAILED
 from bayesreg.cli.log import Log
 from bayesreg.cli.options import Options
 from bayesreg.cli.screen import print_sentences, print_table
+from bayesreg.language import families
 from bayesreg.language.errors import BadArgument, NotSupported
+from bayesreg.language.families import snake
 
 if TYPE_CHECKING:
     from bayesreg.priors import Prior
     from bayesreg.validation.findings import Validation
 
 FULL, QUICK = (600, 100), (150, 40)  # simulations, and draws ranked in each
-# Every prior that has a scale of its own, under one name.
-PRIORS = (
-    "normal,laplace,elastic_net,student_t,cauchy,horseshoe,horseshoe_plus,regularized_horseshoe,"
-    "normal_gamma,r2d2,bridge"
-)
+PRIORS = ",".join(snake(name) for name in families.PRIORS if name != "Flat")  # all with a scale
 _BARS = "▁▂▃▄▅▆▇█"
 
 

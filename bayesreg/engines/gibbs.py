@@ -69,7 +69,7 @@ class Setup:
     """What every iteration needs; `order` is where each sampled column stands in the problem."""
 
     data: tuple[Array, Array, Array, Array, Array]  # X', y, gram, X'y, G_jj
-    fixed: tuple[Array, Array]  # relative factors and tables
+    fixed: tuple[Array, tuple[Array, Array]]  # relative factors and tables
     blocks: Records
     groups: Records
     facts: Records
@@ -87,8 +87,8 @@ class Setup:
     @property
     def elaborate(self) -> bool:
         """Whether more is needed than the plain steps."""
-        coupled = np.isin(self.blocks["law"], [LAWS["slab"], LAWS["dirichlet"]]).any()
-        return bool(coupled or self.facts["crowded"][0] or self.facts["sweeps"][0])
+        more, facts = [LAWS[name] for name in ("slab", "dirichlet", "tabulated")], self.facts[0]
+        return bool(np.isin(self.blocks["law"], more).any() or facts["crowded"] or facts["sweeps"])
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,7 +118,7 @@ class Gibbs(Markov):
         xt = np.ascontiguousarray((pseudo.x if same else pseudo.x[:, order]).T)
         y = np.ascontiguousarray(pseudo.y)
         narrow = xt.shape[1] >= xt.shape[0]
-        blocks, groups, densities = _records(problem.blocks)
+        blocks, groups, known = _records(problem.blocks)
         facts = _facts(problem, pseudo, blocks, narrow=narrow)
         relative = [block.relative[_grouped(block)] for block in problem.blocks]
         return Setup(
@@ -129,7 +129,7 @@ class Gibbs(Markov):
                 xt @ y if narrow else np.empty(0),
                 np.einsum("ij,ij->i", xt, xt),
             ),
-            fixed=(np.concatenate(relative), densities),
+            fixed=(np.concatenate(relative), known),
             blocks=blocks,
             groups=groups,
             facts=facts,
@@ -205,10 +205,11 @@ def _grouped(block: Block) -> NDArray[np.intp]:
     return np.argsort(block.group, kind="stable")
 
 
-def _records(blocks: tuple[Block, ...]) -> tuple[Records, Records, Array]:
-    """Blocks, groups, and the tables of their collapsed densities."""
+def _records(blocks: tuple[Block, ...]) -> tuple[Records, Records, tuple[Array, Array]]:
+    """Blocks, groups, and the tables of their collapsed densities and of their laws."""
     records, sizes = np.zeros(len(blocks), BLOCK), [block.sizes for block in blocks]
     place, densities = tables.collapsed(blocks)
+    records["table"], laws = tables.laws(blocks)
     groups = np.zeros(len(place), GROUP)
     groups["stop"] = np.cumsum(np.concatenate(sizes))
     groups["start"][1:] = groups["stop"][:-1]
@@ -231,7 +232,7 @@ def _records(blocks: tuple[Block, ...]) -> tuple[Records, Records, Array]:
             groups["t"][group : group + len(size)] = 1.0 / len(size)
         unknown += block.scale is None
         column, group = one["stop"], one["group_stop"]
-    return records, groups, densities
+    return records, groups, (densities, laws)
 
 
 def _facts(problem: Problem, pseudo: PseudoData, blocks: Records, *, narrow: bool) -> Records:

@@ -101,7 +101,8 @@ class Penalty:
             return "group lasso" if self.in_groups else "group penalty"
         names = {"normal": "ridge", "laplace": "lasso", "elastic_net": "elastic net"}
         names |= {"student_t": "Student-t", "cauchy": "Cauchy"}
-        kinds = {names.get(block.prior.family, block.prior.family) for block in self.blocks}
+        families = [block.prior.family for block in self.blocks]
+        kinds = {names.get(name, name.replace("_", " ")) for name in families}
         return kinds.pop() if len(kinds) == 1 else "mixed penalty"
 
     @property

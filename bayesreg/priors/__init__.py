@@ -1,58 +1,34 @@
 """Priors on coefficients, one file per family, and the distributions of their scales."""
 
-from bayesreg.priors.base import Majorised, Penalised, Prior, ScaleMixture
-from bayesreg.priors.bridge import Bridge
-from bayesreg.priors.elastic_net import ElasticNet
-from bayesreg.priors.flat import Flat
-from bayesreg.priors.horseshoe import Horseshoe, HorseshoePlus
-from bayesreg.priors.hyper import (
-    Exponential,
-    HalfCauchy,
-    HalfNormal,
-    HalfStudentT,
-    HyperPrior,
-    InverseGammaSquared,
-    Power,
-    Uniform,
-)
-from bayesreg.priors.laplace import Laplace
-from bayesreg.priors.normal import Normal
-from bayesreg.priors.normal_gamma import NormalGamma
-from bayesreg.priors.r2d2 import R2D2, BetaPrimeSquared
-from bayesreg.priors.regularized_horseshoe import RegularizedHorseshoe
-from bayesreg.priors.student_t import Cauchy, StudentT
+from __future__ import annotations
 
-__all__ = [
+from typing import TYPE_CHECKING
+
+from bayesreg.language import families
+from bayesreg.priors.base import Majorised, Penalised, Prior, ScaleMixture
+from bayesreg.priors.hyper import HyperPrior, Power
+
+if TYPE_CHECKING:  # what mypy must know of the families that the package itself uses
+    from bayesreg.priors.elastic_net import ElasticNet as ElasticNet
+    from bayesreg.priors.flat import Flat as Flat
+    from bayesreg.priors.hyper import HalfCauchy as HalfCauchy
+    from bayesreg.priors.hyper import HalfStudentT as HalfStudentT
+    from bayesreg.priors.hyper import InverseGammaSquared as InverseGammaSquared
+    from bayesreg.priors.laplace import Laplace as Laplace
+    from bayesreg.priors.normal import Normal as Normal
+    from bayesreg.priors.r2d2 import R2D2 as R2D2
+
+PRIORS = tuple(families.PRIORS)  # the families on coefficients
+_CLASSES = families.classes(__name__, families.PRIORS | families.HYPERPRIORS)
+globals().update(_CLASSES)
+
+__all__ = [  # noqa: PLE0604  (names of classes, from the one list)
     "PRIORS",
-    "R2D2",
-    "BetaPrimeSquared",
-    "Bridge",
-    "Cauchy",
-    "ElasticNet",
-    "Exponential",
-    "Flat",
-    "HalfCauchy",
-    "HalfNormal",
-    "HalfStudentT",
-    "Horseshoe",
-    "HorseshoePlus",
     "HyperPrior",
-    "InverseGammaSquared",
-    "Laplace",
     "Majorised",
-    "Normal",
-    "NormalGamma",
     "Penalised",
     "Power",
     "Prior",
-    "RegularizedHorseshoe",
     "ScaleMixture",
-    "StudentT",
-    "Uniform",
+    *_CLASSES,
 ]
-
-# The families on coefficients, by the names that users write.
-PRIORS = (
-    "Normal", "Laplace", "ElasticNet", "StudentT", "Cauchy", "Bridge", "Horseshoe",
-    "HorseshoePlus", "RegularizedHorseshoe", "NormalGamma", "R2D2", "Flat",
-)  # fmt: skip

@@ -15,7 +15,6 @@ Solvers and engines ask for the type that they need; nobody asks for a class by 
 from __future__ import annotations
 
 import dataclasses
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
@@ -24,7 +23,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bayesreg.language.arguments import Array, one_positive, positive
+from bayesreg.language.families import snake
+from bayesreg.priors import mixing
 from bayesreg.priors.hyper import HyperPrior
+from bayesreg.priors.mixing import Mixing
 from bayesreg.priors.settled import declared, settle, without_sigma
 
 Scale = float | Sequence[float] | Array | HyperPrior
@@ -58,7 +60,7 @@ class Prior(ABC):
     @property
     def family(self) -> str:
         """Name of the family in snake case: ``elastic_net``, ``r2d2``."""
-        return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(self).__name__).lower()
+        return snake(type(self).__name__)
 
     @property
     def hyper(self) -> HyperPrior | None:
@@ -225,42 +227,34 @@ class Penalised(Majorised):
         )
 
 
-@dataclasses.dataclass(frozen=True)
-class Mixing:
-    """The law of the local variances t of a scale mixture, as the compiled sampler knows it.
-
-    Attributes
-    ----------
-    law : str
-        "constant", "exponential" (mix, rest), "inverse_gamma" (df), "half_cauchy",
-        "half_cauchy_product", "gamma" (shape), "stable" (q), "slab" (slab_scale, slab_df) or
-        "dirichlet" (concentration).
-    parameters : tuple of float
-        What the law needs.
-    """
-
-    law: str
-    parameters: tuple[float, ...] = ()
-
-
 class ScaleMixture(Prior):
     """A prior that is a scale mixture of normals: b = loc + s·√t·z, z ~ N(0, 1), t ~ p(t).
 
-    Columns of one group share t; a group has one column unless `groups` says otherwise.
+    Columns of one group share t; a group has one column unless `groups` says otherwise. All that a
+    family must give is :meth:`log_mixing`. One that has faster or closer forms gives these in its
+    place: `mixing`, a law that the compiled sampler draws from directly, and with it `sample_sds`
+    and `sd_node`.
     """
 
-    @property
-    @abstractmethod
-    def mixing(self) -> Mixing:
-        """The law of t."""
+    def log_mixing(self, y: Array) -> Array:
+        """Log density of y = log t, normalised, whatever the size of the group."""
+        raise NotImplementedError(f"{type(self).__name__} has a compiled law alone")
 
-    @abstractmethod
+    @property
+    def mixing(self) -> Mixing:
+        """The law of t as the compiled sampler knows it; unless overridden, by its table."""
+        return Mixing("tabulated")
+
     def sample_sds(self, rng: np.random.Generator, scale: Array, sizes: NDArray[np.intp]) -> Array:
         """Draw the prior sds (S, G) of G groups of `sizes` columns, for block scales (S,)."""
+        y = mixing.draw(self.log_mixing, rng, (len(scale), len(sizes)))
+        return np.asarray(np.asarray(scale)[:, None] * np.exp(0.5 * y))
 
-    @abstractmethod
     def sd_node(self, name: str, scale: Any, sizes: NDArray[np.intp]) -> Any:
         """The prior sds (G,) of the groups, from PyMC variables declared in an open model."""
+        import pytensor.tensor as pt
+
+        return scale * pt.exp(0.5 * mixing.node(self.log_mixing, f"{name}_log_t", len(sizes)))
 
     def sample(
         self, rng: np.random.Generator, size: int | tuple[int, ...], scale: ArrayLike

@@ -87,6 +87,10 @@ class Horseshoe(ScaleMixture):
         constant = -0.5 * math.log(2.0) - 1.5 * math.log(math.pi)
         return np.asarray(constant - np.log(scale) + log_scaled_exp1(0.5 * u * u))
 
+    def log_mixing(self, y: Array) -> Array:
+        """√t = e^(y/2) has density (2/π)/(1 + t)."""
+        return np.asarray(0.5 * y - np.logaddexp(0.0, y) - math.log(math.pi))
+
     @property
     def mixing(self) -> Mixing:
         """√t is half-Cauchy(1)."""
@@ -205,6 +209,12 @@ class HorseshoePlus(ScaleMixture):
         tail = np.log(far / _HIGH) - 2.0 * (far - _HIGH)
         value = np.where(u == 0.0, np.inf, _table()(inside) + tail)
         return np.asarray(value - np.log(scale))
+
+    def log_mixing(self, y: Array) -> Array:
+        """√t = e^(y/2) has density (2/π²)·y/(t − 1)."""
+        size = np.maximum(np.abs(y), 1e-6)
+        body = 0.5 * y + np.log(size / -np.expm1(-size)) - np.maximum(y, 0.0)
+        return np.asarray(body - 2.0 * math.log(math.pi))
 
     @property
     def mixing(self) -> Mixing:

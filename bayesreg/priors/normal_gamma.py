@@ -94,6 +94,12 @@ class NormalGamma(ScaleMixture):
         body = log_power_bessel(self.shape - 0.5, u)
         return np.asarray(constant - math.lgamma(self.shape) + body - np.log(scale))
 
+    def log_mixing(self, y: Array) -> Array:
+        """t ~ Gamma(shape, rate ½)."""
+        constant = self.shape * math.log(2.0) + math.lgamma(self.shape)
+        with np.errstate(over="ignore"):
+            return np.asarray(self.shape * y - 0.5 * np.exp(y) - constant)
+
     @property
     def mixing(self) -> Mixing:
         """t ~ Gamma(shape, rate ½)."""

@@ -13,8 +13,83 @@ from bayesreg.language.arguments import Array, one_positive
 from bayesreg.priors.base import Majorised, Mixing, Scale, ScaleMixture, settle
 
 
+class Student(Majorised, ScaleMixture):
+    """What t priors share, Student-t and Cauchy: everything but how df is known, and words."""
+
+    df: float
+
+    def moments(self, of_scale: float) -> float:
+        """Below df."""
+        return min(self.df, of_scale)
+
+    def log_density(self, b: ArrayLike, scale: ArrayLike) -> Array:
+        """Log density at effective scale `scale`."""
+        df, u = self.df, np.asarray(b, dtype=float) - self.loc
+        constant = gammaln(0.5 * (df + 1.0)) - gammaln(0.5 * df) - 0.5 * np.log(df * np.pi)
+        fall = (df + 1.0) * _half_log(df, u / np.asarray(scale))
+        return np.asarray(constant - np.log(scale) - fall)
+
+    def log_mixing(self, y: Array) -> Array:
+        """t ~ IG(df/2, df/2)."""
+        half = 0.5 * self.df
+        with np.errstate(over="ignore"):
+            body = -half * (y + np.exp(-y))
+        return np.asarray(body + half * np.log(half) - gammaln(half))
+
+    @property
+    def mixing(self) -> Mixing:
+        """t ~ IG(df/2, df/2)."""
+        return Mixing("inverse_gamma", (self.df,))
+
+    def sample_sds(self, rng: np.random.Generator, scale: Array, sizes: NDArray[np.intp]) -> Array:
+        """s√t, 1/t ~ Gamma(df/2, rate df/2) whatever the sizes."""
+        w = rng.standard_gamma(0.5 * self.df, (len(scale), len(sizes))) / (0.5 * self.df)
+        # A gamma of tiny shape underflows to 0, where the sd would be infinite.
+        return np.asarray(np.asarray(scale)[:, None] / np.sqrt(np.maximum(w, 1e-300)))
+
+    def sd_node(self, name: str, scale: Any, sizes: NDArray[np.intp]) -> Any:
+        """s√t with 1/t a ``pm.Gamma``, which PyMC samples as its logarithm."""
+        import pymc as pm
+
+        w = pm.Gamma(f"{name}_local", alpha=0.5 * self.df, beta=0.5 * self.df, size=len(sizes))
+        return scale / pm.math.sqrt(w)
+
+    def cost(self, u: ArrayLike, sigma: float, scale: ArrayLike) -> Array:
+        """½(df + 1)σ² log(1 + u²/(df·s²))."""
+        fall = _half_log(self.df, np.asarray(u) / np.asarray(scale))
+        return np.asarray((self.df + 1.0) * sigma * sigma * fall)
+
+    def slope(self, u: ArrayLike, sigma: float, scale: ArrayLike) -> Array:
+        """(df + 1)σ²|u|/(df·s² + u²)."""
+        return np.abs(u) * self._ridge(u, sigma, scale)
+
+    def bend(self, u: ArrayLike, sigma: float, scale: ArrayLike) -> Array:
+        """(df + 1)σ²(df·s² − u²)/(df·s² + u²)²."""
+        with np.errstate(over="ignore"):
+            share = 1.0 / (1.0 + np.square(np.asarray(u) / scale) / self.df)
+        # With v = u/s, (df − v²)/(df + v²) = 2·share − 1.
+        return np.asarray((2.0 * share - 1.0) * self._ridge(u, sigma, scale))
+
+    def least_bend(self, radius: ArrayLike, sigma: float, scale: ArrayLike) -> Array:
+        """P″ at the radius, or at s√(3df), where it is least: −(df + 1)σ²/(8·df·s²)."""
+        turn = np.sqrt(3.0 * self.df) * np.asarray(scale)
+        return self.bend(np.minimum(radius, turn), sigma, scale)
+
+    def majoriser(
+        self, u: ArrayLike, sigma: float, scale: ArrayLike
+    ) -> tuple[Array | float, Array | float]:
+        """Ridge weights (df + 1)σ²/(df·s² + u²): log is concave in u²."""
+        return 0.0, self._ridge(u, sigma, scale)
+
+    def _ridge(self, u: ArrayLike, sigma: float, scale: ArrayLike) -> Array:
+        """P′(u)/u = (df + 1)σ²/(df·s² + u²)."""
+        v, s = np.asarray(u) / scale, np.asarray(scale)
+        with np.errstate(over="ignore"):
+            return np.asarray((self.df + 1.0) * (sigma / s) ** 2 / (self.df + v * v))
+
+
 @dataclass(frozen=True, repr=False)
-class StudentT(Majorised, ScaleMixture):
+class StudentT(Student):
     r"""Student-t prior, p(β) ∝ (1 + u²/df)^(−(df+1)/2)/s with u = (β − loc)/s.
 
     With noise sd σ the penalty is ½(df + 1)σ²·log(1 + u²/df): quadratic near 0, as for ridge with
@@ -71,17 +146,9 @@ class StudentT(Majorised, ScaleMixture):
     expected_nonzero: float | None = field(default=None, kw_only=True)
     groups: Any = field(default=None, kw_only=True)
 
-    def moments(self, of_scale: float) -> float:
-        """Below df."""
-        return min(self.df, of_scale)
-
     def __post_init__(self) -> None:
         object.__setattr__(self, "df", one_positive(self.df, "StudentT: df"))
         settle(self)
-
-    def log_density(self, b: ArrayLike, scale: ArrayLike) -> Array:
-        """Log density at effective scale `scale`."""
-        return log_density(self.df, np.asarray(b, dtype=float) - self.loc, scale)
 
     def sample(
         self, rng: np.random.Generator, size: int | tuple[int, ...], scale: ArrayLike
@@ -95,110 +162,14 @@ class StudentT(Majorised, ScaleMixture):
 
         return pm.StudentT(name, nu=self.df, mu=self.loc, sigma=scale, dims=dims)
 
-    @property
-    def mixing(self) -> Mixing:
-        """t ~ IG(df/2, df/2)."""
-        return Mixing("inverse_gamma", (self.df,))
-
-    def sample_sds(self, rng: np.random.Generator, scale: Array, sizes: NDArray[np.intp]) -> Array:
-        """s√t, 1/t ~ Gamma(df/2, rate df/2) whatever the sizes."""
-        return sample_sds(self.df, rng, scale, sizes)
-
-    def sd_node(self, name: str, scale: Any, sizes: NDArray[np.intp]) -> Any:
-        """s√t with 1/t a ``pm.Gamma``."""
-        return sd_node(self.df, name, scale, sizes)
-
     def words(self, term: str) -> str:
         """½(df + 1)σ²·Σ log(1 + b²/(df·s²))."""
-        return words(self.df, term, self.unit)
-
-    def cost(self, u: ArrayLike, sigma: float, scale: ArrayLike) -> Array:
-        """½(df + 1)σ² log(1 + u²/(df·s²))."""
-        return cost(self.df, u, sigma, scale)
-
-    def slope(self, u: ArrayLike, sigma: float, scale: ArrayLike) -> Array:
-        """(df + 1)σ²|u|/(df·s² + u²)."""
-        return np.abs(u) * ridge(self.df, u, sigma, scale)
-
-    def bend(self, u: ArrayLike, sigma: float, scale: ArrayLike) -> Array:
-        """(df + 1)σ²(df·s² − u²)/(df·s² + u²)²."""
-        return bend(self.df, u, sigma, scale)
-
-    def least_bend(self, radius: ArrayLike, sigma: float, scale: ArrayLike) -> Array:
-        """P″ at the radius, or at s√(3df), where it is least: −(df + 1)σ²/(8·df·s²)."""
-        return least_bend(self.df, radius, sigma, scale)
-
-    def majoriser(
-        self, u: ArrayLike, sigma: float, scale: ArrayLike
-    ) -> tuple[Array | float, Array | float]:
-        """Ridge weights (df + 1)σ²/(df·s² + u²): log is concave in u²."""
-        return 0.0, ridge(self.df, u, sigma, scale)
-
-
-def log_density(df: float, u: Array, scale: ArrayLike) -> Array:
-    """Log density of a t variable s·T at u."""
-    constant = gammaln(0.5 * (df + 1.0)) - gammaln(0.5 * df) - 0.5 * np.log(df * np.pi)
-    fall = (df + 1.0) * _half_log(df, u / np.asarray(scale))
-    return np.asarray(constant - np.log(scale) - fall)
-
-
-def sample_sds(df: float, rng: np.random.Generator, scale: Array, sizes: NDArray[np.intp]) -> Array:
-    """s/√w with w ~ Gamma(df/2, rate df/2): the prior sds (S, G) of groups."""
-    w = rng.standard_gamma(0.5 * df, (len(scale), len(sizes))) / (0.5 * df)
-    # A gamma of tiny shape underflows to 0, where the sd would be infinite.
-    return np.asarray(np.asarray(scale)[:, None] / np.sqrt(np.maximum(w, 1e-300)))
-
-
-def sd_node(df: float, name: str, scale: Any, sizes: NDArray[np.intp]) -> Any:
-    """s/√w with w a ``pm.Gamma`` of shape and rate df/2, which PyMC samples as its logarithm."""
-    import pymc as pm
-
-    w = pm.Gamma(f"{name}_local", alpha=0.5 * df, beta=0.5 * df, size=len(sizes))
-    return scale / pm.math.sqrt(w)
-
-
-def words(df: float, term: str, unit: Any) -> str:
-    """The penalty in symbols."""
-    s = "scale" if unit == "y" else "(σ·scale)"
-    return f"½(df + 1)σ²·Σ log(1 + {term}²/(df·{s}²)) with df = {df:g}"
-
-
-def cost(df: float, u: ArrayLike, sigma: float, scale: ArrayLike) -> Array:
-    """½(df + 1)σ² log(1 + u²/(df·s²))."""
-    return np.asarray((df + 1.0) * sigma * sigma * _half_log(df, np.asarray(u) / np.asarray(scale)))
-
-
-def ridge(df: float, u: ArrayLike, sigma: float, scale: ArrayLike) -> Array:
-    """P′(u)/u = (df + 1)σ²/(df·s² + u²)."""
-    v, s = np.asarray(u) / scale, np.asarray(scale)
-    with np.errstate(over="ignore"):
-        return np.asarray((df + 1.0) * (sigma / s) ** 2 / (df + v * v))
-
-
-def bend(df: float, u: ArrayLike, sigma: float, scale: ArrayLike) -> Array:
-    """P″(u)."""
-    with np.errstate(over="ignore"):
-        share = 1.0 / (
-            1.0 + np.square(np.asarray(u) / scale) / df
-        )  # (df − v²)/(df + v²) = 2share−1
-    return np.asarray((2.0 * share - 1.0) * ridge(df, u, sigma, scale))
-
-
-def least_bend(df: float, radius: ArrayLike, sigma: float, scale: ArrayLike) -> Array:
-    """P″ falls until u = s√(3df) and rises beyond."""
-    turn = np.sqrt(3.0 * df) * np.asarray(scale)
-    return bend(df, np.minimum(radius, turn), sigma, scale)
-
-
-def _half_log(df: float, v: Any) -> Array:
-    """½ log(1 + v²/df): to rounding near 0, and without overflow far out."""
-    r = np.abs(v) / np.sqrt(df)
-    near = np.minimum(r, 1e8)
-    return np.asarray(np.where(r <= 1e8, 0.5 * np.log1p(near * near), np.log(np.maximum(r, 1.0))))
+        s = "scale" if self.unit == "y" else "(σ·scale)"
+        return f"½(df + 1)σ²·Σ log(1 + {term}²/(df·{s}²)) with df = {self.df:g}"
 
 
 @dataclass(frozen=True, repr=False)
-class Cauchy(Majorised, ScaleMixture):
+class Cauchy(Student):
     r"""Cauchy prior, p(β) = 1/(πs(1 + u²)) with u = (β − loc)/s.
 
     With noise sd σ the penalty is σ²·log(1 + u²): quadratic near 0, as for ridge with λ = 2σ²/s²,
@@ -249,16 +220,10 @@ class Cauchy(Majorised, ScaleMixture):
     expected_nonzero: float | None = field(default=None, kw_only=True)
     groups: Any = field(default=None, kw_only=True)
 
-    def moments(self, of_scale: float) -> float:
-        """Below 1."""
-        return min(1.0, of_scale)
+    df = 1.0  # no field: it is no argument
 
     def __post_init__(self) -> None:
         settle(self)
-
-    def log_density(self, b: ArrayLike, scale: ArrayLike) -> Array:
-        """Log density at effective scale `scale`."""
-        return log_density(1.0, np.asarray(b, dtype=float) - self.loc, scale)
 
     def sample(
         self, rng: np.random.Generator, size: int | tuple[int, ...], scale: ArrayLike
@@ -272,42 +237,14 @@ class Cauchy(Majorised, ScaleMixture):
 
         return pm.Cauchy(name, alpha=self.loc, beta=scale, dims=dims)
 
-    @property
-    def mixing(self) -> Mixing:
-        """t ~ IG(½, ½)."""
-        return Mixing("inverse_gamma", (1.0,))
-
-    def sample_sds(self, rng: np.random.Generator, scale: Array, sizes: NDArray[np.intp]) -> Array:
-        """s√t, 1/t chi-squared with one degree of freedom, whatever the sizes."""
-        return sample_sds(1.0, rng, scale, sizes)
-
-    def sd_node(self, name: str, scale: Any, sizes: NDArray[np.intp]) -> Any:
-        """s√t with 1/t a ``pm.Gamma``."""
-        return sd_node(1.0, name, scale, sizes)
-
     def words(self, term: str) -> str:
         """σ²·Σ log(1 + b²/s²)."""
         s = "scale" if self.unit == "y" else "(σ·scale)"
         return f"σ²·Σ log(1 + {term}²/{s}²)"
 
-    def cost(self, u: ArrayLike, sigma: float, scale: ArrayLike) -> Array:
-        """σ² log(1 + u²/s²)."""
-        return cost(1.0, u, sigma, scale)
 
-    def slope(self, u: ArrayLike, sigma: float, scale: ArrayLike) -> Array:
-        """2σ²|u|/(s² + u²)."""
-        return np.abs(u) * ridge(1.0, u, sigma, scale)
-
-    def bend(self, u: ArrayLike, sigma: float, scale: ArrayLike) -> Array:
-        """2σ²(s² − u²)/(s² + u²)²."""
-        return bend(1.0, u, sigma, scale)
-
-    def least_bend(self, radius: ArrayLike, sigma: float, scale: ArrayLike) -> Array:
-        """P″ at the radius, or at s√3, where it is least: −σ²/(4s²)."""
-        return least_bend(1.0, radius, sigma, scale)
-
-    def majoriser(
-        self, u: ArrayLike, sigma: float, scale: ArrayLike
-    ) -> tuple[Array | float, Array | float]:
-        """Ridge weights 2σ²/(s² + u²): log is concave in u²."""
-        return 0.0, ridge(1.0, u, sigma, scale)
+def _half_log(df: float, v: Any) -> Array:
+    """½ log(1 + v²/df): to rounding near 0, and without overflow far out."""
+    r = np.abs(v) / np.sqrt(df)
+    near = np.minimum(r, 1e8)
+    return np.asarray(np.where(r <= 1e8, 0.5 * np.log1p(near * near), np.log(np.maximum(r, 1.0))))

@@ -213,7 +213,7 @@ def _local(draws: Draws, block: Block, sd: Array, rng: np.random.Generator) -> A
     x = np.zeros((*draws.sigma.shape, len(block.sizes)))
     for j, group in enumerate(block.group):
         x[..., group] += size[..., j]
-    return local_variances(prior.mixing, x, block.sizes, rng)[..., block.group]
+    return local_variances(prior, x, block.sizes, rng)[..., block.group]
 
 
 def scales_of(draws: Draws) -> Iterator[tuple[Block, Array]]:

@@ -12,6 +12,7 @@ BLOCK = np.dtype(
         ("law", np.int64),  # of its local variances: `local_laws`
         ("first", np.float64),  # numbers of that law
         ("second", np.float64),
+        ("table", np.int64),  # row of a law known by its table alone
         ("unknown", np.int64),  # place among the unknown scales, −1 where known
         ("absolute", np.int64),  # 1 where the scale is in the unit of y
         ("code", np.int64),  # of the hyperprior: `slices`

@@ -22,7 +22,14 @@ from bayesreg.engines.loops.linear import (
     penalised_sum,
     residuals_of,
 )
-from bayesreg.engines.loops.local_laws import CONSTANT, DIRICHLET, SLAB, SMALL, draw_local
+from bayesreg.engines.loops.local_laws import (
+    CONSTANT,
+    DIRICHLET,
+    SLAB,
+    SMALL,
+    TABULATED,
+    draw_local,
+)
 from bayesreg.engines.loops.scales import (
     collapsed_scale,
     needs_slice,
@@ -32,6 +39,7 @@ from bayesreg.engines.loops.scales import (
 )
 from bayesreg.engines.loops.scans import scan
 from bayesreg.engines.loops.slices import WIDTH, slice_exponentials
+from bayesreg.engines.loops.tabulated import draw_tabulated
 from bayesreg.engines.loops.triangle import inner
 from bayesreg.language.arguments import Array
 from bayesreg.language.compiled import compiled
@@ -42,7 +50,7 @@ Records = NDArray[Any]
 @compiled
 def run(
     data: tuple[Array, Array, Array, Array, Array],
-    fixed: tuple[Array, Array],
+    fixed: tuple[Array, tuple[Array, Array]],
     work: tuple[Array, Array, Array, Array, Array],
     blocks: Records,
     groups: Records,
@@ -55,7 +63,7 @@ def run(
     """Iterate and record as often as `out` has rows, with columns in the problem's order.
 
     data : X' (p, m), y (m,), gram (p, p) or empty in row space, X'y likewise, G_jj (p,).
-    fixed : relative factors (p,), tables of collapsed densities.
+    fixed : relative factors (p,); tables of collapsed densities, and of laws of local variances.
     work : b, prior sds ÷ σ, the factor, its core, and w; b is the state of the chain.
     out : b, σ, scale, κ.
     rest : memory for scans, or None where every problem takes the plain steps only: what is then
@@ -170,7 +178,7 @@ def _in_units_of_sigma(blocks: Records, sd: Array, b: Array) -> tuple[float, flo
 @compiled
 def _scales_and_locals(
     b: Array,
-    fixed: tuple[Array, Array],
+    fixed: tuple[Array, tuple[Array, Array]],
     blocks: Records,
     groups: Records,
     log_sigma: float,
@@ -187,20 +195,30 @@ def _scales_and_locals(
             if rest is not None:
                 draw_coupled(one, groups, squares, shift, rng)
             continue
-        _scale_and_locals(one, groups, tables, squares, shift, rng)
+        _scale_and_locals(one, groups, tables, squares, shift, rest, rng)
 
 
 @compiled
 def _scale_and_locals(
-    one: Any, groups: Records, tables: Array, squares: Array, shift: float, rng: np.random.Generator
+    one: Any,
+    groups: Records,
+    tables: tuple[Array, Array],
+    squares: Array,
+    shift: float,
+    rest: Array | None,
+    rng: np.random.Generator,
 ) -> None:
     """The two draws for one block; `squares` are ‖b/relative‖² by group."""
+    densities, laws = tables
     if one.unknown >= 0:
-        collapsed_scale(one, groups, tables, squares, shift, rng)
+        collapsed_scale(one, groups, densities, squares, shift, rng)
     if one.law == CONSTANT:
         return
     inverse = math.exp(-2.0 * (one.log_scale + shift))
     for g in range(one.group_start, one.group_stop):
         m = float(groups[g].stop - groups[g].start)
         x = squares[g - one.group_start] * inverse
-        groups[g].t = draw_local(one.law, one.first, one.second, x, m, rng)
+        if one.law != TABULATED:
+            groups[g].t = draw_local(one.law, one.first, one.second, x, m, rng)
+        elif rest is not None:
+            groups[g].t = draw_tabulated(laws[one.table], x, m, rng)

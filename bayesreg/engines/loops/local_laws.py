@@ -19,6 +19,7 @@ from bayesreg.language.compiled import compiled
 
 CONSTANT, EXPONENTIAL, INVERSE_GAMMA, HALF_CAUCHY, HALF_CAUCHY_PRODUCT, GAMMA, STABLE = range(7)
 SLAB, DIRICHLET = 7, 8  # their t is drawn together with what couples them: see `blocked`
+TABULATED = 9  # any other law, by a table: see `tabulated`
 
 LAWS = {
     "constant": CONSTANT,
@@ -30,6 +31,7 @@ LAWS = {
     "stable": STABLE,
     "slab": SLAB,
     "dirichlet": DIRICHLET,
+    "tabulated": TABULATED,
 }
 
 SMALL, LARGE = 1e-300, 1e300

@@ -5,7 +5,6 @@ The density of a group's ‖u‖ with its local variance integrated out, over lo
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -14,15 +13,17 @@ from numpy.typing import NDArray
 
 from bayesreg.engines.loops.arrays import TABLE_LOW, TABLE_NODES, TABLE_STEP
 from bayesreg.engines.loops.slices import HYPER
+from bayesreg.engines.loops.tabulated import LEVELS, WIDTH
 from bayesreg.language.arguments import Array
 from bayesreg.priors import HyperPrior, ScaleMixture
-from bayesreg.priors.base import Mixing
+from bayesreg.priors.mixing import NODES, tabulated
 
 if TYPE_CHECKING:
     from bayesreg.model.blocks import Block
 
 
-TABULATED = ("half_cauchy", "half_cauchy_product", "gamma")
+# Laws whose density of ‖u‖ has no short formula.
+LONG = ("half_cauchy", "half_cauchy_product", "gamma", "tabulated")
 
 
 def hyper(prior: HyperPrior | None) -> tuple[int, float, float]:
@@ -34,27 +35,32 @@ def hyper(prior: HyperPrior | None) -> tuple[int, float, float]:
 
 def collapsed(blocks: tuple[Block, ...]) -> tuple[NDArray[np.int64], Array]:
     """Per group, the row of its density; and the rows."""
-    rows: dict[tuple[Mixing, int], int] = {}
-    place = []
+    rows: dict[tuple[bytes, int], int] = {}
+    place: list[int] = []
     for block in blocks:
         assert isinstance(block.prior, ScaleMixture)
-        mixing = block.prior.mixing
-        for size in block.sizes.tolist():
-            needed = mixing.law in TABULATED and block.scale is None
-            place.append(rows.setdefault((mixing, size), len(rows)) if needed else 0)
-    values = [_log_density(mixing, size) for mixing, size in rows]
+        needed = block.prior.mixing.law in LONG and block.scale is None
+        law = _coarse(block.prior) if needed else b""
+        sizes = block.sizes.tolist()
+        place += [rows.setdefault((law, m), len(rows)) if needed else 0 for m in sizes]
+    values = [_log_density(law, size) for law, size in rows]
     return np.array(place, dtype=np.int64), np.array(values or [np.zeros(4)])
 
 
+def _coarse(prior: ScaleMixture) -> bytes:
+    """The log density of y = log t on a grid for integrals over it."""
+    return np.asarray(prior.log_mixing(np.linspace(-260.0, 260.0, 5201)), dtype=float).tobytes()
+
+
 @cache
-def _log_density(mixing: Mixing, size: int) -> Array:
+def _log_density(law: bytes, size: int) -> Array:
     r"""log ∫ t^(−m/2) e^(−x/2t) p(t) dt over log √x, for a group of m columns, up to a constant.
 
     In y = log t the integrand is log-concave or nearly so; the trapezium rule over y converges
     geometrically for it (Trefethen & Weideman 2014, SIAM Review 56(3)).
     """
-    y = np.linspace(-260.0, 260.0, 5201)
-    log_prior = _LOG_PRIOR[mixing.law](y, *mixing.parameters)
+    log_prior = np.frombuffer(law)
+    y = np.linspace(-260.0, 260.0, len(log_prior))
     log_x = 2.0 * (TABLE_LOW + TABLE_STEP * np.arange(TABLE_NODES))
     out = np.empty(TABLE_NODES)
     for start in range(0, TABLE_NODES, 100):
@@ -66,25 +72,32 @@ def _log_density(mixing: Mixing, size: int) -> Array:
     return out
 
 
-def _half_cauchy(y: Array) -> Array:
-    """Log density of y = log t, √t half-Cauchy(1)."""
-    return 0.5 * y - np.logaddexp(0.0, y)
+def laws(blocks: tuple[Block, ...]) -> tuple[NDArray[np.int64], Array]:
+    """Per block, the row of the law of its local variances where it has no other; and the rows."""
+    rows: dict[bytes, int] = {}
+    place = []
+    for block in blocks:
+        assert isinstance(block.prior, ScaleMixture)
+        known = block.prior.mixing.law != "tabulated"
+        values = b"" if known else tabulated(block.prior.log_mixing).tobytes()
+        place.append(0 if known else rows.setdefault(values, len(rows)))
+    values_of = [with_slacks(np.frombuffer(row)) for row in rows]
+    return np.array(place, dtype=np.int64), np.array(values_of or [np.zeros(4)])
 
 
-def _half_cauchy_product(y: Array) -> Array:
-    """The same for the square of a product of two: √t·log(t)/(t − 1)."""
-    safe = np.where(np.abs(y) < 1e-6, 1e-6, y)
-    return 0.5 * y + np.log(np.abs(safe) / -np.expm1(-np.abs(safe))) - np.maximum(y, 0.0)
+def with_slacks(table: Array) -> Array:
+    """A law's table, and after it by how much it rises above the chord over each interval.
 
-
-def _gamma(y: Array, shape: float) -> Array:
-    """The same for t ~ Gamma(shape, rate ½)."""
-    with np.errstate(over="ignore"):
-        return shape * y - 0.5 * np.exp(y)
-
-
-_LOG_PRIOR: dict[str, Callable[..., Array]] = {
-    "half_cauchy": _half_cauchy,
-    "half_cauchy_product": _half_cauchy_product,
-    "gamma": _gamma,
-}
+    Of `CELLS` intervals, of their halves, and so on down to single steps; what a cubic may rise
+    above the nodes is added.
+    """
+    bend = np.zeros(NODES)
+    bend[1:-1] = np.abs(np.diff(table, 2)) / 6.0
+    parts = [table]
+    for level in range(LEVELS):
+        width = WIDTH >> level
+        inner = np.lib.stride_tricks.sliding_window_view(table, width + 1)[::width]
+        bends = np.lib.stride_tricks.sliding_window_view(bend, width + 1)[::width]
+        chord = inner[:, :1] + (inner[:, -1:] - inner[:, :1]) * np.linspace(0.0, 1.0, width + 1)
+        parts.append((inner - chord).max(axis=1) + bends.max(axis=1))
+    return np.concatenate(parts)
