@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -103,20 +102,14 @@ def blocks(
     """Positions and log p(y_i | draw), (rows, draws), for successive blocks of the rows."""
     n = len(design.y) if rows is None else len(rows)
     size = size or max(1, BLOCK // max(1, sample.size))
-    # One product gives (x'β + β₀ − y)/(σ√2), whose square is the exponent.
-    spread = 1.0 / (sample.sigma * math.sqrt(2.0))
-    terms = np.vstack([sample.beta.T, sample.intercept, np.full_like(spread, -1.0)]) * spread
-    constant = np.log(sample.sigma) + 0.5 * math.log(2.0 * math.pi)
+    terms = np.vstack([sample.beta.T, sample.intercept])
     for start in range(0, n, size):
         part = slice(start, min(start + size, n))
         where = part if rows is None else rows[part]
         y = design.y[where]
         with np.errstate(over="ignore", invalid="ignore"):
-            out = np.column_stack([design.X[where], np.ones(len(y)), y]) @ terms
-            np.multiply(out, out, out=out)
-            out += constant
-            np.negative(out, out=out)
-        yield part, out
+            eta = np.column_stack([design.X[where], np.ones(len(y))]) @ terms
+            yield part, sample.likelihood.log_density(y[:, None], eta, sample.theta)
 
 
 def log_mean(design: Design, sample: Sample) -> Array:

@@ -56,22 +56,19 @@ class Run:
 
 def run_of_draws(draws: Draws) -> Run:
     """The unknowns of our own draws."""
-    problem = draws.problem
-    values = {f"beta[{name}]": draws.beta[..., j] for j, name in enumerate(problem.features)}
-    fixed: dict[str, float] = {}
-    if problem.intercept:
-        values["intercept"] = draws.intercept
-    else:
-        fixed["intercept"] = 0.0
-    if problem.sigma is None:
-        values["log sigma"] = _log(draws.sigma)
-    else:
-        fixed["log sigma"] = float(np.log(problem.sigma))
-    for k, label in enumerate(draws.scale_labels):
-        values[scale_name(label, len(draws.scale_labels))] = _log(draws.scale[..., k])
+    values = {
+        (f"log {name}" if one.positive else name): _log(one.values) if one.positive else one.values
+        for name, one in draws.unknowns.items()
+    }
+    known = draws.known
     return Run(
         values=values,
-        fixed=fixed,
+        fixed={
+            (name if name == "intercept" else f"log {name}"): (
+                value if name == "intercept" else float(np.log(value))
+            )
+            for name, value in known.items()
+        },
         stats=draws.stats,
         engine=draws.engine,
         seed=draws.seed,
@@ -150,17 +147,12 @@ def _log(values: Array) -> Array:
 
 def unknowns_of(draws: Draws, *, standardized: bool = False) -> dict[str, Array]:
     """Draws (chain, draw) of every unknown by name, in the order of the summary."""
-    problem, out = draws.problem, {}
-    if problem.intercept:
-        out["intercept"] = draws.intercept
-    factor = problem.column_sd if standardized else np.ones(draws.beta.shape[-1])
-    for j, name in enumerate(problem.features):
+    found = draws.unknowns
+    out = {name: found[name].values for name in ("intercept",) if name in found}
+    factor = draws.problem.column_sd if standardized else np.ones(draws.beta.shape[-1])
+    for j, name in enumerate(draws.problem.features):
         out[short_name(f"beta[{name}]")] = draws.beta[..., j] * factor[j]
-    if problem.unknown_sigma:
-        out["sigma"] = draws.sigma
-    for k, label in enumerate(draws.scale_labels):
-        out["scale" if len(draws.scale_labels) == 1 else f"scale[{label}]"] = draws.scale[..., k]
-    return out
+    return out | {name: one.values for name, one in found.items() if one.positive}
 
 
 def summarise(values: Mapping[str, Array], level: float) -> pd.DataFrame:

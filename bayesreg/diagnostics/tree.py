@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayesreg.engines.draws import rows_of, weights_of
 from bayesreg.language.arguments import Array
 from bayesreg.language.versions import versions
 from bayesreg.model.model import Model
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from bayesreg.engines.draws import Draws
     from bayesreg.model.problem import Problem
 
+CELLS = 2**20  # numbers in one array of rows × draws
 STACK = ("bayesreg", "numpy", "scipy", "arviz-base", "pymc")
 
 
@@ -101,8 +103,7 @@ def _posterior(draws: Draws) -> dict[str, Any]:
     out: dict[str, Any] = {"beta": draws.beta}
     if draws.problem.intercept:
         out["intercept"] = draws.intercept
-    if draws.problem.sigma is None:
-        out["sigma"] = draws.sigma
+    out |= {name: one.values for name, one in draws.unknowns.items() if name in draws.theta}
     if len(draws.scale_labels) == 1:
         out["scale"] = draws.scale[..., 0]
     elif draws.scale_labels:
@@ -117,8 +118,9 @@ def _constant(problem: Problem, name: str) -> tuple[dict[str, Any], list[str]]:
         out["X"] = problem.design.X
         if problem.design.weights is not None:
             out["weights"] = problem.design.weights
-    if problem.sigma is not None:
-        out["sigma"] = np.asarray(problem.sigma)
+    for name in problem.likelihood.unknowns:
+        if getattr(problem, name) is not None:
+            out[name] = np.asarray(getattr(problem, name))
     given = [(block.label, block.scale) for block in problem.blocks if block.scale is not None]
     if len(given) == 1:
         out[name] = np.asarray(given[0][1])
@@ -180,7 +182,10 @@ def log_prior(draws: Draws) -> dict[str, Array]:
 
 
 def log_posterior(draws: Draws, prior: dict[str, Array]) -> Array:
-    """Log likelihood plus log prior (chain, draw), from cross-products: rows are not read."""
+    """Log likelihood plus log prior (chain, draw), of a Gaussian from cross-products alone."""
+    total = sum(v.reshape(*draws.sigma.shape, -1).sum(axis=-1) for v in prior.values())
+    if not draws.problem.exact:
+        return np.asarray(_on_rows(draws) + total)
     moments, n = draws.problem.moments, draws.problem.n
     full = np.concatenate([-draws.beta, np.ones((*draws.sigma.shape, 1))], axis=-1)
     if moments.root is not None:
@@ -189,5 +194,16 @@ def log_posterior(draws: Draws, prior: dict[str, Array]) -> Array:
         rss = np.einsum("cdi,cdi->cd", full @ moments.cross, full)
     rss = rss + n * np.square(moments.y_mean - draws.intercept - draws.beta @ moments.x_mean)
     likelihood = -0.5 * n * np.log(2 * np.pi * draws.sigma**2) - 0.5 * rss / draws.sigma**2
-    total = sum(v.reshape(*draws.sigma.shape, -1).sum(axis=-1) for v in prior.values())
     return np.asarray(likelihood + total)
+
+
+def _on_rows(draws: Draws) -> Array:
+    """Log likelihood (chain, draw) by blocks of rows."""
+    design, out = rows_of(draws.problem), np.zeros(draws.sigma.shape)
+    weights, size = weights_of(design), max(1, CELLS // draws.sigma.size)
+    theta = {name: value[..., None] for name, value in draws.theta.items()}
+    for start in range(0, design.n, size):
+        part = slice(start, start + size)
+        eta = draws.beta @ design.X[part].T + draws.intercept[..., None]
+        out += draws.problem.likelihood.log_density(design.y[part], eta, theta) @ weights[part]
+    return out

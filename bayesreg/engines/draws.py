@@ -14,6 +14,7 @@ from bayesreg.language.errors import NotSupported
 
 if TYPE_CHECKING:
     from bayesreg.data.design import Design
+    from bayesreg.likelihoods import Likelihood
     from bayesreg.model.problem import Problem
 
 Rows = NDArray[np.intp]
@@ -32,7 +33,7 @@ class Draws:
     intercept : ndarray (chain, draw)
         β₀ at x = 0 of the original columns; zeros without an intercept.
     sigma : ndarray (chain, draw)
-        Noise sd; constant where known.
+        √φ: the noise sd, constant where known; 1 under a likelihood that has none.
     scale : ndarray (chain, draw, B)
         The B unknown scales, each in its declared unit.
     scale_labels : tuple of str
@@ -76,11 +77,56 @@ class Draws:
     problem: Problem
     thin: int = 1
 
+    @property
+    def theta(self) -> dict[str, Array]:
+        """The likelihood's own unknowns by name (chain, draw), known or not."""
+        return {name: getattr(self, name) for name in self.problem.likelihood.unknowns}
+
+    @property
+    def unknowns(self) -> dict[str, Unknown]:
+        """Every unknown by name: ``beta[bmi]``, ``intercept``, ``sigma``, ``scale``.
+
+        The one place that says what they are: checks, summaries, agreement and figures read it.
+        Several scales are ``scale[block]``.
+        """
+        problem, count = self.problem, len(self.scale_labels)
+        found = {
+            f"beta[{name}]": Unknown(self.beta[..., j]) for j, name in enumerate(problem.features)
+        }
+        if problem.intercept:
+            found["intercept"] = Unknown(self.intercept)
+        for name, prior in problem.likelihood.unknowns.items():
+            if not isinstance(prior, float) and getattr(problem, name) is None:
+                found[name] = Unknown(getattr(self, name), positive=True)
+        for k, label in enumerate(self.scale_labels):
+            name = "scale" if count == 1 else f"scale[{label}]"
+            found[name] = Unknown(self.scale[..., k], positive=True)
+        return found
+
+    @property
+    def known(self) -> dict[str, float]:
+        """What of the likelihood's own unknowns, and of β₀, is a given number."""
+        found = {} if self.problem.intercept else {"intercept": 0.0}
+        for name in self.problem.likelihood.unknowns:
+            value = getattr(self.problem, name)
+            if value is not None:
+                found[name] = float(value)
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class Unknown:
+    """Draws (chain, draw) of one number, and whether it is positive, so judged by its logarithm."""
+
+    values: Array
+    positive: bool = False
+
 
 @dataclass(frozen=True, eq=False)
 class Sample:
     """Draws that are used, flat: (S, P), (S,), (S,), κ (S, p) where recorded, and ESS per draw."""
 
+    likelihood: Likelihood
     beta: Array
     intercept: Array
     sigma: Array
@@ -96,12 +142,18 @@ class Sample:
         if kappa is not None:
             kappa = kappa[:, ::step].reshape(-1, kappa.shape[-1])
         return cls(
+            likelihood=draws.problem.likelihood,
             beta=beta.reshape(-1, beta.shape[-1]),
             intercept=draws.intercept[:, ::step].reshape(-1),
             sigma=draws.sigma[:, ::step].reshape(-1),
             kappa=kappa,
             r_eff=relative_efficiency(draws, step) if r_eff is None else r_eff,
         )
+
+    @property
+    def theta(self) -> dict[str, Array]:
+        """The likelihood's own unknowns by name, (S,)."""
+        return {name: getattr(self, name) for name in self.likelihood.unknowns}
 
     @property
     def size(self) -> int:
@@ -129,14 +181,8 @@ def relative_efficiency(draws: Draws, step: int) -> float:
     chains, length = draws.sigma.shape
     if draws.independent or chains == 1 or length // step < 4:
         return 1.0
-    unknowns = [np.moveaxis(draws.beta[:, ::step], -1, 0)]
-    if draws.problem.intercept:
-        unknowns.append(draws.intercept[None, :, ::step])
-    if draws.problem.sigma is None:
-        unknowns.append(draws.sigma[None, :, ::step])
-    unknowns.append(np.moveaxis(draws.scale[:, ::step], -1, 0))
-    count = sum(len(u) for u in unknowns)
-    values = np.concatenate([u[:: -(-count // UNKNOWNS)] for u in unknowns])
+    unknowns = [one.values[:, ::step] for one in draws.unknowns.values()]
+    values = np.stack(unknowns[:: -(-len(unknowns) // UNKNOWNS)])
     ess = array_stats().ess(values, method="mean")
     return float(np.mean(ess) / values[0].size)
 

@@ -51,18 +51,19 @@ def thinned(draws: Draws, count: int) -> Draws:
         if isinstance(value, dict):
             return {name: kept(one) for name, one in value.items()}
         if isinstance(value, np.ndarray) and value.shape[:2] == shape:
-            return value.reshape(-1, *value.shape[2:])[pick][None]
+            return value.reshape(draws.sigma.size, *value.shape[2:])[pick][None]
         return value
 
     return replace(draws, **{f.name: kept(getattr(draws, f.name)) for f in fields(draws)})
 
 
 def replicate(draws: Draws, rows: Array | None, seed: int | None) -> Array:
-    """Replicated y (chain, draw, rows): β₀ + x'β + σε for every draw."""
+    """Replicated y (chain, draw, rows), noise included, for every draw."""
     rows = _rows(draws.problem) if rows is None else rows
     rng = np.random.default_rng(seed)
     eta = draws.beta @ rows.T + draws.intercept[..., None]
-    return np.asarray(eta + draws.sigma[..., None] * rng.standard_normal(eta.shape))
+    theta = {name: value[..., None] for name, value in draws.theta.items()}
+    return draws.problem.likelihood.sample(rng, eta, theta)
 
 
 def extend_tree(
@@ -112,13 +113,14 @@ def _add_prior(
     values, label = prior_draws(draws.problem, shape[0] * shape[1], seed)
     rng = np.random.default_rng(None if seed is None else [seed, 1])
     eta = values["beta"] @ rows.T + values["intercept"][:, None]
-    y = eta + values["sigma"][:, None] * rng.standard_normal(eta.shape)
+    theta = {name: values[name][:, None] for name in draws.theta}
+    y = draws.problem.likelihood.sample(rng, eta, theta)
     dims = ("chain", "draw")
     keep: dict[str, Any] = {
         "beta": ((*dims, "feature"), values["beta"].reshape(*shape, -1)),
         "intercept": (dims, values["intercept"].reshape(shape)),
-        "sigma": (dims, values["sigma"].reshape(shape)),
     }
+    keep |= {name: (dims, values[name].reshape(shape)) for name in draws.theta}
     scale = values.get("scale")
     if scale is not None and scale.shape[1] == 1:
         keep["scale"] = (dims, scale.reshape(shape))
