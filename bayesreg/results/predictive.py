@@ -51,7 +51,7 @@ def thinned(draws: Draws, count: int) -> Draws:
         if isinstance(value, dict):
             return {name: kept(one) for name, one in value.items()}
         if isinstance(value, np.ndarray) and value.shape[:2] == shape:
-            return value.reshape(-1, *value.shape[2:])[pick][None]
+            return value.reshape(draws.sigma.size, *value.shape[2:])[pick][None]
         return value
 
     return replace(draws, **{f.name: kept(getattr(draws, f.name)) for f in fields(draws)})
