@@ -41,6 +41,7 @@ def run(options: Options) -> int:
     if not options.json:
         print_answers(result, options.level)
     result, failure = _verified(options, result, log)
+    result = dataclasses.replace(result, warnings=tuple(log.said))
     from bayesreg import report
 
     page = partial(report.composed, result, options.title, options.author, options.level)
@@ -68,7 +69,7 @@ def _check_destinations(options: Options) -> None:
 
 
 def _fitted(options: Options, selection: Selection, log: Log) -> Comparison:
-    """The comparison without PyMC, with every note among its warnings."""
+    """The comparison without PyMC, its warnings said."""
     from bayesreg.cli.priorspec import parse_priors, parse_sigma
 
     priors, likelihood = parse_priors(options.priors), parse_sigma(options.sigma)
@@ -93,7 +94,7 @@ def _fitted(options: Options, selection: Selection, log: Log) -> Comparison:
         )
     for note in result.warnings:
         log.note(note)
-    return dataclasses.replace(result, warnings=tuple(log.said))
+    return result
 
 
 def _account(out: TextIO, entry: Entry) -> None:
@@ -114,14 +115,14 @@ def _verified(
     names = [name for name, entry in result.entries.items() if entry.post.engine != "nuts"]
     if not names:
         log.note("the posteriors are PyMC's own, so there is nothing to verify them against")
-        return dataclasses.replace(result, warnings=tuple(log.said)), None
+        return result, None
     columns = next(iter(result.entries.values())).post.problem.p
     if options.verify is None and (len(names) > MOST_PRIORS or columns > MOST_COLUMNS):
         log.note(
             f"not verified with PyMC, which would take long for {len(names)} prior(s) on {columns} "
             "columns; --verify does it, and br.agreement(a, b) compares any two engines"
         )
-        return dataclasses.replace(result, warnings=tuple(log.said)), None
+        return result, None
     agreed: list[str] = []
     failure: BaseException | None = None
     for count, name in enumerate(names, 1):
@@ -138,9 +139,7 @@ def _verified(
             failure = error
             log.note(_unverified(names[len(agreed) :], error))
             break
-    result = dataclasses.replace(
-        result, verdict=(*result.verdict, *agreed), warnings=tuple(log.said)
-    )
+    result = dataclasses.replace(result, verdict=(*result.verdict, *agreed))
     if not options.json:
         from bayesreg.report import tables
 

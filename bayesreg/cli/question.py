@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bayesreg.cli.log import Log
 from bayesreg.cli.options import Options
@@ -63,18 +63,3 @@ def conditioned(options: Options, selection: Selection, prior: Prior, log: Log) 
         return Model(prior, likelihood).condition(
             found, standardize=not options.raw, intercept=found.intercept is not False
         )
-
-
-def described(problem: Problem, name: str) -> dict[str, Any]:
-    """The facts of a problem, as the head of a report shows them."""
-    from bayesreg.language.text import shortened
-
-    facts = {
-        "data": shortened(name, 60),
-        "rows": f"{problem.moments.rows}",
-        "columns": f"{len(problem.features)}",
-    }
-    if problem.design is not None:
-        facts["response"] = shortened(problem.design.y_name, 40)
-    facts["columns are"] = "standardised" if problem.standardize else "in original units"
-    return facts

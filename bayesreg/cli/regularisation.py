@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path as File
 from typing import TYPE_CHECKING
 
 from bayesreg.cli.exits import CHECK_FAILED
 from bayesreg.cli.log import Log
 from bayesreg.cli.options import Options
-from bayesreg.cli.question import conditioned, described, selected
+from bayesreg.cli.question import conditioned, selected
 from bayesreg.cli.screen import deliver, print_sentences, print_table
 from bayesreg.data.predictors import groups_of
 
@@ -50,7 +51,8 @@ def follow(options: Options) -> int:
         for table in (regularisation.entries(found), regularisation.numbers(found)):
             if table.rows:
                 print_table(table)
-    _deliver(options, lambda: panel.path_page(found, about, sigma), found.summary)
+    page = partial(panel.path_page, found, about, sigma)
+    deliver(options, page, _file(options, page, found.summary))
     return 0 if all(c.ok for c in found.certificates) else CHECK_FAILED
 
 
@@ -83,7 +85,8 @@ def weigh(options: Options) -> int:
         print_sentences([f"On {_where(about)}: {regularisation.penalty(found.path)[1]}."])
         print_table(without(regularisation.selected(found), "optimises"))
         print_sentences(["", *found.why])
-    _deliver(options, lambda: panel.choice_page(found, about), lambda: found.table)
+    page = partial(panel.choice_page, found, about)
+    deliver(options, page, _file(options, page, lambda: found.table))
     return 0
 
 
@@ -120,16 +123,24 @@ def _about(
 ) -> About:
     """What stands around the numbers of the page."""
     from bayesreg.data.provenance import provenance
+    from bayesreg.language.text import shortened
     from bayesreg.report.panel import About
 
     source = problem.moments if problem.design is None else problem.design
+    named = {} if problem.design is None else {"response": shortened(problem.design.y_name, 40)}
     settings = {
         "prior": repr(problem.prior),
         "likelihood": repr(problem.likelihood),
         "l1_ratio": options.l1_ratio,
     }
     return About(
-        facts=described(problem, selection.table.name),
+        facts={
+            "data": shortened(selection.table.name, 60),
+            "rows": f"{problem.moments.rows}",
+            "columns": f"{len(problem.features)}",
+            **named,
+            "columns are": "standardised" if problem.standardize else "in original units",
+        },
         title=options.title,
         author=options.author,
         warnings=tuple(log.said),
@@ -141,21 +152,16 @@ def _about(
 def _where(about: About) -> str:
     """The facts in brackets after the name of the data."""
     facts = about.facts
-    columns = "standardised" if facts["columns are"] == "standardised" else "in original units"
-    return f"{facts['data']} ({facts['rows']} rows, {facts['columns']} columns, {columns})"
-
-
-def _deliver(
-    options: Options, page: Callable[[], Document], frame: Callable[[], pd.DataFrame]
-) -> None:
-    """JSON on stdout, and the file, of the kind that its ending names."""
-    deliver(options, page, _file(options, page, frame))
+    return (
+        f"{facts['data']} ({facts['rows']} rows, {facts['columns']} columns, "
+        f"{facts['columns are']})"
+    )
 
 
 def _file(
     options: Options, page: Callable[[], Document], frame: Callable[[], pd.DataFrame]
 ) -> Iterator[tuple[str, File]]:
-    """Write the file that was asked for."""
+    """Write the file that was asked for, of the kind that its ending names."""
     from bayesreg.report.target import write_file
 
     if options.out is not None:
