@@ -18,6 +18,7 @@ arXiv:1509.03697, on why σ is drawn with b integrated out.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -26,18 +27,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesreg.engines.chains import Output
-from bayesreg.engines.kernel import Markov
+from bayesreg.engines.kernel import Markov, Needs
 from bayesreg.engines.loops import tables
 from bayesreg.engines.loops.arrays import BLOCK, FACTS, GROUP
 from bayesreg.engines.loops.blocked import run
 from bayesreg.engines.loops.local_laws import LAWS
 from bayesreg.engines.starts import profile
 from bayesreg.language.arguments import Array
+from bayesreg.likelihoods import ConstantCurvature, NormalMixture
 from bayesreg.model.pseudo_data import PseudoData
 from bayesreg.priors import HyperPrior, ScaleMixture
 
 if TYPE_CHECKING:
     from bayesreg.model.blocks import Block
+    from bayesreg.model.loss import Loss
     from bayesreg.model.problem import Problem
 
 Records = NDArray[Any]
@@ -45,23 +48,17 @@ _MANY = 60  # columns from which a scan over them pays: it costs more than it ga
 NAME = "gibbs"
 
 
-def supports(problem: Problem) -> str | None:
-    """None where the engine applies, else the reason in words.
-
-    Parameters
-    ----------
-    problem : Problem
-        Needs scale mixtures of normals: every prior here but Flat, or a mapping of them.
-    """
-    for block in problem.blocks:
-        if not isinstance(block.prior, ScaleMixture):
-            return (
-                f"it needs scale mixtures of normals, and {type(block.prior).__name__} on "
-                f"{block.label!r} is none"
-            )
+def _unfit(problem: Problem) -> str | None:
+    """What types cannot say."""
     if problem.p == 0:
         return "it needs a column with a proper prior"
+    if isinstance(problem.likelihood, NormalMixture):
+        assert problem.design is not None
+        return problem.likelihood.why_not_augmented(problem.design.weights)
     return None
+
+
+supports = Needs((ConstantCurvature, NormalMixture), (ScaleMixture,), _unfit)
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,6 +99,22 @@ class State:
     facts: Records
 
 
+@dataclass(frozen=True, eq=False)
+class Augmented:
+    """What every iteration needs under a likelihood that is normal given latent weights ω."""
+
+    problem: Problem
+    given: Setup  # of the quadratic at b = 0: all but its data serve those of any ω
+
+
+@dataclass(frozen=True, eq=False)
+class Latent:
+    """A chain under such a likelihood: the state given ω, and η (n,), of which ω is drawn."""
+
+    given: State
+    eta: Array
+
+
 class Gibbs(Markov):
     """The sampler described at the head of this module."""
 
@@ -110,7 +123,13 @@ class Gibbs(Markov):
         """500: chains start at type-II estimates and forget their start in tens of iterations."""
         return 500
 
-    def prepare(self, problem: Problem) -> Setup:
+    def prepare(self, problem: Problem) -> Setup | Augmented:
+        """What every iteration needs; under latent weights, beside what changes with them."""
+        if problem.exact:
+            return self._given(problem)
+        return Augmented(problem, self._given(problem.at_zero))
+
+    def _given(self, problem: Problem) -> Setup:
         """Compress the data, put columns in the order of their blocks, and find where to start."""
         pseudo = problem.quadratic.rows
         order = np.concatenate([block.columns[_grouped(block)] for block in problem.blocks])
@@ -139,15 +158,26 @@ class Gibbs(Markov):
             start=profile(pseudo, problem.sigma),
         )
 
-    def seconds(self, setup: Setup) -> float:
+    def seconds(self, setup: Setup | Augmented) -> float:
         """A few microseconds, and the factorisations at a few GFLOP/s."""
+        if isinstance(setup, Augmented):
+            n, p = setup.problem.loss.proper.shape
+            return float(4e-4 + 3e-7 * n + n * p * p / 4e9) + self.seconds(setup.given)
         p, m = setup.data[0].shape
         forming = p * p if m >= p else 2 * m * m * p
         factorisations = 1 + 4 * int(setup.facts["crowded"][0])
         return 3e-6 + float(factorisations * setup.size**3 / 3 + forming + 8 * m * p) / 4e9
 
-    def start(self, setup: Setup, rng: np.random.Generator) -> State:
+    def start(self, setup: Setup | Augmented, rng: np.random.Generator) -> State | Latent:
         """Type-II estimates, over-dispersed; prior draws where the data or the prior say so."""
+        if isinstance(setup, Augmented):
+            loss, given = setup.problem.loss, setup.given
+            width = 1.0 / np.sqrt(np.maximum(given.data[4], np.finfo(float).tiny))
+            b = np.zeros(len(given.order))
+            b[given.order] = np.minimum(width, 1.0) * rng.standard_normal(len(b))
+            state = self.start(given, rng)
+            assert isinstance(state, State)
+            return Latent(state, loss.at(b).eta.copy())
         relative_scale, log_sigma = setup.start
         blocks, facts, prior = setup.blocks.copy(), setup.facts.copy(), setup.sigma_prior
         if prior is not None:
@@ -176,9 +206,11 @@ class Gibbs(Markov):
         return State(work, rest, blocks, setup.groups.copy(), facts)
 
     def advance(
-        self, setup: Setup, state: State, rng: np.random.Generator, count: int
-    ) -> tuple[State, Output]:
+        self, setup: Setup | Augmented, state: Any, rng: np.random.Generator, count: int
+    ) -> tuple[Any, Output]:
         """Iterate and record b, σ, scale and κ."""
+        if isinstance(setup, Augmented):
+            return _advance_latent(setup, state, rng, count)
         p, unknown = len(setup.order), int(setup.blocks["unknown"].max()) + 1
         b, kappa = np.empty((count, p)), np.empty((count, p))
         sigma, scale = np.empty(count), np.empty((count, unknown))
@@ -198,6 +230,79 @@ class Gibbs(Markov):
             rng,
         )
         return state, {"b": b, "sigma": sigma, "scale": scale, "kappa": kappa}
+
+
+def _advance_latent(
+    setup: Augmented, state: Latent, rng: np.random.Generator, count: int
+) -> tuple[Latent, Output]:
+    """ω | η, then (b, scales | ω) as under a Gaussian, then β₀ and Flat columns | b, ω.
+
+    b is drawn with β₀ and the Flat columns integrated out, so that the two draws are one of all.
+    """
+    loss, given = setup.problem.loss, setup.given
+    theta, blocks = loss.theta, []
+    free = np.empty((count, loss.free.shape[1]))
+    for i in range(count):
+        likelihood: Any = loss.likelihood
+        omega, z = likelihood.augment(rng, loss.y, state.eta, theta, loss.weights)
+        projected = _Projected.of(loss, omega, z, wide=not len(given.data[2]))
+        data, facts = projected.data(given.order), given.facts.copy()
+        facts["yy"], facts["rss"] = data[1] @ data[1], 0.0
+        one = dataclasses.replace(given, data=data, facts=facts)
+        _, out = KERNEL.advance(one, state.given, rng, 1)
+        free[i] = projected.draw_free(out["b"][0], rng)
+        state.eta[:] = loss.free @ free[i] + loss.proper @ (out["b"][0] + loss.loc)
+        blocks.append(out)
+    found = {name: np.concatenate([one[name] for one in blocks]) for name in blocks[0]}
+    beta, intercept = setup.problem.restore_free(found.pop("b"), free)
+    return state, found | {"beta": beta, "intercept": intercept}
+
+
+@dataclass(frozen=True, eq=False)
+class _Projected:
+    """½Σω(z − Fγ − Zb)² with γ projected out: products (n ≥ p) or rows (p > n) of b's part."""
+
+    rows: Array | None  # √ω(Z − FB), p > n
+    y: Array
+    gram: Array
+    xy: Array
+    onto: tuple[Array, Array, Array]  # B, γ at b = 0, and the Cholesky factor of F'ωF
+
+    @classmethod
+    def of(cls, loss: Loss, omega: Array, z: Array, *, wide: bool) -> _Projected:
+        z = z - loss.proper @ loss.loc if np.any(loss.loc) else z
+        weighted = loss.free * omega[:, None]
+        lower = np.linalg.cholesky(weighted.T @ loss.free)
+        both = np.linalg.solve(lower, np.column_stack([weighted.T @ loss.proper, weighted.T @ z]))
+        along = np.linalg.solve(lower.T, both)
+        onto = (along[:, :-1], along[:, -1], lower)
+        root = np.sqrt(omega)
+        if wide:
+            rows = root[:, None] * (loss.proper - loss.free @ onto[0])
+            return cls(rows, root * (z - loss.free @ onto[1]), np.empty((0, 0)), np.empty(0), onto)
+        scaled = root[:, None] * loss.proper
+        gram = scaled.T @ scaled - both[:, :-1].T @ both[:, :-1]
+        xy = scaled.T @ (root * z) - both[:, :-1].T @ both[:, -1]
+        return cls(None, np.empty(0), gram, xy, onto)
+
+    def data(self, order: NDArray[np.intp]) -> tuple[Array, Array, Array, Array, Array]:
+        """X', y, gram, X'y and G_jj in the order of the sampler."""
+        if self.rows is not None:
+            xt = np.ascontiguousarray(self.rows.T[order])
+            return xt, self.y, self.gram, self.xy, np.einsum("ij,ij->i", xt, xt)
+        gram = np.ascontiguousarray(self.gram[np.ix_(order, order)])
+        xy = np.ascontiguousarray(self.xy[order])
+        compressed = PseudoData.of_products(gram, xy, 0.0, 0.0)
+        xt = np.ascontiguousarray(compressed.x.T)
+        return xt, np.ascontiguousarray(compressed.y), gram, xy, np.diagonal(gram).copy()
+
+    def draw_free(self, b: Array, rng: np.random.Generator) -> Array:
+        """γ | b, ω."""
+        along, at_zero, lower = self.onto
+        if not len(lower):
+            return np.zeros(0)
+        noise = np.linalg.solve(lower.T, rng.standard_normal(len(lower)))
+        return np.asarray(at_zero - along @ b + noise)
 
 
 def _grouped(block: Block) -> NDArray[np.intp]:

@@ -1,14 +1,15 @@
 """What an engine's kernel knows: one thing, in one of three forms.
 
-An engine is a module with ``NAME``, ``supports(problem)`` and ``KERNEL``. A kernel knows how to
-draw independently (:class:`Independent`), how to advance a Markov chain (:class:`Markov`), or how
-to hand the problem to another sampler (:class:`External`). An engine that refuses what it would
-serve slowly offers itself without that gate as ``UNGATED``.
+An engine is a module with ``NAME``, ``supports``, the types that it :class:`Needs`, and ``KERNEL``.
+A kernel knows how to draw independently (:class:`Independent`), how to advance a Markov chain
+(:class:`Markov`), or how to hand the problem to another sampler (:class:`External`). An engine that
+refuses what it would serve slowly offers itself without that gate as ``UNGATED``.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -18,6 +19,37 @@ from bayesreg.engines.chains import Collected, Output
 
 if TYPE_CHECKING:
     from bayesreg.model.problem import Problem
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What an engine needs of a model, as types, and what types cannot say: its `supports`.
+
+    Attributes
+    ----------
+    likelihoods : tuple of type
+        Capabilities, of which the likelihood must have one.
+    priors : tuple of type
+        Likewise of every prior that is not flat.
+    unfit : callable, optional
+        What is missing besides, in words, or None.
+    """
+
+    likelihoods: tuple[Any, ...]
+    priors: tuple[Any, ...]
+    unfit: Callable[[Problem], str | None] | None = None
+
+    def __call__(self, problem: Problem) -> str | None:
+        """None where the engine serves, else what is missing, in words."""
+        if not isinstance(problem.likelihood, self.likelihoods):
+            wanted = " or ".join(one.capability for one in self.likelihoods)
+            return f"it needs a likelihood that is {wanted}, and {problem.likelihood!r} is not"
+        for block in problem.blocks:
+            if not isinstance(block.prior, self.priors):
+                wanted = " or ".join(one.capability for one in self.priors)
+                name = type(block.prior).__name__
+                return f"it needs {wanted}, and {name} on {block.label!r} is none"
+        return self.unfit(problem) if self.unfit is not None else None
 
 
 class Independent(ABC):

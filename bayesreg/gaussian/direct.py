@@ -22,11 +22,13 @@ from scipy.linalg import solve_triangular
 from scipy.special import polygamma, psi
 
 from bayesreg.engines.chains import Output
-from bayesreg.engines.kernel import Independent
+from bayesreg.engines.kernel import Independent, Needs
 from bayesreg.gaussian.marginal import Target, marginal
 from bayesreg.gaussian.spectrum import Spectrum, layout
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
+from bayesreg.likelihoods import ConstantCurvature
+from bayesreg.priors import Prior
 
 if TYPE_CHECKING:
     from bayesreg.model.problem import Problem
@@ -35,7 +37,7 @@ NAME = "direct"
 _Z = 8.2  # tables reach ±8.2 normal scores: probability 2e-16 lies beyond
 
 
-def supports(problem: Problem) -> str | None:
+def _unfit(problem: Problem) -> str | None:
     """None where the engine applies, else the reason in words.
 
     Parameters
@@ -49,6 +51,9 @@ def supports(problem: Problem) -> str | None:
     if not problem.unknown_sigma and found.block is None:
         return "nothing is unknown but the coefficients: engine 'exact' has them in closed form"
     return None
+
+
+supports = Needs((ConstantCurvature,), (Prior,), _unfit)
 
 
 @dataclass(frozen=True, eq=False)

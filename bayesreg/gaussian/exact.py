@@ -18,12 +18,14 @@ from scipy.linalg import solve_triangular
 from scipy.special import gammaln, ndtri, stdtrit
 
 from bayesreg.engines.chains import Output
-from bayesreg.engines.kernel import Independent
+from bayesreg.engines.kernel import Independent, Needs
 from bayesreg.gaussian.factor import Factor
 from bayesreg.gaussian.marginal import log_constant
 from bayesreg.gaussian.spectrum import layout
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, NotSupported
+from bayesreg.likelihoods import ConstantCurvature
+from bayesreg.priors import Prior
 
 if TYPE_CHECKING:
     from bayesreg.model.problem import Problem
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 NAME = "exact"
 
 
-def supports(problem: Problem) -> str | None:
+def _unfit(problem: Problem) -> str | None:
     """None where the posterior has a closed form, else the reason in words.
 
     Parameters
@@ -52,6 +54,9 @@ def supports(problem: Problem) -> str | None:
     if problem.sigma_prior.inverse_gamma is None:
         return f"{problem.sigma_prior!r} on σ is not conjugate"
     return None
+
+
+supports = Needs((ConstantCurvature,), (Prior,), _unfit)
 
 
 @dataclass(frozen=True, eq=False)

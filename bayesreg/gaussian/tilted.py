@@ -28,12 +28,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesreg.engines.chains import Output
-from bayesreg.engines.kernel import Markov
+from bayesreg.engines.kernel import Markov, Needs
 from bayesreg.gaussian.tangent import Frame, reference, touch
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
+from bayesreg.likelihoods import ConstantCurvature
 from bayesreg.model.quadratic import EPS
-from bayesreg.priors import ScaleMixture
+from bayesreg.priors import Prior, ScaleMixture
 
 if TYPE_CHECKING:
     from bayesreg.model.problem import Problem
@@ -47,28 +48,29 @@ _FEW = 0.02  # share accepted at first, below which the pilot is not finished
 _REPLACED = 0.8  # chance that an iteration replaces (b, σ), for which it makes up to four proposals
 
 
-def supports(problem: Problem) -> str | None:
-    """None where the engine applies, else the reason in words.
-
-    Parameters
-    ----------
-    problem : Problem
-        Needs Laplace or ElasticNet priors (Normal ones beside them), fewer columns than rows, and
-        proposals that are accepted often enough, of which a pilot judges once per problem.
-    """
-    reason = _unfit(problem)
-    if reason is not None:
-        return reason
-    found = _examined(problem)
-    if isinstance(found, str):
+def _slow(problem: Problem) -> str | None:
+    """Why no envelope serves, or too few of its proposals are accepted: a pilot judges once."""
+    found = _enveloped(problem)
+    if found is not None:
         return found
+    examined = _examined(problem)
+    assert not isinstance(examined, str)
     least = least_acceptance(problem.p)
-    if found.acceptance < least:
+    if examined.acceptance < least:
         return (
-            f"its Gaussian envelope is too wide here: {found.acceptance:.1%} of a pilot's "
+            f"its Gaussian envelope is too wide here: {examined.acceptance:.1%} of a pilot's "
             f"proposals were accepted, and below {least:.0%} engine 'gibbs' is faster"
         )
     return None
+
+
+def _enveloped(problem: Problem) -> str | None:
+    """What types cannot say of where the engine is exact, be it slow."""
+    found = _unfit(problem) or _examined(problem)
+    return found if isinstance(found, str) else None
+
+
+supports = Needs((ConstantCurvature,), (Prior,), _slow)
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,11 +177,7 @@ class UNGATED:
 
     NAME, KERNEL = NAME, KERNEL
 
-    @staticmethod
-    def supports(problem: Problem) -> str | None:
-        """None where there is an envelope, else the reason in words."""
-        found = _unfit(problem) or _examined(problem)
-        return found if isinstance(found, str) else None
+    supports = staticmethod(Needs((ConstantCurvature,), (Prior,), _enveloped))
 
 
 def _iterate(

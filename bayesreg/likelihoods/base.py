@@ -30,6 +30,7 @@ Theta = Mapping[str, Any]
 class Likelihood(ABC):
     """How y varies about η, row by row; shapes of y, η and θ broadcast."""
 
+    capability: ClassVar[str] = "any"
     convex: ClassVar[bool] = True  # −log p in η: whether a gap can be certified
     link: ClassVar[str] = "identity"  # from the mean of y to η
     in_units: ClassVar[str] = "the unit of y"  # what η is measured in
@@ -129,9 +130,13 @@ FLATTEST = 1e-200
 class ConstantCurvature(Likelihood):
     """A likelihood that is one quadratic in η: moments of X and y say all that it says."""
 
+    capability = "one quadratic"
+
 
 class NormalMixture(Likelihood):
     """A likelihood that is normal in η given latent ω, as N(η; z, 1/ω)."""
+
+    capability = "normal given latent weights"
 
     @abstractmethod
     def augment(

@@ -17,7 +17,7 @@ from __future__ import annotations
 import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -48,6 +48,8 @@ __all__ = [
 
 class Prior(ABC):
     """A prior for each coefficient of a block: independent given the block's scale."""
+
+    capability: ClassVar[str] = "proper priors"
 
     scale: Any
     unit: Any
@@ -235,6 +237,8 @@ class ScaleMixture(Prior):
     place: `mixing`, a law that the compiled sampler draws from directly, and with it `sample_sds`
     and `sd_node`.
     """
+
+    capability = "scale mixtures of normals"
 
     def log_mixing(self, y: Array) -> Array:
         """Log density of y = log t, normalised, whatever the size of the group."""
