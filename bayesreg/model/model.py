@@ -20,8 +20,9 @@ from bayesreg.language.arguments import nearest
 from bayesreg.language.errors import BadArgument, BadData, BayesregWarning, NotSupported
 from bayesreg.likelihoods import ConstantCurvature, Gaussian, Likelihood
 from bayesreg.model.blocks import assign
-from bayesreg.model.problem import PriorLike, Problem, project
+from bayesreg.model.problem import PriorLike, Problem
 from bayesreg.model.propriety import concerns, refuse_improper
+from bayesreg.model.quadratic import project
 from bayesreg.priors import PRIORS, Flat, HyperPrior, Normal, Prior
 from bayesreg.priors.base import without_sigma
 

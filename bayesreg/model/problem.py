@@ -20,7 +20,7 @@ from bayesreg.model.blocks import Block, fix_scales, with_prior, with_scale
 from bayesreg.model.coordinates import Coordinates
 from bayesreg.model.loss import Loss, Point
 from bayesreg.model.penalty import Penalty
-from bayesreg.model.quadratic import Quadratic
+from bayesreg.model.quadratic import Quadratic, project
 from bayesreg.priors import Flat, HyperPrior, Prior
 
 if TYPE_CHECKING:
@@ -357,25 +357,22 @@ class Problem:
             said = {self.features[j]: Flat() for j in self.flat} | {...: prior}
         changes: dict[str, Any] = {"blocks": blocks, "prior": said}
         if not np.all(self.coordinates.loc == prior.loc):
-            changes["least_squares"] = project(
-                self.moments,
-                self.flat,
-                blocks,
-                standardize=self.standardize,
-                intercept=self.intercept,
-            )
+            changes["least_squares"] = self._projected(self.moments, blocks)
         return changes
+
+    def _projected(self, moments: Moments, blocks: tuple[Block, ...]) -> Quadratic:
+        """Data of these columns in the coordinates where the priors of `blocks` live."""
+        how = {"standardize": self.standardize, "intercept": self.intercept}
+        return project(moments, self.flat, blocks, **how)
 
     def on(self, moments: Moments) -> Problem:
         """The same question put to other rows of the same columns, as in cross-validation.
 
         Standardisation and projection are done anew; hyperparameters stay as they are here.
         """
-        least_squares = project(
-            moments, self.flat, self.blocks, standardize=self.standardize, intercept=self.intercept
-        )
+        square = self._projected(moments, self.blocks)
         return dataclasses.replace(
-            self, design=None, moments=moments, least_squares=least_squares, warnings=()
+            self, design=None, moments=moments, least_squares=square, warnings=()
         )
 
     def on_rows(self, rows: NDArray[np.intp]) -> Problem:
@@ -449,20 +446,3 @@ def need_problem(value: Any) -> None:
         raise BadArgument(
             f"expected a Problem, from model.condition(X, y), not {type(value).__name__}"
         )
-
-
-def project(
-    moments: Moments,
-    flat: NDArray[np.intp],
-    blocks: tuple[Block, ...],
-    *,
-    standardize: bool,
-    intercept: bool,
-) -> Quadratic:
-    """The data with columns divided by their sds, and what is flat projected out."""
-    sd = np.where(moments.constant, 0.0, moments.x_sd)
-    x_sd = np.where(sd > 0, sd, 1.0) if standardize else np.ones(moments.p)
-    loc = np.zeros(moments.p - len(flat))
-    for block in blocks:
-        loc[block.columns] = block.prior.loc
-    return Quadratic.of(moments, flat, x_sd, loc, intercept=intercept)

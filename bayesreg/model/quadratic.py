@@ -24,6 +24,7 @@ from bayesreg.model.pseudo_data import PseudoData
 
 if TYPE_CHECKING:
     from bayesreg.data.moments import Moments
+    from bayesreg.model.blocks import Block
 
 Index = NDArray[np.intp]
 Map = Callable[[Array], Array]
@@ -380,3 +381,20 @@ def extended_product(A: Array, x: Extended) -> Extended:
     for i in range(0, A.shape[0], rows):
         out[i : i + rows] = A[i : i + rows] @ x
     return out
+
+
+def project(
+    moments: Moments,
+    flat: NDArray[np.intp],
+    blocks: tuple[Block, ...],
+    *,
+    standardize: bool,
+    intercept: bool,
+) -> Quadratic:
+    """The data with columns divided by their sds, and what is flat projected out."""
+    sd = np.where(moments.constant, 0.0, moments.x_sd)
+    x_sd = np.where(sd > 0, sd, 1.0) if standardize else np.ones(moments.p)
+    loc = np.zeros(moments.p - len(flat))
+    for block in blocks:
+        loc[block.columns] = block.prior.loc
+    return Quadratic.of(moments, flat, x_sd, loc, intercept=intercept)
