@@ -126,7 +126,8 @@ def plot_residuals(post: Any, ax: Axes | None = None, *, mark: Mark | None = Non
     rows, y = _rows(post)
     X = np.asarray(post.problem.design.X[rows], dtype=float)
     ax = axes(ax, 6.4, 3.4)
-    fitted = X @ np.mean(post.draws.beta, axis=(0, 1)) + float(np.mean(post.draws.intercept))
+    eta = X @ np.mean(post.draws.beta, axis=(0, 1)) + float(np.mean(post.draws.intercept))
+    fitted = post.problem.likelihood.mean(eta, {})
     colour = (mark or marks([""])[""]).colour
     ax.plot(fitted, y - fitted, "o", color=colour, ms=3.2, alpha=0.5, mew=0)
     ax.axhline(0.0, color=MUTED, linewidth=0.8, zorder=0)
