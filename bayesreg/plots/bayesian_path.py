@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from bayesreg.language.arguments import Array
 from bayesreg.language.text import shortened
-from bayesreg.plots.canvas import COLOURS, INK, MUTED, axes_column, dress
+from bayesreg.plots.canvas import COLOURS, INK, MUTED, PLAIN, axes_column, dress
 from bayesreg.plots.coefficients import MOST, PER_SD
 from bayesreg.plots.paths import log_ticks, name_lines, scale_axis
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 
 NAMED = 7  # coefficients in colour, with their names: more bands than this hide each other
-_PLAIN: dict[str, Any] = {"parse_math": False, "usetex": False}
 
 
 def plot_bayesian_path(path: Any, ax: Any = None) -> NDArray[np.object_]:
@@ -65,7 +64,7 @@ def plot_bayesian_path(path: Any, ax: Any = None) -> NDArray[np.object_]:
         log_ticks(one.xaxis, min(one.get_xlim()), max(one.get_xlim()))
         names = [path.problem.features[j] for j in rank[:NAMED]]
         name_lines(one, values[0], names, rank[:NAMED], 0.06, COLOURS)
-    panels[-1].set_xlabel(_below(path), fontsize=8.5, color=MUTED, labelpad=7, **_PLAIN)
+    panels[-1].set_xlabel(_below(path), fontsize=8.5, color=MUTED, labelpad=7, **PLAIN)
     if np.all(np.isfinite(path.lams)):
         scale_axis(panels[0], x, path.scales[order], _above(path))
     return panels

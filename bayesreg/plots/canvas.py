@@ -52,6 +52,7 @@ _OURS = {
 _LEGEND: dict[str, Any] = {
     "frameon": False, "fontsize": 8.5, "handlelength": 2.0, "columnspacing": 1.8, "labelcolor": INK
 }  # fmt: skip
+PLAIN: dict[str, Any] = {"parse_math": False, "usetex": False}  # names are no mathematics
 _LOCK = threading.RLock()  # rcParams are global: two reports in two threads must not interleave
 
 
@@ -144,7 +145,6 @@ def _notebook(ax: Axes) -> Axes:
 
 def dress(ax: Axes, *, x: str = "", y: str = "", title: str = "", rules: str = "") -> None:
     """Quiet axes: two spines at most, small labels as plain text, rules behind along one axis."""
-    plain: dict[str, Any] = {"parse_math": False, "usetex": False}
     ax.set_facecolor("none")
     for side, spine in ax.spines.items():
         spine.set_visible(side == "bottom")
@@ -153,10 +153,35 @@ def dress(ax: Axes, *, x: str = "", y: str = "", title: str = "", rules: str = "
     ax.set_axisbelow(True)
     if rules:
         ax.grid(True, axis=rules, color=RULE, linewidth=0.6)  # type: ignore[arg-type]
-    ax.set_xlabel(x, fontsize=8.5, color=MUTED, labelpad=7, **plain)
-    ax.set_ylabel(y, fontsize=8.5, color=MUTED, labelpad=7, **plain)
+    ax.set_xlabel(x, fontsize=8.5, color=MUTED, labelpad=7, **PLAIN)
+    ax.set_ylabel(y, fontsize=8.5, color=MUTED, labelpad=7, **PLAIN)
     if title:
-        ax.set_title(title, fontsize=9, color=INK, loc="left", pad=8, **plain)
+        ax.set_title(title, fontsize=9, color=INK, loc="left", pad=8, **PLAIN)
+
+
+def stripes(ax: Axes, where: NDArray[Any]) -> None:
+    """Every other row shaded, so that marks find their name."""
+    for y in where[1::2]:
+        ax.axhspan(y - 0.5, y + 0.5, color=BAND, linewidth=0, zorder=0)
+
+
+def beside(
+    ax: Axes,
+    x: float,
+    y: float,
+    text: str,
+    *,
+    colour: str = INK,
+    ha: str = "left",
+    size: float = 8.0,
+    end: float = 1.0,
+) -> None:
+    """Text `x` points from an end of the axes (0 or 1), at a height in data."""
+    ax.annotate(
+        text, (end, y), xytext=(x, 0.0), xycoords=("axes fraction", "data"),
+        textcoords="offset points", ha=ha, va="center", fontsize=size, color=colour,
+        annotation_clip=False, **PLAIN,
+    )  # fmt: skip
 
 
 def legend(ax: Axes, handles: Sequence[Any], texts: Sequence[str], **place: Any) -> None:
@@ -178,8 +203,13 @@ def _width(texts: Sequence[str]) -> dict[str, int]:
 def _plain(made: Any) -> None:
     """Texts of a legend as text."""
     for text in made.get_texts():
-        text.set_parse_math(False)
-        text.set_usetex(False)
+        text.set(**PLAIN)
+
+
+def footer(panels: NDArray[np.object_], text: str) -> None:
+    """One line under all panels."""
+    if len(panels):
+        panels[0].figure.supxlabel(text, fontsize=8.5, color=MUTED, **PLAIN)
 
 
 @contextmanager

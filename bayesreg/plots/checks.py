@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from bayesreg.language.errors import BadArgument, NotSupported
 from bayesreg.language.text import labels, shortened
-from bayesreg.plots.canvas import INK, MUTED, Mark, axes, axes_grid, dress, legend, marks
+from bayesreg.plots.canvas import COLOURS, INK, MUTED, Mark, axes, axes_grid, dress, legend, marks
 from bayesreg.plots.densities import curve_of
 
 if TYPE_CHECKING:
@@ -125,7 +126,8 @@ def plot_residuals(post: Any, ax: Axes | None = None, *, mark: Mark | None = Non
     rows, y = _rows(post)
     X = np.asarray(post.problem.design.X[rows], dtype=float)
     ax = axes(ax, 6.4, 3.4)
-    fitted = X @ np.mean(post.draws.beta, axis=(0, 1)) + float(np.mean(post.draws.intercept))
+    eta = X @ np.mean(post.draws.beta, axis=(0, 1)) + float(np.mean(post.draws.intercept))
+    fitted = post.problem.likelihood.mean(eta, {})
     colour = (mark or marks([""])[""]).colour
     ax.plot(fitted, y - fitted, "o", color=colour, ms=3.2, alpha=0.5, mew=0)
     ax.axhline(0.0, color=MUTED, linewidth=0.8, zorder=0)
@@ -150,8 +152,8 @@ def plot_trace(post: Any, ax: Any = None) -> NDArray[np.object_]:
     unknowns = dict(_unknowns(post))
     panels = axes_grid(ax, len(unknowns), 1, (7.2, 1.2))
     for one, (name, values) in zip(panels, unknowns.items(), strict=True):
-        for chain, mark in zip(values, marks(map(str, range(len(values)))).values(), strict=True):
-            one.plot(chain, color=mark.colour, linewidth=0.5, alpha=0.7)
+        for chain, colour in zip(values, cycle(COLOURS)):
+            one.plot(chain, color=colour, linewidth=0.5, alpha=0.7)
         dress(one, title=shortened(name))
     return panels
 
@@ -176,16 +178,9 @@ def plot_rank(post: Any, ax: Any = None) -> NDArray[np.object_]:
     for one, (name, values) in zip(panels, unknowns.items(), strict=True):
         rank = np.argsort(np.argsort(values.ravel(), kind="stable"), kind="stable")
         edges = np.linspace(0, values.size, 21)
-        for chain, mark in zip(
-            rank.reshape(values.shape), marks(map(str, range(len(values)))).values(), strict=True
-        ):
-            one.stairs(
-                np.histogram(chain, edges)[0],
-                edges,
-                color=mark.colour,
-                linewidth=1.0,
-                baseline=None,
-            )
+        for chain, colour in zip(rank.reshape(values.shape), cycle(COLOURS)):
+            counts = np.histogram(chain, edges)[0]
+            one.stairs(counts, edges, color=colour, linewidth=1.0, baseline=None)
         one.axhline(values.shape[1] / 20, color=MUTED, linewidth=0.8, linestyle=(0, (4, 3)))
         one.set_ylim(bottom=0.0)
         one.set_yticks([])

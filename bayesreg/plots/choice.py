@@ -9,7 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesreg.language.text import shortened
-from bayesreg.plots.canvas import BAND, COLOURS, INK, MUTED, PAPER, RULE, axes_column, dress
+from bayesreg.plots.canvas import (
+    COLOURS,
+    INK,
+    MUTED,
+    PAPER,
+    PLAIN,
+    RULE,
+    axes_column,
+    beside,
+    dress,
+    stripes,
+)
 from bayesreg.plots.coefficients import MOST
 from bayesreg.plots.densities import curve_of
 from bayesreg.plots.paths import log_ticks, name_lines, scale_axis
@@ -52,7 +63,6 @@ ARGUMENTS = (
 WIDER = 30.0  # than what the rules select: how far the λ axis goes, if the path does
 COLUMNS = (42.0, 90.0, 142.0)  # points right of the axes where the numbers of a rule end
 NAMED = 10  # coefficients with their names
-_PLAIN: dict[str, Any] = {"parse_math": False, "usetex": False}
 
 
 _DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (6, 1.5, 1.5, 1.5)))
@@ -115,8 +125,7 @@ def _rules(ax: Axes, choice: Any, arguments: list[Argument]) -> None:
     rows = [(name, one) for one in arguments for name in one.rules if name in choice.rules]
     where = np.arange(len(rows))[::-1].astype(float)
     low, high = ax.get_xlim()
-    for y in where[1::2]:
-        ax.axhspan(y - 0.5, y + 0.5, color=BAND, linewidth=0, zorder=0)
+    stripes(ax, where)
     table = choice.table
     for y, (name, argument) in zip(where, rows, strict=True):
         lam = choice.rules[name].lam
@@ -129,12 +138,12 @@ def _rules(ax: Axes, choice: Any, arguments: list[Argument]) -> None:
         kept = f"{row['nonzero']:d}" if _selects(choice) else f"{row['df']:.1f}"
         scale = _digits(float(row["scale"]))
         for x, text in zip(COLUMNS, (_digits(lam), scale, kept), strict=True):
-            _beside(ax, x, y, text, INK, ha="right")
+            beside(ax, x, y, text, ha="right", size=7.5)
     heads = ("λ", "scale", f"kept of {choice.source.p}" if _selects(choice) else "df")
     for x, text in zip(COLUMNS, heads, strict=True):
-        _beside(ax, x, len(rows) - 0.35, text, MUTED, ha="right")
+        beside(ax, x, len(rows) - 0.35, text, colour=MUTED, ha="right", size=7.5)
     names = [argument.rules[name] for name, argument in rows]
-    ax.set_yticks(where, labels=names, **_PLAIN)
+    ax.set_yticks(where, labels=names, **PLAIN)
     ax.set_ylim(-0.6, len(rows) - 0.4)
     dress(ax)
     for tick, (_, argument) in zip(ax.get_yticklabels(), rows, strict=True):
@@ -212,7 +221,7 @@ def _prediction(ax: Axes, choice: Any, argument: Argument) -> None:
             error = 100.0 * float(curve.error[np.nanargmin(curve.value)]) / best
             if np.isfinite(error):
                 ax.axhline(error, color=argument.colour, linewidth=0.9, linestyle=(0, (2, 2)))
-                _beside(ax, 5.0, error, "+1 se", argument.colour, ha="left")
+                beside(ax, 5.0, error, "+1 se", colour=argument.colour, size=7.5)
                 tops.append(1.7 * error)
     ax.set_ylim(0.0, 1.12 * min(float(np.nanmax(tops)), 60.0))
     _key(ax, handles, names)
@@ -298,16 +307,7 @@ def _key(ax: Axes, handles: list[Any], names: list[str]) -> None:
             handlelength=2.2, borderaxespad=0.2, labelspacing=0.25,
         )  # fmt: skip
         for text in made.get_texts():
-            text.set(**_PLAIN)
-
-
-def _beside(ax: Axes, x: float, y: float, text: str, colour: str, ha: str) -> None:
-    """Text so many points right of the axes, at a height in data."""
-    ax.annotate(
-        text, (1.0, y), xytext=(x, 0.0), xycoords=("axes fraction", "data"),
-        textcoords="offset points", ha=ha, va="center", fontsize=7.5, color=colour,
-        annotation_clip=False, **_PLAIN,
-    )  # fmt: skip
+            text.set(**PLAIN)
 
 
 def _digits(value: float) -> str:

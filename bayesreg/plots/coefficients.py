@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesreg.language.text import labels
-from bayesreg.plots.canvas import BAND, INK, MUTED, PAPER, Mark, axes, dress, legend, marks
+from bayesreg.plots.canvas import INK, MUTED, PAPER, Mark, axes, dress, legend, marks, stripes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -97,9 +97,9 @@ def plot_map(fit: Any, ax: Axes | None = None) -> Axes:
     values = fit.beta.reindex(features).to_numpy(float) * np.asarray(fit.problem.column_sd)
     order, note = largest(np.abs(values))
     ax = axes(ax, 7.2, 1.1 + 0.28 * len(order))
-    mark = marks([""])[""]
     where = np.arange(len(order))[::-1]
     shown, zero = values[order], values[order] == 0
+    mark = marks([""])[""]
     ax.hlines(where, 0.0, shown, color=mark.colour, linewidth=1.4)
     for hollow in (False, True):
         face = PAPER if hollow else mark.colour
@@ -175,8 +175,7 @@ def _forest(rows: dict[str, Row], features: Sequence[str], interval: str, ax: Ax
     step = max(0.34, 0.12 + 0.1 * len(rows))
     ax = axes(ax, 7.6, 1.2 + step * len(order))
     where = np.arange(len(order))[::-1].astype(float)
-    for y in where[1::2]:
-        ax.axhspan(y - 0.5, y + 0.5, color=BAND, linewidth=0, zorder=0)
+    stripes(ax, where)
     ax.axvline(0.0, color=MUTED, linewidth=0.8, zorder=1)
     offsets = offsets_of(len(rows), 0.22)
     handles = [

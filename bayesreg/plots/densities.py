@@ -10,7 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesreg.language.text import labels, shortened
-from bayesreg.plots.canvas import MUTED, PAPER, Mark, axes_grid, dress, figure_legend, legend, marks
+from bayesreg.plots.canvas import (
+    MUTED,
+    PAPER,
+    Mark,
+    axes_grid,
+    dress,
+    figure_legend,
+    footer,
+    legend,
+    marks,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -111,6 +121,8 @@ def curve_of(draws: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[n
     x = x[np.isfinite(x)]
     if not len(x):
         return np.zeros(0), np.zeros(0)
+    from scipy.ndimage import gaussian_filter1d
+
     low, lower, upper, high = np.quantile(x, [0.001, 0.25, 0.75, 0.999])
     spread = min(float(np.std(x)), float(upper - lower) / 1.349) or float(np.std(x))
     if not spread > 1e-9 * float(np.max(np.abs(x))):  # constant, to rounding: there is no curve
@@ -118,9 +130,7 @@ def curve_of(draws: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[n
     width = 0.9 * spread * len(x) ** -0.2
     counts, edges = np.histogram(x, bins=600, range=(low - 4 * width, high + 4 * width))
     cell = edges[1] - edges[0]
-    offsets = np.arange(-300, 300) * cell / width
-    kernel = np.exp(-0.5 * offsets**2) / (width * np.sqrt(2 * np.pi))
-    density = np.convolve(counts / len(x), kernel)[300:900]
+    density = gaussian_filter1d(counts / (len(x) * cell), width / cell, mode="constant", truncate=8)
     centres = 0.5 * (edges[:-1] + edges[1:])
     return centres[::3], density[::3]
 
@@ -197,9 +207,3 @@ def _reach(comparison: Any) -> float:
         mean = np.mean(entry.post.draws.beta, axis=(0, 1)) * np.asarray(entry.problem.x_sd)
         largest = max(largest, float(np.max(np.abs(mean), initial=0.0)))
     return 1.3 * largest or 1.0
-
-
-def footer(panels: NDArray[np.object_], text: str) -> None:
-    """One line under all panels."""
-    if len(panels):
-        panels[0].figure.supxlabel(text, fontsize=8.5, color=MUTED, parse_math=False, usetex=False)

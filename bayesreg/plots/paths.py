@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesreg.language.text import labels
-from bayesreg.plots.canvas import INK, MUTED, Mark, axes, dress, marks
+from bayesreg.plots.canvas import INK, MUTED, PLAIN, Mark, axes, beside, dress, marks
 from bayesreg.plots.coefficients import MOST, PER_SD
 
 if TYPE_CHECKING:
@@ -107,12 +107,8 @@ def name_lines(
         placed -= 0.5 * ((placed[-1] - heights[rank[-1]]) + (placed[0] - heights[rank[0]]))
     texts = labels(names, 18)
     for i, y in zip(rank, placed, strict=True):
-        style: dict[str, Any] = {"parse_math": False, "usetex": False, "annotation_clip": False}
-        ax.annotate(
-            texts[i], (0.0, y), xytext=(-6, 0), xycoords=("axes fraction", "data"),
-            textcoords="offset points", ha="right", va="center", fontsize=8,
-            color=colours[i] if colours else INK, **style,
-        )  # fmt: skip
+        colour = colours[i] if colours else INK
+        beside(ax, -6.0, y, texts[i], colour=colour, ha="right", end=0.0)
 
 
 def scale_axis(
@@ -133,10 +129,8 @@ def scale_axis(
         return np.exp(np.clip(_extended(at, y[::-1], x[::-1]), -700, 700))
 
     top = ax.secondary_xaxis("top", functions=(to_scale, to_lam))
-    top.set_xlabel(
-        title or "scale of the prior", fontsize=8.5, color=MUTED, labelpad=6,
-        parse_math=False, usetex=False,
-    )  # fmt: skip
+    said = title or "scale of the prior"
+    top.set_xlabel(said, fontsize=8.5, color=MUTED, labelpad=6, **PLAIN)
     ends = to_scale(np.array(ax.get_xlim()))
     log_ticks(top.xaxis, float(ends.min()), float(ends.max()))
     top.tick_params(length=0, labelsize=8, labelcolor=MUTED)

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from bayesreg.language.errors import BadArgument
 from bayesreg.language.text import shortened
-from bayesreg.plots.canvas import INK, Mark, axes_grid, dress, marks
-from bayesreg.plots.densities import curve_of, footer
+from bayesreg.plots.canvas import INK, Mark, axes_grid, dress, footer, marks
+from bayesreg.plots.densities import curve_of
 from bayesreg.plots.paths import plain_tick
 
 if TYPE_CHECKING:

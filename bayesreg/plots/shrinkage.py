@@ -12,27 +12,24 @@ from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument
 from bayesreg.language.text import labels, shortened
 from bayesreg.plots.canvas import (
-    BAND,
-    INK,
     MUTED,
     PAPER,
     RULE,
     Mark,
     axes,
     axes_grid,
+    beside,
     dress,
     figure_legend,
     legend,
     marks,
+    stripes,
 )
 from bayesreg.plots.coefficients import kind, largest, lines, name_rows, offsets_of
 from bayesreg.plots.densities import curve_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-
-_PLAIN: dict[str, Any] = {"parse_math": False, "usetex": False}
 
 
 def plot_shrinkage(
@@ -64,7 +61,7 @@ def plot_shrinkage(
     order, note = _order([found.effect for found in shrinkage.values()], len(known))
     ax = axes(ax, 7.6, 1.2 + max(0.27, 0.12 + 0.07 * len(known)) * len(order))
     where = np.arange(len(order))[::-1].astype(float)
-    _stripes(ax, where)
+    stripes(ax, where)
     handles, interval = [], ""
     for name, offset in zip(known, offsets_of(len(known), 0.18), strict=True):
         mark, table = marks(shrinkage)[name], known[name].summary(level)
@@ -123,7 +120,7 @@ def plot_effective(
         ax.hlines([row], low, high, color=mark.colour, linewidth=2.2)
         _dots(ax, np.array([q.mean]), np.array([float(row)]), mark)
         lowest = min(lowest, low, float(x[0]) if len(x) else low)
-        _beside(ax, row, f"{q.mean:.1f}  [{low:.1f}, {high:.1f}]")
+        beside(ax, 8.0, row, f"{q.mean:.1f}  [{low:.1f}, {high:.1f}]")
     name_rows(ax, list(known), np.arange(len(known))[::-1])
     ax.set_ylim(-0.35, len(known) - 0.05)
     ax.set_xlim(max(0.0, lowest - 0.03 * count), count + 0.02 * max(count - lowest, 1e-3 * count))
@@ -164,7 +161,7 @@ def plot_significance(significance: Mapping[str, Any], ax: Any = None) -> Any:
         _dots(panels[0], one.p_direction[order][minus], y[minus], mark, hollow=True)
         handles.append(_dots(panels[1], one.p_larger[order], y, mark))
     for panel in panels:
-        _stripes(panel, where)
+        stripes(panel, where)
     name_rows(panels[0], [first.features[j] for j in order], where)
     panels[1].set_yticks([])
     panels[1].set_ylim(panels[0].get_ylim())
@@ -243,24 +240,9 @@ def _order(effects: Sequence[Array], priors: int) -> tuple[NDArray[np.intp], str
     return largest(np.max(np.abs(effects), axis=0), priors)
 
 
-def _stripes(ax: Axes, where: Array) -> None:
-    """Every other row shaded, so that marks find their name."""
-    for y in where[1::2]:
-        ax.axhspan(y - 0.5, y + 0.5, color=BAND, linewidth=0, zorder=0)
-
-
 def _dots(ax: Axes, x: Array, y: Array, mark: Mark, *, hollow: bool = False) -> Any:
     """Marks of one prior; returns the handle for a legend."""
     style: dict[str, Any] = {"linestyle": "", "marker": mark.marker, "color": mark.colour}
     face: dict[str, Any] = {"mfc": PAPER, "mew": 1.1} if hollow else {"mec": PAPER, "mew": 0.5}
     (handle,) = ax.plot(x, y, ms=5.0, zorder=3, clip_on=False, **style, **face)
     return handle
-
-
-def _beside(ax: Axes, row: float, text: str) -> None:
-    """Numbers to the right of a row."""
-    ax.annotate(
-        text, (1.0, row), xytext=(8, 0), xycoords=("axes fraction", "data"),
-        textcoords="offset points", ha="left", va="center", fontsize=8, color=INK,
-        annotation_clip=False, **_PLAIN,
-    )  # fmt: skip

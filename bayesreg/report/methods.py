@@ -7,8 +7,8 @@ from typing import Any
 from bayesreg.language.text import shortened
 
 OBJECTIVE = (
-    "Every prior that is a penalty is stated in one convention: J = ½ Σ w(y − β₀ − x'β)² + "
-    "λ₁‖b‖₁ + ½λ₂‖b‖², summed over rows, the intercept unpenalised; J/σ² is the negative log "
+    "Every prior that is a penalty is stated in one convention: J = {loss} + λ₁‖b‖₁ + ½λ₂‖b‖², "
+    "{where}summed over rows, the intercept unpenalised; {nats} is the negative log "
     "posterior of β up to a constant. "
 )
 ENGINES = {
@@ -23,8 +23,17 @@ ENGINES = {
 def objective(comparison: Any) -> str:
     """The convention that every λ refers to."""
     problem = _first(comparison).problem
+    said = _words(problem.likelihood)
     b = "b = sd(x)·β, the coefficients of standardised columns" if problem.standardize else "b = β"
-    return f"{OBJECTIVE}Here {b}."
+    return f"{OBJECTIVE.format(**said)}Here {b}."
+
+
+def _words(likelihood: Any) -> dict[str, str]:
+    """The loss in symbols, and what is a negative log posterior."""
+    if likelihood.has_sigma:
+        return {"loss": "½ Σ w(y − β₀ − x'β)²", "where": "", "nats": "J/σ²"}
+    loss = likelihood.words("η")
+    return {"loss": loss, "where": "η = β₀ + x'β, " * ("η" in loss), "nats": "J"}
 
 
 def methods(comparison: Any, level: float) -> str:
@@ -58,10 +67,15 @@ def _model(comparison: Any) -> str:
     rows = f"{problem.moments.rows} rows" + (
         f" with frequency weights (sum {problem.n:g})" if weighted else ""
     )
+    likelihood = problem.likelihood
+    kind = "linear" if likelihood.link == "identity" else likelihood.link
+    noise = f"and normal noise ({_noise(comparison)})"
+    if not likelihood.has_sigma:
+        noise = f"and the likelihood {_noise(comparison)}"
     return (
-        f"We fitted Bayesian linear regressions of {y} on {columns} column"
+        f"We fitted Bayesian {kind} regressions of {y} on {columns} column"
         f"{'s' if columns != 1 else ''} ({rows} of {shortened(comparison.dataset, 60)}), columns "
-        f"{scaled}{flat}, with {intercept} and normal noise ({_noise(comparison)})."
+        f"{scaled}{flat}, with {intercept} {noise}."
     )
 
 
@@ -100,7 +114,7 @@ def _posterior(comparison: Any) -> str:
         runs.setdefault(entry.post.engine, entry.post.draws)
     words = []
     for engine, draws in runs.items():
-        chains, length = draws.sigma.shape
+        chains, length = draws.intercept.shape
         warm = f" after {draws.warmup} warm-up iterations" if draws.warmup else ""
         words.append(f"{ENGINES.get(engine, engine)} ({chains} × {length} draws{warm})")
     seed = comparison.provenance.get("seed")

@@ -74,7 +74,9 @@ def priors(entry: Any) -> Rows:
     """Each prior, the penalty that it is, and how unknowns were settled."""
     fit, model = entry.fit, entry.model
     penalty = entry.problem.penalty if fit is None else fit.penalty
-    sigma = float(np.median(entry.post.draws.sigma)) if fit is None else fit.sigma
+    sigma = None
+    if model.likelihood.has_sigma:
+        sigma = float(np.median(entry.post.draws.sigma)) if fit is None else fit.sigma
     hyper = "posterior medians" if fit is None else fit.hyper
     said = (repr(model.prior), repr(model.likelihood), penalty.kind, penalty.objective)
     yield *said, sigma, _scale_in_words(entry), hyper, _elsewhere(penalty)
@@ -136,7 +138,9 @@ def unknowns(entry: Any, level: float) -> Rows:
     """Intercept, noise and scales: the MAP's value and the posterior."""
     draws, fit = entry.post.draws, entry.fit
     fixed = {} if fit is None else {b.label: b.scale for b in fit.problem.blocks}
-    found = [("sigma", None if fit is None else fit.sigma, draws.sigma)]
+    found = []
+    if entry.model.likelihood.has_sigma:
+        found.append(("sigma", None if fit is None else fit.sigma, draws.sigma))
     if entry.problem.intercept:
         found.insert(
             0, ("intercept", None if fit is None else float(fit.intercept), draws.intercept)
@@ -163,14 +167,15 @@ def columns_table(comparison: Any) -> Table:
 def _scale_in_words(entry: Any) -> str:
     """The scale of each block in its declared unit."""
     blocks = (entry.problem if entry.fit is None else entry.fit.problem).blocks
-    draws = entry.post.draws
+    draws, likelihood = entry.post.draws, entry.model.likelihood
+    of_y = "units of y" if likelihood.link == "identity" else likelihood.in_units
     medians = dict(
         zip(draws.scale_labels, np.median(draws.scale, axis=(0, 1)).tolist(), strict=True)
     )
     words = []
     for block in blocks:
         value = medians[block.label] if block.scale is None else block.scale
-        unit = "σ" if block.prior.unit == "sigma" else "units of y per unit of b"
+        unit = "σ" if block.prior.unit == "sigma" else f"{of_y} per unit of b"
         spread = " × relative" if np.ptp(block.relative) > 0 else ""
         label = f"{block.label}: " if len(blocks) > 1 else ""
         words.append(f"{label}{value:.4g}{spread} {unit}")

@@ -92,7 +92,7 @@ def runs(entry: Any) -> Rows:
     for post in _runs(entry):
         draws, checks = post.draws, post.checks
         least = [plain(checks.table[ess].min()) for ess in ("ess_bulk", "ess_tail")]
-        worst = (*draws.sigma.shape, draws.warmup, plain(checks.table["rhat"].max()), *least)
+        worst = (*draws.intercept.shape, draws.warmup, plain(checks.table["rhat"].max()), *least)
         yield draws.engine, *worst, checks.divergences, bool(checks.ok), checks.why
 
 
