@@ -97,6 +97,10 @@ PRIORS: dict[str, tuple[str, list[Any]]] = {
             br.Bridge(1.6, 1.3, 0.1),
         ],
     ),
+    "DoublePareto": (
+        "majorised",
+        [br.DoublePareto(1.0, 0.9, 0.2), br.DoublePareto(3.5, 1.4, unit="sigma")],
+    ),
     "Horseshoe": ("mixture", [br.Horseshoe(0.9, 0.1), br.Horseshoe(1.4, unit="sigma")]),
     "HorseshoePlus": ("mixture", [br.HorseshoePlus(0.9, 0.1)]),
     "RegularizedHorseshoe": (

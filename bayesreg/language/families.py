@@ -19,6 +19,7 @@ PRIORS = {
     "StudentT": "student_t",
     "Cauchy": "student_t",
     "Bridge": "bridge",
+    "DoublePareto": "double_pareto",
     "Horseshoe": "horseshoe",
     "HorseshoePlus": "horseshoe",
     "RegularizedHorseshoe": "regularized_horseshoe",
