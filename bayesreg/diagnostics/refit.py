@@ -100,6 +100,8 @@ def without(problem: Problem, rows: Rows) -> Problem:
         "" if len(rows) == 1 else f" and {len(rows) - 1} others"
     )
     try:
+        if not problem.exact:
+            return _on_other_rows(problem, rows)
         moments = _remaining(problem, rows)
         quadratic = Quadratic.of(
             moments,
@@ -117,6 +119,20 @@ def without(problem: Problem, rows: Rows) -> Problem:
             f"{named} there is no posterior, so the density of what was left out does not exist: "
             f"{error}"
         ) from error
+    return train
+
+
+def _on_other_rows(problem: Problem, rows: Rows) -> Problem:
+    """The rows that are left, one copy of each of `rows` taken out; coordinates stay."""
+    design = rows_of(problem)
+    weights = weights_of(design).copy()
+    weights[rows] -= np.minimum(weights[rows], 1.0)
+    keep = np.flatnonzero(weights > 0.0)
+    left = design.take(keep)
+    if design.weights is not None:
+        left = dataclasses.replace(left, weights=weights[keep])
+    train = dataclasses.replace(problem, design=left, warnings=())
+    refuse_improper(train)
     return train
 
 

@@ -4,8 +4,10 @@ r"""The PyMC models behind engine 'nuts', built so that NUTS sees unit scales.
   columns, b) is sampled directly, as θ = m + Kz with KK' the posterior covariance at type-II
   hyperparameters, so that z is about standard normal. On rows, where nothing is shared with what it
   checks; on pseudo-rows for large N.
-* :func:`local_scales`: priors with a pole or a cusp, or whose columns share local scales. The prior
-  sds are sampled with b, and σ² where conjugate, integrated out; both are drawn afterwards.
+* :func:`local_scales`: priors with a pole or a cusp, or whose columns share local scales, where the
+  loss is one quadratic. The prior sds are sampled with b, and σ² where conjugate, integrated out;
+  both are drawn afterwards.
+* :func:`non_centred`: these priors under any likelihood, on rows: b = sd·z, z standard normal.
 """
 
 from __future__ import annotations
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from bayesreg.model.problem import Problem
 
 Trace = dict[str, Array]
+ROWS = 5000  # up to here on rows, so that it shares no arithmetic with what it checks
+STEPS = 12  # towards the mode about which θ is whitened: a rough one serves
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,15 +82,20 @@ class Unknowns:
             names.append(f"scale_{k}")
         return Unknowns(sigma, scales, tuple(names))
 
+    def theta(self, problem: Problem) -> dict[str, Any]:
+        """The likelihood's own unknowns as graph variables."""
+        return {name: getattr(self, name) for name in problem.likelihood.unknowns}
+
 
 def coefficients(problem: Problem, *, on_rows: bool) -> Graph:
     """β sampled directly, on rows or on pseudo-rows."""
     import pymc as pm
     import pytensor.tensor as pt
 
-    rows = _Rows.of(problem) if on_rows else _Rows.compressed(problem)
     guess = _guess(problem)
-    centre, factor = rows.whiten(_prior_precision(problem, *guess))
+    precision = _prior_precision(problem, *guess)
+    rows = _Rows.of(problem) if on_rows else _Rows.compressed(problem)
+    centre, factor = _Rows.touching(problem, precision).whiten(precision)
     first = len(centre) - problem.p
     with pm.Model() as model:
         z = pm.Flat("z", shape=len(centre))
@@ -94,14 +103,11 @@ def coefficients(problem: Problem, *, on_rows: bool) -> Graph:
         b = centre[first:] + pt.dot(factor[first:], z)
         mean = rows.x @ centre + pt.dot(rows.x @ factor, z)
         if on_rows:
-            weights = 1.0 if rows.weights is None else rows.weights
-            pm.Normal("y", mean, unknown.sigma / np.sqrt(weights), observed=rows.y)
+            problem.likelihood.node("y", rows.y, mean, unknown.theta(problem), rows.weights)
         else:
             distance = rows.rss + pt.sum(pt.sqr(rows.y - mean))
             pm.Potential("moments", -0.5 * distance / unknown.sigma**2)
-        # What the density above lacks of σ^(−N), or of σ^(−ν).
-        counted = float(len(rows.y)) if on_rows else 0.0
-        pm.Potential("rows", (counted - rows.count) * pt.log(unknown.sigma))
+            pm.Potential("rows", -rows.count * pt.log(unknown.sigma))
     parts = [_log_prior(problem, k, unknown, b) for k in range(len(problem.blocks))]
     with model:
         pm.Potential("prior", pt.sum(parts) if parts else pt.zeros(()))
@@ -147,6 +153,38 @@ def local_scales(problem: Problem) -> Graph:
     return Graph(model, tuple(names), start, 0.95, _local_reader(problem, data, gamma))
 
 
+def non_centred(problem: Problem) -> Graph:
+    """Local scales, z and γ = (β₀ at the mean, Flat columns) sampled, on rows."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    rows, loss = _Rows.of(problem), problem.loss
+    omega, _ = loss.working(loss.start)
+    lower = np.linalg.cholesky(loss.free.T @ (omega[:, None] * loss.free))
+    with pm.Model() as model:
+        unknown = Unknowns.declare(problem)
+        sd = pt.zeros(problem.p)
+        for k, block in enumerate(problem.blocks):
+            assert isinstance(block.prior, ScaleMixture)
+            unit = unknown.sigma if block.prior.unit == "sigma" else 1.0
+            of_groups = block.prior.sd_node(f"local_{k}", unknown.scales[k], block.sizes)
+            part = (of_groups * np.ones(len(block.sizes)))[block.group] * block.relative * unit
+            sd = pt.set_subtensor(sd[block.columns], part)
+        b = pm.Deterministic("b", sd * pm.Normal("z", shape=problem.p))
+        at_mean = pm.Flat("free_z", shape=len(lower), initval=np.zeros(len(lower)))
+        free = pm.Deterministic("free", loss.start.free + pt.dot(np.linalg.inv(lower).T, at_mean))
+        eta = pt.dot(loss.free, free) + pt.dot(loss.proper, b + loss.loc)
+        problem.likelihood.node("y", rows.y, eta, unknown.theta(problem), rows.weights)
+
+    def read(trace: Trace, _rng: np.random.Generator) -> Trace:
+        sigma, scale = _read_unknowns(problem, trace)
+        beta, intercept = problem.restore_free(trace["b"], trace["free"])
+        return {"sigma": sigma, "scale": scale, "beta": beta, "intercept": intercept}
+
+    start = _start(problem, model, _guess(problem))
+    return Graph(model, ("b", "free", *unknown.names), start, 0.98, read)
+
+
 @dataclass(frozen=True, eq=False)
 class _Rows:
     """Rows of a regression on θ; `rss` and `count` are what compression took out of them."""
@@ -166,6 +204,26 @@ class _Rows:
         ones = np.ones((len(z), 1 if problem.intercept else 0))
         x = np.hstack([ones, z[:, problem.flat], z[:, problem.proper]])
         return cls(x, design.y, design.weights, 0.0, problem.n)
+
+    @classmethod
+    def touching(cls, problem: Problem, precision: tuple[Array, Array, float]) -> _Rows:
+        """Weighted rows whose least squares touches the loss at the mode of θ under a normal prior.
+
+        Of a Gaussian likelihood the rows themselves, or the pseudo-rows of many.
+        """
+        if problem.exact:
+            many = problem.design is None or len(problem.design.y) > ROWS
+            return cls.compressed(problem) if many and problem.p else cls.of(problem)
+        given, loss = cls.of(problem), problem.loss
+        rows = given
+        eta = loss.start.eta
+        for _ in range(STEPS):
+            omega, z = problem.likelihood.expand(loss.y, eta, loss.theta)
+            rows = cls(given.x, z, loss.weights * omega, 0.0, given.count)
+            new = given.x @ rows.whiten(precision)[0]
+            # Half-way where a full step would leave what the quadratic at eta says anything of.
+            eta = eta + np.clip(new - eta, -4.0, 4.0)
+        return rows
 
     @classmethod
     def compressed(cls, problem: Problem) -> _Rows:
@@ -193,7 +251,7 @@ class _Rows:
 
 def _guess(problem: Problem) -> tuple[float, float]:
     """Type-II log(scale ÷ σ) and log σ."""
-    return profile(problem.quadratic.rows, problem.sigma)
+    return profile(problem.at_zero.quadratic.rows, problem.sigma)
 
 
 def _prior_precision(

@@ -17,15 +17,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesreg.engines.chains import Collected, Output, cores
-from bayesreg.engines.graphs import Graph, coefficients, local_scales
-from bayesreg.engines.kernel import External, Request
-from bayesreg.priors import Majorised, ScaleMixture
+from bayesreg.engines.graphs import ROWS, Graph, coefficients, local_scales, non_centred
+from bayesreg.engines.kernel import External, Needs, Request
+from bayesreg.likelihoods import Likelihood
+from bayesreg.priors import Majorised, Prior, ScaleMixture
 
 if TYPE_CHECKING:
     from bayesreg.model.problem import Problem
 
 NAME = "nuts"
-ROWS = 5000  # up to here on rows, so that it shares no arithmetic with what it checks
 
 # PyMC's statistics that are kept, under ArviZ's names.
 _STATS = {
@@ -39,14 +39,8 @@ _STATS = {
 }
 
 
-def supports(problem: Problem) -> str | None:
-    """None where the engine applies, else the reason in words.
-
-    Parameters
-    ----------
-    problem : Problem
-        Any whose priors have modes, or are scale mixtures of normals.
-    """
+def _unfit(problem: Problem) -> str | None:
+    """What types cannot say: priors with modes, or scale mixtures of normals."""
     if importlib.util.find_spec("pymc") is None:
         return "it needs PyMC: python -m pip install 'pymc>=6.3'"
     if problem.p == 0 and problem.design is None:
@@ -57,6 +51,9 @@ def supports(problem: Problem) -> str | None:
     if odd:
         return f"{type(odd[0]).__name__} beside a prior with a pole has no local scales to sample"
     return None
+
+
+supports = Needs((Likelihood,), (Prior,), _unfit)
 
 
 def _smooth(problem: Problem) -> bool:
@@ -72,9 +69,9 @@ def _smooth(problem: Problem) -> bool:
 def graph(problem: Problem) -> Graph:
     """The model that NUTS samples for this problem."""
     if _smooth(problem):
-        on_rows = problem.design is not None and len(problem.design.y) <= ROWS
-        return coefficients(problem, on_rows=on_rows or problem.p == 0)
-    return local_scales(problem)
+        few = problem.design is not None and len(problem.design.y) <= ROWS
+        return coefficients(problem, on_rows=few or problem.p == 0 or not problem.exact)
+    return local_scales(problem) if problem.exact else non_centred(problem)
 
 
 class Nuts(External):

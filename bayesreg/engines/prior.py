@@ -18,6 +18,7 @@ def prior_draws(problem: Problem, size: int, seed: int | None) -> tuple[dict[str
     """
     rng = np.random.default_rng(seed)
     held = []
+    centre = "β₀ so that the mean prediction is ȳ" if problem.exact else "β₀ at its best given b"
     if problem.sigma is not None:
         sigma = np.full(size, problem.sigma)
     elif problem.sigma_prior is not None and problem.sigma_prior.proper:
@@ -34,7 +35,7 @@ def prior_draws(problem: Problem, size: int, seed: int | None) -> tuple[dict[str
             scales.append(scale)
         b[:, block.columns] = _prior_block(block, scale, sigma, rng)
     if problem.intercept:
-        held.append("β₀ so that the mean prediction is ȳ")
+        held.append(centre)
     if len(problem.flat):
         held.append("Flat coefficients at least squares given the rest")
     beta, intercept = problem.restore(b)

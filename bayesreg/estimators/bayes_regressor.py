@@ -103,6 +103,6 @@ class BayesRegressor(PriorRegressor):
         rows = self._rows(X)
         if not return_std:
             return np.asarray(rows @ self.coef_ + self.intercept_)
-        from bayesreg.results.predictive import mean_and_sd
+        from bayesreg.results.predictive import predicted
 
-        return mean_and_sd(self.result_.draws, rows, return_std=True)
+        return predicted(self.result_.draws, rows, "mean", return_std=True)

@@ -44,13 +44,16 @@ def compose(problem: Any) -> pymc.Model:
         beta = _coefficients(problem, model, sigma)
         offset, centre = pt.dot(problem.x_mean, beta), 0.0
         if problem.intercept:
-            centre = pm.Flat("intercept_at_mean", initval=problem.moments.y_mean)
+            weights = np.ones(design.n) if design.weights is None else design.weights
+            guess = problem.likelihood.first_guess(design.y, weights)
+            centre = pm.Flat("intercept_at_mean", initval=guess)
             pm.Deterministic("intercept", centre - offset)
         # Centring the rows at every gradient costs six times the product with them, and is worth
         # its cost only where a mean is so large that Xβ would lose digits which y needs.
         near = np.all(np.abs(problem.x_mean) <= FAR * np.maximum(problem.column_sd, TINY))
         eta = x @ beta + (centre - offset) if near else (x - problem.x_mean) @ beta + centre
-        _observe(problem, eta, sigma)
+        theta = {"sigma": sigma} if problem.likelihood.has_sigma else {}
+        problem.likelihood.node("y", design.y, eta, theta, design.weights)
     return model
 
 
@@ -104,18 +107,3 @@ def _sigma(problem: Any) -> Any:
         return problem.sigma
     assert problem.sigma_prior is not None
     return problem.sigma_prior.node("sigma")
-
-
-def _observe(problem: Any, eta: Any, sigma: Any) -> None:
-    """Observe y; a frequency w is sd σ/√w and the factor σ^(1−w) that this leaves out."""
-    import pymc as pm
-    import pytensor.tensor as pt
-
-    design = problem.design
-    assert design is not None
-    if design.weights is None:
-        pm.Normal("y", eta, sigma, observed=design.y, dims="obs_id")
-        return
-    w = design.weights
-    pm.Normal("y", eta, sigma / np.sqrt(w), observed=design.y, dims="obs_id")
-    pm.Potential("frequency", (len(w) - float(np.sum(w))) * pt.log(sigma))

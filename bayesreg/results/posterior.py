@@ -99,8 +99,13 @@ class Posterior:
         return float(self.draws.intercept.mean())
 
     @property
+    def classes_(self) -> tuple[Any, ...] | None:
+        """The labels behind y = 0 and y = 1; None where y has no labels."""
+        return self.problem.classes_
+
+    @property
     def sigma(self) -> float:
-        """Posterior median of σ, or its known value."""
+        """Posterior median of σ, or its known value; √φ = 1 under a likelihood without one."""
         return float(np.median(self.draws.sigma))
 
     @property
@@ -185,23 +190,30 @@ class Posterior:
         """
         return contrast_of(weights, unknowns_of(self.draws))
 
-    def predict(self, X: Any, return_std: bool = False) -> Any:
+    def predict(self, X: Any, return_std: bool = False, *, kind: str = "mean") -> Any:
         """Posterior predictive mean for new rows; with `return_std`, also its sd, noise included.
+
+        Under Bernoulli() the mean is the probability of the second of `classes_`, averaged over the
+        draws, which is not the probability at the mean of the log-odds.
 
         Parameters
         ----------
         X : array (m, P) or data frame
             New rows.
         return_std : bool, default False
-            Also return √(E σ² + Var(β₀ + x'β)), in the unit of y.
+            Also return the sd of a new y, √(E Var(y | η) + Var E(y | η)), in the unit of y.
+        kind : {"mean", "linear"}
+            "linear" is η = β₀ + x'β, and its sd that of η alone.
 
         Raises
         ------
+        BadArgument
+            If `kind` is another.
         BadData
             If a column is missing, unknown or not finite.
         """
         rows = encode(self.problem, X)
-        return predictive.mean_and_sd(self.draws, rows, return_std=return_std)
+        return predictive.predicted(self.draws, rows, kind, return_std=return_std)
 
     def posterior_predictive(
         self, X: Any = None, seed: int | None = None, *, draws: int | None = None, rows: Any = None
@@ -222,6 +234,8 @@ class Posterior:
         from bayesreg.gaussian import integrated_loo
         from bayesreg.gaussian.exact_loo import exact_pointwise, normal_pointwise
 
+        if not self.problem.exact:
+            return loo(self.draws, method, folds=folds)
         routes = Routes(exact_pointwise, normal_pointwise, integrated_loo)
         return loo(self.draws, method, folds=folds, routes=routes)
 

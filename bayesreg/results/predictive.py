@@ -16,10 +16,35 @@ from bayesreg.model.problem import Problem
 
 # Rows are taken in blocks of this many, so that no second copy of X is ever made.
 ROWS = 16384
+CELLS = 2**20  # numbers in one array of rows × draws
 
 
-def mean_and_sd(draws: Draws, rows: Array, *, return_std: bool) -> Any:
-    """Mean of β₀ + x'β and, on request, √(E σ² + Var(β₀ + x'β)): the sd of a new y."""
+KINDS = ("mean", "linear")
+
+
+def predicted(draws: Draws, rows: Array, kind: str, *, return_std: bool) -> Any:
+    """E(y | draws) of new rows, or of η = β₀ + x'β with kind "linear"; and its sd on request."""
+    if kind not in KINDS:
+        raise BadArgument(f"kind must be one of {', '.join(KINDS)}, not {kind!r}")
+    linear = draws.problem.likelihood.link == "identity"
+    if kind == "linear" or linear:
+        return _of_eta(draws, rows, noise=kind == "mean", return_std=return_std)
+    beta = draws.beta.reshape(-1, draws.beta.shape[-1])
+    intercept, likelihood = draws.intercept.reshape(-1), draws.problem.likelihood
+    theta = {name: value.reshape(-1) for name, value in draws.theta.items()}
+    mean, variance = np.empty(len(rows)), np.empty(len(rows))
+    size = max(1, CELLS // len(beta))
+    for start in range(0, len(rows), size):
+        part = slice(start, start + size)
+        eta = rows[part] @ beta.T + intercept
+        centre = likelihood.mean(eta, theta)
+        mean[part] = centre.mean(axis=1)
+        variance[part] = likelihood.variance(eta, theta).mean(axis=1) + centre.var(axis=1)
+    return (mean, np.sqrt(variance)) if return_std else mean
+
+
+def _of_eta(draws: Draws, rows: Array, *, noise: bool, return_std: bool) -> Any:
+    """Mean of β₀ + x'β and, on request, √(E σ² + Var(β₀ + x'β)), without E σ² but for `noise`."""
     beta = draws.beta.reshape(-1, draws.beta.shape[-1])
     intercept = draws.intercept.reshape(-1)
     centre = beta.mean(axis=0)
@@ -29,7 +54,7 @@ def mean_and_sd(draws: Draws, rows: Array, *, return_std: bool) -> Any:
     # Var(β₀ + x'β) = ‖F'(1, x)‖² with F a root of the draws' covariance.
     joint = np.column_stack([intercept, beta])
     joint -= joint.mean(axis=0)
-    noise = float(np.mean(draws.sigma**2))
+    own = float(np.mean(draws.sigma**2)) if noise else 0.0
     # About the column means, where intercept and slopes are nearly uncorrelated, nothing cancels.
     x_mean = draws.problem.x_mean
     joint[:, 0] += joint[:, 1:] @ x_mean
@@ -39,7 +64,7 @@ def mean_and_sd(draws: Draws, rows: Array, *, return_std: bool) -> Any:
         block = rows[start : start + ROWS] - x_mean
         spread = block @ factor[1:] + factor[0]
         variance[start : start + ROWS] = np.einsum("ij,ij->i", spread, spread)
-    return mean, np.sqrt(noise + variance)
+    return mean, np.sqrt(own + variance)
 
 
 def thinned(draws: Draws, count: int) -> Draws:
