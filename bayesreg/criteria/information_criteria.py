@@ -94,10 +94,13 @@ def information_criteria(problem: Problem, lams: Array, b: Array, df: Array) -> 
     [443.7, 443.7]
     """
     lams, prior = check_lams(lams), penalised(problem)
-    rss = problem.quadratic.residual_square(b)
     parameters = df + len(problem.flat) + float(problem.intercept) + float(problem.unknown_sigma)
-    n = problem.n
-    if problem.sigma is not None:
+    n, rss = problem.n, np.full(len(b), np.nan)
+    if problem.exact:
+        rss = problem.quadratic.residual_square(b)
+    if not problem.exact:
+        deviance = 2.0 * np.array([problem.loss.at(one).value for one in b])
+    elif problem.sigma is not None:
         deviance = n * np.log(2.0 * np.pi * problem.sigma**2) + rss / problem.sigma**2
     else:
         open_ = (rss > SATURATED * problem.yy) & (problem.nu - df > 1e-8 * problem.nu)

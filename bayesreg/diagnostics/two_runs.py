@@ -149,7 +149,11 @@ def _refuse_different_data(a: Any, b: Any) -> None:
     if not (isinstance(one, Draws) and isinstance(two, Draws)):
         return
     p, q = one.problem, two.problem
-    pairs = ((p.n, q.n, "N"), (p.moments.y_mean, q.moments.y_mean, "mean y"), (p.least_squares.yy, q.least_squares.yy, "y"))
+    pairs = (
+        (p.n, q.n, "N"),
+        (p.moments.y_mean, q.moments.y_mean, "mean y"),
+        (p.least_squares.yy, q.least_squares.yy, "y"),
+    )
     for left, right, what in pairs:
         if not np.isclose(left, right, rtol=1e-9, atol=0.0):
             raise BadArgument(f"the runs have different data ({what}: {left:g} and {right:g})")

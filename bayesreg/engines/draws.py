@@ -161,6 +161,13 @@ class Sample:
         return len(self.sigma)
 
 
+def mean_b(draws: Draws) -> Array:
+    """The posterior mean of b (p,), in the coordinates of the penalty."""
+    problem = draws.problem
+    mean = draws.beta.mean(axis=(0, 1))[problem.proper]
+    return np.asarray(mean * problem.x_sd[problem.proper] - problem.coordinates.loc)
+
+
 def rows_of(problem: Problem) -> Design:
     """The rows of the problem, or the reason why there are none."""
     if problem.design is None:

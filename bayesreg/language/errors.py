@@ -11,6 +11,10 @@ class PerfectFit(BadData):
     """Zero residual variance where σ is unknown: no posterior exists; the message has the cure."""
 
 
+class Separated(BadData):
+    """Classes that the columns separate leave no posterior under this prior; the cure is named."""
+
+
 class BadArgument(ValueError):
     """An argument has a value that means nothing here; the message names it and what is allowed."""
 

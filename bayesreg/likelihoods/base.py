@@ -54,14 +54,17 @@ class Likelihood(ABC):
     def words(self, eta: str) -> str:
         """The loss φ·(−log L) in symbols: in η, or in `eta` itself, ``β₀ + Xβ`` or the like."""
 
-    def read(self, y: Any) -> tuple[Any, Likelihood]:
+    def read(self, y: Any, *, coded: bool = False) -> tuple[Any, Likelihood]:
         """The response as numbers, and this likelihood with what was learnt of them.
+
+        With `coded`, y may be the numbers of an earlier reading, as in a Design.
 
         Raises
         ------
         BadData
             If y is no response of this kind; the message says which would be.
         """
+        del coded
         return y, self
 
     def dispersion(self, theta: Theta) -> Any:

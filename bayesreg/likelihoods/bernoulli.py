@@ -96,8 +96,10 @@ class Bernoulli(NormalMixture):
         """Σ[log(1 + e^η) − yη]."""
         return "Σ[log(1 + exp η) − yη]"
 
-    def read(self, y: Any) -> tuple[Any, Bernoulli]:
+    def read(self, y: Any, *, coded: bool = False) -> tuple[Any, Bernoulli]:
         """0/1 for the two labels of y, sorted unless `positive` says which is 1.
+
+        With `coded`, a y of 0 and 1 is taken as it is once the labels are known.
 
         Raises
         ------
@@ -106,6 +108,8 @@ class Bernoulli(NormalMixture):
         BadArgument
             If `positive` is no label of y.
         """
+        if coded and self.classes is not None and np.all(np.isin(np.asarray(y), (0.0, 1.0))):
+            return y, self
         labels = read_labels(y, "y")
         classes = self.classes or self._learn(labels)
         values = _coded(labels, classes)

@@ -138,7 +138,7 @@ class Model:
                 )
             source, likelihood = X, self.likelihood
             if isinstance(X, Design):
-                coded, likelihood = likelihood.read(X.y)
+                coded, likelihood = likelihood.read(X.y, coded=True)
                 source = X if coded is X.y else dataclasses.replace(X, y=coded)
         elif y is None:
             raise BadArgument("y is missing: pass condition(X, y), or a Design or Moments as X")

@@ -170,6 +170,10 @@ class Problem:
             )
         return self.least_squares
 
+    def quadratic_at(self, b: Array) -> Quadratic:
+        """The quadratic that touches the loss at b; the same everywhere where it is one."""
+        return self.least_squares if self.exact else self.touching(self.loss.at(b)).least_squares
+
     @property
     def coordinates(self) -> Coordinates:
         """What b is, and the way back to original units."""

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from bayesreg.language.arguments import Array
-from bayesreg.language.errors import BadData
+from bayesreg.language.errors import BadData, Separated
 
 MEANT = 1e-7  # of a direction of length one: below it a coefficient is the programme's rounding
 
@@ -43,7 +43,7 @@ def refuse_separated(problem: Any) -> None:
     if direction(np.hstack([loss.free, loss.proper]), side) is None:
         return
     block, tail = heavy[0]
-    raise BadData(
+    raise Separated(
         f"the columns separate the classes of y, and beside {k} flat unknown"
         f"{'s' if k > 1 else ''} {likelihood}() then has no posterior under "
         f"{type(block.prior).__name__} with {_hyper(block)}: its tail is too heavy (moments below "

@@ -87,6 +87,11 @@ class Prior(ABC):
         """Below which order E|b|^k is finite, the scale having moments below order `of_scale`."""
         return of_scale
 
+    @property
+    def lighter(self) -> Prior | None:
+        """The nearest family whose tail leaves a posterior where classes are separated, or None."""
+        return None
+
     @abstractmethod
     def log_density(self, b: ArrayLike, scale: ArrayLike) -> Array:
         """Log density of each coefficient at effective scale `scale`, shapes broadcast.

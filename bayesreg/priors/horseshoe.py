@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bayesreg.language.arguments import Array
 from bayesreg.priors.base import Mixing, Scale, ScaleMixture, settle
+from bayesreg.priors.regularized_horseshoe import RegularizedHorseshoe
 
 # Nodes of the tabulated density in log |u|: between them a cubic spline is exact to 1e-9.
 _LOW, _HIGH, _STEP = -160.0, 60.0, 1 / 32
@@ -65,6 +66,11 @@ class Horseshoe(ScaleMixture):
     relative: Any = field(default=None, kw_only=True)
     expected_nonzero: float | None = field(default=None, kw_only=True)
     groups: Any = field(default="factors", kw_only=True)
+
+    @property
+    def lighter(self) -> RegularizedHorseshoe:
+        """The horseshoe whose slab bounds its tail."""
+        return RegularizedHorseshoe()
 
     def moments(self, of_scale: float) -> float:
         """Below 1: the local scales are half-Cauchy."""
@@ -182,6 +188,11 @@ class HorseshoePlus(ScaleMixture):
     relative: Any = field(default=None, kw_only=True)
     expected_nonzero: float | None = field(default=None, kw_only=True)
     groups: Any = field(default="factors", kw_only=True)
+
+    @property
+    def lighter(self) -> RegularizedHorseshoe:
+        """The horseshoe whose slab bounds its tail."""
+        return RegularizedHorseshoe()
 
     def moments(self, of_scale: float) -> float:
         """Below 1: the local scales are products of half-Cauchys."""

@@ -94,11 +94,12 @@ class Path:
 
     @cached_property
     def objective(self) -> Array:
-        """J (L,) at each λ: ½‖ỹ − X̃b‖² + Σλ₁ⱼ|bⱼ| + ½Σλ₂ⱼbⱼ², in the unit of y²."""
+        """J (L,) at each λ: loss + Σλ₁ⱼ|bⱼ| + ½Σλ₂ⱼbⱼ², in the unit of y² or in nats."""
         l1, l2 = self.ray.penalties(self.lam)
-        rss = self.problem.quadratic.residual_square(self.b)
         penalty = group_sums(self.problem, l1 * self.b) + 0.5 * np.sum(l2 * self.b**2, axis=1)
-        return np.asarray(0.5 * rss + penalty)
+        if not self.problem.exact:
+            return np.array([self.problem.loss.at(b).value for b in self.b]) + penalty
+        return np.asarray(0.5 * self.problem.quadratic.residual_square(self.b) + penalty)
 
     @cached_property
     def knots(self) -> Knots:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from bayesreg.engines.draws import mean_b
 from bayesreg.language.arguments import Array
 from bayesreg.priors.base import Majorised, Penalised, Prior
 
@@ -59,9 +60,10 @@ def profiles(entry: Any) -> tuple[Profile, ...]:
     """
     problem = entry.problem if entry.fit is None else entry.fit.problem
     sigma = float(np.median(entry.post.draws.sigma)) if entry.fit is None else entry.fit.sigma
+    quadratic = problem.quadratic_at(mean_b(entry.post.draws))
     found = []
     for block, (scale, unit) in zip(problem.blocks, entry.scales, strict=True):
-        norms = problem.quadratic.norms[block.columns]
+        norms = quadratic.norms[block.columns]
         if not np.any(norms > 0):
             continue
         se = sigma / float(np.median(norms[norms > 0]))

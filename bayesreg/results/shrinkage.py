@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesreg.engines.draws import Draws
+from bayesreg.engines.draws import Draws, mean_b
 from bayesreg.language.arguments import Array, check_level, interval_names
 from bayesreg.language.errors import BadArgument, NotSupported
 from bayesreg.model.blocks import Block
@@ -193,7 +193,8 @@ def shrinkage_factors(draws: Draws) -> tuple[Array | None, str]:
             )
         ratio[..., block.columns] = np.square(sd / draws.sigma[..., None]) * t
         drawn |= t.size > 1
-    kappa = 1.0 / (1.0 + np.square(problem.quadratic.norms) * ratio)
+    norms = problem.quadratic_at(mean_b(draws)).norms
+    kappa = 1.0 / (1.0 + np.square(norms) * ratio)
     said = "local variances drawn given coefficients and scale" if drawn else "from σ and scale"
     return kappa, said
 

@@ -15,8 +15,8 @@ from bayesreg.data.moments import Moments
 from bayesreg.data.provenance import provenance
 from bayesreg.diagnostics import agreement, compare_elpd
 from bayesreg.language.arguments import settled_seed
-from bayesreg.language.errors import BadArgument, BayesregWarning, NotSupported
-from bayesreg.likelihoods import Gaussian
+from bayesreg.language.errors import BadArgument, BayesregWarning, NotSupported, Separated
+from bayesreg.likelihoods import Gaussian, Likelihood
 from bayesreg.model.model import Model
 from bayesreg.model.problem import Problem
 from bayesreg.priors import R2D2, HalfCauchy, Normal, Prior
@@ -33,7 +33,7 @@ def compare(
     X: Any,
     y: Any = None,
     *,
-    likelihood: Gaussian | None = None,
+    likelihood: Likelihood | None = None,
     standardize: bool = False,
     weights: Any = None,
     seed: int | None = None,
@@ -53,7 +53,7 @@ def compare(
         By the name that tables and plots show.
     X, y, weights
         As in :meth:`Model.condition`.
-    likelihood : Gaussian, default Gaussian()
+    likelihood : Likelihood, default Gaussian()
         For the values that are priors; models bring their own.
     standardize, intercept : bool
         As in :meth:`Model.condition`.
@@ -93,7 +93,9 @@ def compare(
     >>> fits["ridge"].post.engine
     'direct'
     """
-    source, models = _source(X, y, weights), _models(priors, likelihood or Gaussian())
+    models = _models(priors, likelihood or Gaussian())
+    models, y = _read(models, y)
+    source = _source(X, y, weights)
     seed = settled_seed(seed)
     seeds = np.random.SeedSequence(seed).generate_state(len(models))
     entries, said, timing = {}, [], {}
@@ -164,7 +166,7 @@ def _source(X: Any, y: Any, weights: Any) -> Design | Moments:
     return Design.of(X, y, weights)
 
 
-def _models(priors: Any, likelihood: Gaussian) -> dict[str, Model]:
+def _models(priors: Any, likelihood: Likelihood) -> dict[str, Model]:
     if not isinstance(priors, Mapping) or not priors:
         raise BadArgument(
             "priors must map names to priors, as {'ridge': br.Normal(), 'lasso': br.Laplace()}"
@@ -177,6 +179,15 @@ def _models(priors: Any, likelihood: Gaussian) -> dict[str, Model]:
     return out
 
 
+def _read(models: dict[str, Model], y: Any) -> tuple[dict[str, Model], Any]:
+    """y as numbers, read once by the likelihood that all models share; and what it learnt."""
+    first = next(iter(models.values())).likelihood
+    if y is None or any(model.likelihood != first for model in models.values()):
+        return models, y
+    y, learnt = first.read(y)
+    return {name: Model(model.prior, learnt) for name, model in models.items()}, y
+
+
 def _condition(
     model: Model, source: Design | Moments, *, standardize: bool, intercept: bool
 ) -> tuple[Problem, list[str]]:
@@ -184,8 +195,17 @@ def _condition(
     notes = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", BayesregWarning)
-        problem = model.condition(source, standardize=standardize, intercept=intercept)
         prior = model.prior
+        try:
+            problem = model.condition(source, standardize=standardize, intercept=intercept)
+        except Separated as error:
+            lighter = prior.lighter if isinstance(prior, Prior) else None
+            if lighter is None or prior != Model(type(prior)(), model.likelihood).prior:
+                raise
+            notes.append(f"{type(prior).__name__}() was replaced by {lighter!r}: {error}")
+            model = Model(lighter, model.likelihood)
+            prior = model.prior
+            problem = model.condition(source, standardize=standardize, intercept=intercept)
         if (
             isinstance(prior, Prior)
             and prior == type(prior)()
@@ -272,6 +292,8 @@ def _quick(problem: Problem) -> list[str]:
     """The rules for λ that apply here and take no draws: a report must not wait for them."""
     normal = isinstance(problem.blocks[0].prior, Normal)
     rules = ["cv", "cv-1se"] if problem.design is not None else []
+    if not problem.exact:
+        return [*rules, "aic", "bic"]
     if problem.unknown_sigma and problem.p >= problem.nu:
         return rules  # the columns interpolate y, and every likelihood grows without bound
     rules += ["loo"] if normal and problem.design is not None else []

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 FINE = 241  # λ's at which an evidence curve is shown
 FINER = 8  # λ's of closed forms to one of the path, where that was left to us
-NATS, SQUARES = "nats", "mean squared error"
+NATS, SQUARES, DEVIANCE = "nats", "mean squared error", "mean deviance"
 
 
 @dataclass(eq=False)
@@ -56,6 +56,12 @@ class Bench:
     def normal(self) -> bool:
         """Whether the penalty is ridge."""
         return one_block(self.problem).prior.conjugate and self.path.ray.smooth
+
+    @property
+    def error(self) -> tuple[str, str]:
+        """What cross-validation measures: the unit of its curve, and in words."""
+        exact = self.problem.exact
+        return (SQUARES, "squared error") if exact else (DEVIANCE, "deviance, −2 log p(y)")
 
     @cached_property
     def cv(self) -> CrossValidation:
@@ -126,6 +132,8 @@ class Bench:
 
 def _by_evidence(bench: Bench, name: str) -> None:
     """p(y | σ, λ): in closed form for Normal, else by path sampling."""
+    if not bench.problem.exact:
+        raise NotSupported("integrates a Gaussian likelihood alone; use cv, or the posterior of λ")
     words = "p(y | σ, λ), β integrated out"
     free = _free(bench.problem)
     if bench.normal:
@@ -186,10 +194,12 @@ def _by_cv(bench: Bench, name: str) -> None:
     """Cross-validated error, its minimum or the largest λ within a standard error."""
     cv = bench.cv
     label = f"CV, {len(cv.folds)} folds"
-    curve = Curve(label, ("cv", "cv-1se"), cv.lams, cv.error, SQUARES, cv.se)
+    unit, error = bench.error
+    curve = Curve(label, ("cv", "cv-1se"), cv.lams, cv.error, unit, cv.se)
     if name == "cv":
-        bench.add(name, curve, "cross-validated squared error")
-        bench.sigmas[name] = bench.residual_sd(cv.lam), "√(RSS/(ν − df)) at the λ of cv"
+        bench.add(name, curve, f"cross-validated {error}")
+        if bench.problem.sigma is None:
+            bench.sigmas[name] = bench.residual_sd(cv.lam), "√(RSS/(ν − df)) at the λ of cv"
     else:
         if not np.any(np.isfinite(cv.se)):
             raise NotSupported("a single split has no standard error")
@@ -206,14 +216,15 @@ def _by_repeated_cv(bench: Bench, name: str) -> None:
         raise NotSupported("repeats=1 is cv itself")
     cv = bench.validate(bench.repeats)
     label = f"CV, {bench.repeats} × {len(cv.folds) // bench.repeats} folds"
-    words = f"cross-validated squared error, mean of {bench.repeats} partitions"
-    bench.add(name, Curve(label, (name,), cv.lams, cv.error, SQUARES, cv.se), words)
+    unit, error = bench.error
+    words = f"cross-validated {error}, mean of {bench.repeats} partitions"
+    bench.add(name, Curve(label, (name,), cv.lams, cv.error, unit, cv.se), words)
 
 
 def _by_leaving_one_out(bench: Bench, name: str) -> None:
     """GCV and exact leave-one-out, for ridge."""
-    if not bench.normal:
-        raise NotSupported("exact for Normal alone, whose fitted values are linear in y")
+    if not (bench.normal and bench.problem.exact):
+        raise NotSupported("exact for Normal and Gaussian alone: fitted values are linear in y")
     value = bench.ridge.gcv if name == "gcv" else bench.ridge.loo
     if value is None:
         raise NotSupported("needs rows, and this problem was conditioned on Moments")
