@@ -394,6 +394,8 @@ class Problem:
         if self.exact:
             return self.coordinates.restore(b)
         b = np.asarray(b, dtype=float)
+        if not self.loss.free.shape[1]:
+            return self.restore_free(b, np.zeros((*b.shape[:-1], 0)))
         found = [self.restore_free(one, self.loss.at(one).free) for one in b.reshape(-1, self.p)]
         beta = np.array([one for one, _ in found]).reshape(*b.shape[:-1], len(self.features))
         return beta, np.array([one for _, one in found]).reshape(b.shape[:-1])

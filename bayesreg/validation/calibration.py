@@ -83,7 +83,7 @@ def _one(
     trial: Trial, engine: Any, truth: Unknowns, draws: int, rng: np.random.Generator
 ) -> tuple[dict[str, float], int]:
     """Ranks in one data set, and the draws behind them."""
-    problem = trial.given(trial.response(truth, rng.standard_normal(len(trial.X))))
+    problem = trial.given(trial.response(truth, rng))
     independent = isinstance(engine.KERNEL, Independent)
     run = base.run(
         engine,

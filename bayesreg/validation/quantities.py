@@ -113,9 +113,10 @@ def of_posterior(problem: Problem, at: Unknowns) -> dict[str, Array]:
         found[f"beta[{problem.features[j]}]"] = at.beta[:, j]
     design = problem.design
     assert design is not None
-    residual = design.y - at.intercept[:, None] - at.beta @ np.asarray(design.X, dtype=float).T
-    size = np.sum(np.square(residual / at.sigma[:, None]), axis=1)
-    found["log likelihood"] = -len(design.y) * np.log(at.sigma) - 0.5 * size
+    eta = at.intercept[:, None] + at.beta @ np.asarray(design.X, dtype=float).T
+    theta = {name: getattr(at, name)[:, None] for name in problem.likelihood.unknowns}
+    density = problem.likelihood.log_density(design.y, eta, theta)
+    found["log likelihood"] = density.sum(axis=1)
     return found
 
 

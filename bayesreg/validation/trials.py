@@ -14,6 +14,7 @@ from bayesreg.data.moments import Moments
 from bayesreg.engines.prior import prior_draws
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, BayesregWarning, NotSupported
+from bayesreg.likelihoods import ConstantCurvature
 from bayesreg.model.model import Model
 from bayesreg.model.quadratic import Quadratic
 from bayesreg.priors import HyperPrior
@@ -64,9 +65,11 @@ class Trial:
         """
         return Unknowns.of_prior(prior_draws(self.source, size, seed)[0])
 
-    def response(self, truth: Unknowns, noise: Array) -> Array:
+    def response(self, truth: Unknowns, rng: np.random.Generator) -> Array:
         """y (n,) for one truth."""
-        return np.asarray(self.X @ truth.beta[0] + truth.intercept[0] + truth.sigma[0] * noise)
+        likelihood = self.source.likelihood
+        theta = {name: getattr(truth, name)[0] for name in likelihood.unknowns}
+        return likelihood.sample(rng, self.X @ truth.beta[0] + truth.intercept[0], theta)
 
     def given(self, y: Array) -> Problem:
         """The fitted model conditioned on y, by the way that users go."""
@@ -74,7 +77,9 @@ class Trial:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", BayesregWarning)
             return Model.of(self.problem).condition(
-                replace(self.problem.design, y=y), standardize=self.problem.standardize
+                replace(self.problem.design, y=y),
+                standardize=self.problem.standardize,
+                intercept=self.problem.intercept,
             )
 
     def given_root(self, y: Array, rest: float) -> Problem:
@@ -122,6 +127,10 @@ def prepare(
     for one in (model, truth):
         _refuse_improper(one)
     given = _design(design, n, p, seed)
+    if not isinstance(model.likelihood, ConstantCurvature):
+        y = model.likelihood.sample(np.random.default_rng(seed), np.zeros(given.n), {})
+        y[:2] = 0.0, 1.0  # of no meaning but for both labels
+        given = replace(given, y=y)
     problem, source = _conditioned(model, truth, given, standardize=standardize)
     if design is None and not standardize:
         found = prior_draws(source, _TYPICAL, seed)[0]
@@ -137,10 +146,13 @@ def _conditioned(
     model: Model, truth: Model, design: Design, *, standardize: bool
 ) -> tuple[Problem, Problem]:
     """Both models on one design, which need not warn of what is no user's data."""
+    # A flat intercept is no draw of a prior: where y is not linear in it, its rank is not uniform
+    # for every truth, and so it is left out.
+    exact = isinstance(model.likelihood, ConstantCurvature)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", BayesregWarning)
-        problem = model.condition(design, standardize=standardize)
-        source = truth.condition(design, standardize=standardize)
+        problem = model.condition(design, standardize=standardize, intercept=exact)
+        source = truth.condition(design, standardize=standardize, intercept=exact)
     if problem.unknown_scales != source.unknown_scales or (
         problem.unknown_sigma != source.unknown_sigma
     ):

@@ -177,6 +177,9 @@ def _calibration(
 
 def _recovery(trial: Trial, engine: Any, draws: int, seed: int, notes: list[str]) -> Found:
     """Draws without data against the prior."""
+    if not trial.problem.exact:
+        notes.append("recovery left out: the likelihood has no moments to set to 0")
+        return Found([])
     if len(trial.problem.flat):
         notes.append("recovery left out: without data a Flat coefficient has no posterior")
         return Found([])
@@ -192,6 +195,9 @@ def _recovery(trial: Trial, engine: Any, draws: int, seed: int, notes: list[str]
 
 def _joint(trial: Trial, engine: Any, chains: int, seed: int, notes: list[str]) -> Found:
     """Joint chains against the prior and the law of the misfit."""
+    if not trial.problem.exact:
+        notes.append("joint left out: its chain alternates moments, and here there are none")
+        return Found([])
     if not isinstance(engine.KERNEL, Markov):
         kind = "independent draws" if isinstance(engine.KERNEL, Independent) else "its own chains"
         notes.append(f"joint left out: engine {engine.NAME!r} has {kind}, no step to alternate")
