@@ -80,7 +80,7 @@ def gather(
         if again is not None:
             found = _second_pass(again, mean, low, sums.rows)
         elif np.diagonal(cross).all():
-            notes.append(_one_shot(condition, residual))
+            notes.append(_one_shot(*conditioning(cross, exact=True)))
     return Gathered(sums.n, sums.rows, mean, low, cross, found, names)
 
 
@@ -147,11 +147,12 @@ def _refuse_sizes(blocks: list[Block], names: Sequence[str]) -> None:
     refuse_tiny(largest, names)
 
 
-def conditioning(cross: Array) -> tuple[float, float]:
+def conditioning(cross: Array, *, exact: bool = False) -> tuple[float, float]:
     """Condition number of X's correlations (inf if singular), and 1 − R² of y on X.
 
-    The number is that of the 1-norm, an upper bound of it as estimated from the Cholesky factor;
-    near the limit that of the 2-norm is looked for, which may be lower by a factor of p.
+    The number is good enough to be compared with the limit: far from it the 1-norm's, as estimated
+    from the Cholesky factor; near it that of the 2-norm, which may be lower by a factor of p. With
+    `exact` it is good enough to be told.
     """
     scale = np.sqrt(np.diagonal(cross))
     if not scale[:-1].all():
@@ -169,7 +170,7 @@ def conditioning(cross: Array) -> tuple[float, float]:
         factor = factor[:p, :p]
     elif (factor := _cholesky(unit[:p, :p])) is None:
         return np.inf, 0.0
-    return _condition(unit[:p, :p], factor), residual if unit[p, p] else 1.0
+    return _condition(unit[:p, :p], factor, exact=exact), residual if unit[p, p] else 1.0
 
 
 def _cholesky(unit: Array) -> Array | None:
@@ -180,8 +181,8 @@ def _cholesky(unit: Array) -> Array | None:
         return None
 
 
-def _condition(unit: Array, factor: Array) -> float:
-    """The condition number of LL', only as well as is needed to compare it with the limit.
+def _condition(unit: Array, factor: Array, *, exact: bool) -> float:
+    """The condition number of LL'; if not `exact`, as well as is needed to compare it.
 
     LAPACK's estimate in the 1-norm is seldom low by more than a factor of 3 (Higham 2002, "Accuracy
     and Stability of Numerical Algorithms", 2nd ed., §15.3), and a 2-norm exceeds no 1-norm.
@@ -193,8 +194,8 @@ def _condition(unit: Array, factor: Array) -> float:
     condition = 1.0 / inverse if inverse > 0.0 else np.inf
     if not WORST_CONDITION / SAFETY < condition < 1e12:
         return condition
-    least = _least_condition(unit, factor)
-    if least > WORST_CONDITION or least * SAFETY < WORST_CONDITION:
+    least = 0.0 if exact else _least_condition(unit, factor)
+    if not exact and not WORST_CONDITION / SAFETY < least <= WORST_CONDITION:
         return least
     values = np.linalg.eigvalsh(unit)
     return float(values[-1] / values[0]) if values[0] > 0.0 else np.inf
