@@ -256,6 +256,6 @@ def with_prior(blocks: Sequence[Block], prior: Prior, n: float) -> tuple[Block, 
     sizes = np.cumsum([0, *(len(block.sizes) for block in blocks)])
     columns = np.concatenate([block.columns for block in blocks])
     group = np.concatenate([block.group + k for block, k in zip(blocks, sizes, strict=False)])
-    one = _block(blocks[0].label, prior, columns.tolist(), group, n)
+    one = _block(blocks[0].label, prior, columns, group, n)
     relative = np.concatenate([block.relative for block in blocks])
     return (dataclasses.replace(one, relative=relative),)
