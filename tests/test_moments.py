@@ -11,6 +11,7 @@ from scipy.linalg import solve_triangular
 
 from bayesreg.data.design import Design
 from bayesreg.data.moments import Moments
+from bayesreg.data.passes import SAFETY, WORST_CONDITION, conditioning
 from bayesreg.language.errors import BadArgument, BadData, BayesregWarning
 from tests import nist
 
@@ -397,6 +398,40 @@ ILL = {
     "duplicate": (lambda: (np.repeat(rows(50, 2)[0], 2, axis=1), rows(50, 2)[1]), "condition"),
     "small residual": (nearly_exact, "R²"),
 }
+
+
+def of_condition(number, p, seed=0):
+    """Correlations of p columns whose condition number is this, and a y apart from them."""
+    rng = np.random.default_rng(seed)
+    values = np.geomspace(1.0, 1.0 / number, p)
+    q, _ = np.linalg.qr(rng.standard_normal((p, p)))
+    cross = np.eye(p + 1)
+    cross[:p, :p] = (q * values) @ q.T
+    size = np.sqrt(np.diagonal(cross))
+    unit = cross / np.outer(size, size)
+    return unit, np.linalg.cond(unit[:p, :p])
+
+
+@pytest.mark.parametrize("p", [2, 20, 300])
+def test_the_estimate_of_conditioning_is_on_the_right_side_of_the_limit(p):
+    """An estimate decides as the exact condition number does, within its factor of the limit."""
+    decided = set()
+    for k, number in enumerate(np.geomspace(1e2, 1e7, 40)):
+        unit, exact = of_condition(number, p, seed=k)
+        found, residual = conditioning(unit)
+        assert (found > WORST_CONDITION) == (exact > WORST_CONDITION)
+        assert residual == pytest.approx(1.0)
+        decided.add(bool(exact > WORST_CONDITION))
+        if WORST_CONDITION / SAFETY < exact < 1e7:
+            assert conditioning(unit, exact=True)[0] == pytest.approx(exact, rel=1e-6)
+    assert decided == {True, False}
+
+
+def test_singular_columns_have_no_condition_number():
+    unit, _ = of_condition(10.0, 3)
+    unit[:, 1], unit[1] = unit[:, 0], unit[0]
+    unit[1, 1] = 1.0
+    assert conditioning(unit)[0] > WORST_CONDITION
 
 
 @pytest.mark.parametrize("make, words", ILL.values(), ids=ILL)

@@ -178,6 +178,8 @@ def default_names(p: int) -> tuple[str, ...]:
 
 def refuse_duplicates(names: Sequence[str], what: str) -> None:
     """Raise if two columns have the same name once names are text."""
+    if len(set(names)) == len(names):
+        return
     seen: set[str] = set()
     for name in names:
         if name in seen:

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +25,7 @@ from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, BadData, BayesregWarning
 
 
-@dataclass(frozen=True)
-class Term:
+class Term(NamedTuple):
     """What the user wrote as one predictor, and the columns that it became.
 
     Attributes

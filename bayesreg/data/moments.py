@@ -145,7 +145,7 @@ class Moments:
         assert self.root is not None
         return np.asarray(np.einsum("ij,ij->j", self.root, self.root))
 
-    @property
+    @cached_property
     def x_sd(self) -> Array:
         """Weighted 1/N standard deviations (p,); root mean squares after `about_zero`."""
         return np.sqrt(self._squares[:-1] / self.n)

@@ -103,8 +103,9 @@ class Accumulator:
         self.pending.clear()
 
     def _add_chunks(self, block: Block) -> None:
-        for i in range(0, len(block.X), self.size):
-            rows = slice(i, i + self.size)
+        size = -(-len(block.X) // max(1, round(len(block.X) / self.size)))  # of equal chunks
+        for i in range(0, len(block.X), size):
+            rows = slice(i, i + size)
             w = None if block.weights is None else block.weights[rows]
             with np.errstate(all="ignore"):  # overflow and NaN are looked for in the sums
                 sums = self._chunk(block.X[rows], block.y[rows], w, block.start + i)
@@ -113,20 +114,18 @@ class Accumulator:
             self.stack.append(sums)
 
     def _chunk(self, x: NDArray[Any], y: NDArray[Any], w: Array | None, start: int) -> Sums:
-        """Sums of one chunk about the shift: one conversion, one mean, one product."""
+        """Sums of one chunk about the shift: one subtraction, one mean, one product."""
         p = x.shape[1]
         if len(self.buffer) < len(x):
             self.buffer = np.empty((len(x), p))
         z = self.buffer[: len(x)]
-        np.copyto(z, x)
-        v = y.astype(np.float64)
         ones = np.ones(len(x)) if w is None else w
         n = float(ones.sum())
         if self.shift is None:
-            first = np.append(ones @ z, ones @ v) / n
+            first = np.append(ones @ x, ones @ y) / n
             self.shift = np.where(np.abs(first) < LARGEST, first, 0.0)
-        z -= self.shift[:p]
-        v -= self.shift[p]
+        np.subtract(x, self.shift[:p], out=z)
+        v = y - self.shift[p]
         mean = np.append(ones @ z, ones @ v) / n
         if w is not None:
             root = np.sqrt(w)

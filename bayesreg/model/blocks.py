@@ -36,9 +36,10 @@ def assign(
     """
     shares = _shares(prior, names, terms)
     flat = sorted(j for _, one, columns in shares if isinstance(one, Flat) for j in columns)
-    position = {j: k for k, j in enumerate(j for j in range(len(names)) if j not in set(flat))}
+    position = np.full(len(names), -1)
+    position[np.setdiff1d(np.arange(len(names)), flat)] = np.arange(len(names) - len(flat))
     blocks = tuple(
-        _block(label, one, [position[j] for j in columns], _grouping(one, columns, names, terms), n)
+        _block(label, one, position[columns], _grouping(one, columns, names, terms), n)
         for label, one, columns in shares
         if not isinstance(one, Flat) and columns
     )
@@ -88,6 +89,8 @@ def _grouping(
         sets = [list(term.columns) for term in terms if term.coding is not None]
     elif prior.groups is not None:
         sets = _named_sets(prior, columns, names, terms)
+    if not sets:
+        return np.arange(len(columns))
     leader = {j: one[0] for one in sets for j in one}
     index: dict[int, int] = {}
     return np.array([index.setdefault(leader.get(j, j), len(index)) for j in columns], np.intp)
@@ -123,7 +126,7 @@ def _named_sets(
 
 
 def _block(
-    label: str, prior: Prior, columns: list[int], group: NDArray[np.intp], n: float
+    label: str, prior: Prior, columns: NDArray[np.intp], group: NDArray[np.intp], n: float
 ) -> Block:
     """One block, with a scale per column turned into relative factors on scale 1."""
     prior, factor = prior.among(np.bincount(group))
@@ -139,7 +142,7 @@ def _block(
     return Block(
         label=label,
         prior=prior,
-        columns=np.asarray(columns, dtype=np.intp),
+        columns=columns,
         relative=factor[group] * (1.0 if given is None else np.asarray(given, dtype=float)),
         scale=None if hyper is not None else float(fixed),
         hyper=hyper,
@@ -253,6 +256,6 @@ def with_prior(blocks: Sequence[Block], prior: Prior, n: float) -> tuple[Block, 
     sizes = np.cumsum([0, *(len(block.sizes) for block in blocks)])
     columns = np.concatenate([block.columns for block in blocks])
     group = np.concatenate([block.group + k for block, k in zip(blocks, sizes, strict=False)])
-    one = _block(blocks[0].label, prior, columns.tolist(), group, n)
+    one = _block(blocks[0].label, prior, columns, group, n)
     relative = np.concatenate([block.relative for block in blocks])
     return (dataclasses.replace(one, relative=relative),)

@@ -95,12 +95,22 @@ class Coordinates:
 def by_columns(root: Array, order: NDArray[np.intp], divisor: Array) -> Array:
     """The columns in this order over their divisors, each contiguous, as row space works on them.
 
-    In parts, so that no second copy is held beside the one that is made.
+    As they are, if that is how they are; else in parts, so that no second copy is held beside the
+    one that is made.
     """
+    if root.flags.f_contiguous and np.all(np.diff(order) == 1) and np.all(divisor == 1.0):
+        return root
     whole = np.empty((len(root), len(order)), order="F")
     for part in np.array_split(np.arange(len(order)), 1 + len(order) // 512):
         whole[:, part] = root[:, order[part]] / divisor[part]
     return whole
+
+
+def by_both(cross: Array, order: NDArray[np.intp], divisor: Array) -> Array:
+    """Rows and columns in this order over their divisors; as they are, if these say nothing."""
+    if len(order) == 1 or np.all(np.diff(order) == 1):
+        return cross if np.all(divisor == 1.0) else cross / np.outer(divisor, divisor)
+    return np.asarray(cross[np.ix_(order, order)] / np.outer(divisor, divisor))
 
 
 _Parts = tuple[Array | None, Array | None, Array, Array]
@@ -108,7 +118,7 @@ _Parts = tuple[Array | None, Array | None, Array, Array]
 
 def project_root(whole: Array, f: int, loc: Array, names: tuple[str, ...]) -> _Parts:
     """Project the first `f` columns out of a root [X_F, X, y] by QR, applied twice."""
-    rest = whole if f == 0 else whole[:, f:].copy(order="F")
+    rest = whole if f == 0 and not np.any(loc) else whole[:, f:].copy(order="F")
     if np.any(loc):
         rest[:, -1] -= rest[:, :-1] @ loc
     if f == 0:

@@ -19,7 +19,7 @@ from scipy.linalg import qr, solve_triangular
 
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
-from bayesreg.model.coordinates import Coordinates, by_columns, project_cross, project_root
+from bayesreg.model.coordinates import Coordinates, by_both, by_columns, project_cross, project_root
 from bayesreg.model.pseudo_data import PseudoData
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class Quadratic:
             whole = by_columns(centred.root, order, divisor)
             root, cross, on_flat, flat_root = project_root(whole, len(flat), loc, names)
         else:
-            whole = centred.cross[np.ix_(order, order)] / np.outer(divisor, divisor)
+            whole = by_both(centred.cross, order, divisor)
             root, cross, on_flat, flat_root = project_cross(whole, len(flat), loc, names)
         if root is None:
             assert cross is not None
@@ -350,18 +350,20 @@ class UnitData:
                 "λ depends on an unknown here: fix it with problem.at(sigma=, scale=), or let "
                 "fit_map(problem, hyper='evidence') or hyper='cv' choose it"
             )
-        with np.errstate(over="ignore"):
-            first = l1[self.kept] / self.norms / self.y_norm
-            second = l2[self.kept] / self.norms / self.norms
-        # Beyond HUGE a coefficient is 0 to every digit; the bound keeps ∞ out of the arithmetic.
-        return np.minimum(first, HUGE), np.minimum(second, HUGE)
+        return self.penalties(l1, l2)
 
     def penalties(self, l1: Array, l2: Array) -> tuple[Array, Array]:
-        """`penalty` of many λ's (L, p) at once."""
+        """`penalty` of λ's (…, p), one after the other or many at once."""
+        return self._scaled(l1, self.y_norm), self._scaled(l2, self.norms)
+
+    def _scaled(self, lam: Array, divisor: Array | float) -> Array:
+        """λ of the kept columns over their norms and a divisor."""
+        part = lam if len(self.kept) == self.size else lam[..., self.kept]
         with np.errstate(over="ignore"):
-            first = l1[:, self.kept] / self.norms / self.y_norm
-            second = l2[:, self.kept] / self.norms / self.norms
-        return np.minimum(first, HUGE), np.minimum(second, HUGE)
+            out = np.asarray(part / self.norms)
+            out /= divisor
+        # Beyond HUGE a coefficient is 0 to every digit; the bound keeps ∞ out of the arithmetic.
+        return np.minimum(out, HUGE, out=out)
 
     def restore(self, u: Array) -> Array:
         """The coefficients b (p,) of u (q,); columns left out get 0."""

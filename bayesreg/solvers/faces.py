@@ -198,5 +198,7 @@ def _inverse(A: Array) -> Array | None:
     factor, info = dpotrf(A, lower=1)
     if info or factor.diagonal().min() ** 2 <= LEAST_PIVOT:
         return None
-    half, _ = dpotri(factor, lower=1)
-    return np.asarray(np.tril(half) + np.tril(half, -1).T)
+    half, _ = dpotri(factor, lower=1)  # above its diagonal are the zeros of the factor
+    inverse = half + half.T
+    inverse.flat[:: len(A) + 1] *= 0.5
+    return np.asarray(inverse)

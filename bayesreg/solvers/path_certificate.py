@@ -76,12 +76,15 @@ def _judge(unit: UnitData, l1: Array, l2: Array, u: Array) -> tuple[Array, Array
     g -= l2 * u
     floor, hidden = ROUNDING * level, count * EPS * level
     kkt = np.max(distance(g, l1, u), axis=1) + hidden
+    steep = np.abs(g) + hidden[:, None]
     if not np.any(l1):
         with np.errstate(divide="ignore", invalid="ignore"):
-            gaps = 0.5 * np.sum((np.abs(g) + hidden[:, None]) ** 2 / l2, axis=1)
+            gaps = 0.5 * np.sum(steep**2 / l2, axis=1)
         return gaps, kkt, floor  # ½g'(G + Λ₂)⁻¹g is at most ½g'Λ₂⁻¹g
     bound = l1 + floor[:, None]
-    allowed = np.min(bound / np.maximum(np.abs(g) + hidden[:, None], bound), axis=1)
+    allowed = np.min(np.divide(bound, np.maximum(steep, bound, out=steep), out=steep), axis=1)
+    few = np.flatnonzero(u.any(axis=0))
+    l1, u, g = l1[:, few], u[:, few], g[:, few]
     s = np.minimum(1.0 + np.einsum("ij,ij->i", u, g) / rr, allowed)
     s = np.maximum(s, -allowed)
     linear = np.sum(l1 * np.abs(u) - s[:, None] * u * g, axis=1)

@@ -179,7 +179,7 @@ def _refuse_misshapen(draws: Draws) -> None:
 def _design_to_payload(design: Design) -> tuple[Arrays, Meta]:
     """Rows of a design; labels of rows that are not numbers go into the JSON as text."""
     arrays, meta = _taken_apart(design, "names", "terms", "spec", "index")
-    meta["terms"] = [dataclasses.asdict(term) for term in design.terms]
+    meta["terms"] = [term._asdict() for term in design.terms]
     if design.index is not None and design.index.dtype.kind in "iuf":
         arrays["index"] = design.index
     elif design.index is not None:

@@ -20,6 +20,11 @@ LOOKS = {
     "celer": (COLOURS[4], "^", "celer"),
     "skglm": (COLOURS[3], "v", "skglm"),
 }
+LINES = {
+    # upright lines: dashes; a product has the plain ones
+    "condition alone": (0, (3, 1, 1, 1)),
+    "eigendecomposition": (0, (1, 2)),
+}
 LEAST = 1e-18  # gaps below are drawn here
 
 
@@ -112,7 +117,7 @@ def plot_path_speeds(speeds: list[PathSpeed]) -> Any:
     """Seconds and worst gap against each other, a panel per case: down and left is better.
 
     A peer is a line through its tolerances; ours a mark at the one accuracy that it has. Upright
-    lines: the product and one eigendecomposition.
+    lines: `condition`, the products, and one eigendecomposition.
     """
     cases = list(dict.fromkeys(one.case for one in speeds))
     across = min(3, len(cases))
@@ -125,8 +130,8 @@ def plot_path_speeds(speeds: list[PathSpeed]) -> Any:
             rows = [one for one in speeds if (one.case, one.who) == (case, who)]
             seconds = [one.wall for one in rows]
             if rows[0].gap is None:
-                style = (0, (1, 2)) if "eigen" in who else (0, (5, 2))
-                text = "eigendecomposition" if "eigen" in who else "product"
+                text = who.removeprefix("limit: ")
+                style = LINES.get(text, (0, (5, 2)))
                 line = ax.axvline(seconds[0], color=MUTED, linewidth=1.0, linestyle=style)
                 handles[text] = line
                 continue

@@ -1,7 +1,8 @@
 """Whole lasso paths at equal verified accuracy: ``python -m tests.benchmarks paths``.
 
-100 values of λ from λ_max to λ_max/100. Ours is timed from rows (the moments included) and from a
-`Problem` (the path alone), every certificate included. Each peer is run at the loosest of its
+100 values of λ from λ_max to λ_max/100. Ours is timed from rows (the moments included), from a
+`Problem` (the path alone), every certificate included, and `condition` without a path; beside it
+stands what it cannot do without, centring and one product. Each peer is run at the loosest of its
 tolerances at which its worst relative duality gap over the path, by our certificate, is at most
 1e-6, on centred columns and without an intercept, so that nothing but the path is timed. All run in
 turn in one process; peers that are not installed are left out.
@@ -137,6 +138,8 @@ def ours(case: Case, problem: br.Problem, X: Array, y: Array, repeats: int) -> I
         gap = max(one.gap for one in path.certificates) / (0.5 * problem.yy)
         said = "certified" if all(one.ok for one in path.certificates) else "NOT CERTIFIED"
         yield PathSpeed(case.name, who, wall, cpu, gap, None, said)
+    wall, cpu, _ = timed(lambda: MODEL.condition(X, y), repeats)
+    yield PathSpeed(case.name, "condition alone", wall, cpu, None, None, "")
 
 
 def peer(
@@ -161,16 +164,20 @@ def peer(
             return
 
 
-def limits(case: Case, Z: Array, repeats: int) -> Iterator[PathSpeed]:
+def limits(case: Case, X: Array, Z: Array, repeats: int) -> Iterator[PathSpeed]:
     """What no path can do without, and what a path of ridge costs."""
     tall = case.n > case.p
     product = "X'X" if tall else "XX'"
 
-    def form() -> Array:
-        return Z.T @ Z if tall else Z @ Z.T
+    def form(columns: Array) -> Array:
+        return columns.T @ columns if tall else columns @ columns.T
 
-    gram = form()
-    for name, run in ((product, form), ("eigendecomposition", lambda: np.linalg.eigh(gram))):
+    gram = form(Z)
+    for name, run in (
+        (f"centring and {product}", lambda: form(X - X.mean(axis=0))),
+        (product, lambda: form(Z)),
+        ("eigendecomposition", lambda: np.linalg.eigh(gram)),
+    ):
         wall, cpu, _ = timed(run, min(repeats, 3))
         yield PathSpeed(case.name, f"limit: {name}", wall, cpu, None, None, "")
 
@@ -196,7 +203,7 @@ def main(words: list[str]) -> None:
         for who in (who for who in PEERS if find_spec(who)):
             found += peer(case, who, problem, (Z, v), (given.repeats, given.patience))
             print_row(found[-1], found[0])
-        for one in limits(case, Z, given.repeats):
+        for one in limits(case, X, Z, given.repeats):
             found.append(one)
             print_row(one, found[0])
         speeds.keep(found, list(CASES))
