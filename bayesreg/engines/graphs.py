@@ -171,18 +171,22 @@ def non_centred(problem: Problem) -> Graph:
             part = (of_groups * np.ones(len(block.sizes)))[block.group] * block.relative * unit
             sd = pt.set_subtensor(sd[block.columns], part)
         b = pm.Deterministic("b", sd * pm.Normal("z", shape=problem.p))
-        at_mean = pm.Flat("free_z", shape=len(lower), initval=np.zeros(len(lower)))
-        free = pm.Deterministic("free", loss.start.free + pt.dot(np.linalg.inv(lower).T, at_mean))
-        eta = pt.dot(loss.free, free) + pt.dot(loss.proper, b + loss.loc)
+        eta, names = pt.dot(loss.proper, b + loss.loc), ("b", *unknown.names)
+        if len(lower):
+            at_mean = pm.Flat("free_z", shape=len(lower), initval=np.zeros(len(lower)))
+            whitened = pt.dot(np.linalg.inv(lower).T, at_mean)
+            free = pm.Deterministic("free", loss.start.free + whitened)
+            eta, names = eta + pt.dot(loss.free, free), (*names, "free")
         problem.likelihood.node("y", rows.y, eta, unknown.theta(problem), rows.weights)
 
     def read(trace: Trace, _rng: np.random.Generator) -> Trace:
         sigma, scale = _read_unknowns(problem, trace)
-        beta, intercept = problem.restore_free(trace["b"], trace["free"])
+        none = np.zeros((len(trace["b"]), 0))
+        beta, intercept = problem.restore_free(trace["b"], trace.get("free", none))
         return {"sigma": sigma, "scale": scale, "beta": beta, "intercept": intercept}
 
     start = _start(problem, model, _guess(problem))
-    return Graph(model, ("b", "free", *unknown.names), start, 0.98, read)
+    return Graph(model, names, start, 0.98, read)
 
 
 @dataclass(frozen=True, eq=False)
@@ -252,6 +256,12 @@ class _Rows:
 def _guess(problem: Problem) -> tuple[float, float]:
     """Type-II log(scale ÷ σ) and log σ."""
     return profile(problem.at_zero.quadratic.rows, problem.sigma)
+
+
+def information(problem: Problem) -> Array:
+    """(prior sd ÷ se)² of each b at the type-II estimates: what the rows say beside the prior."""
+    _, inverse, sigma = _prior_precision(problem, *_guess(problem))
+    return np.square(problem.at_zero.quadratic.norms) / (inverse * sigma**2)
 
 
 def _prior_precision(

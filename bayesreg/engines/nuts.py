@@ -17,7 +17,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesreg.engines.chains import Collected, Output, cores
-from bayesreg.engines.graphs import ROWS, Graph, coefficients, local_scales, non_centred
+from bayesreg.engines.graphs import (
+    ROWS,
+    Graph,
+    coefficients,
+    information,
+    local_scales,
+    non_centred,
+)
 from bayesreg.engines.kernel import External, Needs, Request
 from bayesreg.likelihoods import Likelihood
 from bayesreg.priors import Majorised, Prior, ScaleMixture
@@ -26,6 +33,7 @@ if TYPE_CHECKING:
     from bayesreg.model.problem import Problem
 
 NAME = "nuts"
+STRONG = 10.0  # (prior sd ÷ se of b)² above which b itself is sampled
 
 # PyMC's statistics that are kept, under ArviZ's names.
 _STATS = {
@@ -66,9 +74,22 @@ def _smooth(problem: Problem) -> bool:
     )
 
 
+def _funnel(problem: Problem) -> bool:
+    """Whether rows say so little of b that its unknown scale makes a funnel of (b, log scale).
+
+    Betancourt & Girolami (2015), "Hamiltonian Monte Carlo for hierarchical models", §3: centred
+    where data are strong, non-centred where they are weak.
+    """
+    mixtures = all(isinstance(block.prior, ScaleMixture) for block in problem.blocks)
+    if problem.exact or not problem.unknown_scales or not mixtures:
+        return False
+    told = information(problem)
+    return bool(np.median(told[told > 0.0]) < STRONG) if np.any(told > 0.0) else True
+
+
 def graph(problem: Problem) -> Graph:
     """The model that NUTS samples for this problem."""
-    if _smooth(problem):
+    if _smooth(problem) and not _funnel(problem):
         few = problem.design is not None and len(problem.design.y) <= ROWS
         return coefficients(problem, on_rows=few or problem.p == 0 or not problem.exact)
     return local_scales(problem) if problem.exact else non_centred(problem)
