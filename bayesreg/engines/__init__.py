@@ -1,4 +1,4 @@
-"""Engines: from a Problem to Draws. What is drawn under any likelihood is here, the rest above."""
+"""Engines: from a Problem to Draws; those that need one quadratic for ever are in `gaussian`."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ def run(
     Parameters
     ----------
     engine : module
-        One of ``bayesreg.engines``: exact, direct, gibbs, nuts.
+        A module of ``bayesreg.engines.ENGINES``, as `engine_named` gives it.
     problem : Problem
         What to sample.
     draws, chains : int

@@ -1,4 +1,4 @@
-"""Arguments that many verbs share, checked in one place: numbers, counts, seeds, levels."""
+"""Arguments that many verbs share, checked once: numbers, counts, seeds, levels, nearest names."""
 
 from __future__ import annotations
 

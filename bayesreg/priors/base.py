@@ -9,7 +9,8 @@ Three capabilities go beyond the density:
 * :class:`Penalised`: that majoriser is the penalty itself;
 * :class:`ScaleMixture`: b = loc + s·√t·z with z ~ N(0, 1), so a blocked Gibbs sampler applies.
 
-Solvers and engines ask for the type that they need; nobody asks for a class by name.
+Solvers and engines ask for the type that they need and not for a class by name. A likelihood has
+the same three kinds (:mod:`bayesreg.likelihoods.base`).
 """
 
 from __future__ import annotations

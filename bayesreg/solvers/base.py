@@ -1,8 +1,8 @@
-"""What every solver is given and gives back: the problem on columns of norm one, and a Solution.
+"""What solvers share: what they give back, and how a gradient is judged and a solution refined.
 
-A solver works on u_j = ‖x_j‖·b_j/‖y‖, where columns and y have norm one. J/‖y‖² keeps its form with
-λ₁ⱼ/(‖x_j‖‖y‖) and λ₂ⱼ/‖x_j‖² in place of λ₁ⱼ and λ₂ⱼ, so that no unit of measurement of a column or
-of y, however extreme, reaches the arithmetic.
+A solver works on `Quadratic.unit`, in u_j = ‖x_j‖·b_j/‖y‖, where columns and y have norm one.
+J/‖y‖² keeps its form with λ₁ⱼ/(‖x_j‖‖y‖) and λ₂ⱼ/‖x_j‖² in place of λ₁ⱼ and λ₂ⱼ, so that no unit of
+measurement of a column or of y, however extreme, reaches the arithmetic.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Every route to one optimum: closed form, scipy.optimize twice, coordinate descent."""
+"""Every route to one optimum: our own solver, scipy.optimize twice, a closed form if any."""
 
 from __future__ import annotations
 
