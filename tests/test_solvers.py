@@ -21,7 +21,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::bayesreg.language.errors.Bayesr
 SIGMA = 1.4
 RIDGE = br.Normal(0.6)
 PENALTIES = [RIDGE, br.Laplace(0.4), br.ElasticNet(0.5, 0.6)]
-ROUTES = [coordinate_descent.solve, scipy_routes.lbfgsb, scipy_routes.newton]
+ROUTES = [coordinate_descent.solve, scipy_routes.lbfgsb, scipy_routes.newton_cg]
 ALL = [closed_form.solve, *ROUTES]
 
 
@@ -130,7 +130,7 @@ def test_lasso_routes_meet(shape, gap, share, ridge):
         problem = given(X, y, prior)
     b = coordinate_descent.solve(problem).b
     assert certify(problem, b).ok
-    for solve in (scipy_routes.lbfgsb, scipy_routes.newton):
+    for solve in (scipy_routes.lbfgsb, scipy_routes.newton_cg):
         assert difference(problem, solve(problem).b, b) < 1e-8
 
 

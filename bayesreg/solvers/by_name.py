@@ -78,7 +78,9 @@ SOLVERS = {
         Solver("reweighting", ConstantCurvature, (BY_COLUMN, MAJORISED), _reweighted),
         Solver("homotopy", ConstantCurvature, (BY_COLUMN,), lambda p, _: homotopy.solve(p)),
         Solver("lbfgsb", ConstantCurvature, (BY_COLUMN,), lambda p, _: scipy_routes.lbfgsb(p)),
-        Solver("newton_cg", ConstantCurvature, (BY_COLUMN,), lambda p, _: scipy_routes.newton(p)),
+        Solver(
+            "newton_cg", ConstantCurvature, (BY_COLUMN,), lambda p, _: scipy_routes.newton_cg(p)
+        ),
         Solver(
             "newton",
             Likelihood,
