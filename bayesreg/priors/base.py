@@ -133,6 +133,11 @@ class Majorised(Prior):
         """Whether the majoriser is the same at every u, and so the penalty itself."""
         return False
 
+    @property
+    def scale_in_words(self) -> str:
+        """The effective scale in symbols."""
+        return "scale" if self.unit == "y" else "(σ·scale)"
+
     @abstractmethod
     def words(self, term: str) -> str:
         """The penalty of all coordinates in symbols, `term` being b_j or the like."""
