@@ -23,7 +23,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bayesreg.language.arguments import Array, one_positive, positive
+from bayesreg.language.arguments import Array
 from bayesreg.language.families import snake
 from bayesreg.priors import mixing
 from bayesreg.priors.hyper import HyperPrior
@@ -40,8 +40,6 @@ __all__ = [
     "Scale",
     "ScaleMixture",
     "declared",
-    "one_positive",
-    "positive",
     "settle",
     "without_sigma",
 ]

@@ -139,7 +139,7 @@ def minimise(problem: Problem, name: str, seed: int) -> Solution:
 
 
 def refuse_without_map(problem: Problem) -> None:
-    """Raise NotSupported for priors without a mode, and for penalties on groups of columns."""
+    """Raise NotSupported for priors without a mode, and for group penalties but the group lasso."""
     why = problem.penalty.why_no_map
     if why is None:
         return
