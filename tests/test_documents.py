@@ -10,6 +10,8 @@ import jupytext
 import nbformat
 import pytest
 
+from tests.test_structure import FLOORS
+
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.py"))
 
@@ -81,3 +83,16 @@ def test_readme_shows_the_commands_and_files_that_exist():
     assert "uv run pytest" in text
     for target in re.findall(r"\]\((?!http)([^)#]+)\)", text):
         assert (ROOT / target).exists(), target
+
+
+def test_contributing_draws_the_floors_and_names_files_that_exist():
+    """The picture is that of the law, and every file and folder named is there."""
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    floors: dict[int, set[str]] = {}
+    level = 0
+    for number, room in re.findall(r"^(\d| )  (\w+) {2,}\S", text, re.MULTILINE):
+        level = int(number) if number.strip() else level
+        floors.setdefault(level, set()).add(room)
+    assert floors == dict(enumerate(FLOORS, start=1))
+    for name in re.findall(r"`([\w./]+(?:\.py|/))`", text):
+        assert (ROOT / name).exists() or (ROOT / "bayesreg" / name).exists(), name
