@@ -10,6 +10,8 @@ import jupytext
 import nbformat
 import pytest
 
+from tests.test_structure import FLOORS
+
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.py"))
 
@@ -57,20 +59,21 @@ def test_notebooks_run(script, tmp_path):
 
 @pytest.mark.slow
 def test_readme_example_runs_as_written(tmp_path, monkeypatch):
-    """The Python block, word for word, in an empty folder; its comments hold."""
+    """The Python blocks, word for word and in turn, in an empty folder; their comments hold."""
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
-    assert len(blocks) == 1
     names: dict[str, object] = {}
-    exec(compile(blocks[0], "README.md", "exec"), names)
+    for block in blocks:
+        exec(compile(block, "README.md", "exec"), names)
     assert (tmp_path / "report.html").stat().st_size < 3e6
     br, post, nuts = names["br"], names["post"], names["nuts"]
     verdict = br.agreement(post, nuts)
     assert verdict.ok, verdict.why
     assert names["fit"].certificate.ok
-    comment = "lasso: ½‖y − β₀ − Zb‖² + λ‖b‖₁ with λ = σ²/scale = 116.64, b = sd(x)·β"
-    assert repr(names["problem"].penalty) == comment
-    assert comment in blocks[0]
+    published = "lasso: ½‖y − β₀ − Zb‖² + λ‖b‖₁ with λ = σ²/scale = 116.64, b = sd(x)·β"
+    assert repr(names["problem"].penalty) == published
+    for block, name in zip(blocks, ("problem", "high"), strict=True):
+        assert f"# {names[name].penalty!r}\n" in block
 
 
 def test_readme_shows_the_commands_and_files_that_exist():
@@ -80,3 +83,16 @@ def test_readme_shows_the_commands_and_files_that_exist():
     assert "uv run pytest" in text
     for target in re.findall(r"\]\((?!http)([^)#]+)\)", text):
         assert (ROOT / target).exists(), target
+
+
+def test_contributing_draws_the_floors_and_names_files_that_exist():
+    """The picture is that of the law, and every file and folder named is there."""
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    floors: dict[int, set[str]] = {}
+    level = 0
+    for number, room in re.findall(r"^(\d| )  (\w+) {2,}\S", text, re.MULTILINE):
+        level = int(number) if number.strip() else level
+        floors.setdefault(level, set()).add(room)
+    assert floors == dict(enumerate(FLOORS, start=1))
+    for name in re.findall(r"`([\w./]+(?:\.py|/))`", text):
+        assert (ROOT / name).exists() or (ROOT / "bayesreg" / name).exists(), name

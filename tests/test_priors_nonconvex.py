@@ -1,4 +1,4 @@
-"""Laws of Student-t, Cauchy and bridge priors: densities, majorisers, optima, certificates."""
+"""Laws of priors whose penalty is not convex: densities, majorisers, optima, certificates."""
 
 from __future__ import annotations
 

@@ -11,8 +11,7 @@ import pytest
 
 import bayesreg as br
 from bayesreg.language.errors import NotSupported
-from bayesreg.solvers import closed_form, coordinate_descent
-from bayesreg.solvers import scipy_routes as scipy_optimize
+from bayesreg.solvers import closed_form, coordinate_descent, scipy_routes
 from bayesreg.solvers.certificate import certify
 from tests.cases import CASES
 from tests.test_model import condition
@@ -22,7 +21,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::bayesreg.language.errors.Bayesr
 SIGMA = 1.4
 RIDGE = br.Normal(0.6)
 PENALTIES = [RIDGE, br.Laplace(0.4), br.ElasticNet(0.5, 0.6)]
-ROUTES = [coordinate_descent.solve, scipy_optimize.lbfgsb, scipy_optimize.newton]
+ROUTES = [coordinate_descent.solve, scipy_routes.lbfgsb, scipy_routes.newton_cg]
 ALL = [closed_form.solve, *ROUTES]
 
 
@@ -131,7 +130,7 @@ def test_lasso_routes_meet(shape, gap, share, ridge):
         problem = given(X, y, prior)
     b = coordinate_descent.solve(problem).b
     assert certify(problem, b).ok
-    for solve in (scipy_optimize.lbfgsb, scipy_optimize.newton):
+    for solve in (scipy_routes.lbfgsb, scipy_routes.newton_cg):
         assert difference(problem, solve(problem).b, b) < 1e-8
 
 

@@ -12,12 +12,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bayesreg.engines import base, engine_named
-from bayesreg.engines.kernel import Independent
+from bayesreg.engines.kernel import Engine, Independent
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
 
@@ -95,7 +95,7 @@ def draws_at(fixed: Problem, total: int, seed: int) -> tuple[Array, str]:
     return np.asarray(b), drawn.engine
 
 
-def _engine_at(problem: Problem) -> Any:
+def _engine_at(problem: Problem) -> Engine:
     """The first engine that serves."""
     for name in ENGINES:
         engine = engine_named(name)

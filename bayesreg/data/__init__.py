@@ -1,1 +1,1 @@
-"""Data before any model: designs, moments, formulas and shipped data sets."""
+"""Data before any model: designs, moments, files, formulas and shipped data sets."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayesreg.language.arguments import did_you_mean, integer
+from bayesreg.language.arguments import did_you_mean, integer, settled_seed
 from bayesreg.language.errors import BadArgument
 
 if TYPE_CHECKING:
@@ -92,6 +92,10 @@ class Simulated:
 def dataset_names() -> tuple[str, ...]:
     """Names that `load_dataset` knows.
 
+    Returns
+    -------
+    tuple of str
+
     Examples
     --------
     >>> from bayesreg.data.datasets import dataset_names
@@ -170,13 +174,13 @@ def simulate(
 
     Parameters
     ----------
-    n, p : int
+    n, p : int, default 100, 10
         Rows and columns, at least 1.
-    n_nonzero : int
+    n_nonzero : int, default 3
         Between 0 and p.
-    rho : float
+    rho : float, default 0.5
         Correlation of neighbouring columns, between -1 and 1.
-    snr : float
+    snr : float, default 3.0
         Variance of Xβ over that of the noise, positive.
     seed : int, optional
         Drawn, and recorded, if not given.
@@ -212,9 +216,7 @@ def simulate(
         raise BadArgument(f"rho = {rho} must lie between -1 and 1, both excluded")
     if not snr > 0:
         raise BadArgument(f"snr = {snr} must be positive")
-    if seed is None:
-        seed = int(np.random.SeedSequence().generate_state(1)[0])
-    seed = integer(seed, "seed", 0)
+    seed = settled_seed(seed)
     import pandas as pd
 
     rng = np.random.default_rng(seed)

@@ -165,6 +165,11 @@ class Design:
         """Number of columns."""
         return int(self.X.shape[1])
 
+    @property
+    def frequencies(self) -> Array:
+        """How often each row counts (n,): the weights, or ones where none were given."""
+        return np.ones(self.n) if self.weights is None else self.weights
+
     @cached_property
     def moments(self) -> Moments:
         """All that a Gaussian likelihood needs; computed once."""

@@ -19,7 +19,7 @@ from bayesreg.diagnostics.pointwise import (
 )
 from bayesreg.diagnostics.refit import CHAINS, LENGTH, held_out
 from bayesreg.engines.chains import one_blas_thread
-from bayesreg.engines.draws import Rows, Sample, rows_of, weights_of
+from bayesreg.engines.draws import Rows, Sample, rows_of
 from bayesreg.language.arguments import Array, integer
 from bayesreg.language.errors import BadArgument, BadData, NotSupported
 
@@ -142,7 +142,7 @@ def _loo(draws: Draws, design: Design, method: str | None, folds: int, routes: R
     if draws.engine == "exact" and method is None and routes.exact is not None:
         elpd, lppd = routes.exact(draws.problem, design)
         n, said = len(elpd), np.array("exact")
-        values = Pointwise(elpd, lppd, np.zeros(n), weights_of(design), np.broadcast_to(said, n))
+        values = Pointwise(elpd, lppd, np.zeros(n), design.frequencies, np.broadcast_to(said, n))
         return elpd_data(values, draws.problem, draws=0, note="exact", method="exact")
     if not (np.all(np.isfinite(draws.beta)) and np.all(np.isfinite(draws.sigma))):
         raise BadData("LOO needs finite draws, and some are not; see post.checks.why")
@@ -187,7 +187,7 @@ def _sampled_rows(n: int) -> Rows | None:
 
 def _psis(design: Design, sample: Sample, rows: Rows | None) -> Pointwise:
     """PSIS from p(y_i | β, β₀, σ) on the rows asked for."""
-    weights = weights_of(design)
+    weights = design.frequencies
     copies = np.minimum(weights if rows is None else weights[rows], 1.0)
     m = len(copies)
     elpd, lppd, khat = np.empty(m), np.empty(m), np.empty(m)
@@ -288,7 +288,7 @@ def _k_fold(
         found = held_out(draws, rows, (2, count, k), routes)
         elpd[rows], mcse[rows], khat[rows] = found.elpd, found.mcse, found.khat
         engines.add(found.engine)
-    weights = weights_of(design)
+    weights = design.frequencies
     notes = [] if why is None else [why]
     notes.append(f"{count}-fold by {', '.join(sorted(engines))}, {_noise(weights * mcse)}")
     lppd = log_mean(design, Sample.of(draws, GIVEN_DRAWS, r_eff=1.0))

@@ -21,7 +21,7 @@ from bayesreg.data.moments import Moments
 from bayesreg.diagnostics import psis
 from bayesreg.diagnostics.pointwise import PLAIN, Integrated, Routes, blocks
 from bayesreg.engines import base, engine_named
-from bayesreg.engines.draws import Rows, Sample, rows_of, weights_of
+from bayesreg.engines.draws import Rows, Sample, rows_of
 from bayesreg.engines.kernel import Independent
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, BadData, NotSupported
@@ -125,7 +125,7 @@ def without(problem: Problem, rows: Rows) -> Problem:
 def _on_other_rows(problem: Problem, rows: Rows) -> Problem:
     """The rows that are left, one copy of each of `rows` taken out; coordinates stay."""
     design = rows_of(problem)
-    weights = weights_of(design).copy()
+    weights = design.frequencies.copy()
     weights[rows] -= np.minimum(weights[rows], 1.0)
     keep = np.flatnonzero(weights > 0.0)
     left = design.take(keep)
@@ -139,7 +139,7 @@ def _on_other_rows(problem: Problem, rows: Rows) -> Problem:
 def _remaining(problem: Problem, rows: Rows) -> Moments:
     """Moments without one copy of each row: by difference, or from rows where that cancels."""
     design, total = rows_of(problem), problem.moments
-    weights = weights_of(design)
+    weights = design.frequencies
     copies = np.minimum(weights[rows], 1.0)
     whole = weights[rows] <= 1.0
     if total.root is None:

@@ -109,11 +109,6 @@ def run_of_tree(tree: Any) -> Run:
 RESERVED = ("intercept", "sigma", "scale")
 
 
-def scale_name(label: str, count: int) -> str:
-    """``log scale``, or ``log scale[label]`` where there are several."""
-    return "log scale" if count == 1 else f"log scale[{label}]"
-
-
 def short_name(name: str) -> str:
     """What a reader calls the unknown: ``beta[bmi]`` is ``bmi``, ``log sigma`` is ``sigma``."""
     if name.startswith("beta[") and name.endswith("]") and name[5:-1] not in RESERVED:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesreg.engines.draws import rows_of, weights_of
+from bayesreg.engines.draws import rows_of
 from bayesreg.language.arguments import Array
 from bayesreg.language.versions import versions
 from bayesreg.model.model import Model
@@ -200,7 +200,7 @@ def log_posterior(draws: Draws, prior: dict[str, Array]) -> Array:
 def _on_rows(draws: Draws) -> Array:
     """Log likelihood (chain, draw) by blocks of rows."""
     design, out = rows_of(draws.problem), np.zeros(draws.sigma.shape)
-    weights, size = weights_of(design), max(1, CELLS // draws.sigma.size)
+    weights, size = design.frequencies, max(1, CELLS // draws.sigma.size)
     theta = {name: value[..., None] for name, value in draws.theta.items()}
     for start in range(0, design.n, size):
         part = slice(start, start + size)

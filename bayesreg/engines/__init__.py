@@ -1,11 +1,14 @@
-"""Engines: from a Problem to Draws. What is drawn under any likelihood is here, the rest above."""
+"""Engines: from a Problem to Draws; those that need one quadratic for ever are in `gaussian`."""
 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 from bayesreg.language.errors import BadArgument
+
+if TYPE_CHECKING:
+    from bayesreg.engines.kernel import Engine
 
 # Each engine once, the fastest first: whoever names, lists or tries engines reads this table.
 ENGINES = {
@@ -17,7 +20,7 @@ ENGINES = {
 }
 
 
-def engine_named(name: str) -> Any:
+def engine_named(name: str) -> Engine:
     """The module of an engine.
 
     Raises
@@ -27,4 +30,4 @@ def engine_named(name: str) -> Any:
     """
     if name not in ENGINES:
         raise BadArgument(f"engine must be one of {', '.join(ENGINES)}, not {name!r}")
-    return import_module(ENGINES[name])
+    return cast("Engine", import_module(ENGINES[name]))

@@ -14,7 +14,7 @@ import numpy as np
 
 from bayesreg.engines.chains import Collected, Output, Plan, collect, one_blas_thread
 from bayesreg.engines.draws import Draws
-from bayesreg.engines.kernel import External, Independent, Markov, Request
+from bayesreg.engines.kernel import Engine, External, Independent, Markov, Request
 from bayesreg.language.arguments import integer, settled_seed
 from bayesreg.language.errors import BayesregWarning, NotSupported
 
@@ -31,7 +31,7 @@ _BLOCK_SECONDS = 0.05  # of a block: how soon an interruption is heard
 
 
 def run(
-    engine: Any,
+    engine: Engine,
     problem: Problem,
     *,
     draws: int = 1000,
@@ -47,7 +47,7 @@ def run(
     Parameters
     ----------
     engine : module
-        One of ``bayesreg.engines``: exact, direct, gibbs, nuts.
+        A module of ``bayesreg.engines.ENGINES``, as `engine_named` gives it.
     problem : Problem
         What to sample.
     draws, chains : int

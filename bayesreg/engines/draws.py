@@ -178,11 +178,6 @@ def rows_of(problem: Problem) -> Design:
     return problem.design
 
 
-def weights_of(design: Design) -> Array:
-    """Frequencies (n,)."""
-    return np.ones(len(design.y)) if design.weights is None else design.weights
-
-
 def relative_efficiency(draws: Draws, step: int) -> float:
     """ESS of the mean over draws, averaged over unknowns as in ``az.loo``; 1 if independent."""
     chains, length = draws.sigma.shape

@@ -1,15 +1,18 @@
 r"""Blocked Gibbs sampling for scale mixtures of normals, b_j = s·√t_j·z_j.
 
-One iteration, each step exact for its conditional and in this order (compiled in `blocked`):
+One iteration, each step exact for its conditional and in this order (compiled in `loops.blocked`):
 
 1. *σ, b | t, s* with b integrated out of σ's draw: one Cholesky factorisation. Where p reaches
    ν/2, or no collapsed density is known, the scale is drawn first with b and σ integrated out, or
-   with σ carried along where its prior is not conjugate (`scales`).
+   with σ carried along where its prior is not conjugate (`loops.scales`).
 2. *interweaving*: (b, s) → (r·b, r·s) with z and t held (Yu & Meng 2011, JCGS 20(3)).
 3. *sweeps* over (t_j, b_j) | the other b, for half-Cauchy local scales and many columns.
 4. *s | b, σ* with the local scales t integrated out.
 5. *t | b, s, σ* at once after 4, as a partially collapsed sampler requires (van Dyk & Park 2008,
    JASA 103). The state is recorded here, where (b, σ, s, t) is a joint draw.
+
+Under a likelihood that is normal given latent weights ω, these are drawn first, given η; the steps
+above then serve the quadratic that they make, and β₀ and Flat columns follow (`_advance_latent`).
 
 References: Park & Casella (2008), JASA 103; Johndrow, Orenstein & Bhattacharya (2020), "Scalable
 approximate MCMC algorithms for the horseshoe prior", JMLR 21(73); Rajaratnam et al. (2019),

@@ -227,15 +227,20 @@ def log_evidence(problem: Problem, lams: Array, sigma: float | None = None) -> A
 
 def free_spectrum(problem: Problem) -> Spectrum:
     """The eigenbasis of a problem with one Normal prior whose scale is taken as unknown."""
-    block = one_block(problem)
-    if not block.prior.conjugate:
-        raise NotSupported(
-            f"{type(block.prior).__name__} has no closed evidence as a function of λ; only one "
-            "Normal prior has"
-        )
+    need_normal(problem)
     columns = layout(problem.given(scale=Normal().hyper))
     assert not isinstance(columns, str)
     return Spectrum.of(problem.quadratic.rows, columns)
+
+
+def need_normal(problem: Problem) -> None:
+    """Refuse what is not one Normal prior: no other has these closed forms along λ."""
+    prior = one_block(problem).prior
+    if not prior.conjugate:
+        raise NotSupported(
+            f"{type(prior).__name__} has no closed leave-one-out, GCV or evidence; only one Normal "
+            "prior has: use cross-validation or information criteria"
+        )
 
 
 def reference_sigma(problem: Problem) -> float:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesreg.engines.draws import Sample, weights_of
+from bayesreg.engines.draws import Sample
 from bayesreg.gaussian import exact
 from bayesreg.gaussian.projected_rows import projected
 from bayesreg.language.arguments import Array
@@ -36,7 +36,7 @@ def exact_pointwise(problem: Problem, design: Design) -> tuple[Array, Array]:
         raise NotSupported(f"{reason}; sample with another engine for PSIS-LOO")
     known = problem.given(sigma=problem.sigma or 1.0)  # in unit "sigma" Λ does not depend on it
     l2 = np.broadcast_to(np.asarray(known.l2, dtype=float), (problem.p,))
-    w = weights_of(design)
+    w = design.frequencies
     residual, leverage, penalised = _residuals(problem, design, l2, w)
     c = np.minimum(w, 1.0)
     left = 1.0 - c * leverage
@@ -48,7 +48,7 @@ def exact_pointwise(problem: Problem, design: Design) -> tuple[Array, Array]:
         )
     if problem.sigma is not None:
         elpd = deletion_density(residual, leverage, c, problem.sigma)
-        lppd = _log_normal(residual, problem.sigma * np.sqrt(1.0 + leverage))
+        lppd = log_normal(residual, problem.sigma * np.sqrt(1.0 + leverage))
     else:
         assert problem.sigma_prior is not None
         prior = problem.sigma_prior.inverse_gamma
@@ -73,7 +73,7 @@ def deletion_density(
     left = 1.0 - copies * leverage
     error, stretch = residual / left, 1.0 + leverage / left
     if not isinstance(noise, tuple):
-        return _log_normal(error, noise * np.sqrt(stretch))
+        return log_normal(error, noise * np.sqrt(stretch))
     shape, rate = noise
     return _log_t(error, shape - 0.5 * copies, (rate - 0.5 * copies * residual * error) * stretch)
 
@@ -83,7 +83,7 @@ def normal_pointwise(draws: Draws, design: Design, sample: Sample) -> Array:
 
     Any approximation serves the difference estimator; the closer, the smaller its error.
     """
-    weights, sigma2 = weights_of(design), np.square(sample.sigma)
+    weights, sigma2 = design.frequencies, np.square(sample.sigma)
     noise, x_mean = float(sigma2.mean()), draws.problem.x_mean
     # The inverse gamma with the mean and variance of the draws of 1/σ².
     precision = 1.0 / sigma2
@@ -148,7 +148,7 @@ def _in_row_space(
     return weighted / root, leverage, float((root * y) @ weighted)
 
 
-def _log_normal(x: Array, sd: Any) -> Array:
+def log_normal(x: Array, sd: Any) -> Array:
     """Log density of N(0, sd²) at x."""
     return np.asarray(-0.5 * (x / sd) ** 2 - np.log(sd) - 0.5 * math.log(2.0 * math.pi))
 

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesreg.engines.draws import Rows, Sample
+from bayesreg.gaussian.exact_loo import log_normal
 from bayesreg.gaussian.projected_rows import projected
 from bayesreg.language.arguments import Array
 
@@ -68,9 +69,9 @@ def leaving_out(
         h = leverage + flat
         left = np.maximum(1.0 - c * h, np.finfo(float).eps)
         error = (y - fitted) / left
-        density[:, part] = _log_normal(error, sigma * np.sqrt(1.0 + h / left)).T
+        density[:, part] = log_normal(error, sigma * np.sqrt(1.0 + h / left)).T
         power = 0.5 * (1.0 - c) * np.log(2.0 * math.pi * sigma**2) - 0.5 * np.log(c)
-        power = power + _log_normal(error, sigma * np.sqrt(1.0 / c + h / left))
+        power = power + log_normal(error, sigma * np.sqrt(1.0 / c + h / left))
         ratio[:, part] = -power.T
     return density, ratio
 
@@ -87,7 +88,7 @@ def predicting(problem: Problem, design: Design, sample: Sample, rows: Rows) -> 
     out = np.empty((len(rows), sample.size))
     for part, fitted, leverage in _standing(problem, sample, u):
         sd = sample.sigma[part, None] * np.sqrt(1.0 + leverage + flat)
-        out[:, part] = _log_normal(y - fitted, sd).T
+        out[:, part] = log_normal(y - fitted, sd).T
     return out
 
 
@@ -137,8 +138,3 @@ def _in_row_space(problem: Problem, kappa: Array, v: Array, inverse: Array) -> t
     fitted = np.einsum("sam,sa->sm", along, solved[:, :, 0])
     leverage = t @ np.square(v).T - np.einsum("sam,sam->sm", along, solved[:, :, 1:])
     return fitted, np.maximum(leverage, 0.0)
-
-
-def _log_normal(x: Array, sd: Array) -> Array:
-    """Log density of N(0, sd²) at x."""
-    return np.asarray(-0.5 * (x / sd) ** 2 - np.log(sd) - 0.5 * math.log(2.0 * math.pi))

@@ -141,7 +141,7 @@ class _RowSpace:
         """By eigh of the products of rows."""
         design = problem.design
         assert design is not None
-        w = np.ones(design.n) if design.weights is None else design.weights
+        w = design.frequencies
         if problem.root is not None and problem.moments.gram is None and problem.intercept:
             x, y = problem.root[:, :-1], problem.root[:, -1]  # the rows themselves, times √w
             flat = flat_leverage(problem.coordinates, design.X)

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesreg.gaussian.evidence import free_spectrum
+from bayesreg.gaussian.evidence import free_spectrum, need_normal
 from bayesreg.gaussian.leverages import Rotation
 from bayesreg.language.arguments import Array
-from bayesreg.language.errors import NotSupported
-from bayesreg.solvers.path import check_lams, one_block
+from bayesreg.solvers.path import check_lams
 
 if TYPE_CHECKING:
     from bayesreg.model.problem import Problem
@@ -95,7 +94,7 @@ def ridge_criteria(problem: Problem, lams: Any) -> RidgeCriteria:
     (array([3000.01, 3029.65]), array([9.74 , 6.592]))
     """
     lams = check_lams(lams)
-    _relative(problem)
+    need_normal(problem)
     found = (_from_moments if problem.design is None else _from_rows)(problem, lams)
     d, c, rss, loo = found
     shrunk = d + lams[:, None]
@@ -124,30 +123,18 @@ def leave_rows_out(problem: Problem, lams: Array) -> Array:
 
     What cross-validation with one row to a fold gives, if columns are not standardised.
     """
+    need_normal(problem)
     assert problem.design is not None
-    w = problem.design.weights
-    copies = np.ones(problem.design.n) if w is None else w
-    rotation = Rotation.of(problem, _relative(problem))
+    copies = problem.design.frequencies
+    rotation = Rotation.of(problem, problem.relative)
     return np.square(np.concatenate([error for _, error in rotation.errors(lams, copies)]))
-
-
-def _relative(problem: Problem) -> Array:
-    """Prior sds of the columns in units of their common factor (p,)."""
-    block = one_block(problem)
-    if not block.prior.conjugate:
-        raise NotSupported(
-            f"{type(block.prior).__name__} has no closed leave-one-out, GCV or evidence; only one "
-            "Normal prior has: use cross-validation or information criteria"
-        )
-    return problem.relative
 
 
 def _from_rows(problem: Problem, lams: Array) -> tuple[Array, Array, Array, Array]:
     """d and c (k,), RSS and the sum of squared leave-one-out errors (L,)."""
     assert problem.design is not None
-    w = problem.design.weights
-    w = np.ones(problem.design.n) if w is None else w
-    rotation = Rotation.of(problem, _relative(problem))
+    w = problem.design.frequencies
+    rotation = Rotation.of(problem, problem.relative)
     rss, loo, at = np.zeros(len(lams)), np.zeros(len(lams)), 0
     for residual, error in rotation.errors(lams, np.minimum(w, 1.0)):
         part = w[at : at + len(residual)]

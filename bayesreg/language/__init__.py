@@ -1,1 +1,1 @@
-"""What every room speaks: errors, checks of arguments, names as text."""
+"""What every room speaks: errors, checks of arguments, names of families, text, compilation."""

@@ -1,4 +1,4 @@
-"""Arguments that many verbs share, checked in one place: numbers, counts, seeds, levels."""
+"""Arguments that many verbs share, checked once: numbers, counts, seeds, levels, nearest names."""
 
 from __future__ import annotations
 
@@ -92,7 +92,8 @@ def _number(value: Any, what: str) -> float:
         raise BadArgument(f"{what} must be a number, not {value!r}") from error
 
 
-def _is_number(value: Any) -> bool:
+def is_number(value: Any) -> bool:
+    """Whether it is a real number; booleans are none."""
     return isinstance(value, int | float | np.number) and not isinstance(value, bool)
 
 

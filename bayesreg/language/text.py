@@ -1,4 +1,4 @@
-"""Column and prior names as text: nothing hidden, nothing interpreted, nothing too long."""
+"""Names and numbers as text: nothing hidden, nothing interpreted, nothing too long."""
 
 from __future__ import annotations
 

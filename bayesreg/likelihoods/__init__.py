@@ -1,4 +1,4 @@
-"""How the response varies about its linear predictor."""
+"""How the response varies about its linear predictor: one file per family, as for priors."""
 
 from __future__ import annotations
 

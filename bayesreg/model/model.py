@@ -233,8 +233,7 @@ def _information(likelihood: Likelihood, source: Design | Moments) -> float:
     """N over the square of `unit_sd`: what the rows know of η, as N rows of noise sd 1 would."""
     if isinstance(source, Moments):
         return source.n
-    weights = np.ones(source.n) if source.weights is None else source.weights
-    return float(source.moments.n / likelihood.unit_sd(source.y, weights) ** 2)
+    return float(source.moments.n / likelihood.unit_sd(source.y, source.frequencies) ** 2)
 
 
 def _flat_keys(prior: PriorLike) -> frozenset[str]:

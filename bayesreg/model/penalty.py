@@ -2,7 +2,10 @@
 
 One objective, in sums over rows (weights w_i), with an unpenalised intercept:
 
-    J(β₀, β) = ½ Σ w_i (y_i − β₀ − x_i'β)² + λ₁‖β‖₁ + ½λ₂‖β‖²,    J/σ² = −log posterior + constant
+    J(β₀, β) = φ·Σ w_i (−log p(y_i | η_i)) + λ₁‖β‖₁ + ½λ₂‖β‖²,    η_i = β₀ + x_i'β
+    J/φ      = −log posterior + constant
+
+Under Gaussian noise φ = σ², and the first term is ½Σ w_i (y_i − η_i)²; for yes/no outcomes φ = 1.
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ from bayesreg.priors.base import Majorised, Penalised
 
 @dataclass(frozen=True, eq=False)
 class Penalty:
-    r"""What the prior is as a penalty in J = ½Σw(y − β₀ − x'β)² + λ₁‖b‖₁ + ½λ₂‖b‖².
+    r"""What the prior is as a penalty in J = φ·Σw(−log p(y | β₀ + x'β)) + λ₁‖b‖₁ + ½λ₂‖b‖².
 
     Attributes
     ----------
@@ -92,7 +95,7 @@ class Penalty:
 
     @property
     def kind(self) -> str:
-        """Ridge, lasso, elastic net, Student-t, Cauchy, bridge, a mixture, or none."""
+        """Ridge, lasso, elastic net, group lasso, the family of another prior, mixed, or none."""
         if not self.blocks:
             return "least squares" if self.likelihood.has_sigma else "maximum likelihood"
         if not all(isinstance(block.prior, Majorised) for block in self.blocks):

@@ -102,7 +102,7 @@ class Problem:
             likelihood=self.likelihood,
             theta=dict.fromkeys(self.likelihood.unknowns, self.sigma),
             y=design.y,
-            weights=np.ones(design.n) if design.weights is None else design.weights,
+            weights=design.frequencies,
             proper=z[:, self.proper],
             free=np.hstack([ones, z[:, self.flat]]),
             loc=self.coordinates.loc,

@@ -2,6 +2,7 @@
 
 The conditions are those of a Gaussian likelihood with flat measures on β₀ and β_Flat: the marginal
 of σ (or of the scale) is integrable at 0 and at ∞, or the model is refused before anything runs.
+Those of yes/no outcomes are in :mod:`bayesreg.model.separation`.
 """
 
 from __future__ import annotations

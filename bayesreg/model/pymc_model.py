@@ -44,8 +44,7 @@ def compose(problem: Any) -> pymc.Model:
         beta = _coefficients(problem, model, sigma)
         offset, centre = pt.dot(problem.x_mean, beta), 0.0
         if problem.intercept:
-            weights = np.ones(design.n) if design.weights is None else design.weights
-            guess = problem.likelihood.first_guess(design.y, weights)
+            guess = problem.likelihood.first_guess(design.y, design.frequencies)
             centre = pm.Flat("intercept_at_mean", initval=guess)
             pm.Deterministic("intercept", centre - offset)
         # Centring the rows at every gradient costs six times the product with them, and is worth

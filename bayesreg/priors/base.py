@@ -9,7 +9,8 @@ Three capabilities go beyond the density:
 * :class:`Penalised`: that majoriser is the penalty itself;
 * :class:`ScaleMixture`: b = loc + s·√t·z with z ~ N(0, 1), so a blocked Gibbs sampler applies.
 
-Solvers and engines ask for the type that they need; nobody asks for a class by name.
+Solvers and engines ask for the type that they need and not for a class by name. A likelihood has
+the same three kinds (:mod:`bayesreg.likelihoods.base`).
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bayesreg.language.arguments import Array, one_positive, positive
+from bayesreg.language.arguments import Array
 from bayesreg.language.families import snake
 from bayesreg.priors import mixing
 from bayesreg.priors.hyper import HyperPrior
@@ -39,8 +40,6 @@ __all__ = [
     "Scale",
     "ScaleMixture",
     "declared",
-    "one_positive",
-    "positive",
     "settle",
     "without_sigma",
 ]
@@ -131,6 +130,11 @@ class Majorised(Prior):
     def exact(self) -> bool:
         """Whether the majoriser is the same at every u, and so the penalty itself."""
         return False
+
+    @property
+    def scale_in_words(self) -> str:
+        """The effective scale in symbols."""
+        return "scale" if self.unit == "y" else "(σ·scale)"
 
     @abstractmethod
     def words(self, term: str) -> str:

@@ -159,8 +159,7 @@ class Bridge(Majorised, ScaleMixture):
 
     def words(self, term: str) -> str:
         """σ²·Σ|b/s|^q."""
-        s = "scale" if self.unit == "y" else "(σ·scale)"
-        return f"σ²·Σ|{term}/{s}|^q with q = {self.q:g}"
+        return f"σ²·Σ|{term}/{self.scale_in_words}|^q with q = {self.q:g}"
 
     def cost(self, u: ArrayLike, sigma: float, scale: ArrayLike) -> Array:
         """σ²|u/s|^q."""

@@ -123,8 +123,8 @@ class DoublePareto(Majorised, ScaleMixture):
 
     def words(self, term: str) -> str:
         """(1 + shape)σ²·Σ log(1 + |b|/(shape·s))."""
-        s = "scale" if self.unit == "y" else "(σ·scale)"
-        return f"(1 + shape)σ²·Σ log(1 + |{term}|/(shape·{s})) with shape = {self.shape:g}"
+        relative = f"|{term}|/(shape·{self.scale_in_words})"
+        return f"(1 + shape)σ²·Σ log(1 + {relative}) with shape = {self.shape:g}"
 
     def cost(self, u: ArrayLike, sigma: float, scale: ArrayLike) -> Array:
         """(1 + shape)σ² log(1 + |u|/(shape·s))."""

@@ -113,14 +113,6 @@ class RegularizedHorseshoe(ScaleMixture):
         c = self.slab_scale / np.sqrt(rng.chisquare(self.slab_df, (len(scale), 1)) / self.slab_df)
         return np.asarray(_bounded(np.asarray(scale)[:, None] * root, c))
 
-    def sample(
-        self, rng: np.random.Generator, size: int | tuple[int, ...], scale: ArrayLike
-    ) -> Array:
-        """Draws from the marginal of one coefficient, each with a c of its own."""
-        full = np.broadcast_to(np.asarray(scale, dtype=float), size)
-        sd = self.sample_sds(rng, full.ravel(), np.ones(1, dtype=np.intp)).reshape(full.shape)
-        return np.asarray(self.loc + sd * rng.standard_normal(full.shape))
-
     def sd_node(self, name: str, scale: Any, sizes: NDArray[np.intp]) -> Any:
         """The same from ``pm.HalfCauchy`` and ``pm.InverseGamma``, both sampled as logarithms."""
         import pymc as pm

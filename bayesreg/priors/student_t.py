@@ -164,8 +164,8 @@ class StudentT(Student):
 
     def words(self, term: str) -> str:
         """½(df + 1)σ²·Σ log(1 + b²/(df·s²))."""
-        s = "scale" if self.unit == "y" else "(σ·scale)"
-        return f"½(df + 1)σ²·Σ log(1 + {term}²/(df·{s}²)) with df = {self.df:g}"
+        square = f"{self.scale_in_words}²"
+        return f"½(df + 1)σ²·Σ log(1 + {term}²/(df·{square})) with df = {self.df:g}"
 
 
 @dataclass(frozen=True, repr=False)
@@ -239,8 +239,7 @@ class Cauchy(Student):
 
     def words(self, term: str) -> str:
         """σ²·Σ log(1 + b²/s²)."""
-        s = "scale" if self.unit == "y" else "(σ·scale)"
-        return f"σ²·Σ log(1 + {term}²/{s}²)"
+        return f"σ²·Σ log(1 + {term}²/{self.scale_in_words}²)"
 
 
 def _half_log(df: float, v: Any) -> Array:

@@ -1,4 +1,4 @@
-"""What the verbs return: fields, `summary()` and repr. Results fit nothing."""
+"""What the verbs return: fields, `summary()`, repr, plots; the rest is computed below on demand."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _HOME = {
     "BayesianPath": "bayesian_path",
     "Choice": "choice",
     "Comparison": "comparison",
-    "Entry": "entry",
+    "Entry": "comparison",
 }
 __all__ = sorted(_HOME)  # noqa: PLE0605
 

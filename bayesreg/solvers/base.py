@@ -1,8 +1,8 @@
-"""What every solver is given and gives back: the problem on columns of norm one, and a Solution.
+"""What solvers share: what they give back, and how a gradient is judged and a solution refined.
 
-A solver works on u_j = ‖x_j‖·b_j/‖y‖, where columns and y have norm one. J/‖y‖² keeps its form with
-λ₁ⱼ/(‖x_j‖‖y‖) and λ₂ⱼ/‖x_j‖² in place of λ₁ⱼ and λ₂ⱼ, so that no unit of measurement of a column or
-of y, however extreme, reaches the arithmetic.
+A solver works on `Quadratic.unit`, in u_j = ‖x_j‖·b_j/‖y‖, where columns and y have norm one.
+J/‖y‖² keeps its form with λ₁ⱼ/(‖x_j‖‖y‖) and λ₂ⱼ/‖x_j‖² in place of λ₁ⱼ and λ₂ⱼ, so that no unit of
+measurement of a column or of y, however extreme, reaches the arithmetic.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayesreg.language.arguments import Array
-from bayesreg.model.quadratic import EPS, Extended, Map
+from bayesreg.model.quadratic import EPS, Extended, Index, Map
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +51,19 @@ def distance(g: Array, l1: Array, u: Array) -> Array:
     """Distance of 0 from the subdifferential of J per coordinate, g being X'(y − Xu) − λ₂u."""
     moving = np.abs(g - l1 * np.sign(u))
     return np.where(u != 0.0, moving, np.maximum(np.abs(g) - l1, 0.0))
+
+
+def working_set(busy: Array, excess: Array, first: int) -> Index:
+    """Columns or groups to descend on: the busy ones, and as many again by how far they violate.
+
+    There are `first` at least, and all of them where there are no more.
+    """
+    room = max(first, 2 * int(np.count_nonzero(busy)))
+    if len(busy) <= room:
+        return np.arange(len(busy))
+    priority = np.where(busy, np.inf, excess)
+    chosen = np.argpartition(-priority, room)[:room]
+    return np.sort(chosen[priority[chosen] > 0.0])
 
 
 def refine(

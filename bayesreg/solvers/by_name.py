@@ -78,7 +78,9 @@ SOLVERS = {
         Solver("reweighting", ConstantCurvature, (BY_COLUMN, MAJORISED), _reweighted),
         Solver("homotopy", ConstantCurvature, (BY_COLUMN,), lambda p, _: homotopy.solve(p)),
         Solver("lbfgsb", ConstantCurvature, (BY_COLUMN,), lambda p, _: scipy_routes.lbfgsb(p)),
-        Solver("newton_cg", ConstantCurvature, (BY_COLUMN,), lambda p, _: scipy_routes.newton(p)),
+        Solver(
+            "newton_cg", ConstantCurvature, (BY_COLUMN,), lambda p, _: scipy_routes.newton_cg(p)
+        ),
         Solver(
             "newton",
             Likelihood,
@@ -137,7 +139,7 @@ def minimise(problem: Problem, name: str, seed: int) -> Solution:
 
 
 def refuse_without_map(problem: Problem) -> None:
-    """Raise NotSupported for priors without a mode, and for penalties on groups of columns."""
+    """Raise NotSupported for priors without a mode, and for group penalties but the group lasso."""
     why = problem.penalty.why_no_map
     if why is None:
         return

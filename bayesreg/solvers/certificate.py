@@ -10,6 +10,8 @@ g = X̃'(ỹ − X̃b) − Λ₂b, the descent direction of the smooth part of J
 
 A penalty of another shape has the gap of :mod:`bayesreg.solvers.objective` where J is convex on all
 that could be lower; elsewhere b is certified as a local optimum only, and the certificate says so.
+Under a likelihood that is not one quadratic, slope and gap are those of its loss, in nats
+(:mod:`bayesreg.model.loss`).
 """
 
 from __future__ import annotations
@@ -81,7 +83,7 @@ class Certificate:
 
     @property
     def nats(self) -> float | None:
-        """gap/σ²: no b has a log posterior density higher by more; None without σ or a gap."""
+        """gap/φ: no b has a log posterior density higher by more; None without σ or a gap."""
         return None if self.sigma is None or self.gap is None else self.gap / self.sigma**2
 
     def __str__(self) -> str:

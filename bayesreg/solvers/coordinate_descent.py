@@ -17,8 +17,8 @@ from scipy.linalg.blas import dtrsv
 from scipy.linalg.lapack import dposv
 
 from bayesreg.language.arguments import Array
-from bayesreg.model.quadratic import EPS, Index, UnitData
-from bayesreg.solvers.base import Solution, refine, terms
+from bayesreg.model.quadratic import EPS, UnitData
+from bayesreg.solvers.base import Solution, refine, terms, working_set
 from bayesreg.solvers.closed_form import DualRidge, minimise_face
 
 if TYPE_CHECKING:
@@ -181,7 +181,7 @@ def _sparse(unit: UnitData, l1: Array, l2: Array, start: Array) -> tuple[Array, 
                 break
             u[~held] = 0.0  # a coefficient at rounding level: its column may come back
             continue
-        work = _working_set(busy, excess)
+        work = working_set(busy, excess, FIRST_WORKING_SET)
         if not len(work):
             break
         H = unit.block(work)
@@ -195,16 +195,6 @@ def _sparse(unit: UnitData, l1: Array, l2: Array, start: Array) -> tuple[Array, 
 def _slack(u: Array, l2: Array) -> float:
     """Rounding level of the gradient: a zero coordinate that violates by less stays at zero."""
     return 8.0 * EPS * float(terms(u, l2))
-
-
-def _working_set(busy: Array, excess: Array) -> Index:
-    """The support, the unpenalised, and as many columns again by how far they violate."""
-    room = max(FIRST_WORKING_SET, 2 * int(np.count_nonzero(busy)))
-    if len(busy) <= room:
-        return np.arange(len(busy))
-    priority = np.where(busy, np.inf, excess)
-    chosen = np.argpartition(-priority, room)[:room]
-    return np.sort(chosen[priority[chosen] > 0.0])
 
 
 def _descend(H: Array, c: Array, l1: Array, u: Array, slack: float) -> tuple[Array, int]:

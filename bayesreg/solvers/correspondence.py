@@ -1,4 +1,4 @@
-"""Every route to one optimum: closed form, scipy.optimize twice, coordinate descent."""
+"""Every route to one optimum: our own solver, scipy.optimize twice, a closed form if any."""
 
 from __future__ import annotations
 
@@ -143,7 +143,12 @@ def _routes(problem: Problem, b: Array) -> list[tuple[str, str, Callable[[], Sol
             OWN,
         ),
         ("lbfgsb", "scipy.optimize, first order", partial(scipy_routes.lbfgsb, problem), SCIPY),
-        ("newton_cg", "scipy.optimize, second order", partial(scipy_routes.newton, problem), SCIPY),
+        (
+            "newton_cg",
+            "scipy.optimize, second order",
+            partial(scipy_routes.newton_cg, problem),
+            SCIPY,
+        ),
     ]
     if not np.any(problem.l1):
         routes.insert(0, ("closed_form", "closed form", partial(closed_form.solve, problem), OWN))

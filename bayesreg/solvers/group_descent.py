@@ -18,7 +18,7 @@ import numpy as np
 
 from bayesreg.language.arguments import Array
 from bayesreg.model.quadratic import EPS, Index
-from bayesreg.solvers.base import Solution
+from bayesreg.solvers.base import Solution, working_set
 from bayesreg.solvers.groups import Groups
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def minimise(groups: Groups, start: Array) -> tuple[Array, int]:
         slack = ROUNDING * groups.terms(u)
         excess = groups.pulls(g) - groups.level - slack / groups.least
         if total < MAX_SWEEPS:
-            work = _working_set(busy, excess)
+            work = working_set(busy, excess, FIRST_WORKING_SET)
         else:
             worst = int(np.argmax(np.where(busy, -np.inf, excess)))
             work = np.array([worst] if not busy[worst] and excess[worst] > 0.0 else [], dtype=int)
@@ -177,16 +177,6 @@ def _rest(groups: Groups, u: Array, columns: Index) -> Array:
     if float(np.max(np.abs(rest), initial=0.0)) > 1e-9:
         return rest
     return groups.residual(u, groups.unit.fine_gradient(u, groups.l2))[columns]
-
-
-def _working_set(busy: Array, excess: Array) -> Index:
-    """Groups: those that are not zero, and as many again by how far they violate."""
-    room = max(FIRST_WORKING_SET, 2 * int(np.count_nonzero(busy)))
-    if len(busy) <= room:
-        return np.arange(len(busy))
-    priority = np.where(busy, np.inf, excess)
-    chosen = np.argpartition(-priority, room)[:room]
-    return np.sort(chosen[priority[chosen] > 0.0])
 
 
 @dataclass(eq=False)

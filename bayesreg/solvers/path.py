@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.linalg.lapack import dpotrf, dpotri
 
-from bayesreg.language.arguments import Array, _is_number
+from bayesreg.language.arguments import Array, is_number
 from bayesreg.language.errors import BadArgument, NotSupported
 from bayesreg.model.model import Model
 from bayesreg.model.quadratic import UnitData
@@ -313,14 +313,14 @@ def check_lams(lams: Any) -> Array:
 
 def check_l1_ratio(l1_ratio: Any) -> float | None:
     """The share of λ₁ on a ray, from 0 (ridge) to 1 (lasso), or None."""
-    if l1_ratio is None or (_is_number(l1_ratio) and 0.0 <= l1_ratio <= 1.0):
+    if l1_ratio is None or (is_number(l1_ratio) and 0.0 <= l1_ratio <= 1.0):
         return None if l1_ratio is None else float(l1_ratio)
     raise BadArgument(f"l1_ratio must be a number from 0 (ridge) to 1 (lasso), not {l1_ratio!r}")
 
 
 def check_ratio(ratio: Any) -> float | None:
     """The smallest λ over the largest, or None."""
-    if ratio is None or (_is_number(ratio) and 0.0 < ratio < 1.0):
+    if ratio is None or (is_number(ratio) and 0.0 < ratio < 1.0):
         return None if ratio is None else float(ratio)
     raise BadArgument(f"ratio is the smallest λ over the largest, between 0 and 1, not {ratio!r}")
 

@@ -1,4 +1,4 @@
-"""Optima along the scale of a prior whose penalty has no λ: Student-t, Cauchy, bridge.
+"""Optima along the scale of a prior whose penalty has no λ, such as Student-t or bridge.
 
 Where J has several optima the one that is lowest may change from one scale to the next, and a sweep
 that follows it down in scale stays in a valley that it should have left. So each scale has starts

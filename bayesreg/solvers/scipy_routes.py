@@ -1,8 +1,8 @@
 r"""The same optimum by two routes of `scipy.optimize`, with no algorithm of our own in them.
 
 * `lbfgsb`, first order: L-BFGS-B on the smooth objective; with an ℓ₁ part on b = b⁺ − b⁻, b± ≥ 0.
-* `newton`, second order: Newton–CG for ridge; with an ℓ₁ part the dual, a least distance problem,
-  by Lawson & Hanson's NNLS: an active-set method on orthogonal factors.
+* `newton_cg`, second order: Newton–CG for ridge; with an ℓ₁ part the dual, a least distance
+  problem, by Lawson & Hanson's NNLS: an active-set method on orthogonal factors.
 
 L-BFGS-B and Newton–CG stop where J is flat to rounding, at about √ε in b. So both are restarted
 from where they stopped, on J(b + d) − J(b) as a function of d, on a scale where that is of order
@@ -83,7 +83,7 @@ def lbfgsb(problem: Problem, *, start: Array | None = None) -> Solution:
     return Solution(unit.restore(u), "lbfgsb", how[0], f"L-BFGS-B on {form}, {how[1]}")
 
 
-def newton(problem: Problem, *, start: Array | None = None) -> Solution:
+def newton_cg(problem: Problem, *, start: Array | None = None) -> Solution:
     r"""Minimise J by a second-order method.
 
     Without λ₁ by Newton–CG on Hessian–vector products. With it by the dual,
@@ -122,7 +122,7 @@ def newton(problem: Problem, *, start: Array | None = None) -> Solution:
     >>> from bayesreg.solvers import scipy_routes
     >>> model = br.Model(prior=br.Laplace(1.0), likelihood=br.Gaussian(sigma=1.0))
     >>> problem = model.condition([[1.0], [-1.0]], [3.0, -1.0])
-    >>> scipy_routes.newton(problem).b.round(8)
+    >>> scipy_routes.newton_cg(problem).b.round(8)
     array([1.5])
     """
     unit = problem.quadratic.unit

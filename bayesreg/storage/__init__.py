@@ -1,6 +1,5 @@
 """Saved results: one checksummed file of arrays and JSON, written atomically, never pickled."""
 
-from bayesreg.data.files import replacing
 from bayesreg.storage.container import Payload, load_payload, save_payload
 from bayesreg.storage.contents import (
     draws_from_payload,
@@ -19,6 +18,5 @@ __all__ = [
     "model_to_json",
     "problem_from_payload",
     "problem_to_payload",
-    "replacing",
     "save_payload",
 ]

@@ -108,7 +108,8 @@ def fit_map(
 ) -> MapFit:
     r"""Return the MAP, argmin J = ½‖ỹ − X̃b‖² + λ₁‖b‖₁ + ½λ₂‖b‖², with its certificate.
 
-    Under StudentT, Cauchy and Bridge J has another penalty and may have several optima: the
+    Under a likelihood that is not Gaussian φ·(−log L) stands in the place of the squares. Under
+    StudentT, Cauchy, Bridge and DoublePareto J has another penalty and may have several optima: the
     certificate says whether the one returned is the only one, or how many were seen.
 
     Parameters
@@ -132,6 +133,8 @@ def fit_map(
 
     Raises
     ------
+    BadArgument
+        If there is no solver or no way of that name.
     NotSupported
         If the prior has no MAP (a density unbounded at 0), or `hyper` cannot serve.
     NotConverged

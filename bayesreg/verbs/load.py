@@ -27,6 +27,15 @@ def load(file: str | FilePath) -> Any:
     ------
     BadData
         If the file is truncated, altered, of a newer format, or holds something else.
+
+    Examples
+    --------
+    >>> import bayesreg as br, tempfile
+    >>> fit = br.fit_map(br.Model(br.Normal(1.0)).condition([[1.0], [2.0], [4.0]], [1.0, 3.0, 4.0]))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     fit.save(f"{folder}/fit.breg")
+    ...     br.load(f"{folder}/fit.breg").beta.equals(fit.beta)
+    True
     """
     payload = storage.load_payload(file)
     if payload.kind == "map":
