@@ -23,6 +23,8 @@ from bayesreg.likelihoods.base import Likelihood, Theta
 STEPS = 200  # of Newton's method in γ: a bound, not a tolerance
 HALVINGS = 60
 EPS = float(np.finfo(float).eps)
+NEGLIGIBLE = 1e-10  # of a row's curvature, relative to the largest
+FEASIBLE = 1e-9  # of the terms of F'u: what may be left of them
 SATURATED = 1e-200  # of the largest curvature: below it only slopes say where to go
 
 
@@ -104,10 +106,14 @@ class Loss:
     def working(self, at: Point) -> tuple[Array, Array]:
         """Weights ω (n,) and response z (n,) of the least squares that touches the loss at a point.
 
-        ½Σω(z − η)² has the slope of the loss there, and its curvature where that is positive.
+        ½Σω(z − η)² has the slope of the loss there, and its curvature in every row whose curvature
+        is not negligible beside that of others; such a row is given a little, so that no column
+        looks constant because few rows are left that can still tell.
         """
         omega, z = self.likelihood.expand(self.y, at.eta, self.theta)
-        return self.weights * omega, z
+        enough = np.maximum(omega, NEGLIGIBLE * np.max(omega, initial=0.0))
+        z = np.where(omega < enough, at.eta + omega / enough * (z - at.eta), z)
+        return self.weights * enough, z
 
     def gap(self, at: Point, l1: Array, l2: Array, groups: Sequence[Array] = ()) -> float:
         r"""Bound of J(b) − min J, J = L + Σ‖(λ₁b)_g‖ + ½Σλ₂b², from a feasible point of the dual.
@@ -122,6 +128,9 @@ class Loss:
         screening rules for sparsity enforcing penalties", JMLR 18(128), §3.
         """
         u = self._feasible(self.residual(at), at)
+        left = np.abs(self.free.T @ u)
+        if np.any(left > FEASIBLE * (np.abs(self.free.T) @ np.abs(u))):
+            return float("inf")  # γ is not at its best, so u bounds nothing
         v = self.proper.T @ u
         members = groups or [np.array([j]) for j in range(len(v))]
         u_scale = 1.0
@@ -190,7 +199,7 @@ class Loss:
         h, g = self.weights * bend, self.free.T @ (self.weights * slope)
         unit = float(np.max(h))  # so that no product leaves the range of float64
         flat = unit < SATURATED
-        h, g = (self.weights, g) if flat else (h / unit, g / unit)
+        h, g = (self.weights, g) if flat else (np.maximum(h / unit, NEGLIGIBLE), g / unit)
         step = -_solved(self.free.T @ (h[:, None] * self.free), g)
         reach = float(np.max(np.abs(self.free @ step)))
         if flat and reach > 0.0:
