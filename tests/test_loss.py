@@ -1,4 +1,4 @@
-"""Laws of the optimum under a loss that is not one quadratic: certificate, gap, references, path."""
+"""Laws of optima under a loss that is not one quadratic: certificate, gap, references, path."""
 
 from __future__ import annotations
 
