@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.special import expit
 
 import bayesreg as br
 
@@ -70,6 +71,67 @@ def _cases() -> list[Case]:
 
 
 CASES = _cases()
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A likelihood whose own unknowns are known, how y is drawn for η, and whether J is convex."""
+
+    likelihood: Any
+    theta: dict[str, float]
+    draw: Callable[[np.random.Generator, Array], Array]
+    convex: bool
+
+
+# Every likelihood, with σ and the like at a value that is not 1.
+LIKELIHOODS: dict[str, Kind] = {
+    "Gaussian": Kind(
+        br.Gaussian(1.3),
+        {"sigma": 1.3},
+        lambda rng, eta: eta + 1.3 * rng.standard_normal(np.shape(eta)),
+        True,
+    ),
+    "Bernoulli": Kind(
+        br.Bernoulli(),
+        {},
+        lambda rng, eta: (rng.random(np.shape(eta)) < expit(eta)).astype(float),
+        True,
+    ),
+}
+
+
+def _predictors() -> list[tuple[Case, float]]:
+    """Columns of every awkward sort, and the mean of η beside them."""
+    by = {case.name: case for case in CASES}
+    tall, twins = by["tall"], by["twins and zeros"]
+    steps = 10.0 ** np.array([-3.0, -1, 0, 2, 4])
+    offsets = np.array([1e3, -1e3, 0.0, 1e3, -1e3])
+    few = dataclasses.replace(tall, name="few of one class", standardize=True)
+    return [
+        (tall, 0.3),
+        (by["tall standardised"], -0.4),
+        (by["no intercept"], 0.0),
+        (by["weighted"], 0.5),
+        (Case("unequal scales", tall.X * steps, tall.y), 0.2),
+        (by["correlated"], 0.2),
+        (twins, -0.2),
+        (by["wide"], 0.1),
+        (Case("offsets", tall.X + offsets, tall.y, standardize=True), 0.6),
+        (few, -2.4),
+    ]
+
+
+def responding(name: str) -> list[Case]:
+    """The cases with y drawn under a likelihood, for effects of about 1 in units of η."""
+    out = []
+    for k, (case, mean) in enumerate(_predictors()):
+        z = case.X - case.X.mean(0)
+        z = z / np.where(z.std(0) > 0.0, z.std(0), 1.0)
+        effects = np.where(np.arange(z.shape[1]) % 3 == 0, 0.9, -0.3 * (z.shape[1] < 10))
+        eta = mean + z @ effects / np.sqrt(max(1.0, z.shape[1] / 8.0))
+        y = LIKELIHOODS[name].draw(np.random.default_rng([70, k]), eta)
+        out.append(dataclasses.replace(case, y=y))
+    return out
 
 
 # Every prior with a scale: what it is, and instances at which its laws are tested. Asymmetric on

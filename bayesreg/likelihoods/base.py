@@ -127,7 +127,7 @@ class Likelihood(ABC):
 
 
 # Of a curvature, below which a row would divide by nothing; any larger curvature serves a step.
-FLATTEST = 1e-200
+FLATTEST = 1e-100
 
 
 class ConstantCurvature(Likelihood):

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import expit, xlogy
+from scipy.special import expit, xlog1py, xlogy
 
 from bayesreg.data.labels import in_place_of, read_labels
 from bayesreg.language.arguments import Array
@@ -16,6 +16,7 @@ from bayesreg.likelihoods.base import NormalMixture, Theta
 from bayesreg.priors.hyper import HyperPrior
 
 CLOSE = 1e-4  # of a relative difference, below which a divergence is its series
+FAR = 1e-300  # of P(1 − P), below which ratios of probabilities are no numbers
 
 
 @dataclass(frozen=True, repr=False)
@@ -55,7 +56,7 @@ class Bernoulli(NormalMixture):
     >>> problem.classes_
     ('no', 'yes')
     >>> br.fit_map(problem).beta.round(3).to_dict()
-    {'x1': 0.584}
+    {'x1': 0.453}
     """
 
     positive: Any = None
@@ -171,13 +172,19 @@ class Bernoulli(NormalMixture):
         # of nearly equal numbers that was not so before.
         s, rest = np.where(one, 1.0 + u, u), np.where(one, -u, 1.0 - u)
         inside = (s >= 0.0) & (rest >= 0.0)
+        s, rest = np.where(inside, s, 0.0), np.where(inside, rest, 0.0)
         moved = np.where(one, down + u, u - up)  # s − P
-        with np.errstate(divide="ignore", invalid="ignore"):
-            whole = xlogy(s, s / up) + xlogy(rest, rest / down)
+        # log(s/P) as log(1 + (s − P)/P), which is right however near or small they are; beyond
+        # |η| = 690, where that leaves the range of float64, from log P itself.
+        with np.errstate(all="ignore"):
+            whole = xlog1py(s, moved / up) + xlog1py(rest, -moved / down)
             small = 0.5 * np.square(moved) / (up * down)
             series = small * (1.0 - moved * (down - up) / (3.0 * up * down))
-            near = np.abs(moved) < CLOSE * up * down
-        return np.where(inside, np.maximum(np.where(near, series, whole), 0.0), np.inf)
+        apart = xlogy(s, s) + xlogy(rest, rest) + s * np.logaddexp(0.0, np.negative(eta))
+        apart = apart + rest * np.logaddexp(0.0, eta)
+        near = np.abs(moved) < CLOSE * up * down
+        found = np.where(up * down < FAR, apart, np.where(near, series, whole))
+        return np.where(inside, np.maximum(found, 0.0), np.inf)
 
     def recession(self, y: Array) -> Array:
         """η → ∞ where y = 1, η → −∞ where y = 0."""

@@ -23,6 +23,9 @@ from bayesreg.likelihoods.base import Likelihood, Theta
 STEPS = 200  # of Newton's method in γ: a bound, not a tolerance
 HALVINGS = 60
 EPS = float(np.finfo(float).eps)
+NEGLIGIBLE = 1e-10  # of a row's curvature, relative to the largest
+FEASIBLE = 1e-9  # of the terms of F'u: what may be left of them
+SATURATED = 1e-200  # of the largest curvature: below it only slopes say where to go
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +67,14 @@ class Loss:
         """b = 0, the rest at its optimum: where λ_max is read."""
         return self.at(np.zeros(self.proper.shape[1]))
 
+    @cached_property
+    def beginning(self) -> Array:
+        """b = 0, or where β = 0 if the loss is lower: a location can put every row far out."""
+        if not np.any(self.loc):
+            return self.start.b
+        none = np.where(np.any(self.proper, axis=0), -self.loc, 0.0)
+        return min(self.start, self.at(none), key=lambda point: point.value).b
+
     def at(self, b: Array, near: Point | None = None) -> Point:
         """The point of b, γ found by Newton's method from that of a `near` point."""
         offset = self.proper @ (np.asarray(b, dtype=float) + self.loc)
@@ -74,7 +85,7 @@ class Loss:
         point = self._point(b, free, offset)
         for _ in range(STEPS if k else 0):
             step = self._free_step(point)
-            new = self._shorter(point, step, offset)
+            new = self._along(point, step, offset)
             if new is None:
                 break
             moved = float(np.max(np.abs(new.free - point.free)))
@@ -95,10 +106,14 @@ class Loss:
     def working(self, at: Point) -> tuple[Array, Array]:
         """Weights ω (n,) and response z (n,) of the least squares that touches the loss at a point.
 
-        ½Σω(z − η)² has the slope of the loss there, and its curvature where that is positive.
+        ½Σω(z − η)² has the slope of the loss there, and its curvature in every row whose curvature
+        is not negligible beside that of others; such a row is given a little, so that no column
+        looks constant because few rows are left that can still tell.
         """
         omega, z = self.likelihood.expand(self.y, at.eta, self.theta)
-        return self.weights * omega, z
+        enough = np.maximum(omega, NEGLIGIBLE * np.max(omega, initial=0.0))
+        z = np.where(omega < enough, at.eta + omega / enough * (z - at.eta), z)
+        return self.weights * enough, z
 
     def gap(self, at: Point, l1: Array, l2: Array, groups: Sequence[Array] = ()) -> float:
         r"""Bound of J(b) − min J, J = L + Σ‖(λ₁b)_g‖ + ½Σλ₂b², from a feasible point of the dual.
@@ -113,6 +128,9 @@ class Loss:
         screening rules for sparsity enforcing penalties", JMLR 18(128), §3.
         """
         u = self._feasible(self.residual(at), at)
+        left = np.abs(self.free.T @ u)
+        if np.any(left > FEASIBLE * (np.abs(self.free.T) @ np.abs(u))):
+            return float("inf")  # γ is not at its best, so u bounds nothing
         v = self.proper.T @ u
         members = groups or [np.array([j]) for j in range(len(v))]
         u_scale = 1.0
@@ -172,20 +190,42 @@ class Loss:
         return Point(np.asarray(b, dtype=float), free, eta, value)
 
     def _free_step(self, at: Point) -> Array:
-        """Newton's step in γ."""
-        slope, bend = self.likelihood.derivatives(self.y, at.eta, self.theta)
-        h = self.weights * bend
-        system = self.free.T @ (h[:, None] * self.free)
-        return -_solved(system, self.free.T @ (self.weights * slope))
+        """Newton's step in γ, damped where it would move η by more than 1.
 
-    def _shorter(self, at: Point, step: Array, offset: Array) -> Point | None:
-        """The first of the step and its halves that does not raise the loss; None at rounding."""
+        As is enough for losses whose third derivative is at most their second (Bach 2010, "Self-
+        concordant analysis for logistic regression", Electronic Journal of Statistics 4).
+        """
+        slope, bend = self.likelihood.derivatives(self.y, at.eta, self.theta)
+        h, g = self.weights * bend, self.free.T @ (self.weights * slope)
+        unit = float(np.max(h))  # so that no product leaves the range of float64
+        flat = unit < SATURATED
+        h, g = (self.weights, g) if flat else (np.maximum(h / unit, NEGLIGIBLE), g / unit)
+        step = -_solved(self.free.T @ (h[:, None] * self.free), g)
+        reach = float(np.max(np.abs(self.free @ step)))
+        if flat and reach > 0.0:
+            return step * (2.0 / reach)
+        return step if reach <= 1.0 else step * (np.log1p(reach) / reach)
+
+    def _along(self, at: Point, step: Array, offset: Array) -> Point | None:
+        """The first of the step and its halves that does not raise the loss; None at rounding.
+
+        A step that moves η by more than 1 is doubled as long as that lowers the loss: where every
+        row is far from its own 0 no curvature says how far there is to go.
+        """
         room = 4.0 * EPS * (1.0 + abs(at.value))
         for k in range(HALVINGS):
             new = self._point(at.b, at.free + 0.5**k * step, offset)
             if new.value <= at.value + (room if k == 0 else 0.0):
-                return new if np.any(new.free != at.free) else None
-        return None
+                break
+        else:
+            return None
+        while k == 0 and np.max(np.abs(new.eta - at.eta)) > 1.0:
+            step = 2.0 * step
+            further = self._point(at.b, at.free + step, offset)
+            if not further.value < new.value:
+                break
+            new = further
+        return new if np.any(new.free != at.free) else None
 
 
 def _solved(system: Array, right: Array) -> Array:

@@ -396,7 +396,8 @@ class Problem:
         b = np.asarray(b, dtype=float)
         if not self.loss.free.shape[1]:
             return self.restore_free(b, np.zeros((*b.shape[:-1], 0)))
-        found = [self.restore_free(one, self.loss.at(one).free) for one in b.reshape(-1, self.p)]
+        rows = b.reshape(int(np.prod(b.shape[:-1])), self.p)
+        found = [self.restore_free(one, self.loss.at(one).free) for one in rows]
         beta = np.array([one for one, _ in found]).reshape(*b.shape[:-1], len(self.features))
         return beta, np.array([one for _, one in found]).reshape(b.shape[:-1])
 

@@ -25,6 +25,7 @@ import numpy as np
 
 from bayesreg.language.arguments import Array
 from bayesreg.model.quadratic import EPS, Index, UnitData
+from bayesreg.priors import Majorised
 from bayesreg.solvers import curvature
 from bayesreg.solvers.base import distance, terms
 from bayesreg.solvers.groups import Groups
@@ -179,7 +180,8 @@ def _judge_touching(problem: Problem, at: Point, sd: Array, floor: float) -> Jud
     loss, penalty = problem.loss, problem.penalty
     g = -loss.slope(at)
     touching = problem.touching(at)
-    if not (penalty.linear_quadratic or penalty.in_groups):
+    lams = _lams(problem, at.b)
+    if lams is None:
         quadratic = Objective.of(touching)
         unit = quadratic.unit
         u = unit.reduce(at.b)
@@ -188,11 +190,11 @@ def _judge_touching(problem: Problem, at: Point, sd: Array, floor: float) -> Jud
         least = quadratic.least_curvature(u)
         saddle = least is not None and least.value < -1e-9
         return Judged(None, kkt, floor, None, saddle=saddle)
-    l1, l2 = (np.broadcast_to(v, (problem.p,)).astype(float) for v in (penalty.l1, penalty.l2))
+    l1, l2 = lams
     gap = None
     if problem.likelihood.convex:
-        gap = loss.gap(at, l1, l2, () if penalty.linear_quadratic else _members(problem))
-    if penalty.linear_quadratic:
+        gap = loss.gap(at, l1, l2, _members(problem) if penalty.in_groups else ())
+    if not penalty.in_groups:
         kkt = float(np.max(_over(distance(g - l2 * at.b, l1, at.b), sd), initial=0.0))
         unit = touching.quadratic.unit
         first, second = unit.penalty(l1, l2)
@@ -206,6 +208,19 @@ def _judge_touching(problem: Problem, at: Point, sd: Array, floor: float) -> Jud
     rest = groups.residual(u, own) * unit.y_norm * unit.norms
     kkt = float(np.max(_over(np.abs(rest), sd[unit.kept]), initial=0.0))
     return Judged(gap, kkt, floor, groups.unique(own))
+
+
+def _lams(problem: Problem, b: Array) -> tuple[Array, Array] | None:
+    """λ₁ and λ₂ (p,) where they say all of the penalty, whatever families it comes from."""
+    l1, l2 = np.zeros(problem.p), np.zeros(problem.p)
+    for block in problem.blocks:
+        prior, columns = block.prior, block.columns
+        assert isinstance(prior, Majorised)
+        if not prior.exact:
+            return None
+        scale = problem.effective_scale(block, 1.0)
+        l1[columns], l2[columns] = prior.majoriser(b[columns], 1.0, scale)
+    return l1, l2
 
 
 def _members(problem: Problem) -> list[Array]:

@@ -120,11 +120,14 @@ def hybrid(problem: Problem, *, start: Array) -> Solution:
 
 
 def _split(problem: Problem) -> Solution:
-    """L-BFGS-B from 0 on (γ, b⁺, b⁻); columns without λ₁ are not split."""
+    """L-BFGS-B from β or b = 0 on (γ, b⁺, b⁻); columns without λ₁ are not split."""
     l1, l2 = (np.broadcast_to(v, (problem.p,)) for v in (problem.penalty.l1, problem.penalty.l2))
     k, split = problem.loss.free.shape[1], np.flatnonzero(l1 > 0.0)
-    smooth = _Smooth.of(problem, np.zeros(problem.p), np.arange(problem.p))
-    first = np.concatenate([problem.loss.start.free, np.zeros(problem.p + len(split))])
+    b = problem.loss.beginning
+    smooth = _Smooth.of(problem, b, np.arange(problem.p))
+    at = problem.loss.at(b)
+    first = np.concatenate([at.free, b, np.zeros(len(split))])
+    first[k + split], first[k + problem.p :] = np.maximum(b[split], 0.0), np.maximum(-b[split], 0.0)
     low = np.full(len(first), -np.inf)
     low[k + split], low[k + problem.p :] = 0.0, 0.0
 
@@ -152,7 +155,9 @@ def _near(problem: Problem, start: Array) -> tuple[_Smooth, Array]:
     smooth = _Smooth.of(problem, start, face)
     signs = np.where(np.arange(len(face)) % 2 == 0, 1.0, -1.0)
     at = problem.loss.at(start)
-    return smooth, np.concatenate([at.free, start[face] * (1.0 + AWAY * signs)])
+    # Far from 0 a location makes 1 % of b more than the data allow for; an sd is enough.
+    far = np.minimum(AWAY * np.abs(start[face]), smooth.scale[len(at.free) :])
+    return smooth, np.concatenate([at.free, start[face] + signs * np.copysign(far, start[face])])
 
 
 def _restart(slope: Map, x: Array, scale: Array, low: Array) -> tuple[Array, int]:

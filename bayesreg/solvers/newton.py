@@ -45,7 +45,7 @@ def solve(
     problem : Problem
         With the penalty known.
     start : ndarray (p,), optional
-        Where to start; b = 0 by default.
+        Where to start; by default b = 0, or β = 0 where the loss is lower.
     seed : int, default 0
         Of the random starts.
     enough : float, default 0
@@ -61,14 +61,15 @@ def solve(
     >>> import bayesreg as br
     >>> from bayesreg.solvers import newton
     >>> X, y = [[0.0], [1.0], [2.0], [3.0]], [0, 1, 0, 1]
-    >>> problem = br.Model(br.Laplace(1.0), br.Bernoulli()).condition(X, y)
+    >>> problem = br.Model(br.Laplace(2.0), br.Bernoulli()).condition(X, y)
     >>> newton.solve(problem).b.round(4)
-    array([0.355])
+    array([0.4115])
     """
     inner = inner_of(problem)
     first = np.zeros(problem.p) if start is None else np.asarray(start, dtype=float)
     if problem.exact:
         return Solution(inner(problem, first), "newton", 1, "one quadratic is the loss itself")
+    first = problem.loss.beginning if start is None else first
     if problem.penalty.linear_quadratic or problem.penalty.in_groups:
         b, count = descend(problem, inner, first, enough)
         return Solution(b, "newton", count, f"{count} quadratics that touch the loss")

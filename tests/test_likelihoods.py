@@ -1,0 +1,436 @@
+"""Laws of a likelihood by itself: density, derivatives, dual, moments, draws, and its response."""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+from scipy import integrate, optimize, stats
+from scipy.special import expit
+
+import bayesreg as br
+from bayesreg.language.errors import BadArgument, BadData
+from bayesreg.likelihoods import ConstantCurvature, NormalMixture
+from tests.cases import LIKELIHOODS, PRIORS
+
+KINDS = pytest.mark.parametrize("kind", LIKELIHOODS.values(), ids=list(LIKELIHOODS))
+ETA = np.array([-30.0, -4.0, -0.7, 0.0, 0.02, 1.0, 2.5, 17.0])
+
+
+def responses(kind):
+    """Values of y that this likelihood can have."""
+    return np.unique(kind.draw(np.random.default_rng(3), np.repeat([-1.5, 0.4, 2.0], 8)).round(2))
+
+
+def loss(kind, y, eta):
+    """φ·(−log p), which `derivatives` and `fenchel_young` speak of."""
+    phi = float(kind.likelihood.dispersion(kind.theta))
+    return -phi * kind.likelihood.log_density(y, eta, kind.theta)
+
+
+def least(kind, y, u):
+    """min over η of the loss − uη, by bisection and parabolas."""
+    found = optimize.minimize_scalar(
+        lambda v: float(loss(kind, y, v)) - u * v,
+        bounds=(-60, 60),
+        method="bounded",
+        options={"xatol": 1e-9},
+    )
+    return found.fun
+
+
+# --- density, derivatives, dual --------------------------------------------------------------
+
+SCIPY = {
+    "Gaussian": lambda y, eta, theta: stats.norm.logpdf(y, eta, theta["sigma"]),
+    "Bernoulli": lambda y, eta, theta: stats.bernoulli.logpmf(y.astype(int), expit(eta)),
+}
+
+
+def test_each_likelihood_is_in_the_table():
+    """A new one fails here until it is."""
+    assert set(LIKELIHOODS) == set(br.likelihoods.__all__) & set(SCIPY)
+    known = {"ConstantCurvature", "Likelihood", "NormalMixture"}
+    assert set(br.likelihoods.__all__) - known == set(LIKELIHOODS)
+
+
+@pytest.mark.parametrize("name", LIKELIHOODS)
+def test_density_is_that_of_scipy_and_sums_to_one(name):
+    kind = LIKELIHOODS[name]
+    for y in responses(kind):
+        mine = kind.likelihood.log_density(np.full(len(ETA), y), ETA, kind.theta)
+        other = SCIPY[name](np.full(len(ETA), y), ETA, kind.theta)
+        near = np.abs(ETA) < 20.0  # beyond it scipy's 1 − p has lost its digits
+        np.testing.assert_allclose(mine[near], other[near], rtol=1e-9, atol=1e-12)
+    for eta in (-3.0, 0.2, 1.9):
+        if name == "Gaussian":
+            total, _ = integrate.quad(
+                lambda y, e=eta: np.exp(kind.likelihood.log_density(y, e, kind.theta)), -30, 30
+            )
+        else:
+            total = np.exp(kind.likelihood.log_density(responses(kind), eta, kind.theta)).sum()
+        assert total == pytest.approx(1.0, abs=1e-9)
+
+
+@KINDS
+def test_derivatives_are_those_of_the_loss(kind):
+    """Central differences; and the second is that of the first."""
+    h = 1e-5
+    eta = ETA[np.abs(ETA) < 10]
+    for y in responses(kind):
+        slope, bend = kind.likelihood.derivatives(y, eta, kind.theta)
+        up, down = (kind.likelihood.derivatives(y, eta + s * h, kind.theta)[0] for s in (1, -1))
+        rise = (loss(kind, y, eta + h) - loss(kind, y, eta - h)) / (2 * h)
+        np.testing.assert_allclose(slope, rise, rtol=1e-6, atol=1e-9)
+        np.testing.assert_allclose(bend, (up - down) / (2 * h), rtol=1e-6, atol=1e-9)
+        assert not np.allclose(slope, 1.01 * rise, rtol=1e-6)  # the comparison can fail
+
+
+@KINDS
+@pytest.mark.parametrize("size", [40.0, 700.0, 800.0, 1e5])
+def test_nothing_overflows_far_out(kind, size):
+    """Finite everywhere without a warning, the gradient between its limits."""
+    eta = np.array([-size, size])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for y in responses(kind):
+            slope, bend = kind.likelihood.derivatives(y, eta, kind.theta)
+            omega, z = kind.likelihood.expand(y, eta, kind.theta)
+            u = np.array([0.0, 0.3 * slope[1]])
+            found = (
+                kind.likelihood.log_density(y, eta, kind.theta),
+                slope,
+                bend,
+                omega * (z - eta),
+                kind.likelihood.fenchel_young(y, eta, slope, kind.theta),
+                kind.likelihood.fenchel_young(y, eta, u, kind.theta),
+                kind.likelihood.mean(eta, kind.theta),
+                kind.likelihood.variance(eta, kind.theta),
+            )
+            assert all(np.isfinite(one).all() for one in found)
+            assert np.all(omega > 0.0)
+
+
+@KINDS
+def test_the_quadratic_touches(kind):
+    """½ω(z − η)² has the slope and the curvature of the loss at η."""
+    for y in responses(kind):
+        slope, bend = kind.likelihood.derivatives(y, ETA, kind.theta)
+        omega, z = kind.likelihood.expand(y, ETA, kind.theta)
+        np.testing.assert_allclose(omega * (ETA - z), slope, rtol=1e-9)
+        np.testing.assert_allclose(omega, bend, rtol=1e-12)
+
+
+@KINDS
+def test_the_dual_gap_is_fenchel_youngs(kind):
+    """At least 0, 0 at u = f′(η), and f(η) + sup_v(uv − f(v)) − uη by brute force."""
+    for y in responses(kind):
+        slope, _ = kind.likelihood.derivatives(y, ETA, kind.theta)
+        at_slope = kind.likelihood.fenchel_young(y, ETA, slope, kind.theta)
+        assert np.all(np.abs(at_slope) <= 1e-15 * (1.0 + np.abs(loss(kind, y, ETA))))
+        others, _ = kind.likelihood.derivatives(y, np.array([-3.0, -0.5, 0.1, 2.0]), kind.theta)
+        for eta in ETA[np.abs(ETA) < 5]:
+            gaps = kind.likelihood.fenchel_young(y, eta, others, kind.theta)
+            assert np.all(gaps >= 0.0)
+            for u, gap in zip(others, gaps, strict=True):
+                brute = float(loss(kind, y, eta)) - u * eta - least(kind, y, u)
+                assert gap == pytest.approx(brute, rel=1e-6, abs=1e-8)
+
+
+@KINDS
+def test_the_dual_gap_is_exact_however_near(kind):
+    """½Δ²·f″ to leading order: what a difference of losses would lose to rounding."""
+    for y in responses(kind):
+        for eta in (-12.0, -1.0, 0.3, 6.0):
+            for step in (1e-3, 1e-6, 1e-9, 1e-12):
+                u, _ = kind.likelihood.derivatives(y, eta + step, kind.theta)
+                _, bend = kind.likelihood.derivatives(y, eta, kind.theta)
+                gap = float(kind.likelihood.fenchel_young(y, eta, u, kind.theta))
+                digits = 2e-16 * max(1.0, abs(float(u))) / (step * float(bend))  # of f′ itself
+                assert gap == pytest.approx(0.5 * step**2 * bend, rel=2 * step + 4 * digits)
+
+
+def test_outside_the_domain_of_the_conjugate_the_gap_is_infinite():
+    kind = LIKELIHOODS["Bernoulli"]
+    for y, u in ((0.0, -0.1), (0.0, 1.1), (1.0, 0.1), (1.0, -1.1)):
+        assert kind.likelihood.fenchel_young(y, 0.3, u, {}) == np.inf
+
+
+@KINDS
+def test_mean_variance_and_draws(kind):
+    """By the density, and by 40 000 draws within 5 standard errors; a mean 0.03 sd off is seen."""
+    rng, size = np.random.default_rng(8), 40_000
+    for eta in (-2.0, 0.1, 1.3):
+        mean = kind.likelihood.mean(eta, kind.theta)
+        variance = kind.likelihood.variance(eta, kind.theta)
+        drawn = kind.likelihood.sample(rng, np.full(size, eta), kind.theta)
+        se = np.sqrt(variance / size)
+        assert abs(drawn.mean() - mean) < 5.0 * se
+        assert abs(drawn.mean() - mean - 0.04 * np.sqrt(variance)) > 3.0 * se
+        spread = np.square(drawn - mean)
+        assert abs(spread.mean() - variance) < 5.0 * spread.std() / np.sqrt(size)
+        assert set(np.unique(drawn)) <= {0.0, 1.0} or isinstance(kind.likelihood, ConstantCurvature)
+
+
+@KINDS
+def test_the_constant_fit(kind):
+    """`first_guess` is the optimum of a constant η, and `unit_sd` its information by row."""
+    rng = np.random.default_rng(4)
+    y = kind.draw(rng, np.full(50, 0.8))
+    w = rng.integers(1, 4, 50).astype(float)
+    guess = kind.likelihood.first_guess(y, w)
+    slope, bend = kind.likelihood.derivatives(y, np.full(50, guess), kind.theta)
+    assert w @ slope == pytest.approx(0.0, abs=1e-9 * w.sum())
+    information = w @ bend / w.sum()
+    assert kind.likelihood.unit_sd(y, w) == pytest.approx(1 / np.sqrt(information), rel=0.03)
+
+
+def test_one_class_still_has_a_first_guess():
+    for y in (np.zeros(4), np.ones(4)):
+        assert np.isfinite(br.Bernoulli().first_guess(y, np.ones(4)))
+        assert np.isfinite(br.Bernoulli().unit_sd(y, np.ones(4)))
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+@pytest.mark.parametrize("weighted", [False, True], ids=["rows", "frequencies"])
+@KINDS
+def test_the_node_is_the_density(kind, weighted):
+    """Up to a constant, frequencies included: its change between two values of a shift of η."""
+    import pymc as pm
+
+    rng = np.random.default_rng(5)
+    eta = rng.normal(0.0, 2.0, 12)
+    y = kind.draw(rng, eta)
+    w = rng.integers(1, 5, 12).astype(float)
+    with pm.Model() as model:
+        shift = pm.Normal("shift", 0.0, 1.0)
+        kind.likelihood.node("y", y, eta + shift, kind.theta, w if weighted else None)
+    log = model.compile_logp()
+    counts = w if weighted else np.ones(12)
+
+    def mine(at):
+        density = kind.likelihood.log_density(y, eta + at, kind.theta)
+        return counts @ density + stats.norm.logpdf(at)
+
+    change = float(log({"shift": 0.9})) - float(log({"shift": -0.3}))
+    assert change == pytest.approx(mine(0.9) - mine(-0.3), rel=1e-9)
+    assert change != pytest.approx(mine(0.9) - mine(-0.29), rel=1e-3)
+
+
+# --- the response ----------------------------------------------------------------------------
+
+CODES = [0, 1, 1, 0, 1, 0, 0, 1]
+TRUTH = np.array(CODES, dtype=bool)
+TEXT = np.where(TRUTH, "yes", "no")
+
+# What y may look like, and its labels in order.
+RESPONSES = {
+    "floats": (np.array(CODES, dtype=float), (0.0, 1.0)),
+    "integers": (np.array(CODES), (0, 1)),
+    "list": (CODES, (0, 1)),
+    "tuple of bools": (tuple(TRUTH.tolist()), (False, True)),
+    "bools": (TRUTH, (False, True)),
+    "one and two": (np.array(CODES) + 1, (1, 2)),
+    "minus one and one": (2.0 * TRUTH - 1.0, (-1.0, 1.0)),
+    "text": (TEXT, ("no", "yes")),
+    "list of np.str_": (list(TEXT), ("no", "yes")),
+    "objects": (TEXT.astype(object), ("no", "yes")),
+    "column": (TRUTH[:, None].astype(float), (0.0, 1.0)),
+    "pandas": (pd.Series(TEXT, name="sick", index=range(7, 15)), ("no", "yes")),
+    "pandas categorical": (pd.Series(pd.Categorical(TEXT)), ("no", "yes")),
+    "pandas nullable": (pd.Series(CODES, dtype="Int64"), (0, 1)),
+    "pandas boolean": (pd.Series(TRUTH, dtype="boolean"), (False, True)),
+    "pandas frame": (pd.DataFrame({"sick": TEXT}), ("no", "yes")),
+    "polars": (pl.Series("sick", TEXT.tolist()), ("no", "yes")),
+    "polars boolean": (pl.Series("sick", TRUTH.tolist()), (False, True)),
+    "polars categorical": (pl.Series("sick", TEXT.tolist(), dtype=pl.Categorical), ("no", "yes")),
+    "arrow": (pa.chunked_array([TEXT.tolist()]), ("no", "yes")),
+    "arrow boolean": (pa.chunked_array([TRUTH.tolist()]), (False, True)),
+}
+COLUMNS = np.column_stack([np.arange(8.0) % 5, np.cos(np.arange(8.0))])
+
+
+def fitted(y, **more):
+    """A fit to these labels."""
+    problem = br.Model(br.Normal(1.0), br.Bernoulli(**more)).condition(COLUMNS, y)
+    return problem, br.fit_map(problem)
+
+
+@pytest.mark.parametrize("name", RESPONSES)
+def test_any_two_labels_are_a_response(name):
+    """The same y, the same fit, and the labels kept as Python values."""
+    y, classes = RESPONSES[name]
+    problem, fit = fitted(y)
+    _, plain = fitted(np.array(CODES, dtype=float))
+
+    assert problem.classes_ == classes
+    assert [type(v) for v in problem.classes_] == [type(v) for v in classes]
+    assert np.array_equal(problem.design.y, np.array(CODES, dtype=float))
+    assert np.array_equal(fit.b, plain.b)
+    assert problem.likelihood.classes_ == classes
+    assert repr(classes) in repr(problem.likelihood)
+
+
+@pytest.mark.parametrize("name", [k for k, (_, c) in RESPONSES.items() if c[0] == "no"])
+def test_the_positive_label_is_the_one_asked_for(name):
+    """The other way round: every sign changes, to the last bit."""
+    y, _ = RESPONSES[name]
+    _, fit = fitted(y)
+    for asked, sign in (("yes", 1.0), ("no", -1.0)):
+        problem, other = fitted(y, positive=asked)
+        assert problem.classes_[1] == asked
+        np.testing.assert_allclose(other.b, sign * fit.b, rtol=1e-12)
+        assert other.intercept == pytest.approx(sign * fit.intercept, rel=1e-10)
+
+
+def test_a_series_keeps_its_name_and_index():
+    y = RESPONSES["pandas"][0]
+    coded, learnt = br.Bernoulli().read(y)
+    assert isinstance(coded, pd.Series)
+    assert coded.name == "sick"
+    assert coded.index.equals(y.index)
+    assert learnt.classes_ == ("no", "yes")
+    design = fitted(y)[0].design
+    assert design.y_name == "sick"
+
+
+def test_one_class_known_to_be_of_two_is_read():
+    """A training set may lack a class; the labels are those of the whole."""
+    likelihood = br.Bernoulli(classes=("no", "yes"))
+    coded, same = likelihood.read(["yes", "yes"])
+    assert list(coded) == [1.0, 1.0]
+    assert same.classes_ == ("no", "yes")
+
+
+BAD = {
+    "three labels": (["a", "b", "c", "a"] * 2, BadData, "3 different values"),
+    "proportions": ([0.0, 0.5, 1.0, 1.0] * 2, BadData, "0.5.*proportions"),
+    "measurements": (np.linspace(0.1, 3.0, 8), BadData, "measurements are Gaussian"),
+    "counts": ([0, 1, 2, 5] * 2, BadData, "4 different values"),
+    "missing float": ([0.0, 1.0, np.nan, 1.0] * 2, BadData, "missing in row 2"),
+    "missing object": (["no", None, "yes", "no"] * 2, BadData, "missing in row 1"),
+    "missing pandas": (pd.Series([0, 1, None, 1] * 2, dtype="Int64"), BadData, "missing in row 2"),
+    "missing polars": (pl.Series("y", [True, None] * 4), BadData, "missing in row 1"),
+    "mixed types": ([1, "a"] * 4, BadData, "different types"),
+    "one label": (["yes"] * 8, BadData, "1 different value "),
+    "all ones": (np.ones(8), BadData, "one class"),
+    "all false": ([False] * 8, BadData, "one class"),
+    "two columns": (np.ones((8, 2)), BadData, "shape"),
+    "too few": ([0, 1, 1], BadData, "3"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_what_is_no_response_is_refused_with_advice(name):
+    y, error, text = BAD[name]
+    with pytest.raises(error, match=text):
+        fitted(y)
+
+
+def test_an_unknown_positive_label_is_refused():
+    with pytest.raises(BadArgument, match=r"'maybe' is no label of y.*'no' and 'yes'"):
+        fitted(TEXT, positive="maybe")
+    with pytest.raises(BadArgument, match="disagree"):
+        br.Bernoulli(positive="no", classes=("no", "yes"))
+    with pytest.raises(BadArgument, match="two labels"):
+        br.Bernoulli(classes=("a", "b", "c"))
+    with pytest.raises(BadData, match=r"labels other than the 'no' and 'yes'.*'perhaps'"):
+        br.Bernoulli(classes=("no", "yes")).read(["no", "perhaps"])
+
+
+# --- units -----------------------------------------------------------------------------------
+
+# Every family with a scale; two have a parameter of shape that must be said.
+SCALED = [
+    partial(type(row[0]), **{k: v for k, v in (("df", 4.0), ("q", 0.8)) if hasattr(row[0], k)})
+    for name, (_, row) in PRIORS.items()
+    if name not in {"R2D2", "Cauchy", "RegularizedHorseshoe"}
+] + [br.Cauchy, br.RegularizedHorseshoe]
+FAMILIES = pytest.mark.parametrize("family", SCALED, ids=lambda f: getattr(f, "func", f).__name__)
+
+
+@FAMILIES
+def test_no_unit_of_sigma(family):
+    """Declared it is refused; undeclared it is that of η, and an undeclared scale has a tail."""
+    with pytest.raises(BadArgument, match="unit='sigma'"):
+        br.Model(family(scale=0.7, unit="sigma"), br.Bernoulli())
+    with pytest.raises(BadArgument, match="unit='sigma'"):
+        br.Model({"a": family(scale=0.7, unit="sigma"), ...: br.Normal(1.0)}, br.Bernoulli())
+    undeclared = br.Model(family(), br.Bernoulli())
+    assert undeclared.prior.hyper == br.HalfStudentT(3.0, 1.0)
+    assert undeclared.prior.unit == "y"
+    assert br.Model(family(scale=0.7), br.Bernoulli()).prior.scale == 0.7
+    # Under Gaussian noise the same words still mean the half-Cauchy in units of σ.
+    assert br.Model(family()).prior.hyper == br.HalfCauchy(1.0)
+
+
+@FAMILIES
+def test_the_default_scale_survives_copies(family):
+    """``dataclasses.replace`` of prior or model, and a second conditioning."""
+    model = br.Model(family(), br.Bernoulli())
+    moved = dataclasses.replace(model, prior=dataclasses.replace(model.prior, loc=0.3))
+    again = br.Model(model.prior, br.Bernoulli())
+    for one in (moved, again, dataclasses.replace(model, likelihood=br.Bernoulli("yes"))):
+        assert one.prior.hyper == br.HalfStudentT(3.0, 1.0)
+        assert one.prior.unit == "y"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", br.BayesregWarning)
+        problem = model.condition(COLUMNS, TEXT)
+        again = br.Model.of(problem).condition(COLUMNS, TEXT)
+        assert again.blocks[0].hyper == problem.blocks[0].hyper
+
+
+def test_a_problem_given_its_own_rows_again_is_the_same():
+    """Rows that were read once are not read as labels again, whatever the labels are."""
+    for y, more in ((TEXT, {"positive": "no"}), (np.array(CODES), {"positive": 0}), (TRUTH, {})):
+        problem, fit = fitted(y, **more)
+        again = br.Model.of(problem).condition(problem.design)
+        assert again.classes_ == problem.classes_
+        assert np.array_equal(br.fit_map(again).b, fit.b)
+
+
+def test_the_default_scale_survives_a_file(tmp_path):
+    model = br.Model(br.Laplace(), br.Bernoulli(positive="no"))
+    fit = br.fit_map(model.condition(COLUMNS, TEXT).at(scale=1.2))
+    fit.save(tmp_path / "fit.bayesreg")
+    back = br.load(tmp_path / "fit.bayesreg")
+
+    assert back.problem.classes_ == ("yes", "no")
+    assert back.problem.likelihood == fit.problem.likelihood
+    assert back.problem.prior.hyper == br.HalfStudentT(3.0, 1.0)
+    assert np.array_equal(back.b, fit.b)
+    assert np.array_equal(back.beta, fit.beta)
+    assert back.certificate.ok
+
+
+def test_a_number_of_effects_is_a_scale_in_units_of_eta():
+    """m/(p − m)·σ̃/√N with σ̃ = 1/√(ȳ(1 − ȳ)) (Piironen & Vehtari 2017, §3), weights counted."""
+    rng = np.random.default_rng(2)
+    X, y = rng.normal(size=(30, 10)), (rng.random(30) < 0.2).astype(float)
+    for w in (None, rng.integers(1, 4, 30).astype(float)):
+        model = br.Model(br.RegularizedHorseshoe(expected_nonzero=3.0), br.Bernoulli())
+        problem = model.condition(X, y, weights=w, standardize=True)
+        v = np.ones(30) if w is None else w
+        share = (v @ y + 0.5) / (v.sum() + 1.0)
+        expected = 3.0 / 7.0 / np.sqrt(share * (1 - share)) / np.sqrt(v.sum())
+        hyper = problem.blocks[0].hyper
+        assert isinstance(hyper, br.HalfStudentT)
+        assert hyper.scale == pytest.approx(expected, rel=1e-12)
+    gaussian = br.Model(br.Horseshoe(expected_nonzero=3.0)).condition(X, y, standardize=True)
+    assert isinstance(gaussian.blocks[0].hyper, br.HalfCauchy)
+
+
+def test_capabilities_are_types():
+    """What solvers and engines ask of a likelihood."""
+    assert isinstance(br.Gaussian(), ConstantCurvature)
+    assert isinstance(br.Bernoulli(), NormalMixture)
+    assert not isinstance(br.Bernoulli(), ConstantCurvature)
+    assert br.Bernoulli().why_not_augmented(np.array([1.0, 2.0])) is None
+    assert "whole" in br.Bernoulli().why_not_augmented(np.array([1.0, 2.5]))
