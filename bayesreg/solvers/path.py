@@ -346,6 +346,8 @@ def model_at(ray: Ray, lam: float) -> Model:
 
 
 def needs_sigma(ray: Ray) -> bool:
-    """Whether λ and the scale are tied by σ: all but ridge in units of σ."""
+    """Whether λ and the scale are tied by σ: all but ridge in units of σ, where there is a σ."""
+    if not ray.problem.likelihood.has_sigma:
+        return False
     unit: Any = one_block(ray.problem).prior.unit
     return not (ray.smooth and unit == "sigma")
