@@ -169,7 +169,8 @@ def plot_significance(significance: Mapping[str, Any], ax: Any = None) -> Any:
     panels[1].set_xlim(-0.03, 1.03)
     letter = "sd(x)·β" if first.standardized else "β"
     dress(panels[0], x=lines("P(likelier sign); hollow: minus", note), rules="x")
-    dress(panels[1], x=f"P(|{letter}| > ε)\nε = {first.words}", rules="x")
+    said = first.words.replace(", ", ",\n", 1) if len(first.words) > 60 else first.words
+    dress(panels[1], x=f"P(|{letter}| > ε)\nε = {said}", rules="x")
     if ax is None and len(significance) > 1:
         figure_legend(panels[0].figure, handles, labels(significance))
     return panels
@@ -213,7 +214,8 @@ def plot_profile(profiles: Mapping[str, Sequence[Any]], ax: Any = None) -> Any:
     for panel, what in zip(panels, ("posterior mean", "MAP"), strict=False):
         panel.set_xlim(0.0, float(curves[0][1].estimate[-1]))
         panel.set_ylim(0.0, 1.06 * top)
-        dress(panel, x="least-squares estimate, standard errors", y=f"taken by the {what}")
+        said = f"{curves[0][1].estimator} estimate, standard errors"
+        dress(panel, x=said, y=f"taken by the {what}")
         panel.grid(True, color=RULE, linewidth=0.6)
     if ax is None:
         figure_legend(panels[0].figure, handles, labels(names))

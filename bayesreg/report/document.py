@@ -177,14 +177,18 @@ def _contents(
     if key == "shrinkage":
         return effects.words(comparison), _effects(level)
     plans: dict[str, tuple[list[str], list[Any]]] = {
-        "priors": ([objective(comparison)], [tables.priors, figure]),
+        "priors": ([objective(comparison)], [tables.stated, figure]),
         "coefficients": (
             [],
-            [partial(tables.coefficients, level=level), partial(tables.unknowns, level=level)],
+            [
+                partial(tables.coefficients, level=level),
+                partial(effects.odds, level=level),
+                partial(tables.unknowns, level=level),
+            ],
         ),
         "path": _along(comparison.path, figure),
         "choice": _chosen(comparison.choice, figure),
-        "correspondence": ([], [evidence.certificates, evidence.correspondence]),
+        "correspondence": ([], [evidence.certified, evidence.correspondence]),
         "agreement": ([], [evidence.agreement, figure, evidence.differences]),
         "diagnostics": ([], [evidence.runs, evidence.chains]),
         "provenance": (
@@ -239,6 +243,8 @@ def _facts(comparison: Any) -> Iterator[tuple[str, str]]:
     yield "columns", f"{len(problem.features)}"
     if comparison.data is not None:
         yield "response", shortened(comparison.data.y_name, 40)
+    if problem.classes_ is not None:
+        yield "y = 1 is", shortened(str(problem.classes_[1]), 40)
     yield "columns are", "standardised" if problem.standardize else "in original units"
     yield "seed", f"{comparison.provenance.get('seed')}"
 

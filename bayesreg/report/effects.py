@@ -8,20 +8,25 @@ import numpy as np
 
 from bayesreg.language.arguments import interval_names
 from bayesreg.language.text import shortened
+from bayesreg.plots.coefficients import columns_of, problem_of
 from bayesreg.report.table import Rows, Table, by_prior, plain
 from bayesreg.report.tables import by_feature
 
 READING = (
-    "The shrinkage factor κ_j = 1/(1 + G_jj·v_j/σ²) compares the prior variance v_j of a "
+    "The shrinkage factor κ_j = {formula} compares the prior variance v_j of a "
     "coefficient with what its own column says of it: at 0 the data decide, at 1 the prior. m_eff "
-    "= Σ(1 − κ_j) is the effective number of non-zero coefficients. Where σ or a scale is unknown, "
+    "= Σ(1 − κ_j) is the effective number of non-zero coefficients. {unknown}, "
     "so are they, and what is shown is their posterior."
 )
 
 
 def words(comparison: Any) -> list[str]:
     """What κ, m_eff and λ are, and what is not available and why."""
-    said = [READING]
+    formula = next(iter(comparison.entries.values())).post.shrinkage.formula
+    unknown = "Where σ or a scale is unknown"
+    if not problem_of(comparison).exact:
+        unknown = "As the weights are unknown, and a scale may be"
+    said = [READING.format(formula=formula + "," * ("," in formula), unknown=unknown)]
     scales = [shortened(name, 40) for name, e in comparison.entries.items() if e.lam.notes]
     if scales:
         said.append(
@@ -100,6 +105,39 @@ def significance(comparison: Any) -> Table:
         note=f"ε = {first.words}: half of what Cohen calls a small effect, taken because the "
         "report knows no better; post.significance(eps) answers for the ε that matters to you.",
         folded=True,
+    )
+
+
+def odds(comparison: Any, level: float) -> Table | None:
+    """What a unit and an sd of each column multiply the odds by; None without odds."""
+    import pandas as pd
+
+    likelihood = problem_of(comparison).likelihood
+    if likelihood.link != "logit":
+        return None
+    features, sd = columns_of(comparison)
+    keys = ["one", *interval_names(level), "by_sd"]
+    parts = {}
+    for name, entry in comparison.entries.items():
+        beta = entry.post.draws.beta.reshape(-1, len(features))
+        tails = [0.5, (1.0 - level) / 2.0, (1.0 + level) / 2.0]
+        middle, *ends = np.quantile(beta, tails, axis=0)
+        with np.errstate(over="ignore"):
+            ratios = np.exp([middle, *ends, sd * middle])
+        parts[name] = pd.DataFrame(dict(zip(keys, ratios, strict=True)), index=features)
+        optimum = None if entry.fit is None else entry.fit.beta.reindex(features)
+        parts[name]["map"] = np.nan if optimum is None else np.exp(optimum.to_numpy(float))
+    whose = "y = 1" if likelihood.classes_ is None else shortened(str(likelihood.classes_[1]), 40)
+    return by_feature(
+        comparison,
+        pd.concat(parts, names=["prior", "feature"]),
+        "odds",
+        "Odds ratios",
+        "map number MAP | one number median | interval number | by_sd number median per sd",
+        level,
+        note=f"e^β: what one more unit of the column, or one more sd of it, multiplies the odds of "
+        f"{whose} by, the other columns held; 1: no effect. The median and the interval are those "
+        "of β, exponentiated.",
     )
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bayesreg.language.arguments import interval_names
 from bayesreg.language.errors import NotSupported
-from bayesreg.plots.coefficients import columns_of, size, standardised
+from bayesreg.plots.coefficients import columns_of, problem_of, size, standardised
 from bayesreg.report.table import (
     Rows,
     Table,
@@ -17,6 +18,7 @@ from bayesreg.report.table import (
     decimals_for,
     from_frame,
     plain,
+    without,
 )
 
 if TYPE_CHECKING:
@@ -82,6 +84,15 @@ def priors(entry: Any) -> Rows:
     yield *said, sigma, _scale_in_words(entry), hyper, _elsewhere(penalty)
 
 
+def stated(comparison: Any) -> Table:
+    """The priors, without a column for σ where there is none."""
+    table = priors(comparison)
+    if problem_of(comparison).likelihood.has_sigma:
+        return table
+    head = tuple(replace(c, title="likelihood") if c.key == "noise" else c for c in table.columns)
+    return without(replace(table, columns=head), "sigma")
+
+
 def coefficients(comparison: Any, level: float) -> Table:
     """Every coefficient under every prior, the largest effects first."""
     interval = interval_names(level)[0].removesuffix("_lb")
@@ -134,7 +145,7 @@ def by_feature(
     "sd estimate sd | interval estimate",
     "The intercept is at x = 0 of the original columns. A known quantity has sd 0.",
 )
-def unknowns(entry: Any, level: float) -> Rows:
+def _unknowns(entry: Any, level: float) -> Rows:
     """Intercept, noise and scales: the MAP's value and the posterior."""
     draws, fit = entry.post.draws, entry.fit
     fixed = {} if fit is None else {b.label: b.scale for b in fit.problem.blocks}
@@ -152,6 +163,14 @@ def unknowns(entry: Any, level: float) -> Rows:
         sd = float(np.std(values, ddof=1)) if values.size > 1 else 0.0
         ends = np.quantile(values, [(1 - level) / 2, (1 + level) / 2]).tolist()
         yield name, used, float(np.mean(values)), sd, *ends
+
+
+def unknowns(comparison: Any, level: float) -> Table:
+    """The table of what is unknown beside the coefficients, under a title that fits."""
+    table = _unknowns(comparison, level=level)
+    if problem_of(comparison).likelihood.has_sigma:
+        return table
+    return replace(table, title="Intercept and scales")
 
 
 def columns_table(comparison: Any) -> Table:
@@ -187,10 +206,14 @@ def _elsewhere(penalty: Any) -> str | None:
     target = _TARGETS.get(penalty.kind)
     if target is None:
         return None
+    if penalty.likelihood.link == "logit":
+        target = "sklearn.LogisticRegression"
     try:
         found = penalty.to(target)
     except NotSupported:
         return None
-    arguments = ", ".join(f"{k}={v:.6g}" for k, v in found.items())
+    arguments = ", ".join(
+        f"{k}={v!r}" if isinstance(v, str) else f"{k}={v:.6g}" for k, v in found.items()
+    )
     needs = f" after {found.needs}" if found.needs else ""
     return f"{target.split('.')[1]}({arguments}){needs}"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
 
-from bayesreg.report.table import Rows, by_prior, plain
+from bayesreg.plots.coefficients import problem_of
+from bayesreg.report.table import Rows, Table, by_prior, plain, without
 
 SHOWN = 40
 
@@ -26,6 +28,17 @@ def certificates(entry: Any) -> Rows:
         c = entry.fit.certificate
         sizes = (c.gap, c.gap_limit, c.kkt, c.kkt_limit, c.nats)
         yield str(entry.fit.solver), *sizes, bool(c.ok), c.why
+
+
+def certified(comparison: Any) -> Table:
+    """The certificates; a gap is in nats already where J is not divided by a σ²."""
+    table = certificates(comparison)
+    if problem_of(comparison).likelihood.has_sigma:
+        return table
+    note = table.note.replace("given σ and scale", "given the scale").replace(
+        "gap ÷ σ² nats", "the gap, which is in nats"
+    )
+    return dataclasses.replace(without(table, "nats"), note=note)
 
 
 @by_prior(

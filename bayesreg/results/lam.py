@@ -29,8 +29,8 @@ class LamPosterior:
 
     A Laplace prior has λ = σ/scale per draw (σ²/scale in unit "y"), a Normal prior 1/scale²
     (σ²/scale²), an elastic net both. Other priors are not λ₁‖b‖₁ + ½λ₂‖b‖²: for them it is the
-    posterior of the scale alone, and `notes` say so. Where there is no σ, read σ = 1. Where columns have factors of their own
-    (`relative`, or a scale each) λ is that of a factor 1.
+    posterior of the scale alone, and `notes` say so. Where columns have factors of their own
+    (`relative`, or a scale each) λ is that of a factor 1; where there is no σ, σ is 1.
 
     Attributes
     ----------

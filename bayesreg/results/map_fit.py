@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from bayesreg.solvers.correspondence import Correspondence
 
+KINDS = ("mean", "linear")  # of prediction
+
 
 @dataclass(frozen=True, eq=False)
 class MapFit:
@@ -107,13 +109,15 @@ class MapFit:
     def _restored(self) -> tuple[Array, Array]:
         return self.problem.restore(self.b)
 
-    def predict(self, X: Any) -> Array:
-        """β₀ + x'β for new rows.
+    def predict(self, X: Any, *, kind: str = "mean") -> Array:
+        """The mean of y for new rows: η = β₀ + x'β, or under Bernoulli() the probability at η.
 
         Parameters
         ----------
         X : array (m, P) or data frame
             Columns by position, or by name where the fit knew names.
+        kind : {"mean", "linear"}
+            "linear" is η, in log-odds under Bernoulli().
 
         Returns
         -------
@@ -121,11 +125,19 @@ class MapFit:
 
         Raises
         ------
+        BadArgument
+            If `kind` is another.
         BadData
             If a column is missing, unknown or not finite.
         """
+        if kind not in KINDS:
+            raise BadArgument(f"kind must be one of {', '.join(KINDS)}, not {kind!r}")
         rows = encode(self.problem, X)
-        return np.asarray(self.intercept + rows @ self.beta.to_numpy())
+        eta = np.asarray(self.intercept + rows @ self.beta.to_numpy())
+        likelihood = self.problem.likelihood
+        if kind == "linear":
+            return eta
+        return likelihood.mean(eta, dict.fromkeys(likelihood.unknowns, self.sigma))
 
     def summary(self) -> pd.DataFrame:
         """One row per coefficient: beta, standardized, and whether it is exactly zero.
