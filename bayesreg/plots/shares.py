@@ -67,9 +67,8 @@ def calibration(post: Any, rows: NDArray[np.intp], y: Array, ax: Axes, mark: Mar
     ax.set_ylim(-0.03, 1.03)
     ends = [shortened(str(label), 14) for label in post.problem.classes_]
     ax.set_yticks([0, 0.5, 1], [f"{ends[0]} 0", "0.5", f"{ends[1]} 1"], **PLAIN)
-    said = f"predicted probability of {shortened(str(post.problem.classes_[1]), 24)}"
-    dress(ax, x=said + thinned(post, len(y)), y="observed share")
-    legend(ax, [dots, line], ["observed, with eti95", "as predicted"])
+    dress(ax, x=_axis(post, len(y)), y="observed share")
+    legend(ax, [dots, line], ["observed, ±95 %", "as predicted"])
     return ax
 
 
@@ -81,8 +80,8 @@ def binned_residuals(post: Any, rows: NDArray[np.intp], y: Array, ax: Axes, mark
     ax.fill_between(bins.predicted, -band, band, color=RULE, alpha=0.6, linewidth=0, zorder=0)
     ax.axhline(0.0, color=MUTED, linewidth=0.8, zorder=1)
     ax.plot(bins.predicted, bins.observed - bins.predicted, "o", color=mark.colour, ms=4.0)
-    said = f"predicted probability of {shortened(str(post.problem.classes_[1]), 24)}"
-    dress(ax, x=said + thinned(post, len(y)), y="mean residual of a bin", rules="y")
+    ax.set_xlim(-0.03, 1.03)
+    dress(ax, x=_axis(post, len(y)), y="mean residual of a bin", rules="y")
     return ax
 
 
@@ -91,6 +90,12 @@ def thinned(post: Any, rows: int) -> str:
     design = post.problem.design
     total = rows if design is None else len(design.y)
     return "" if total == rows else f" ({rows} of {total} rows, evenly spaced)"
+
+
+def _axis(post: Any, rows: int) -> str:
+    """What is predicted, and how many rows are drawn."""
+    label = shortened(str(post.problem.classes_[1]), 24)
+    return f"predicted probability of “{label}”{thinned(post, rows)}"
 
 
 def _count_rows(ax: Axes, p: Array, y: Array, weights: Array, mark: Mark) -> None:

@@ -169,8 +169,7 @@ def plot_significance(significance: Mapping[str, Any], ax: Any = None) -> Any:
     panels[1].set_xlim(-0.03, 1.03)
     letter = "sd(x)·β" if first.standardized else "β"
     dress(panels[0], x=lines("P(likelier sign); hollow: minus", note), rules="x")
-    said = first.words.replace(", ", ",\n", 1) if len(first.words) > 60 else first.words
-    dress(panels[1], x=f"P(|{letter}| > ε)\nε = {said}", rules="x")
+    dress(panels[1], x=f"P(|{letter}| > ε)\nε = {first.words}", rules="x")
     if ax is None and len(significance) > 1:
         figure_legend(panels[0].figure, handles, labels(significance))
     return panels

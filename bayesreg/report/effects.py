@@ -96,13 +96,15 @@ def significance(comparison: Any) -> Table:
         for name, one in found.items()
     }
     first = next(iter(found.values()))
+    logit = problem_of(comparison).likelihood.link == "logit"
+    noise = ", π/√3 being the sd of logistic noise" if logit else ""
     return by_feature(
         comparison,
         pd.concat(parts, names=["prior", "feature"]),
         "significance",
         "Which effects matter, and of which sign",
         "p_positive sign P(sign) | p_larger share P(|sd(x)·β| > ε) | eps number ε",
-        note=f"ε = {first.words}: half of what Cohen calls a small effect, taken because the "
+        note=f"ε = {first.words}{noise}: half of what Cohen calls a small effect, taken because the "
         "report knows no better; post.significance(eps) answers for the ε that matters to you.",
         folded=True,
     )
@@ -124,16 +126,20 @@ def odds(comparison: Any, level: float) -> Table | None:
         middle, *ends = np.quantile(beta, tails, axis=0)
         with np.errstate(over="ignore"):
             ratios = np.exp([middle, *ends, sd * middle])
+            spread = np.std(np.exp(beta), axis=0)  # not shown: it says how many decimals are
         parts[name] = pd.DataFrame(dict(zip(keys, ratios, strict=True)), index=features)
         optimum = None if entry.fit is None else entry.fit.beta.reindex(features)
+        parts[name]["sd"] = spread
         parts[name]["map"] = np.nan if optimum is None else np.exp(optimum.to_numpy(float))
-    whose = "y = 1" if likelihood.classes_ is None else shortened(str(likelihood.classes_[1]), 40)
+    whose = "y = 1"
+    if likelihood.classes_ is not None:
+        whose = f"“{shortened(str(likelihood.classes_[1]), 40)}”"
     return by_feature(
         comparison,
         pd.concat(parts, names=["prior", "feature"]),
         "odds",
         "Odds ratios",
-        "map number MAP | one number median | interval number | by_sd number median per sd",
+        "map estimate MAP | one estimate median | interval estimate | by_sd estimate median per sd",
         level,
         note=f"e^β: what one more unit of the column, or one more sd of it, multiplies the odds of "
         f"{whose} by, the other columns held; 1: no effect. The median and the interval are those "

@@ -125,11 +125,12 @@ def _shrinkage(comparison: Any, level: float) -> Figure | None:
         for name, one in found.items()
         if one.known and len(one.proper)
     )
+    alike = "one" if problem_of(comparison).exact else "nearly one"
     return _figure(
         "shrinkage",
         "Shrinkage of each coefficient",
         "Posterior mean and interval of κ: at 0 the data decide, at 1 the prior. On standardised "
-        "columns a ridge has one κ for all; a horseshoe leaves large effects alone and pulls small "
+        f"columns a ridge has {alike} κ for all; a horseshoe leaves large effects alone and pulls small "
         "ones in, and is uncertain of those between.",
         f"Shrinkage factor of each coefficient. {words}.",
         plots.plot_shrinkage(found, level=level),
@@ -194,7 +195,7 @@ def _significance(comparison: Any, _: float) -> Figure:
         "significance",
         "Which effects matter, and of which sign",
         f"Left: probability of the likelier sign. Right: probability that the effect of one sd of "
-        f"the column is larger than ε = {size}, {what.rstrip(',')}.",
+        f"the column is larger than ε = {size}, {what}.",
         f"Effects larger than ε with probability above 0.95: {words}.",
         plots.plot_significance(found),
     )
@@ -258,7 +259,7 @@ def _response(comparison: Any) -> str:
     """What effects are on: y, or the log-odds of a class."""
     problem = problem_of(comparison)
     of = "" if problem.classes_ is None else f"the {problem.likelihood.moved} of "
-    return f"{of}{shortened(str(problem.classes_[1]), 40)}" if of else problem.likelihood.moved
+    return f"{of}“{shortened(str(problem.classes_[1]), 40)}”" if of else problem.likelihood.moved
 
 
 def _listed(comparison: Any) -> str:

@@ -19,6 +19,8 @@ ENGINES = {
     "nuts": "the No-U-Turn sampler of PyMC",
 }
 
+KINDS = {"identity": "linear", "logit": "logistic", "log": "log-linear"}
+
 
 def objective(comparison: Any) -> str:
     """The convention that every λ refers to."""
@@ -67,8 +69,10 @@ def _model(comparison: Any) -> str:
     rows = f"{problem.moments.rows} rows" + (
         f" with frequency weights (sum {problem.n:g})" if weighted else ""
     )
-    likelihood = problem.likelihood
-    kind = "linear" if likelihood.link == "identity" else likelihood.link
+    likelihood, classes = problem.likelihood, problem.classes_
+    if classes is not None:
+        y += f" ({shortened(str(classes[1]), 40)} against {shortened(str(classes[0]), 40)})"
+    kind = KINDS.get(likelihood.link, likelihood.link)
     noise = f"and normal noise ({_noise(comparison)})"
     if not likelihood.has_sigma:
         noise = f"and the likelihood {_noise(comparison)}"

@@ -158,7 +158,7 @@ def _spread(problem: Problem) -> tuple[float, str]:
     if link == "identity":
         return problem.moments.y_sd, " of sd(y)"
     if link == "logit":
-        return math.pi / math.sqrt(3.0), " of π/√3, the sd of logistic noise,"
+        return math.pi / math.sqrt(3.0), " of π/√3"
     return 1.0, ""
 
 
