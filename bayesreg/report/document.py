@@ -177,7 +177,7 @@ def _contents(
     if key == "shrinkage":
         return effects.words(comparison), _effects(level)
     plans: dict[str, tuple[list[str], list[Any]]] = {
-        "priors": ([objective(comparison)], [tables.stated, figure]),
+        "priors": ([objective(comparison)], [tables.priors, figure]),
         "coefficients": (
             [],
             [
@@ -188,7 +188,7 @@ def _contents(
         ),
         "path": _along(comparison.path, figure),
         "choice": _chosen(comparison.choice, figure),
-        "correspondence": ([], [evidence.certified, evidence.correspondence]),
+        "correspondence": ([], [evidence.certificates, evidence.correspondence]),
         "agreement": ([], [evidence.agreement, figure, evidence.differences]),
         "diagnostics": ([], [evidence.runs, evidence.chains]),
         "provenance": (

@@ -18,6 +18,10 @@ READING = (
     "= Σ(1 − κ_j) is the effective number of non-zero coefficients. {unknown}, "
     "so are they, and what is shown is their posterior."
 )
+BELOW = (
+    "P(below the MAP's): near 0 the posterior asks for a larger λ than the MAP used, near 1 for a "
+    "smaller; – where nothing is unknown."
+)
 
 
 def words(comparison: Any) -> list[str]:
@@ -25,7 +29,7 @@ def words(comparison: Any) -> list[str]:
     formula = next(iter(comparison.entries.values())).post.shrinkage.formula
     unknown = "Where σ or a scale is unknown"
     if not problem_of(comparison).exact:
-        unknown = "As the weights are unknown, and a scale may be"
+        unknown = "Where weights or a scale are unknown"
     said = [READING.format(formula=formula + "," * ("," in formula), unknown=unknown)]
     scales = [shortened(name, 40) for name, e in comparison.entries.items() if e.lam.notes]
     if scales:
@@ -73,8 +77,8 @@ def kappa(comparison: Any, level: float) -> Table:
     "quantity text λ or scale | formula code is | median number median | mean number mean | "
     "sd number sd | interval number | map number at the MAP | "
     "p_below share P(below the MAP's) | hyper why how the MAP's was chosen",
-    "λ is that of J, draw by draw from σ and scale. P(below the MAP's): near 0 the posterior "
-    "asks for a larger λ than the MAP used, near 1 for a smaller; – where nothing is unknown.",
+    f"λ is that of J, draw by draw from σ and scale. {BELOW}",
+    no_sigma={"note": f"λ is that of J, draw by draw from the scale. {BELOW}"},
 )
 def lam(entry: Any, level: float) -> Rows:
     """Each λ (or scale): the MAP's value, and where it lies in the posterior."""
@@ -104,8 +108,8 @@ def significance(comparison: Any) -> Table:
         "significance",
         "Which effects matter, and of which sign",
         "p_positive sign P(sign) | p_larger share P(|sd(x)·β| > ε) | eps number ε",
-        note=f"ε = {first.words}{noise}: half of what Cohen calls a small effect, taken because the "
-        "report knows no better; post.significance(eps) answers for the ε that matters to you.",
+        note=f"ε = {first.words}{noise}: half of what Cohen calls a small effect, taken because "
+        "the report knows no better; post.significance(eps) answers for the ε that matters to you.",
         folded=True,
     )
 

@@ -130,8 +130,8 @@ def _shrinkage(comparison: Any, level: float) -> Figure | None:
         "shrinkage",
         "Shrinkage of each coefficient",
         "Posterior mean and interval of κ: at 0 the data decide, at 1 the prior. On standardised "
-        f"columns a ridge has {alike} κ for all; a horseshoe leaves large effects alone and pulls small "
-        "ones in, and is uncertain of those between.",
+        f"columns a ridge has {alike} κ for all; a horseshoe leaves large effects alone and pulls "
+        "small ones in, and is uncertain of those between.",
         f"Shrinkage factor of each coefficient. {words}.",
         plots.plot_shrinkage(found, level=level),
     )

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bayesreg.language.arguments import interval_names
 from bayesreg.language.errors import NotSupported
-from bayesreg.plots.coefficients import columns_of, problem_of, size, standardised
+from bayesreg.plots.coefficients import columns_of, size, standardised
 from bayesreg.report.table import (
     Rows,
     Table,
@@ -18,7 +17,6 @@ from bayesreg.report.table import (
     decimals_for,
     from_frame,
     plain,
-    without,
 )
 
 if TYPE_CHECKING:
@@ -70,6 +68,7 @@ def held(entry: Any) -> Rows:
     "distribution code on each coefficient | noise code noise | kind text as a penalty | "
     "objective code the MAP minimises | sigma number σ | scale text scale | "
     "hyper text how they were chosen | elsewhere code in scikit-learn",
+    no_sigma={"less": "sigma", "heads": {"noise": "likelihood"}},
     layout="cards",
 )
 def priors(entry: Any) -> Rows:
@@ -82,15 +81,6 @@ def priors(entry: Any) -> Rows:
     hyper = "posterior medians" if fit is None else fit.hyper
     said = (repr(model.prior), repr(model.likelihood), penalty.kind, penalty.objective)
     yield *said, sigma, _scale_in_words(entry), hyper, _elsewhere(penalty)
-
-
-def stated(comparison: Any) -> Table:
-    """The priors, without a column for σ where there is none."""
-    table = priors(comparison)
-    if problem_of(comparison).likelihood.has_sigma:
-        return table
-    head = tuple(replace(c, title="likelihood") if c.key == "noise" else c for c in table.columns)
-    return without(replace(table, columns=head), "sigma")
 
 
 def coefficients(comparison: Any, level: float) -> Table:
@@ -144,8 +134,9 @@ def by_feature(
     "unknown name unknown | map estimate value at the MAP | mean estimate mean | "
     "sd estimate sd | interval estimate",
     "The intercept is at x = 0 of the original columns. A known quantity has sd 0.",
+    no_sigma={"title": "Intercept and scales"},
 )
-def _unknowns(entry: Any, level: float) -> Rows:
+def unknowns(entry: Any, level: float) -> Rows:
     """Intercept, noise and scales: the MAP's value and the posterior."""
     draws, fit = entry.post.draws, entry.fit
     fixed = {} if fit is None else {b.label: b.scale for b in fit.problem.blocks}
@@ -163,14 +154,6 @@ def _unknowns(entry: Any, level: float) -> Rows:
         sd = float(np.std(values, ddof=1)) if values.size > 1 else 0.0
         ends = np.quantile(values, [(1 - level) / 2, (1 + level) / 2]).tolist()
         yield name, used, float(np.mean(values)), sd, *ends
-
-
-def unknowns(comparison: Any, level: float) -> Table:
-    """The table of what is unknown beside the coefficients, under a title that fits."""
-    table = _unknowns(comparison, level=level)
-    if problem_of(comparison).likelihood.has_sigma:
-        return table
-    return replace(table, title="Intercept and scales")
 
 
 def columns_table(comparison: Any) -> Table:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import numpy as np
 
-from bayesreg.plots.coefficients import problem_of
-from bayesreg.report.table import Rows, Table, by_prior, plain, without
+from bayesreg.report.table import Rows, by_prior, plain
 
 SHOWN = 40
 
@@ -21,6 +19,12 @@ SHOWN = 40
     "ok flag certificate | why why in words",
     "No β has a log posterior, given σ and scale, that is higher by more than gap ÷ σ² nats. "
     "Without a gap J is not convex, and the MAP is the best local optimum that was seen.",
+    no_sigma={
+        "less": "nats",
+        "note": "No β has a log posterior, given the scale, that is higher by more than the gap, "
+        "which is in nats. Without a gap J is not convex, and the MAP is the best local optimum "
+        "that was seen.",
+    },
 )
 def certificates(entry: Any) -> Rows:
     """The certificate of each optimum."""
@@ -28,17 +32,6 @@ def certificates(entry: Any) -> Rows:
         c = entry.fit.certificate
         sizes = (c.gap, c.gap_limit, c.kkt, c.kkt_limit, c.nats)
         yield str(entry.fit.solver), *sizes, bool(c.ok), c.why
-
-
-def certified(comparison: Any) -> Table:
-    """The certificates; a gap is in nats already where J is not divided by a σ²."""
-    table = certificates(comparison)
-    if problem_of(comparison).likelihood.has_sigma:
-        return table
-    note = table.note.replace("given σ and scale", "given the scale").replace(
-        "gap ÷ σ² nats", "the gap, which is in nats"
-    )
-    return dataclasses.replace(without(table, "nats"), note=note)
 
 
 @by_prior(
