@@ -96,7 +96,7 @@ def plot_choice(choice: Any, ax: Any = None) -> NDArray[np.object_]:
     for one, argument in zip(panels[1:], arguments, strict=False):
         draw = (_probability, _prediction, _information)[ARGUMENTS.index(argument)]
         draw(one, choice, argument)
-        dress(one, title=argument.title)
+        dress(one, title=_titled(choice, argument))
         one.set_ylim(bottom=0.0)
     _coefficients(panels[-1], choice)
     for one in panels[:-1]:
@@ -105,6 +105,12 @@ def plot_choice(choice: Any, ax: Any = None) -> NDArray[np.object_]:
         log_ticks(one.xaxis, low, high)
         _guides(one, choice, arguments)
     return panels
+
+
+def _titled(choice: Any, argument: Argument) -> str:
+    """What a panel shows; cross-validation measures squared errors only where there is a σ."""
+    squared = choice.source.likelihood.has_sigma
+    return argument.title if squared else argument.title.replace("squared error", "deviance")
 
 
 def _range(choice: Any) -> tuple[float, float]:
