@@ -68,7 +68,7 @@ def calibration(post: Any, rows: NDArray[np.intp], y: Array, ax: Axes, mark: Mar
     ends = [shortened(str(label), 14) for label in post.problem.classes_]
     ax.set_yticks([0, 0.5, 1], [f"{ends[0]} 0", "0.5", f"{ends[1]} 1"], **PLAIN)
     dress(ax, x=_axis(post, len(y)), y="observed share")
-    legend(ax, [dots, line], ["observed, ±95 %", "as predicted"])
+    legend(ax, [dots, line], ["observed, 95 % interval", "as predicted"])
     return ax
 
 

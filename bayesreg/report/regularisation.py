@@ -53,7 +53,7 @@ def numbers(path: Any, *, folded: bool = False) -> Table:
     likelihood = path.problem.likelihood
     loss = "½RSS"
     if not likelihood.has_sigma:
-        loss = f"half the deviance, {likelihood.words('η')},"
+        loss = likelihood.words("η")
     note = (
         f"J = {loss} + λ₁‖b‖₁ + ½λ₂‖b‖² in sums over rows, and no b has a J lower by more than the "
         f"duality gap; scikit-learn has the same coefficients at its {_sklearn(path)}."
