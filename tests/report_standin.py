@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from types import SimpleNamespace
 from typing import Any
 
@@ -53,14 +54,22 @@ def standin(
     dataset: str = "diabetes",
     verified: bool = True,
     seed: int = 0,
+    likelihood: Any = None,
 ) -> Any:
-    """Fields of a Comparison of three priors on simulated rows under these column names."""
+    """Fields of a Comparison of three priors on simulated rows under these column names.
+
+    A likelihood of two classes sees whether y is above its median.
+    """
     rng = np.random.default_rng(seed)
     if priors is None:
         priors = {"ridge": Normal(), "lasso": Laplace(), "horseshoe": Horseshoe()}
+    likelihood = Gaussian() if likelihood is None else likelihood
     design = _design(features, rng)
+    if not likelihood.has_sigma:
+        design = dataclasses.replace(design, y=1.0 * (design.y > np.median(design.y)))
     entries = {
-        name: _entry(name, prior, design, rng, verified=verified) for name, prior in priors.items()
+        name: _entry(name, Model(prior, likelihood), design, rng, verified=verified)
+        for name, prior in priors.items()
     }
     first = next(iter(entries.values()))
     return SimpleNamespace(
@@ -107,27 +116,31 @@ def _design(features: tuple[str, ...], rng: np.random.Generator) -> Design:
 
 
 def _entry(
-    name: str, prior: Any, design: Design, rng: np.random.Generator, *, verified: bool
+    name: str, model: Any, design: Design, rng: np.random.Generator, *, verified: bool
 ) -> Any:
-    problem = Model(prior, Gaussian()).condition(design, standardize=True)
+    problem = model.condition(design, standardize=True)
     p = len(problem.proper)
-    gram, xy = problem.gram, problem.xy
+    touching = problem.quadratic_at(np.zeros(p))
+    gram, xy = touching.gram, touching.xy
+    size = SIGMA if problem.likelihood.has_sigma else 1.0
     family = problem.blocks[0].prior.family if problem.blocks else "flat"
-    v = np.full(p, 20.0**2)
+    v = np.full(p, (0.37 * size) ** 2)
     for _ in range(20 if family == "horseshoe" else 0):
-        b = np.linalg.solve(gram / SIGMA**2 + np.diag(1 / v), xy / SIGMA**2)
-        v = 0.5 * b**2 + 4.0
-    cov = np.linalg.inv(gram / SIGMA**2 + np.diag(1 / v))
-    mean = cov @ xy / SIGMA**2
+        b = np.linalg.solve(gram / size**2 + np.diag(1 / v), xy / size**2)
+        v = 0.5 * b**2 + 0.0014 * size**2
+    cov = np.linalg.inv(gram / size**2 + np.diag(1 / v))
+    mean = cov @ xy / size**2
     b = mean + rng.standard_normal((4, 500, p)) @ np.linalg.cholesky(cov).T
-    sigma = SIGMA * rng.gamma(400, 1 / 400, (4, 500))
+    sigma = rng.gamma(400, 1 / 400, (4, 500)) * size
+    theta = {"sigma": sigma} if problem.likelihood.has_sigma else {}
     beta, intercept = problem.restore(b)
     scales = tuple(block.label for block in problem.blocks if block.scale is None)
-    kappa = 1 / (1 + np.diag(gram) * v / SIGMA**2) * rng.uniform(0.8, 1.0, (4, 500, 1))
+    kappa = 1 / (1 + np.diag(gram) * v / size**2) * rng.uniform(0.8, 1.0, (4, 500, 1))
     draws = SimpleNamespace(
         beta=beta,
         intercept=intercept,
-        sigma=sigma,
+        sigma=sigma if theta else np.ones((4, 500)),
+        theta=theta,
         scale=0.4 * rng.gamma(30, 1 / 30, (4, 500, len(scales))),
         scale_labels=scales,
         kappa=kappa,
@@ -147,7 +160,7 @@ def _entry(
         why_engine="the fastest exact engine",
         complete=True,
         warnings=(),
-        checks=_checks(problem.features),
+        checks=_checks(problem),
         shrinkage=Shrinkage.of(draws),
         summary=lambda level=0.95: _summary(draws, level),
         posterior_predictive=lambda **options: _replicated(draws, **options),
@@ -169,7 +182,7 @@ def _entry(
         loo=SimpleNamespace(),
         nuts=SimpleNamespace(
             draws=SimpleNamespace(**{**vars(draws), "engine": "nuts"}),
-            checks=_checks(problem.features),
+            checks=_checks(problem),
         )
         if verified
         else None,
@@ -183,9 +196,10 @@ def _entry(
 
 def _fit(problem: Any, mean: Any) -> Any:
     kink = bool(problem.blocks) and problem.blocks[0].prior.family == "laplace"
-    b = np.sign(mean) * np.maximum(np.abs(mean) - (4.0 if kink else 0.0), 0.0)
+    size = SIGMA if problem.likelihood.has_sigma else 1.0
+    b = np.sign(mean) * np.maximum(np.abs(mean) - (0.074 * size if kink else 0.0), 0.0)
     unknown = [0.4 for block in problem.blocks if block.scale is None]
-    fixed = problem.at(sigma=SIGMA, scale=unknown or None)
+    fixed = problem.at(sigma=size, scale=unknown or None)
     beta = pd.Series(problem.restore(b)[0], index=list(problem.features))
     table = pd.DataFrame(
         {
@@ -204,12 +218,12 @@ def _fit(problem: Any, mean: Any) -> Any:
         beta=beta,
         standardized=beta * problem.column_sd,
         intercept=152.0,
-        sigma=SIGMA,
+        sigma=size,
         scale=0.4,
         solver="coordinate descent",
-        hyper="σ and scale maximise the evidence",
+        hyper="σ and scale maximise the evidence" if size > 1.0 else "λ by cross-validation",
         certificate=SimpleNamespace(
-            gap=1e-12, gap_limit=1e-6, kkt=1e-11, kkt_limit=1e-9, sigma=SIGMA, ok=True,
+            gap=1e-12, gap_limit=1e-6, kkt=1e-11, kkt_limit=1e-9, sigma=size, ok=True,
             nats=3.4e-16, why="duality gap 1e-12 ≤ 1e-6 and KKT residual 1e-11 ≤ 1e-9",
         ),
         correspondence=SimpleNamespace(
@@ -226,8 +240,9 @@ def _replicated(run: Any, *, seed: int, draws: int, rows: Any) -> Any:
     return (eta + run.sigma.ravel()[pick, None] * noise)[None]
 
 
-def _checks(features: tuple[str, ...]) -> Any:
-    names = [f"beta[{f}]" for f in features] + ["log sigma"]
+def _checks(problem: Any) -> Any:
+    names = [f"beta[{f}]" for f in problem.features]
+    names += ["log sigma"] if problem.likelihood.has_sigma else []
     table = pd.DataFrame(
         {"mean": 1.0, "sd": 0.5, "mcse_mean": 0.01, "ess_bulk": 1900.0, "ess_tail": 1800.0,
          "rhat": 1.001},

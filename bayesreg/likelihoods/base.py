@@ -46,6 +46,11 @@ class Likelihood(ABC):
         return "sigma" in self.unknowns
 
     @property
+    def moved(self) -> str:
+        """What a coefficient is a change in: y itself, or its log-odds or the like."""
+        return "y" if self.link == "identity" else self.in_units
+
+    @property
     def classes_(self) -> tuple[Any, ...] | None:
         """The labels behind y = 0 and y = 1, once data were seen; None where y has no labels."""
         return None

@@ -129,7 +129,7 @@ class Penalty:
         if not self.blocks:
             return fit
         if self.why_no_map is not None:
-            return f"{fit} − {self._in_nats('σ²·')}log p({letter}); {self.why_no_map}"
+            return f"{fit} − {self.in_nats('σ²·')}log p({letter}); {self.why_no_map}"
         parts, where = [], [f"η = {eta}"] if "η" in fit else []
         for block in self.blocks:
             tag = "" if len(self.blocks) == 1 else f"_{block.label}"
@@ -144,7 +144,7 @@ class Penalty:
             where.append("b = sd(x)·β")
         return f"{fit} + {' + '.join(parts)}" + (f" with {', '.join(where)}" if where else "")
 
-    def _in_nats(self, text: str) -> str:
+    def in_nats(self, text: str) -> str:
         """A formula in σ, with φ = σ² = 1 left out of it where the likelihood has no σ."""
         if self.likelihood.has_sigma:
             return text
@@ -298,7 +298,7 @@ class Penalty:
         text = block.prior.words(f"({letter}_j − loc)" if block.prior.loc else f"{letter}_j")
         if np.ptp(block.relative) > 0:
             text = text.replace("scale", "scale_j")
-        term, *values = self._in_nats(text).split(" with ")
+        term, *values = self.in_nats(text).split(" with ")
         if self.sigma is not None and self.likelihood.has_sigma:
             values.append(f"σ = {self.sigma:.6g}")
         if block.scale is not None:
@@ -314,7 +314,7 @@ class Penalty:
         unit = "" if block.prior.unit == "y" else " (scale in units of σ)"
         out = []
         for symbol, formula in block.prior.formulae.items():
-            text = f"{'λ' if single else symbol}{tag} = {self._in_nats(formula)}{unit}"
+            text = f"{'λ' if single else symbol}{tag} = {self.in_nats(formula)}{unit}"
             if self._missing(block) is None:
                 values = self._lams(block, "l1" if symbol == "λ₁" else "l2")
                 values = np.mean(values * block.relative) if block.grouped else values

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from bayesreg.language.arguments import Array
 from bayesreg.language.text import shortened
 from bayesreg.plots.canvas import COLOURS, INK, MUTED, PLAIN, axes_column, dress
-from bayesreg.plots.coefficients import MOST, PER_SD
+from bayesreg.plots.coefficients import MOST, per_sd
 from bayesreg.plots.paths import log_ticks, name_lines, scale_axis
 
 if TYPE_CHECKING:
@@ -39,9 +39,10 @@ def plot_bayesian_path(path: Any, ax: Any = None) -> NDArray[np.object_]:
     x = _along(path, path.scales[order])
     sd = np.asarray(path.problem.column_sd, dtype=float)
     mean, low, high = (np.asarray(part)[order] * sd for part in (path.mean, path.low, path.high))
-    drawn = [(mean, f"posterior mean and eti{100 * path.level:.6g}, given the scale: {PER_SD}")]
+    unit = per_sd(path.problem)
+    drawn = [(mean, f"posterior mean and eti{100 * path.level:.6g}, given the scale: {unit}")]
     if path.optimum is not None:
-        drawn.insert(0, (path.optimum[order] * sd, f"MAP: {PER_SD}"))
+        drawn.insert(0, (path.optimum[order] * sd, f"MAP: {unit}"))
     panels = axes_column(ax, 7.8, [2.8] * (len(drawn) - 1) + [3.4])
     rank = np.argsort(-np.max(np.abs(mean), axis=0), kind="stable")[:MOST]
     for one, (values, title) in zip(panels, drawn, strict=True):
@@ -113,12 +114,14 @@ def _above(path: Any) -> str:
 
 def _below(path: Any) -> str:
     """The axis and the shade in words."""
-    digits = f"{path.sigma:.4g}"
+    at = ""
+    if path.problem.likelihood.has_sigma:
+        at = f" at σ = {path.sigma:.4g} ({path.sigma_source})"
     if np.all(np.isfinite(path.lams)):
-        text = f"λ at σ = {digits} ({path.sigma_source}), logarithmic"
+        text = f"λ{at}, logarithmic"
     else:
         text = f"{_above(path)}, falling to the right"
-        text += "" if path.optimum is None else f"; MAP at σ = {digits} ({path.sigma_source})"
+        text += "" if path.optimum is None or not at else f"; MAP{at}"
     lines = [text]
     if path.posterior is not None:
         lines.append(

@@ -13,6 +13,7 @@ from bayesreg.language.errors import BadArgument, NotSupported
 from bayesreg.language.text import labels, shortened
 from bayesreg.plots.canvas import COLOURS, INK, MUTED, Mark, axes, axes_grid, dress, legend, marks
 from bayesreg.plots.densities import curve_of
+from bayesreg.plots.shares import binned_residuals, calibration, thinned
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -65,6 +66,10 @@ def plot_agreement(comparison: Any, ax: Any = None) -> NDArray[np.object_]:
 def plot_ppc(post: Any, ax: Axes | None = None, *, seed: int = 0, mark: Mark | None = None) -> Axes:
     """Density of the observed y over those of 40 replicated data sets, noise included.
 
+    A yes/no response has no density: for it, the observed share in bins of rows with like predicted
+    probabilities, against the mean of these, with exact 95 % binomial intervals (Clopper & Pearson
+    1934); bars count the rows of each class by predicted probability.
+
     Parameters
     ----------
     post : Posterior
@@ -87,6 +92,8 @@ def plot_ppc(post: Any, ax: Axes | None = None, *, seed: int = 0, mark: Mark | N
         If the posterior has no rows.
     """
     rows, y = _rows(post)
+    if post.problem.classes_ is not None:
+        return calibration(post, rows, y, axes(ax, 6.4, 3.4), mark or marks([""])[""])
     (replicated,) = post.posterior_predictive(seed=seed, draws=REPLICATES, rows=rows)
     ax = axes(ax, 6.4, 3.4)
     colour = (mark or marks([""])[""]).colour
@@ -96,13 +103,17 @@ def plot_ppc(post: Any, ax: Axes | None = None, *, seed: int = 0, mark: Mark | N
     (observed,) = ax.plot(*curve_of(y), color=INK, linewidth=1.8)
     ax.set_yticks([])
     ax.set_ylim(bottom=0.0)
-    dress(ax, x=f"{shortened(post.problem.design.y_name)}{_thinned(post, len(y))}")
+    dress(ax, x=f"{shortened(post.problem.design.y_name)}{thinned(post, len(y))}")
     legend(ax, [observed, handle], ["observed", f"replicated ({len(replicated)})"])
     return ax
 
 
 def plot_residuals(post: Any, ax: Axes | None = None, *, mark: Mark | None = None) -> Axes:
     """Residuals against fitted values, both at the posterior mean.
+
+    A yes/no response has two residuals at each fitted value, so for it they are the means of bins
+    of rows with like predicted probabilities (Gelman & Hill 2007, *Data Analysis Using Regression
+    and Multilevel/Hierarchical Models*, §5.6), over a band of two standard errors.
 
     Parameters
     ----------
@@ -124,6 +135,8 @@ def plot_residuals(post: Any, ax: Axes | None = None, *, mark: Mark | None = Non
         If the posterior has no rows.
     """
     rows, y = _rows(post)
+    if post.problem.classes_ is not None:
+        return binned_residuals(post, rows, y, axes(ax, 6.4, 3.4), mark or marks([""])[""])
     X = np.asarray(post.problem.design.X[rows], dtype=float)
     ax = axes(ax, 6.4, 3.4)
     eta = X @ np.mean(post.draws.beta, axis=(0, 1)) + float(np.mean(post.draws.intercept))
@@ -131,7 +144,7 @@ def plot_residuals(post: Any, ax: Axes | None = None, *, mark: Mark | None = Non
     colour = (mark or marks([""])[""]).colour
     ax.plot(fitted, y - fitted, "o", color=colour, ms=3.2, alpha=0.5, mew=0)
     ax.axhline(0.0, color=MUTED, linewidth=0.8, zorder=0)
-    dress(ax, x=f"fitted value{_thinned(post, len(y))}", y="residual", rules="y")
+    dress(ax, x=f"fitted value{thinned(post, len(y))}", y="residual", rules="y")
     return ax
 
 
@@ -208,10 +221,3 @@ def _rows(post: Any) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
         raise NotSupported("this figure needs rows, and the problem was conditioned on Moments")
     pick = np.linspace(0, len(design.y) - 1, min(POINTS, len(design.y))).astype(int)
     return pick, np.asarray(design.y[pick], dtype=float)
-
-
-def _thinned(post: Any, rows: int) -> str:
-    """How many rows are drawn, where these are not all."""
-    design = post.problem.design
-    total = rows if design is None else len(design.y)
-    return "" if total == rows else f" ({rows} of {total} rows, evenly spaced)"

@@ -21,7 +21,7 @@ from bayesreg.plots.canvas import (
     dress,
     stripes,
 )
-from bayesreg.plots.coefficients import MOST
+from bayesreg.plots.coefficients import MOST, per_sd
 from bayesreg.plots.densities import curve_of
 from bayesreg.plots.paths import log_ticks, name_lines, scale_axis
 
@@ -96,7 +96,7 @@ def plot_choice(choice: Any, ax: Any = None) -> NDArray[np.object_]:
     for one, argument in zip(panels[1:], arguments, strict=False):
         draw = (_probability, _prediction, _information)[ARGUMENTS.index(argument)]
         draw(one, choice, argument)
-        dress(one, title=argument.title)
+        dress(one, title=_titled(choice, argument))
         one.set_ylim(bottom=0.0)
     _coefficients(panels[-1], choice)
     for one in panels[:-1]:
@@ -105,6 +105,12 @@ def plot_choice(choice: Any, ax: Any = None) -> NDArray[np.object_]:
         log_ticks(one.xaxis, low, high)
         _guides(one, choice, arguments)
     return panels
+
+
+def _titled(choice: Any, argument: Argument) -> str:
+    """What a panel shows; cross-validation measures squared errors only where there is a σ."""
+    squared = choice.source.likelihood.has_sigma
+    return argument.title if squared else argument.title.replace("squared error", "deviance")
 
 
 def _range(choice: Any) -> tuple[float, float]:
@@ -263,9 +269,7 @@ def _coefficients(ax: Axes, choice: Any) -> None:
     ax.set_ylim(
         min(1.1 * float(seen.min()), -0.05 * reach), max(1.1 * float(seen.max()), 0.05 * reach)
     )
-    dress(
-        ax, title="what is left: change in y per standard deviation of the column", x=_below(choice)
-    )
+    dress(ax, title=f"what is left: {per_sd(path.problem)}", x=_below(choice))
     ax.yaxis.tick_right()
     ax.tick_params(axis="y", length=0)
     named = rank[:NAMED]
@@ -289,12 +293,14 @@ def _below(choice: Any) -> str:
     lines = [f"not here: {', '.join(names)} – {reason}" for reason, names in said.items()]
     formulae = choice.source.blocks[0].prior.formulae
     terms = {"λ₁": "λ‖b‖₁", "λ₂": "½λ‖b‖²"}
+    likelihood = choice.source.likelihood
+    loss = "½RSS" if likelihood.has_sigma else likelihood.words("η")
     if choice.l1_ratio is not None:
-        objective = f"½RSS + λ({choice.l1_ratio:g}‖b‖₁ + ½·{1 - choice.l1_ratio:g}‖b‖²)"
+        objective = f"{loss} + λ({choice.l1_ratio:g}‖b‖₁ + ½·{1 - choice.l1_ratio:g}‖b‖²)"
     elif len(formulae) == 1:
-        objective = f"½RSS + {terms[next(iter(formulae))]}"
+        objective = f"{loss} + {terms[next(iter(formulae))]}"
     else:
-        objective = "½RSS + λ‖b‖₁ + ½λ₂‖b‖², λ₂ following from the prior's scale"
+        objective = f"{loss} + λ‖b‖₁ + ½λ₂‖b‖², λ₂ following from the prior's scale"
     text = f"λ of {objective} (logarithmic)"
     return "\n".join([text, *(shortened(line, 118) for line in lines)])
 

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 MOST = 30  # rows that one page holds and one reader reads
 MARKS = 150  # of all priors in these rows
-PER_SD = "change in y per standard deviation of the column"
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +50,8 @@ def plot_forest(comparison: Any, ax: Axes | None = None, *, level: float = 0.95)
     """
     features, sd = columns_of(comparison)
     rows = standardised(comparison.coefficients(level), features, sd)
-    return _forest(rows, features, kind(comparison.coefficients(level)), ax)
+    interval = kind(comparison.coefficients(level))
+    return _forest(rows, features, interval, per_sd(problem_of(comparison)), ax)
 
 
 def plot_posterior(post: Any, ax: Axes | None = None, *, level: float = 0.95) -> Axes:
@@ -75,7 +75,8 @@ def plot_posterior(post: Any, ax: Axes | None = None, *, level: float = 0.95) ->
     table = post.summary(level=level).reindex(features)
     sd = np.asarray(post.problem.column_sd, dtype=float)
     name = repr(post.problem.prior)
-    return _forest({name: _row(table, sd)}, features, kind(table), ax)
+    rows = {name: _row(table, sd)}
+    return _forest(rows, features, kind(table), per_sd(post.problem), ax)
 
 
 def plot_map(fit: Any, ax: Axes | None = None) -> Axes:
@@ -109,7 +110,7 @@ def plot_map(fit: Any, ax: Axes | None = None) -> Axes:
     name_rows(ax, [features[j] for j in order], where)
     ax.axvline(0.0, color=MUTED, linewidth=0.8, zorder=0)
     zeros = f"{int(np.sum(values == 0))} of {len(values)} coefficients are exactly zero (hollow)"
-    dress(ax, x=lines(PER_SD, zeros, note), rules="x")
+    dress(ax, x=lines(per_sd(fit.problem), zeros, note), rules="x")
     return ax
 
 
@@ -153,9 +154,14 @@ def offsets_of(count: int, step: float) -> NDArray[np.float64]:
     return np.asarray((np.arange(count) - 0.5 * (count - 1)) * min(step, 0.7 / count))
 
 
+def problem_of(comparison: Any) -> Any:
+    """The problem under the first prior: columns, rows and link are the same under every one."""
+    return next(iter(comparison.entries.values())).problem
+
+
 def columns_of(comparison: Any) -> tuple[list[str], NDArray[np.float64]]:
     """Names and standard deviations of the columns: the same for every prior."""
-    problem = next(iter(comparison.entries.values())).problem
+    problem = problem_of(comparison)
     return list(problem.features), np.asarray(problem.column_sd, dtype=float)
 
 
@@ -169,7 +175,9 @@ def largest(values: NDArray[np.float64], priors: int = 1) -> tuple[NDArray[np.in
     return order[:most], f"the {most} largest of {len(order)} coefficients; {left} smaller left out"
 
 
-def _forest(rows: dict[str, Row], features: Sequence[str], interval: str, ax: Axes | None) -> Axes:
+def _forest(
+    rows: dict[str, Row], features: Sequence[str], interval: str, unit: str, ax: Axes | None
+) -> Axes:
     """Draw the forest of any number of priors."""
     order, note = largest(size(rows), len(rows))
     step = max(0.34, 0.12 + 0.1 * len(rows))
@@ -186,7 +194,7 @@ def _forest(rows: dict[str, Row], features: Sequence[str], interval: str, ax: Ax
     ax.set_ylim(-0.6, len(order) - 0.4)
     has_map = any(np.any(np.isfinite(row.map)) for row in rows.values())
     reading = f"line: {interval}; filled: posterior mean" + ("; hollow: MAP" if has_map else "")
-    dress(ax, x=lines(PER_SD, reading, note), rules="x")
+    dress(ax, x=lines(unit, reading, note), rules="x")
     legend(ax, handles, labels(rows))
     return ax
 
@@ -200,6 +208,11 @@ def _intervals(
     (handle,) = ax.plot(row.mean[order], where, ms=4.8, mec=mark.colour, zorder=4, **style)
     ax.plot(row.map[order], where, ms=4.8, mfc=PAPER, mew=1.1, zorder=3, **style)
     return handle
+
+
+def per_sd(problem: Any) -> str:
+    """What an effect is, for an axis."""
+    return f"change in {problem.likelihood.moved} per standard deviation of the column"
 
 
 def name_rows(ax: Axes, names: Sequence[str], where: NDArray[Any]) -> None:

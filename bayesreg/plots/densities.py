@@ -21,6 +21,7 @@ from bayesreg.plots.canvas import (
     legend,
     marks,
 )
+from bayesreg.plots.coefficients import problem_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,7 +47,7 @@ def plot_densities(comparison: Any, ax: Any = None) -> NDArray[np.object_]:
         One panel per coefficient, at most 12: those with the largest |mean|·sd(x).
     """
     entries = comparison.entries
-    problem = next(iter(entries.values())).problem
+    problem = problem_of(comparison)
     means = [np.mean(e.post.draws.beta, axis=(0, 1)) for e in entries.values()]
     size = np.max(np.abs(means), axis=0) * np.asarray(problem.column_sd)
     order = np.argsort(-size, kind="stable")[:PANELS]
@@ -64,7 +65,8 @@ def plot_densities(comparison: Any, ax: Any = None) -> NDArray[np.object_]:
         figure_legend(panels[0].figure, handles, labels(entries))
     left = len(problem.features) - len(order)
     note = f"; the {len(order)} largest effects, {left} smaller left out" if left else ""
-    footer(panels, "change in y per unit of the column; mark on the axis: MAP" + note)
+    unit = f"change in {problem.likelihood.moved} per unit of the column"
+    footer(panels, f"{unit}; mark on the axis: MAP{note}")
     return panels
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from bayesreg.language.text import labels
 from bayesreg.plots.canvas import INK, MUTED, PLAIN, Mark, axes, beside, dress, marks
-from bayesreg.plots.coefficients import MOST, PER_SD
+from bayesreg.plots.coefficients import MOST, per_sd
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -53,7 +53,7 @@ def plot_path(path: Any, ax: Axes | None = None, *, mark: Mark | None = None) ->
     ax.axhline(0.0, color=MUTED, linewidth=0.8, zorder=1)
     ax.set_xlim(lam[0], lam[-1])
     _mark_lam(ax, chosen)
-    dress(ax, x=_below(features, order, chosen), y=PER_SD, rules="y")
+    dress(ax, x=_below(features, order, chosen), y=per_sd(path.problem), rules="y")
     log_ticks(ax.xaxis, float(lam[0]), float(lam[-1]))
     ax.yaxis.set_label_position("right")
     ax.tick_params(axis="y", labelleft=False, labelright=True)

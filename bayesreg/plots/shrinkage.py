@@ -213,7 +213,8 @@ def plot_profile(profiles: Mapping[str, Sequence[Any]], ax: Any = None) -> Any:
     for panel, what in zip(panels, ("posterior mean", "MAP"), strict=False):
         panel.set_xlim(0.0, float(curves[0][1].estimate[-1]))
         panel.set_ylim(0.0, 1.06 * top)
-        dress(panel, x="least-squares estimate, standard errors", y=f"taken by the {what}")
+        said = f"{curves[0][1].estimator} estimate, standard errors"
+        dress(panel, x=said, y=f"taken by the {what}")
         panel.grid(True, color=RULE, linewidth=0.6)
     if ax is None:
         figure_legend(panels[0].figure, handles, labels(names))

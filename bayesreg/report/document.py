@@ -180,7 +180,11 @@ def _contents(
         "priors": ([objective(comparison)], [tables.priors, figure]),
         "coefficients": (
             [],
-            [partial(tables.coefficients, level=level), partial(tables.unknowns, level=level)],
+            [
+                partial(tables.coefficients, level=level),
+                partial(effects.odds, level=level),
+                partial(tables.unknowns, level=level),
+            ],
         ),
         "path": _along(comparison.path, figure),
         "choice": _chosen(comparison.choice, figure),
@@ -239,6 +243,8 @@ def _facts(comparison: Any) -> Iterator[tuple[str, str]]:
     yield "columns", f"{len(problem.features)}"
     if comparison.data is not None:
         yield "response", shortened(comparison.data.y_name, 40)
+    if problem.classes_ is not None:
+        yield "y = 1 is", shortened(str(problem.classes_[1]), 40)
     yield "columns are", "standardised" if problem.standardize else "in original units"
     yield "seed", f"{comparison.provenance.get('seed')}"
 

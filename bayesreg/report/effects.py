@@ -8,20 +8,29 @@ import numpy as np
 
 from bayesreg.language.arguments import interval_names
 from bayesreg.language.text import shortened
+from bayesreg.plots.coefficients import columns_of, problem_of
 from bayesreg.report.table import Rows, Table, by_prior, plain
 from bayesreg.report.tables import by_feature
 
 READING = (
-    "The shrinkage factor κ_j = 1/(1 + G_jj·v_j/σ²) compares the prior variance v_j of a "
+    "The shrinkage factor κ_j = {formula} compares the prior variance v_j of a "
     "coefficient with what its own column says of it: at 0 the data decide, at 1 the prior. m_eff "
-    "= Σ(1 − κ_j) is the effective number of non-zero coefficients. Where σ or a scale is unknown, "
+    "= Σ(1 − κ_j) is the effective number of non-zero coefficients. {unknown}, "
     "so are they, and what is shown is their posterior."
+)
+BELOW = (
+    "P(below the MAP's): near 0 the posterior asks for a larger λ than the MAP used, near 1 for a "
+    "smaller; – where nothing is unknown."
 )
 
 
 def words(comparison: Any) -> list[str]:
     """What κ, m_eff and λ are, and what is not available and why."""
-    said = [READING]
+    formula = next(iter(comparison.entries.values())).post.shrinkage.formula
+    unknown = "Where σ or a scale is unknown"
+    if not problem_of(comparison).exact:
+        unknown = "Where weights or a scale are unknown"
+    said = [READING.format(formula=formula + "," * ("," in formula), unknown=unknown)]
     scales = [shortened(name, 40) for name, e in comparison.entries.items() if e.lam.notes]
     if scales:
         said.append(
@@ -68,8 +77,8 @@ def kappa(comparison: Any, level: float) -> Table:
     "quantity text λ or scale | formula code is | median number median | mean number mean | "
     "sd number sd | interval number | map number at the MAP | "
     "p_below share P(below the MAP's) | hyper why how the MAP's was chosen",
-    "λ is that of J, draw by draw from σ and scale. P(below the MAP's): near 0 the posterior "
-    "asks for a larger λ than the MAP used, near 1 for a smaller; – where nothing is unknown.",
+    f"λ is that of J, draw by draw from σ and scale. {BELOW}",
+    no_sigma={"note": f"λ is that of J, draw by draw from the scale. {BELOW}"},
 )
 def lam(entry: Any, level: float) -> Rows:
     """Each λ (or scale): the MAP's value, and where it lies in the posterior."""
@@ -91,15 +100,54 @@ def significance(comparison: Any) -> Table:
         for name, one in found.items()
     }
     first = next(iter(found.values()))
+    logit = problem_of(comparison).likelihood.link == "logit"
+    noise = ", π/√3 being the sd of logistic noise" if logit else ""
     return by_feature(
         comparison,
         pd.concat(parts, names=["prior", "feature"]),
         "significance",
         "Which effects matter, and of which sign",
         "p_positive sign P(sign) | p_larger share P(|sd(x)·β| > ε) | eps number ε",
-        note=f"ε = {first.words}: half of what Cohen calls a small effect, taken because the "
-        "report knows no better; post.significance(eps) answers for the ε that matters to you.",
+        note=f"ε = {first.words}{noise}: half of what Cohen calls a small effect, taken because "
+        "the report knows no better; post.significance(eps) answers for the ε that matters to you.",
         folded=True,
+    )
+
+
+def odds(comparison: Any, level: float) -> Table | None:
+    """What a unit and an sd of each column multiply the odds by; None without odds."""
+    import pandas as pd
+
+    likelihood = problem_of(comparison).likelihood
+    if likelihood.link != "logit":
+        return None
+    features, sd = columns_of(comparison)
+    keys = ["one", *interval_names(level), "by_sd"]
+    parts = {}
+    for name, entry in comparison.entries.items():
+        beta = entry.post.draws.beta.reshape(-1, len(features))
+        tails = [0.5, (1.0 - level) / 2.0, (1.0 + level) / 2.0]
+        middle, *ends = np.quantile(beta, tails, axis=0)
+        with np.errstate(over="ignore"):
+            ratios = np.exp([middle, *ends, sd * middle])
+            spread = np.std(np.exp(beta), axis=0)  # not shown: it says how many decimals are
+        parts[name] = pd.DataFrame(dict(zip(keys, ratios, strict=True)), index=features)
+        optimum = None if entry.fit is None else entry.fit.beta.reindex(features)
+        parts[name]["sd"] = spread
+        parts[name]["map"] = np.nan if optimum is None else np.exp(optimum.to_numpy(float))
+    whose = "y = 1"
+    if likelihood.classes_ is not None:
+        whose = f"“{shortened(str(likelihood.classes_[1]), 40)}”"
+    return by_feature(
+        comparison,
+        pd.concat(parts, names=["prior", "feature"]),
+        "odds",
+        "Odds ratios",
+        "map estimate MAP | one estimate median | interval estimate | by_sd estimate median per sd",
+        level,
+        note=f"e^β: what one more unit of the column, or one more sd of it, multiplies the odds of "
+        f"{whose} by, the other columns held; 1: no effect. The median and the interval are those "
+        "of β, exponentiated.",
     )
 
 

@@ -10,9 +10,24 @@ import numpy as np
 from bayesreg import plots
 from bayesreg.language.text import shortened
 from bayesreg.plots import canvas
-from bayesreg.plots.coefficients import columns_of, kind, size, standardised
+from bayesreg.plots.coefficients import columns_of, kind, problem_of, size, standardised
 from bayesreg.report.figure import Figure
 from bayesreg.report.regularisation import drawn_choice, drawn_path
+
+# How the figure of the fit is read, and what it is in an alternative text.
+FIT = (
+    "Left: the observed response should look like one of the replicated ones. Right: residuals at "
+    "the posterior mean should scatter evenly about 0; a curve or a funnel says that a straight "
+    "line with constant noise is not the whole story."
+)
+DRAWN = "Density of the observed response over 40 replicated ones, and residuals, under"
+SHARES = (
+    "Left: of rows with like predicted probabilities, the observed share should lie on the "
+    "diagonal within its 95 % interval; bars count the rows of each class. Right: the mean "
+    "residual of such rows should lie within the band, two standard errors about 0; a curve says "
+    "that log-odds linear in the columns are not the whole story."
+)
+DRAWN_SHARES = "Observed share against predicted probability in bins, and binned residuals, under"
 
 
 def draw(comparison: Any, key: str, level: float) -> Figure | None:
@@ -63,8 +78,8 @@ def _forest(comparison: Any, level: float) -> Figure:
     return _figure(
         "forest",
         "Effects under each prior",
-        f"Effect of one standard deviation of each column on y. Line: {interval}; filled mark: "
-        "posterior mean; hollow mark: MAP.",
+        f"Effect of one standard deviation of each column on {_response(comparison)}. Line: "
+        f"{interval}; filled mark: posterior mean; hollow mark: MAP.",
         f"Forest plot with posterior mean and {interval} under {_listed(comparison)}. "
         f"Largest effects: {'; '.join(_largest(comparison, level))}.",
         plots.plot_forest(comparison, level=level),
@@ -110,12 +125,13 @@ def _shrinkage(comparison: Any, level: float) -> Figure | None:
         for name, one in found.items()
         if one.known and len(one.proper)
     )
+    alike = "one" if problem_of(comparison).exact else "nearly one"
     return _figure(
         "shrinkage",
         "Shrinkage of each coefficient",
         "Posterior mean and interval of κ: at 0 the data decide, at 1 the prior. On standardised "
-        "columns a ridge has one κ for all; a horseshoe leaves large effects alone and pulls small "
-        "ones in, and is uncertain of those between.",
+        f"columns a ridge has {alike} κ for all; a horseshoe leaves large effects alone and pulls "
+        "small ones in, and is uncertain of those between.",
         f"Shrinkage factor of each coefficient. {words}.",
         plots.plot_shrinkage(found, level=level),
     )
@@ -125,7 +141,11 @@ def _profile(comparison: Any, _: float) -> Figure | None:
     found = {name: entry.profiles for name, entry in comparison.entries.items()}
     if not any(found.values()):
         return None
-    at = int(np.argmin(np.abs(next(p for every in found.values() for p in every).estimate - 3.0)))
+    first = next(p for every in found.values() for p in every)
+    at = int(np.argmin(np.abs(first.estimate - 3.0)))
+    given = "at the fitted σ and scale"
+    if not problem_of(comparison).exact:
+        given = "at the fitted scale and the curvature of the loss at the posterior mean"
     words = "; ".join(
         f"{shortened(name)}: {one.estimate[at] - one.mean[at]:.2f}"
         for name, every in found.items()
@@ -134,9 +154,10 @@ def _profile(comparison: Any, _: float) -> Figure | None:
     return _figure(
         "profile",
         "What each prior takes from an estimate",
-        "In an orthogonal design, at the fitted σ and scale: how far the posterior mean (left) and "
-        "the MAP (right) lie below a least-squares estimate, in standard errors. A ridge takes a "
-        "share, a lasso an amount, a horseshoe much of what is small and little of what is large.",
+        f"In an orthogonal design, {given}: how far the posterior mean (left) and "
+        f"the MAP (right) lie below a {first.estimator} estimate, in standard errors. A ridge "
+        "takes a share, a lasso an amount, a horseshoe much of what is small and little of what is "
+        "large.",
         f"Taken by the posterior mean from an estimate of 3 standard errors: {words}.",
         plots.plot_profile(found),
     )
@@ -169,11 +190,12 @@ def _significance(comparison: Any, _: float) -> Figure:
         for name, one in found.items()
     )
     first = next(iter(found.values()))
+    size, what = first.words.removesuffix(" per sd of the column").split(", ", 1)
     return _figure(
         "significance",
         "Which effects matter, and of which sign",
         f"Left: probability of the likelier sign. Right: probability that the effect of one sd of "
-        f"the column is larger than ε = {first.words.split(',')[0]}, a tenth of sd(y).",
+        f"the column is larger than ε = {size}, {what}.",
         f"Effects larger than ε with probability above 0.95: {words}.",
         plots.plot_significance(found),
     )
@@ -210,14 +232,11 @@ def _fit(comparison: Any, _: float) -> Figure | None:
     plots.plot_ppc(post, panels[0], mark=mark)
     plots.plot_residuals(post, panels[1], mark=mark)
     name = shortened(ranked[0])
+    caption, alt = FIT, DRAWN
+    if problem_of(comparison).classes_ is not None:
+        caption, alt = SHARES, DRAWN_SHARES
     return _figure(
-        "fit",
-        f"Fit to the data under {name}",
-        f"Under {name}. Left: the observed response should look like one of the replicated ones. "
-        "Right: residuals at the posterior mean should scatter evenly about 0; a curve or a funnel "
-        "says that a straight line with constant noise is not the whole story.",
-        f"Density of the observed response over 40 replicated ones, and residuals, under {name}.",
-        panels,
+        "fit", f"Fit to the data under {name}", f"Under {name}. {caption}", f"{alt} {name}.", panels
     )
 
 
@@ -234,6 +253,13 @@ def _agreement(comparison: Any, _: float) -> Figure | None:
         f"Histograms of z per prior. {words}.",
         plots.plot_agreement(comparison),
     )
+
+
+def _response(comparison: Any) -> str:
+    """What effects are on: y, or the log-odds of a class."""
+    problem = problem_of(comparison)
+    of = "" if problem.classes_ is None else f"the {problem.likelihood.moved} of "
+    return f"{of}“{shortened(str(problem.classes_[1]), 40)}”" if of else problem.likelihood.moved
 
 
 def _listed(comparison: Any) -> str:

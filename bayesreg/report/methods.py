@@ -19,16 +19,18 @@ ENGINES = {
     "nuts": "the No-U-Turn sampler of PyMC",
 }
 
+KINDS = {"identity": "linear", "logit": "logistic", "log": "log-linear"}
+
 
 def objective(comparison: Any) -> str:
     """The convention that every λ refers to."""
     problem = _first(comparison).problem
-    said = _words(problem.likelihood)
+    said = words_of(problem.likelihood)
     b = "b = sd(x)·β, the coefficients of standardised columns" if problem.standardize else "b = β"
     return f"{OBJECTIVE.format(**said)}Here {b}."
 
 
-def _words(likelihood: Any) -> dict[str, str]:
+def words_of(likelihood: Any) -> dict[str, str]:
     """The loss in symbols, and what is a negative log posterior."""
     if likelihood.has_sigma:
         return {"loss": "½ Σ w(y − β₀ − x'β)²", "where": "", "nats": "J/σ²"}
@@ -67,8 +69,10 @@ def _model(comparison: Any) -> str:
     rows = f"{problem.moments.rows} rows" + (
         f" with frequency weights (sum {problem.n:g})" if weighted else ""
     )
-    likelihood = problem.likelihood
-    kind = "linear" if likelihood.link == "identity" else likelihood.link
+    likelihood, classes = problem.likelihood, problem.classes_
+    if classes is not None:
+        y += f" ({shortened(str(classes[1]), 40)} against {shortened(str(classes[0]), 40)})"
+    kind = KINDS.get(likelihood.link, likelihood.link)
     noise = f"and normal noise ({_noise(comparison)})"
     if not likelihood.has_sigma:
         noise = f"and the likelihood {_noise(comparison)}"
@@ -146,9 +150,11 @@ def _shrinkage(comparison: Any) -> str:
     entries = comparison.entries.values()
     if not any(len(e.problem.proper) for e in entries):
         return ""
-    eps = next(iter(entries)).significance.words
+    first = next(iter(entries))
+    eps, formula = first.significance.words, first.post.shrinkage.formula
+    formula += "," * ("," in formula)
     return (
-        "What each prior did is said by the shrinkage factors κ_j = 1/(1 + G_jj·v_j/σ²) of the "
+        f"What each prior did is said by the shrinkage factors κ_j = {formula} of the "
         "coefficients (Carvalho, Polson and Scott, 2010), the effective number of non-zero "
         "coefficients m_eff = Σ(1 − κ_j) (Piironen and Vehtari, 2017), and the posterior of λ. An "
         f"effect was held to matter if |sd(x)·β| exceeds ε = {eps}."

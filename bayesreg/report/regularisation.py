@@ -18,7 +18,16 @@ from bayesreg.report.table import Table, columns, from_frame, plain
 SHOWN = 20  # λ's or columns before the rest is folded
 EXACT = 100  # columns up to which knots are followed: beyond, there may be thousands
 LAM = "lam number λ | scale number scale of the prior"
-ALPHA = f"{LAM} | sklearn number scikit-learn's alpha"
+
+
+def _sklearn(path: Any) -> str:
+    """What scikit-learn calls its λ: alpha, or the C by which it weighs a logistic loss."""
+    return "C" if path.problem.likelihood.link == "logit" else "alpha"
+
+
+def _alpha(path: Any) -> str:
+    """Columns of λ, of the scale, and of scikit-learn's."""
+    return f"{LAM} | sklearn number scikit-learn's {_sklearn(path)}"
 
 
 def penalty(path: Any) -> tuple[str, str]:
@@ -29,21 +38,25 @@ def penalty(path: Any) -> tuple[str, str]:
     one = path.ray.at(float(path.lam[0])).penalty
     words = [f"λ₁ = {share:g}λ", f"λ₂ = {1.0 - share:g}λ"] if 0.0 < share < 1.0 else []
     words += ["b = sd(x)·β"] if path.problem.standardize else []
-    return one.kind, one.objective.partition(" with ")[0] + " with " * bool(words) + ", ".join(
-        words
-    )
+    formula, _, where = one.objective.partition(" with ")
+    words = [part for part in where.split(", ") if part.startswith("η")] + words
+    return one.kind, formula + " with " * bool(words) + ", ".join(words)
 
 
 def numbers(path: Any, *, folded: bool = False) -> Table:
     """Every λ with its objective, the scale it means, scikit-learn's alpha, and its certificate."""
     head = columns(
-        f"{ALPHA} | df decimal degrees of freedom | nonzero integer not zero | "
+        f"{_alpha(path)} | df decimal degrees of freedom | nonzero integer not zero | "
         "objective number J | gap small duality gap | certified flag certified"
     )
     frame = path.summary().reset_index()[[column.key for column in head]]
+    likelihood = path.problem.likelihood
+    loss = "½RSS"
+    if not likelihood.has_sigma:
+        loss = likelihood.words("η")
     note = (
-        "J = ½RSS + λ₁‖b‖₁ + ½λ₂‖b‖² in sums over rows, and no b has a J lower by more than the "
-        "duality gap; scikit-learn has the same coefficients at its alpha."
+        f"J = {loss} + λ₁‖b‖₁ + ½λ₂‖b‖² in sums over rows, and no b has a J lower by more than the "
+        f"duality gap; scikit-learn has the same coefficients at its {_sklearn(path)}."
     )
     shown: dict[str, Any] = {"first": 0 if folded else SHOWN, "folded": folded}
     return from_frame(frame, "path", "The path in numbers", head, note=note, **shown)
@@ -107,7 +120,7 @@ def drawn_path(path: Any, *, mark: Mark | None = None, of: str = "") -> Figure:
 def selected(choice: Any) -> Table:
     """What each rule selects: λ, the prior that it is, and what is left of the columns."""
     head = columns(
-        f"rule text rule | {ALPHA} | df decimal df | nonzero integer not zero | "
+        f"rule text rule | {_alpha(choice.path)} | df decimal df | nonzero integer not zero | "
         "log_scale_error small error of log scale | cv_error number CV error | "
         "optimises text what is best there"
     )
@@ -117,7 +130,8 @@ def selected(choice: Any) -> Table:
     sigma = f" at σ = {choice.sigma:.4g} ({choice.sigma_source})" if choice.needs_sigma else ""
     note = (
         f"λ is that of J; the scale is that of the prior whose MAP has this λ{sigma}; scikit-learn "
-        "has the same coefficients at its alpha; df: effective degrees of freedom."
+        f"has the same coefficients at its {_sklearn(choice.path)}; df: effective degrees of "
+        "freedom."
     )
     return from_frame(frame, "choice", "What each rule selects", head, note=note)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import wraps
 from typing import TYPE_CHECKING, Any
@@ -126,12 +126,19 @@ class Table:
 
 
 def by_prior(
-    key: str, title: str, said: str, note: str = "", **options: Any
+    key: str,
+    title: str,
+    said: str,
+    note: str = "",
+    *,
+    no_sigma: Mapping[str, Any] | None = None,
+    **options: Any,
 ) -> Callable[[Callable[..., Rows]], Callable[..., Table]]:
     """Make what gives the rows of one entry give the table of a comparison, by prior.
 
     A `level` is handed on to the rows and to the columns (see :func:`columns`); estimates are
-    written with the decimals that the column `sd` asks for.
+    written with the decimals that the column `sd` asks for. `no_sigma` is what differs where the
+    likelihood has no σ: fields of the table, heads by key (`heads`), a column too many (`less`).
     """
 
     def of_comparison(rows: Callable[..., Rows]) -> Callable[..., Table]:
@@ -144,11 +151,22 @@ def by_prior(
             if any(column.kind == "estimate" for column in head):
                 at = [column.key for column in head].index("sd")
                 digits["decimals"] = tuple(decimals_for([row[at]]) for row in cells)
-            return Table(key, title, head, cells, note, **digits, **options)
+            made = Table(key, title, head, cells, note, **digits, **options)
+            likelihood = next(iter(comparison.entries.values())).problem.likelihood
+            return made if likelihood.has_sigma else _changed(made, **(no_sigma or {}))
 
         return table
 
     return of_comparison
+
+
+def _changed(
+    table: Table, *, heads: Mapping[str, str] | None = None, less: str = "", **fields: Any
+) -> Table:
+    """The table with other fields, other heads of columns, and without a column."""
+    heads = heads or {}
+    head = tuple(replace(c, title=heads.get(c.key, c.title)) for c in table.columns)
+    return without(replace(table, columns=head, **fields), less)
 
 
 def from_frame(

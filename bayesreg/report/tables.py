@@ -68,6 +68,7 @@ def held(entry: Any) -> Rows:
     "distribution code on each coefficient | noise code noise | kind text as a penalty | "
     "objective code the MAP minimises | sigma number σ | scale text scale | "
     "hyper text how they were chosen | elsewhere code in scikit-learn",
+    no_sigma={"less": "sigma", "heads": {"noise": "likelihood"}},
     layout="cards",
 )
 def priors(entry: Any) -> Rows:
@@ -133,6 +134,7 @@ def by_feature(
     "unknown name unknown | map estimate value at the MAP | mean estimate mean | "
     "sd estimate sd | interval estimate",
     "The intercept is at x = 0 of the original columns. A known quantity has sd 0.",
+    no_sigma={"title": "Intercept and scales"},
 )
 def unknowns(entry: Any, level: float) -> Rows:
     """Intercept, noise and scales: the MAP's value and the posterior."""
@@ -187,10 +189,14 @@ def _elsewhere(penalty: Any) -> str | None:
     target = _TARGETS.get(penalty.kind)
     if target is None:
         return None
+    if penalty.likelihood.link == "logit":
+        target = "sklearn.LogisticRegression"
     try:
         found = penalty.to(target)
     except NotSupported:
         return None
-    arguments = ", ".join(f"{k}={v:.6g}" for k, v in found.items())
+    arguments = ", ".join(
+        f"{k}={v!r}" if isinstance(v, str) else f"{k}={v:.6g}" for k, v in found.items()
+    )
     needs = f" after {found.needs}" if found.needs else ""
     return f"{target.split('.')[1]}({arguments}){needs}"

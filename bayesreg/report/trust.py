@@ -19,6 +19,12 @@ SHOWN = 40
     "ok flag certificate | why why in words",
     "No β has a log posterior, given σ and scale, that is higher by more than gap ÷ σ² nats. "
     "Without a gap J is not convex, and the MAP is the best local optimum that was seen.",
+    no_sigma={
+        "less": "nats",
+        "note": "No β has a log posterior, given the scale, that is higher by more than the gap, "
+        "which is in nats. Without a gap J is not convex, and the MAP is the best local optimum "
+        "that was seen.",
+    },
 )
 def certificates(entry: Any) -> Rows:
     """The certificate of each optimum."""

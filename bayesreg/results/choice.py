@@ -99,12 +99,12 @@ class Choice:
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        """One row per rule: λ, the prior's scale, scikit-learn's alpha, what is left, and errors.
+        """One row per rule: λ, the prior's scale, scikit-learn's λ, what is left, and errors.
 
         ``lam``; ``scale`` in the prior's unit at `sigma`; ``sklearn``; ``df`` (effective degrees of
         freedom) and ``nonzero``; ``log_scale_error`` (Monte Carlo standard error of the logarithm
-        of the scale); ``cv_error`` (mean squared error by cross-validation at this λ);
-        ``optimises``.
+        of the scale); ``cv_error`` (mean squared error, or mean deviance, by cross-validation at
+        this λ); ``optimises``.
         """
         import pandas as pd
 

@@ -12,6 +12,7 @@ from bayesreg.engines.draws import Draws
 from bayesreg.language.arguments import Array, interval_names
 from bayesreg.language.errors import BadArgument
 from bayesreg.model.blocks import Block
+from bayesreg.model.problem import Problem
 from bayesreg.priors.base import Penalised
 from bayesreg.results.quantity import Quantity
 from bayesreg.results.shrinkage import scales_of
@@ -29,7 +30,7 @@ class LamPosterior:
     A Laplace prior has λ = σ/scale per draw (σ²/scale in unit "y"), a Normal prior 1/scale²
     (σ²/scale²), an elastic net both. Other priors are not λ₁‖b‖₁ + ½λ₂‖b‖²: for them it is the
     posterior of the scale alone, and `notes` say so. Where columns have factors of their own
-    (`relative`, or a scale each) λ is that of a factor 1.
+    (`relative`, or a scale each) λ is that of a factor 1; where there is no σ, σ is 1.
 
     Attributes
     ----------
@@ -71,7 +72,7 @@ class LamPosterior:
         quantities, formulae, notes = [], {}, []
         for block, scale in scales_of(draws):
             tag = f"[{block.label}]" if several else ""
-            for name, formula, values in _values(block, draws.sigma, scale):
+            for name, formula, values in _values(draws.problem, block, draws.sigma, scale):
                 quantities.append(Quantity(name + tag, values))
                 formulae[name + tag] = formula
             if not isinstance(block.prior, Penalised):
@@ -93,7 +94,7 @@ class LamPosterior:
         optimum = {}
         for block in blocks:
             sigma, scale = np.asarray(fit.sigma), np.asarray(block.scale, dtype=float)
-            for name, _, value in _values(block, sigma, scale):
+            for name, _, value in _values(fit.problem, block, sigma, scale):
                 optimum[f"{name}[{block.label}]" if several else name] = float(value)
         shown = {q.name for q in self.quantities}
         return replace(self, optimum={k: v for k, v in optimum.items() if k in shown})
@@ -152,13 +153,17 @@ class LamPosterior:
         return notes + self.summary().to_html(float_format="{:.4g}".format)
 
 
-def _values(block: Block, sigma: Array, scale: Array) -> Iterator[tuple[str, str, Array]]:
+def _values(
+    problem: Problem, block: Block, sigma: Array, scale: Array
+) -> Iterator[tuple[str, str, Array]]:
     """Name, formula and value of each λ of a block at factor 1, or of its scale."""
     prior = block.prior
     if not isinstance(prior, Penalised):
-        yield "scale", f"scale, in units of {'σ' if prior.unit == 'sigma' else 'y'}", scale
+        unit = "σ" if prior.unit == "sigma" else problem.likelihood.moved
+        yield "scale", f"scale, in units of {unit}", scale
         return
     single = len(prior.formulae) == 1
     for symbol, formula in prior.formulae.items():
         at: Any = prior.l1 if symbol == "λ₁" else prior.l2
-        yield "λ" if single else symbol, formula, np.asarray(at(sigma, scale), dtype=float)
+        said = problem.penalty.in_nats(formula)
+        yield "λ" if single else symbol, said, np.asarray(at(sigma, scale), dtype=float)

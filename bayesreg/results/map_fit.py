@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from bayesreg.solvers.correspondence import Correspondence
 
+KINDS = ("mean", "linear")  # of prediction
+
 
 @dataclass(frozen=True, eq=False)
 class MapFit:
@@ -30,7 +32,7 @@ class MapFit:
     b : ndarray (p,)
         The optimum in the penalised coordinates b_j = x_sd_j·β_j − loc_j.
     sigma : float
-        Noise sd: the known one, or the estimate that `hyper` names.
+        Noise sd: the known one, or the estimate that `hyper` names; 1 where there is no noise sd.
     solver : str
         Which solver ran.
     hyper : str
@@ -73,7 +75,7 @@ class MapFit:
 
     @property
     def standardized(self) -> pd.Series:
-        """sd(x_j)·β_j: the effect of one standard deviation, in the unit of y."""
+        """sd(x_j)·β_j: the effect of one standard deviation, in the unit of y or in log-odds."""
         out = self.beta * self.problem.column_sd
         out.name = "standardized"
         return out
@@ -107,13 +109,15 @@ class MapFit:
     def _restored(self) -> tuple[Array, Array]:
         return self.problem.restore(self.b)
 
-    def predict(self, X: Any) -> Array:
-        """β₀ + x'β for new rows.
+    def predict(self, X: Any, *, kind: str = "mean") -> Array:
+        """The mean of y for new rows: η = β₀ + x'β, or under Bernoulli() the probability at η.
 
         Parameters
         ----------
         X : array (m, P) or data frame
             Columns by position, or by name where the fit knew names.
+        kind : {"mean", "linear"}
+            "linear" is η, in log-odds under Bernoulli().
 
         Returns
         -------
@@ -121,17 +125,31 @@ class MapFit:
 
         Raises
         ------
+        BadArgument
+            If `kind` is another.
         BadData
             If a column is missing, unknown or not finite.
         """
+        if kind not in KINDS:
+            raise BadArgument(f"kind must be one of {', '.join(KINDS)}, not {kind!r}")
         rows = encode(self.problem, X)
-        return np.asarray(self.intercept + rows @ self.beta.to_numpy())
+        eta = np.asarray(self.intercept + rows @ self.beta.to_numpy())
+        likelihood = self.problem.likelihood
+        if kind == "linear":
+            return eta
+        return likelihood.mean(eta, dict.fromkeys(likelihood.unknowns, self.sigma))
 
     def summary(self) -> pd.DataFrame:
-        """One row per coefficient: beta, standardized, and whether it is exactly zero."""
+        """One row per coefficient: beta, standardized, and whether it is exactly zero.
+
+        Under a logit link also ``odds_ratio``, e^β: what one unit of the column multiplies the
+        odds by.
+        """
         import pandas as pd
 
         table = pd.DataFrame({"beta": self.beta, "standardized": self.standardized})
+        if self.problem.likelihood.link == "logit":
+            table["odds_ratio"] = np.exp(table["beta"])
         table["zero"] = table["beta"] == 0
         return table
 
@@ -150,9 +168,11 @@ class MapFit:
     def __repr__(self) -> str:
         """Penalty, hyperparameters, certificate, coefficients."""
         zero = int(np.sum(self.b == 0.0))
+        noise = f"σ = {self.sigma:.6g} ({self.hyper})"
+        settled = noise if self.problem.likelihood.has_sigma else self.hyper
         return (
             f"MAP by {self.solver}: {self.penalty!r}\n"
-            f"σ = {self.sigma:.6g} ({self.hyper}); {zero} of {len(self.beta)} coefficients are 0\n"
+            f"{settled}; {zero} of {len(self.beta)} coefficients are 0\n"
             f"certificate: {self.certificate.why}\n"
             f"intercept {self.intercept:.6g}\n{self.beta.to_string(max_rows=30)}"
         )

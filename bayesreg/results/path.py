@@ -161,8 +161,9 @@ class Path:
         -------
         pandas.DataFrame
             Indexed by `lam`, with columns `scale`, `sklearn` (the alpha with which scikit-learn's
-            Ridge, Lasso or ElasticNet minimises the same J; NaN where none does), `df`, `nonzero`,
-            `objective`, `gap`, `kkt`, `certified`, `intercept` and one ``beta[name]`` per column.
+            Ridge, Lasso or ElasticNet minimises the same J, or the C of its LogisticRegression; NaN
+            where none does), `df`, `nonzero`, `objective`, `gap`, `kkt`, `certified`, `intercept`
+            and one ``beta[name]`` per column.
         """
         import pandas as pd
 
@@ -192,9 +193,14 @@ class Path:
 
     @cached_property
     def _sklearn(self) -> Array:
-        """λ₂ for ridge, else (λ₁ + λ₂)/N; NaN where columns have penalties of their own."""
+        """λ₂ for ridge, else (λ₁ + λ₂)/N; NaN where columns have penalties of their own.
+
+        Under a logit link C = 1/(λ₁ + λ₂), since LogisticRegression weighs the loss instead.
+        """
         l1, l2 = self.ray.penalties(self.lam)
         total = l2 if self.ray.smooth else (l1 + l2) / self.problem.n
+        if self.problem.likelihood.link == "logit":
+            total = 1.0 / (l1 + l2)
         if not total.shape[1]:
             return np.full(len(self.lam), np.nan)
         problem = self.problem

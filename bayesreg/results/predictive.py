@@ -13,13 +13,11 @@ from bayesreg.engines.prior import prior_draws
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, NotSupported
 from bayesreg.model.problem import Problem
+from bayesreg.results.map_fit import KINDS
 
 # Rows are taken in blocks of this many, so that no second copy of X is ever made.
 ROWS = 16384
 CELLS = 2**20  # numbers in one array of rows × draws
-
-
-KINDS = ("mean", "linear")
 
 
 def predicted(draws: Draws, rows: Array, kind: str, *, return_std: bool) -> Any:

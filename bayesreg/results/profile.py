@@ -35,6 +35,9 @@ class Profile:
         E(b | b̂) − loc in standard errors.
     map : ndarray (K,) or None
         The same of the penalised optimum; None where there is none.
+    estimator : str
+        What the estimate is: least squares, or maximum likelihood, whose error is taken to be
+        normal with the curvature of the loss at the posterior mean.
 
     References
     ----------
@@ -46,6 +49,7 @@ class Profile:
     estimate: Array
     mean: Array
     map: Array | None
+    estimator: str = "least-squares"
 
 
 def profiles(entry: Any) -> tuple[Profile, ...]:
@@ -60,6 +64,7 @@ def profiles(entry: Any) -> tuple[Profile, ...]:
     """
     problem = entry.problem if entry.fit is None else entry.fit.problem
     sigma = float(np.median(entry.post.draws.sigma)) if entry.fit is None else entry.fit.sigma
+    estimator = "least-squares" if problem.exact else "maximum-likelihood"
     quadratic = problem.quadratic_at(mean_b(entry.post.draws))
     found = []
     for block, (scale, unit) in zip(problem.blocks, entry.scales, strict=True):
@@ -73,7 +78,7 @@ def profiles(entry: Any) -> tuple[Profile, ...]:
         optimum = None
         if isinstance(block.prior, Majorised):
             optimum = mode(block.prior, scale, unit, se, sigma, estimate)
-        found.append(Profile(label, estimate, mean, optimum))
+        found.append(Profile(label, estimate, mean, optimum, estimator))
     return tuple(found)
 
 

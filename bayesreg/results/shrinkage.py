@@ -20,6 +20,8 @@ from bayesreg.results.quantity import Quantity
 if TYPE_CHECKING:
     import pandas as pd
 
+KAPPA = "1/(1 + G_jj·v_j/σ²)"
+
 
 @dataclass(frozen=True, eq=False)
 class Shrinkage:
@@ -30,6 +32,10 @@ class Shrinkage:
     orthogonal, E(b_j | y, v, σ) is exactly 1 − κ_j times least squares (about loc); elsewhere κ_j
     is what the coefficient's own column would suffer alone. m_eff = Σ(1 − κ_j), between 0 and p, is
     the effective number of non-zero coefficients.
+
+    Under another likelihood than the Gaussian there is no one G: it is that of the quadratic which
+    the likelihood is given the latent weights of the draw (engine ``gibbs``), or that touches it at
+    the posterior mean (other engines), and σ² is 1.
 
     Attributes
     ----------
@@ -43,6 +49,8 @@ class Shrinkage:
         Posterior mean of sd(x_j)·β_j, by which figures are ordered.
     source : str
         Where κ comes from, or why it is not available.
+    formula : str
+        κ_j in symbols.
 
     References
     ----------
@@ -64,6 +72,7 @@ class Shrinkage:
     proper: NDArray[np.intp]
     effect: Array
     source: str
+    formula: str = KAPPA
 
     @classmethod
     def of(cls, draws: Draws) -> Shrinkage:
@@ -71,7 +80,8 @@ class Shrinkage:
         kappa, source = shrinkage_factors(draws)
         problem = draws.problem
         effect = draws.beta.mean(axis=(0, 1)) * problem.column_sd
-        return cls(kappa, problem.features, problem.proper, effect, source)
+        said = formula(draws)
+        return cls(kappa, problem.features, problem.proper, effect, source, said)
 
     @property
     def known(self) -> bool:
@@ -149,7 +159,7 @@ class Shrinkage:
         if not self.known:
             return f"shrinkage: not available: {self.source}"
         return (
-            f"shrinkage κ = 1/(1 + G_jj·v_j/σ²): 0 is all data, 1 all prior; {self.source}\n"
+            f"shrinkage κ = {self.formula}: 0 is all data, 1 all prior; {self.source}\n"
             f"effective number of non-zero coefficients of {len(self.proper)}: {self.effective!r}\n"
             f"{self.summary().round(4).to_string(max_rows=30)}"
         )
@@ -166,6 +176,14 @@ class Shrinkage:
 
 def _some(names: tuple[str, ...]) -> str:
     return ", ".join(names[:12]) + ("…" if len(names) > 12 else "")
+
+
+def formula(draws: Draws) -> str:
+    """κ_j in symbols."""
+    if draws.problem.exact:
+        return KAPPA
+    where = "posterior mean" if draws.kappa is None else "draw's weights"
+    return f"1/(1 + G_jj·v_j), with G that of the quadratic at the {where}"
 
 
 def shrinkage_factors(draws: Draws) -> tuple[Array | None, str]:
@@ -195,7 +213,8 @@ def shrinkage_factors(draws: Draws) -> tuple[Array | None, str]:
         drawn |= t.size > 1
     norms = problem.quadratic_at(mean_b(draws)).norms
     kappa = 1.0 / (1.0 + np.square(norms) * ratio)
-    said = "local variances drawn given coefficients and scale" if drawn else "from σ and scale"
+    said = "from σ and scale" if problem.likelihood.has_sigma else "from the scale"
+    said = "local variances drawn given coefficients and scale" if drawn else said
     return kappa, said
 
 

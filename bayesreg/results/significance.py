@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import numbers
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from bayesreg.model.problem import Problem
 if TYPE_CHECKING:
     import pandas as pd
 
-TENTH = "a tenth of sd(y) per sd of the column"
+OF_COLUMN = "per sd of the column"
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +48,8 @@ class Significance:
     Kruschke (2018), "Rejecting or accepting parameter values in Bayesian estimation", AMPPS 1(2),
     https://doi.org/10.1177/2515245918771304; Makowski et al. (2019), "Indices of effect existence
     and significance in the Bayesian framework", Frontiers in Psychology 10,
-    https://doi.org/10.3389/fpsyg.2019.02767.
+    https://doi.org/10.3389/fpsyg.2019.02767; Chinn (2000), "A simple method for converting an odds
+    ratio to effect size for use in meta-analysis", Statistics in Medicine 19(22).
 
     Examples
     --------
@@ -93,11 +95,14 @@ class Significance:
     def of_tenth(cls, draws: Draws) -> Significance:
         """ε of a tenth of sd(y) per sd of the column: half of Cohen's small effect of 0.2.
 
-        Kruschke (2018) proposes it where nothing is known of the sizes that matter.
+        Kruschke (2018) proposes it where nothing is known of the sizes that matter. Log-odds have
+        no sd(y): there it is a tenth of π/√3, the sd of the logistic noise that a yes/no outcome
+        cuts (an odds ratio of 1.2; Chinn 2000), and a tenth under any other link.
         """
-        found = cls.of(draws, 0.1 * draws.problem.moments.y_sd, standardized=True)
-        values = {**vars(found), "words": f"{found.eps[0]:.4g}, {TENTH}"}
-        return cls(**values) if len(found.eps) else found
+        size, whose = _spread(draws.problem)
+        found = cls.of(draws, 0.1 * size, standardized=True)
+        words = f"{0.1 * size:.4g}, a tenth{whose} {OF_COLUMN}"
+        return cls(**{**vars(found), "words": words}) if len(found.eps) else found
 
     @property
     def p_direction(self) -> Array:
@@ -145,6 +150,16 @@ class Significance:
 
         head = escape(repr(self).split("\n")[0])
         return f"<pre>{head}</pre>{self.table.to_html(max_rows=40, float_format='{:.4g}'.format)}"
+
+
+def _spread(problem: Problem) -> tuple[float, str]:
+    """What an effect of 1 in Cohen's sense is on the scale of the coefficients, and whose sd."""
+    link = problem.likelihood.link
+    if link == "identity":
+        return problem.moments.y_sd, " of sd(y)"
+    if link == "logit":
+        return math.pi / math.sqrt(3.0), " of π/√3"
+    return 1.0, ""
 
 
 def _sizes(eps: Any, problem: Problem) -> tuple[Array, str]:

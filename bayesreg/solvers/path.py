@@ -214,8 +214,9 @@ def solve_path(
 def solve_at(ray: Ray, lam: float, start: Array) -> tuple[Problem, Array, str]:
     """The problem at one λ of a ray, its optimum from a start near it, and which solver ran."""
     problem = ray.at(lam)
-    kinked = group_descent if problem.penalty.in_groups else coordinate_descent
-    found = (closed_form if ray.smooth else kinked).solve(problem, start=start)
+    solve: Any = group_descent.solve if problem.penalty.in_groups else coordinate_descent.solve
+    solve = closed_form.solve if ray.smooth else solve
+    found = (solve if problem.exact else newton.solve)(problem, start=start)
     return problem, found.b, found.solver
 
 
@@ -346,6 +347,8 @@ def model_at(ray: Ray, lam: float) -> Model:
 
 
 def needs_sigma(ray: Ray) -> bool:
-    """Whether λ and the scale are tied by σ: all but ridge in units of σ."""
+    """Whether λ and the scale are tied by σ: all but ridge in units of σ, where there is a σ."""
+    if not ray.problem.likelihood.has_sigma:
+        return False
     unit: Any = one_block(ray.problem).prior.unit
     return not (ray.smooth and unit == "sigma")
