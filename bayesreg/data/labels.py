@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,18 @@ def read_labels(y: Any, what: str) -> list[Any]:
         if value is None or (isinstance(value, float) and math.isnan(value)) or _is_na(value):
             raise BadData(f"{what} is missing in row {row}; drop that row, or find its value")
     return found
+
+
+def numbered(labels: Sequence[Any]) -> tuple[Array, tuple[Any, ...]]:
+    """Each label as its place among the different ones, in order of appearance; and those.
+
+    Examples
+    --------
+    >>> numbered(["b", "a", "b"])
+    (array([0., 1., 0.]), ('b', 'a'))
+    """
+    place = {label: float(k) for k, label in enumerate(dict.fromkeys(labels))}
+    return np.array([place[label] for label in labels]), tuple(place)
 
 
 def in_place_of(y: Any, values: Array) -> Any:
