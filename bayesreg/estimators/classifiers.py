@@ -85,7 +85,8 @@ class PriorClassifier(ClassifierMixin, PriorEstimator):
 
     def predict(self, X: Any) -> Any:
         """The more probable label for each row."""
-        return self.classes_[(self.decision_function(X) > 0.0).astype(np.intp)]
+        odds = self.decision_function(X)
+        return self.classes_[(odds > 0.0).astype(np.intp)]
 
 
 class MapClassifier(PriorClassifier):
@@ -255,7 +256,8 @@ class BayesClassifier(PriorClassifier):
 
     def decision_function(self, X: Any) -> Array:
         """Log-odds of the posterior mean of P(``classes_[1]``): not those of the mean β."""
-        from bayesreg.results.predictive import mean_and_sd
+        from bayesreg.results.predictive import predicted
 
-        mean = mean_and_sd(self.result_.draws, self._rows(X), return_std=False)
+        rows = self._rows(X)
+        mean = predicted(self.result_.draws, rows, "mean", return_std=False)
         return np.asarray(self._sign * logit(mean))
