@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+from bayesreg.language import families
+
 Decorator = Callable[[Any], Any]
 
 PRIOR_NAMES = (
@@ -28,6 +30,8 @@ class Options:
     drop: tuple[str, ...] = ()
     sep: str | None = None
     raw: bool = False
+    likelihood: str | None = None
+    positive: str | None = None
     sigma: str | None = None
     priors: str = ""
     prior: str = ""
@@ -67,10 +71,22 @@ def together(*decorators: Decorator) -> Decorator:
     return decorate
 
 
+likelihood = click.option(
+    "--likelihood",
+    type=click.Choice(list(families.spoken(families.LIKELIHOODS)), case_sensitive=False),
+    help="How the response varies: gaussian unless said; bernoulli for yes or no.",
+)
+
+
 data = together(
     click.argument("data"),
     click.option("--target", metavar="NAME", help="The response; needed for files."),
     click.option("--formula", metavar="TEXT", help="Such as 'y ~ x + C(g)', instead of --target."),
+    likelihood,
+    click.option(
+        "--positive", metavar="LABEL",
+        help="Which label of a yes/no response is yes; unsaid, the second in sorted order.",
+    ),
     click.option(
         "--sigma", metavar="SPEC", help="Noise sd: a number, or such as 'half_normal(50)'."
     ),

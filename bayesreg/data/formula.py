@@ -223,7 +223,7 @@ def _response(formula: str, term: Any, data: pd.DataFrame) -> Array:
     if spec.factor_contrasts or values.shape[1] != 1:
         raise BadData(
             f"the response {str(term)!r} is a factor or has several columns, not numbers; two "
-            "labels in one column are br.Bernoulli()'s"
+            "labels in one column need a Bernoulli likelihood"
         )
     refuse_nonfinite(values, [str(term)], "y")
     return values[:, 0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -35,14 +36,17 @@ def read_labels(y: Any, what: str) -> list[Any]:
 
 
 def numbered(labels: Sequence[Any]) -> tuple[Array, tuple[Any, ...]]:
-    """Each label as its place among the different ones, in order of appearance; and those.
+    """Each label as its place among the different ones, which are sorted if they can be.
 
     Examples
     --------
     >>> numbered(["b", "a", "b"])
-    (array([0., 1., 0.]), ('b', 'a'))
+    (array([1., 0., 1.]), ('a', 'b'))
     """
-    place = {label: float(k) for k, label in enumerate(dict.fromkeys(labels))}
+    kinds = list(dict.fromkeys(labels))
+    with suppress(TypeError):  # of different types: in order of appearance
+        kinds.sort()
+    place = {label: float(k) for k, label in enumerate(kinds)}
     return np.array([place[label] for label in labels]), tuple(place)
 
 

@@ -62,7 +62,7 @@ class PriorEstimator(BaseEstimator):
 
     def _optimum(self, X: Any, y: Any, sample_weight: Any) -> MapFit:
         """The MAP, its scale as ``scale`` and ``hyper`` say."""
-        scale, hyper = self.scale, self.hyper  # type: ignore[attr-defined]
+        scale, hyper = self.scale, self.hyper
         if scale is not None and hyper is not None:
             raise BadArgument("scale= and hyper= both settle the scale: leave out one of them")
         given = {} if scale is None or isinstance(scale, str) else {"scale": scale}
@@ -76,9 +76,9 @@ class PriorEstimator(BaseEstimator):
         """The posterior, by ``draws``, ``chains`` and ``engine``."""
         return sample(
             self._condition(X, y, sample_weight),
-            draws=self.draws,  # type: ignore[attr-defined]
-            chains=self.chains,  # type: ignore[attr-defined]
-            engine=self.engine,  # type: ignore[attr-defined]
+            draws=self.draws,
+            chains=self.chains,
+            engine=self.engine,
             seed=seed_of(self.random_state),
         )
 

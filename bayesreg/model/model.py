@@ -138,9 +138,7 @@ class Model:
                 )
             source, likelihood = X, self.likelihood
             if isinstance(X, Design):
-                response = _response(X, likelihood)
-                y, likelihood = likelihood.read(response, coded=X.classes is None)
-                source = X if y is X.y else _labelled(X, likelihood, y)
+                source, likelihood = read(X, likelihood)
         elif y is None:
             raise BadArgument("y is missing: pass condition(X, y), or a Design or Moments as X")
         else:
@@ -215,6 +213,19 @@ def _labelled(design: Design, likelihood: Likelihood, y: Any) -> Design:
     if own == design.classes and np.array_equal(y, design.y):
         return design
     return dataclasses.replace(design, y=y, classes=own)
+
+
+def read(design: Design, likelihood: Likelihood) -> tuple[Design, Likelihood]:
+    """A design whose y is coded as the likelihood reads it, and the likelihood with what it learnt.
+
+    Raises
+    ------
+    BadData
+        If the response is none of this likelihood's.
+    """
+    response = _response(design, likelihood)
+    y, learnt = likelihood.read(response, coded=design.classes is None)
+    return design if y is design.y else _labelled(design, learnt, y), learnt
 
 
 def _condition(

@@ -12,7 +12,6 @@ from numpy.typing import ArrayLike, NDArray
 from bayesreg.language.arguments import Array, positive
 from bayesreg.language.errors import BadArgument
 from bayesreg.priors.base import Mixing, Penalised, Scale, ScaleMixture, declared, settle
-from bayesreg.priors.hyper import HalfCauchy
 
 
 @dataclass(frozen=True, repr=False)
@@ -53,7 +52,7 @@ class ElasticNet(Penalised, ScaleMixture):
     (0.5, 0.111111111111)
     """
 
-    scale: Scale = field(default_factory=HalfCauchy)
+    scale: Scale | None = None
     mix: float = 0.5
     loc: float = 0.0
     unit: str | None = field(default=None, kw_only=True)

@@ -11,7 +11,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from bayesreg.language.arguments import Array, positive
 from bayesreg.priors.base import Mixing, Penalised, Scale, ScaleMixture, declared, settle
-from bayesreg.priors.hyper import HalfCauchy
 
 
 @dataclass(frozen=True, repr=False)
@@ -52,7 +51,7 @@ class Normal(Penalised, ScaleMixture):
     Normal(scale=0.5, unit='sigma')
     """
 
-    scale: Scale = field(default_factory=HalfCauchy)
+    scale: Scale | None = None
     loc: float = 0.0
     unit: str | None = field(default=None, kw_only=True)
     relative: Any = field(default=None, kw_only=True)
