@@ -18,6 +18,8 @@ PRIOR_NAMES = (
     "horseshoe_plus, regularized_horseshoe, normal_gamma, r2d2, flat"
 )
 
+PROPER_SIGMA = "inverse_gamma_squared(3,2)"  # of validate, which draws σ from its prior
+
 
 @dataclass(frozen=True, kw_only=True)
 class Options:

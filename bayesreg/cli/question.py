@@ -74,12 +74,16 @@ def designed(
             "stand for no and yes, run again with --likelihood bernoulli (and --likelihood "
             "gaussian keeps this note away)"
         )
-    labels = found.classes or np.unique(found.y).tolist() if options.positive else ()
+    labels = () if options.positive is None else found.classes or np.unique(found.y).tolist()
     likelihood = parse_likelihood(options.likelihood, options.sigma, options.positive, labels)
     try:
-        return read(found, likelihood)
+        coded, learnt = read(found, likelihood)
     except BadData as error:
         raise BadData(f"{selection.table.name}, response {found.y_name!r}: {error}") from None
+    if learnt.classes_ is not None:
+        no, yes = learnt.classes_
+        log.note(f"the response {found.y_name!r} is read as 1 for {yes!r} and 0 for {no!r}")
+    return coded, learnt
 
 
 def conditioned(options: Options, selection: Selection, prior: Prior, log: Log) -> Problem:
