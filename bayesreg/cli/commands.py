@@ -195,9 +195,10 @@ def choose(context: click.Context, /, debug: bool, **given: Any) -> None:
     "--engines", metavar="LIST",
     help="Engines for each prior, or 'all' (but nuts); unsaid, the fastest.",
 )  # fmt: skip
+@options.likelihood
 @click.option(
-    "--sigma", default="inverse_gamma_squared(3,2)", show_default=True, metavar="SPEC",
-    help="Noise sd: a number, or a proper distribution.",
+    "--sigma", metavar="SPEC",
+    help=f"Noise sd: a number, or a proper distribution; unsaid, {options.PROPER_SIGMA}.",
 )  # fmt: skip
 @click.option("--rows", type=click.IntRange(min=3), default=10, show_default=True, help="Rows.")
 @click.option(

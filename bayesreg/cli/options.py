@@ -9,12 +9,16 @@ from typing import Any
 
 import click
 
+from bayesreg.language import families
+
 Decorator = Callable[[Any], Any]
 
 PRIOR_NAMES = (
     "normal or ridge, laplace or lasso, elastic_net, student_t, cauchy, bridge, horseshoe, "
     "horseshoe_plus, regularized_horseshoe, normal_gamma, r2d2, flat"
 )
+
+PROPER_SIGMA = "inverse_gamma_squared(3,2)"  # of validate, which draws σ from its prior
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +32,8 @@ class Options:
     drop: tuple[str, ...] = ()
     sep: str | None = None
     raw: bool = False
+    likelihood: str | None = None
+    positive: str | None = None
     sigma: str | None = None
     priors: str = ""
     prior: str = ""
@@ -67,10 +73,22 @@ def together(*decorators: Decorator) -> Decorator:
     return decorate
 
 
+likelihood = click.option(
+    "--likelihood",
+    type=click.Choice(list(families.spoken(families.LIKELIHOODS)), case_sensitive=False),
+    help="How the response varies: gaussian unless said; bernoulli for yes or no.",
+)
+
+
 data = together(
     click.argument("data"),
     click.option("--target", metavar="NAME", help="The response; needed for files."),
     click.option("--formula", metavar="TEXT", help="Such as 'y ~ x + C(g)', instead of --target."),
+    likelihood,
+    click.option(
+        "--positive", metavar="LABEL",
+        help="Which label of a yes/no response is yes; unsaid, the second in sorted order.",
+    ),
     click.option(
         "--sigma", metavar="SPEC", help="Noise sd: a number, or such as 'half_normal(50)'."
     ),

@@ -6,14 +6,17 @@ import ast
 import inspect
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bayesreg import likelihoods
 from bayesreg import priors as classes
+from bayesreg.data.files import number
 from bayesreg.language import families
 from bayesreg.language.arguments import did_you_mean
 from bayesreg.language.errors import BadArgument
-from bayesreg.likelihoods import Gaussian
+from bayesreg.language.families import snake
+from bayesreg.likelihoods import Gaussian, Likelihood
 from bayesreg.priors import HyperPrior, Prior
 
 PRIORS: Mapping[str, Any] = {
@@ -21,6 +24,9 @@ PRIORS: Mapping[str, Any] = {
 }
 HYPERPRIORS: Mapping[str, Any] = {
     said: getattr(classes, name) for said, name in families.spoken(families.HYPERPRIORS).items()
+}
+LIKELIHOODS: Mapping[str, Any] = {
+    said: getattr(likelihoods, name) for said, name in families.spoken(families.LIKELIHOODS).items()
 }
 LONGEST = 1000  # characters of one prior: no honest one comes near
 
@@ -140,6 +146,70 @@ def parse_sigma(text: str | None) -> Gaussian:
     if isinstance(tree, ast.Call | ast.Name):
         return Gaussian(_call(tree, HYPERPRIORS, "--sigma", "distribution"))
     return Gaussian(_literal(tree, "--sigma"))
+
+
+def parse_likelihood(
+    name: str | None, sigma: str | None, positive: str | None, labels: Sequence[Any] = ()
+) -> Likelihood:
+    """Read ``--likelihood``, and of ``--sigma`` and ``--positive`` what belongs to it.
+
+    Parameters
+    ----------
+    name, sigma, positive : str or None
+        What was typed; gaussian unless said.
+    labels : sequence
+        The labels of the response, among which `positive` is one as text.
+
+    Returns
+    -------
+    Likelihood
+
+    Raises
+    ------
+    BadArgument
+        If an option means nothing under this likelihood, or `positive` is no label.
+
+    Examples
+    --------
+    >>> parse_likelihood("bernoulli", None, "false", (False, True))
+    Bernoulli(positive=False)
+    """
+    cls = likelihood_class(name, sigma, positive)
+    if not cls.takes_labels:
+        return parse_sigma(sigma)
+    found: Likelihood = cls() if positive is None else cls(_label(positive, labels))
+    return found
+
+
+def likelihood_class(name: str | None, sigma: str | None, positive: str | None) -> Any:
+    """The class that ``--likelihood`` names; options that mean nothing under it are refused."""
+    cls = LIKELIHOODS[name or snake(Gaussian.__name__)]
+    takes = inspect.signature(cls).parameters
+    if sigma is not None and "sigma" not in takes:
+        raise BadArgument(
+            f"--sigma: a {name} response has no noise sd; leave --sigma out (a prior's scale is "
+            f"then in {cls.in_units})"
+        )
+    if positive is not None and "positive" not in takes:
+        raise BadArgument(
+            "--positive names a label of a yes/no response; add --likelihood bernoulli"
+        )
+    return cls
+
+
+def _label(text: str, labels: Sequence[Any]) -> Any:
+    """The label that a text stands for: itself, a number, or true and false."""
+    for label in labels:
+        spelt = {str(label), str(label).lower()} if isinstance(label, bool) else {str(label)}
+        same = not isinstance(label, str) and number(text) == label
+        if same or text in spelt:
+            return label
+    shown = [str(label) for label in labels]
+    listed = ", ".join(map(repr, shown[:5])) + (", ..." if len(shown) > 5 else "")
+    raise BadArgument(
+        f"--positive: {_short(text)} is no label of the response{did_you_mean(text, shown)} "
+        f"(it has {listed})"
+    )
 
 
 def split(text: str, option: str = "--priors") -> list[str]:

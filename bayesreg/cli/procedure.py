@@ -70,10 +70,10 @@ def _check_destinations(options: Options) -> None:
 
 def _fitted(options: Options, selection: Selection, log: Log) -> Comparison:
     """The comparison without PyMC, its warnings said."""
-    from bayesreg.cli.priorspec import parse_priors, parse_sigma
+    from bayesreg.cli.priorspec import parse_priors
 
-    priors, likelihood = parse_priors(options.priors), parse_sigma(options.sigma)
-    found = designed(selection, tuple(priors.values()), log)
+    priors = parse_priors(options.priors)
+    found, likelihood = designed(options, selection, tuple(priors.values()), log)
     log.progress(f"fitting {', '.join(priors)} to {selection.table.name} ...")
     out = sys.stdout  # which `listening` keeps from everybody else
     with log.listening():

@@ -9,7 +9,7 @@ import numpy as np
 
 from bayesreg.cli.exits import CHECK_FAILED
 from bayesreg.cli.log import Log
-from bayesreg.cli.options import Options
+from bayesreg.cli.options import PROPER_SIGMA, Options
 from bayesreg.cli.screen import print_sentences, print_table
 from bayesreg.language import families
 from bayesreg.language.errors import BadArgument, NotSupported
@@ -59,12 +59,12 @@ def run(options: Options) -> int:
 
 def _validated(options: Options, prior: Prior, engine: str | None, log: Log) -> Validation | None:
     """One prior under one engine; None where an engine of several cannot serve it."""
-    from bayesreg.cli.priorspec import parse_sigma
+    from bayesreg.cli.priorspec import parse_likelihood
     from bayesreg.model.model import Model
     from bayesreg.verbs.validate import validate
 
     simulations, draws = QUICK if options.quick else FULL
-    model = Model(prior, parse_sigma(options.sigma))
+    model = Model(prior, parse_likelihood(options.likelihood, _sigma(options), None))
     try:
         with log.listening():
             return validate(
@@ -75,6 +75,14 @@ def _validated(options: Options, prior: Prior, engine: str | None, log: Log) -> 
         if engine is None or "cannot serve" not in str(error):
             raise
         return None
+
+
+def _sigma(options: Options) -> str | None:
+    """σ as it was said; unsaid, a proper distribution where the likelihood has a σ."""
+    from bayesreg.cli.priorspec import likelihood_class
+
+    takes = likelihood_class(options.likelihood, options.sigma, None)().has_sigma
+    return options.sigma or (PROPER_SIGMA if takes else None)
 
 
 def _named(text: str) -> list[str]:
@@ -138,7 +146,9 @@ def _print(found: list[tuple[str, Validation]], options: Options) -> None:
         if failed
         else "every posterior is calibrated: nothing strays beyond what chance does"
     )
-    how = f"σ ~ {options.sigma}, seed {options.seed}"
+    sigma = _sigma(options)
+    noise = f"{options.likelihood} likelihood" if sigma is None else f"σ ~ {sigma}"
+    how = f"{noise}, seed {options.seed}"
     limit = "p-values are corrected over all of a row, which fails below 0.001"
     print_sentences([f"{verdict} ({how}; {limit})"])
 

@@ -71,6 +71,8 @@ class Design:
         Whether the columns came with names of their own.
     notes : tuple of str
         The warnings given when the data were read.
+    classes : tuple or None
+        Labels that the numbers of y stand for, y = 0 first; None where y is what it says.
 
     Examples
     --------
@@ -94,6 +96,7 @@ class Design:
     intercept: bool | None = None
     named: bool = False
     notes: tuple[str, ...] = ()
+    classes: tuple[Any, ...] | None = None
 
     @classmethod
     def of(cls, X: object, y: object = None, weights: object = None) -> Design:
@@ -169,6 +172,15 @@ class Design:
     def frequencies(self) -> Array:
         """How often each row counts (n,): the weights, or ones where none were given."""
         return np.ones(self.n) if self.weights is None else self.weights
+
+    @property
+    def response(self) -> NDArray[Any]:
+        """The response as it came: the labels where y stands for them, else y."""
+        if self.classes is None:
+            return self.y
+        labels = np.empty(len(self.classes), dtype=object)
+        labels[:] = self.classes
+        return labels[self.y.astype(np.intp)]
 
     @cached_property
     def moments(self) -> Moments:

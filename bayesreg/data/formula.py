@@ -25,6 +25,7 @@ from bayesreg.data.frames import (
     refuse_unseen,
     variables,
 )
+from bayesreg.data.labels import numbered, read_labels
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, BadData
 
@@ -33,7 +34,12 @@ if TYPE_CHECKING:
 
 
 def design_from_formula(
-    formula: str, frame: object, weights: object = None, flat_terms: Collection[str] = frozenset()
+    formula: str,
+    frame: object,
+    weights: object = None,
+    flat_terms: Collection[str] = frozenset(),
+    *,
+    labels: bool = False,
 ) -> Design:
     """Read a Wilkinson–Rogers formula on a data frame into a Design.
 
@@ -50,6 +56,8 @@ def design_from_formula(
         Terms without a prior, whose factors get treatment coding; ``"..."`` stands for every term
         except those listed as ``"!name"``. A contrast that is written out, such as
         ``C(g, contr.treatment("b"))``, is kept as written under any prior.
+    labels : bool, default False
+        Whether the response may be a column of labels, read into ``Design.classes``.
 
     Returns
     -------
@@ -85,7 +93,9 @@ def design_from_formula(
     factors = [factor for term in (left, *right) for factor in term.factors]
     data, index = read_variables(frame, variables(factors, columns), "the frame", notes)
     refuse_number_text(data, sorted({factor.expr for factor in factors}), "the frame")
-    y = _response(formula, left, data)
+    y, classes = _labels(left, data) if labels else (None, None)
+    if y is None:
+        y = _response(formula, left, data)
     spec, terms = _coded(formula, right, data, flat_terms)
     w = None
     if weights is not None:
@@ -102,6 +112,7 @@ def design_from_formula(
         spec=spec,
         intercept=any(term.degree == 0 for term in right),
         named=True,
+        classes=classes,
     )
     return finished(design, notes)
 
@@ -200,10 +211,20 @@ def _spec(terms: Sequence[Any], *, full_rank: bool) -> Any:
     )
 
 
+def _labels(term: Any, data: pd.DataFrame) -> tuple[Array | None, tuple[Any, ...] | None]:
+    """A response that is one column of labels, numbered; nothing where it is an expression."""
+    if len(term.factors) != 1 or term.factors[0].eval_method.value != "lookup":
+        return None, None
+    return numbered(read_labels(data[term.factors[0].expr], "y"))
+
+
 def _response(formula: str, term: Any, data: pd.DataFrame) -> Array:
     values, spec = _materialised(formula, _spec([term], full_rank=False), data)
     if spec.factor_contrasts or values.shape[1] != 1:
-        raise BadData(f"the response {str(term)!r} is a factor or has several columns, not numbers")
+        raise BadData(
+            f"the response {str(term)!r} is a factor or has several columns, not numbers; two "
+            "labels in one column need a Bernoulli likelihood"
+        )
     refuse_nonfinite(values, [str(term)], "y")
     return values[:, 0]
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -31,6 +33,21 @@ def read_labels(y: Any, what: str) -> list[Any]:
         if value is None or (isinstance(value, float) and math.isnan(value)) or _is_na(value):
             raise BadData(f"{what} is missing in row {row}; drop that row, or find its value")
     return found
+
+
+def numbered(labels: Sequence[Any]) -> tuple[Array, tuple[Any, ...]]:
+    """Each label as its place among the different ones, which are sorted if they can be.
+
+    Examples
+    --------
+    >>> numbered(["b", "a", "b"])
+    (array([1., 0., 1.]), ('a', 'b'))
+    """
+    kinds = list(dict.fromkeys(labels))
+    with suppress(TypeError):  # of different types: in order of appearance
+        kinds.sort()
+    place = {label: float(k) for k, label in enumerate(kinds)}
+    return np.array([place[label] for label in labels]), tuple(place)
 
 
 def in_place_of(y: Any, values: Array) -> Any:

@@ -15,6 +15,7 @@ import numpy as np
 
 from bayesreg.data.columns import EXACT
 from bayesreg.data.files import Column, Table, number
+from bayesreg.data.labels import numbered
 from bayesreg.language.arguments import Array, did_you_mean
 from bayesreg.language.errors import BadArgument, BadData
 
@@ -54,6 +55,8 @@ class Roles:
         Whether rows with missing cells are left out.
     groups : str or None
         A column that says which rows belong together, and is no predictor.
+    labels : bool
+        Whether the response may be labels: text, or true and false.
     """
 
     target: str | None
@@ -61,6 +64,7 @@ class Roles:
     drop: tuple[str, ...] = ()
     drop_missing: bool = False
     groups: str | None = None
+    labels: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +89,7 @@ def select(table: Table, roles: Roles) -> Selection:
         for option, names in (("--drop", dropped), ("--groups", beside)):
             if target in names:
                 raise BadArgument(f"{option}: {target!r} is the target")
-        refuse_target(table, target)
+        refuse_target(table, target, labels=roles.labels)
         predictors = tuple(name for name in left if name != target and name not in beside)
         if not predictors:
             raise BadData(f"{table.name} has no column left to predict {target!r} from")
@@ -126,8 +130,13 @@ def design(selection: Selection, *, reference: bool = False) -> Design:
         raise BadData(f"a factor's level and another column are both called {twice!r}; rename one")
     X = np.vstack([block.T for block in blocks]).T  # column by column in memory
     X.flags.writeable = False  # so that it is used where it lies
+    if selection.roles.labels:
+        y, classes = numbered(_labels(columns[target], keep))
+    else:
+        y, classes = _numbers(columns[target], keep, notes), None
     return replace(
-        Design.of(X, _numbers(columns[target], keep, notes)),
+        Design.of(X, y),
+        classes=classes,
         names=tuple(names),
         y_name=target,
         terms=tuple(terms),
@@ -189,6 +198,11 @@ def _numbers(column: Column, keep: NDArray[np.bool_], notes: list[str]) -> Array
     return values
 
 
+def _labels(column: Column, keep: NDArray[np.bool_]) -> list[Any]:
+    """The cells of a response of labels as text, truth values or numbers, whole ones as int."""
+    return list(_variable(column, keep).tolist())
+
+
 def _indicators(
     column: Column, keep: NDArray[np.bool_], notes: list[str], *, reference: bool
 ) -> tuple[Array, list[str], str, str | None]:
@@ -237,7 +251,7 @@ def _from_formula(selection: Selection, *, reference: bool) -> Design:
     frame = pd.DataFrame({name: _variable(columns[name], selection.keep) for name in left})
     flat = frozenset({"..."}) if reference else frozenset[str]()
     assert roles.formula is not None
-    found = design_from_formula(roles.formula, frame, flat_terms=flat)
+    found = design_from_formula(roles.formula, frame, flat_terms=flat, labels=roles.labels)
     notes = [*selection.notes, *found.notes]
     for term in found.terms:
         if term.coding is not None:
@@ -279,15 +293,18 @@ def refuse_unusable(table: Table, predictors: Iterable[str], *, formula: bool = 
     raise BadData(f"{table.name}: {'; '.join(said)}{more}; correct them, or run again with {drops}")
 
 
-def refuse_target(table: Table, name: str) -> None:
-    """Raise if the response is not made of numbers."""
+def refuse_target(table: Table, name: str, *, labels: bool = False) -> None:
+    """Raise if the response is not made of numbers, or of labels where these are read."""
     column = table.columns[name]
     reason = _contradiction(column, table)
-    if reason is None and column.kind == "text":
+    if reason is None and column.kind == "text" and not labels:
         reason = f"holds text, such as {_short(column.levels[0])}"
-    if reason is None and column.kind == "flag":
+        if len(column.levels) == 2:
+            reason += f" and {_short(column.levels[1])}; for a yes/no outcome run again with "
+            reason += "--likelihood bernoulli"
+    if reason is None and column.kind == "flag" and not labels:
         reason = "holds true and false, and a linear regression needs a quantity; code it 0 and 1 "
-        reason += "if that is meant"
+        reason += "if that is meant, or run again with --likelihood bernoulli"
     if reason is not None:
         raise BadData(f"{table.name}: the target {name!r} {reason}")
 

@@ -1,6 +1,7 @@
 """scikit-learn shells around the verbs: no mathematics here."""
 
 from bayesreg.estimators.bayes_regressor import BayesRegressor
+from bayesreg.estimators.classifiers import BayesClassifier, MapClassifier
 from bayesreg.estimators.map_regressor import MapRegressor, MapRegressorCV
 
-__all__ = ["BayesRegressor", "MapRegressor", "MapRegressorCV"]
+__all__ = ["BayesClassifier", "BayesRegressor", "MapClassifier", "MapRegressor", "MapRegressorCV"]

@@ -1,4 +1,4 @@
-"""What all regressors share: nested prior parameters, validation as scikit-learn does it."""
+"""What all estimators share: nested prior parameters, validation as scikit-learn does it."""
 
 from __future__ import annotations
 
@@ -17,18 +17,23 @@ from bayesreg.likelihoods import Gaussian
 from bayesreg.model.model import Model
 from bayesreg.model.problem import Problem
 from bayesreg.priors import Normal, Prior
+from bayesreg.verbs.choose import choose
+from bayesreg.verbs.fit import fit_map, sample
 
 if TYPE_CHECKING:
     from typing import Self
 
+    from bayesreg.results.map_fit import MapFit
+    from bayesreg.results.posterior import Posterior
 
-class PriorRegressor(RegressorMixin, BaseEstimator):
-    """What both regressors share: nested prior parameters, validation, conditioning."""
+
+class PriorEstimator(BaseEstimator):
+    """What regressors and classifiers share: nested prior parameters, validation, the verbs."""
 
     prior: Any
-    sigma: Any
     standardize: Any
     fit_intercept: Any
+    random_state: Any
     _unsaid: type[Prior] = Normal  # the prior where none is given
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
@@ -53,29 +58,70 @@ class PriorRegressor(RegressorMixin, BaseEstimator):
 
     def _condition(self, X: Any, y: Any, sample_weight: Any, **fields: Any) -> Problem:
         """Validate as scikit-learn does, then condition the model, its prior's fields changed."""
-        X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
-        if len(y) == 1 and self.sigma is None:
-            raise BadArgument("n_samples=1: one sample cannot tell σ from β₀; pass sigma=")
+        raise NotImplementedError
+
+    def _optimum(self, X: Any, y: Any, sample_weight: Any) -> MapFit:
+        """The MAP, its scale as ``scale`` and ``hyper`` say."""
+        scale, hyper = self.scale, self.hyper
+        if scale is not None and hyper is not None:
+            raise BadArgument("scale= and hyper= both settle the scale: leave out one of them")
+        given = {} if scale is None or isinstance(scale, str) else {"scale": scale}
+        problem = self._condition(X, y, sample_weight, **given)
+        seed = seed_of(self.random_state) or 0
+        if isinstance(scale, str):
+            problem = choose(problem, by=[scale], seed=seed).problem(scale)
+        return fit_map(problem, hyper=hyper, seed=seed)
+
+    def _posterior(self, X: Any, y: Any, sample_weight: Any) -> Posterior:
+        """The posterior, by ``draws``, ``chains`` and ``engine``."""
+        return sample(
+            self._condition(X, y, sample_weight),
+            draws=self.draws,
+            chains=self.chains,
+            engine=self.engine,
+            seed=seed_of(self.random_state),
+        )
+
+    def _prior(self, fields: dict[str, Any]) -> Any:
+        """The prior, some fields changed."""
+        prior = self._unsaid() if self.prior is None else self.prior
+        return changed(single(prior), fields) if fields else prior
+
+    def _design(self, X: Any, y: Any, sample_weight: Any) -> Design:
+        """Validated rows with scikit-learn's names."""
         if sample_weight is not None:
             sample_weight = _check_sample_weight(
                 sample_weight, X, dtype=np.float64, ensure_non_negative=True
             )
-        prior = self._unsaid() if self.prior is None else self.prior
-        if fields:
-            prior = changed(single(prior), fields)
         names = getattr(self, "feature_names_in_", None)
         with warnings.catch_warnings():
             # scikit-learn normalises weights freely; N = Σw is this package's own convention.
             warnings.filterwarnings("ignore", ".*look normalised", BayesregWarning)
             design = Design.of(X, y, sample_weight)
-            if names is not None:
-                design = dataclasses.replace(design, names=tuple(map(str, names)))
-        options = {
-            "standardize": bool(self.standardize),
-            "intercept": bool(self.fit_intercept),
-        }
+        if names is None:
+            return design
+        return dataclasses.replace(design, names=tuple(map(str, names)))
+
+    def _options(self) -> dict[str, bool]:
+        return {"standardize": bool(self.standardize), "intercept": bool(self.fit_intercept)}
+
+    def _rows(self, X: Any) -> Array:
+        check_is_fitted(self)
+        return np.asarray(validate_data(self, X, dtype=np.float64, reset=False))
+
+
+class PriorRegressor(RegressorMixin, PriorEstimator):
+    """What regressors share: Gaussian noise."""
+
+    sigma: Any
+
+    def _condition(self, X: Any, y: Any, sample_weight: Any, **fields: Any) -> Problem:
+        X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
+        if len(y) == 1 and self.sigma is None:
+            raise BadArgument("n_samples=1: one sample cannot tell σ from β₀; pass sigma=")
+        prior, design = self._prior(fields), self._design(X, y, sample_weight)
         try:
-            return Model(prior, Gaussian(self.sigma)).condition(design, **options)
+            return Model(prior, Gaussian(self.sigma)).condition(design, **self._options())
         except PerfectFit:
             # A model refuses this; scikit-learn's users expect a fit, and its limit σ → 0 is one.
             rounding = float(1e-8 * np.std(y)) or 1.0
@@ -84,11 +130,7 @@ class PriorRegressor(RegressorMixin, BaseEstimator):
                 BayesregWarning,
                 stacklevel=3,
             )
-            return Model(prior, Gaussian(rounding)).condition(design, **options)
-
-    def _rows(self, X: Any) -> Array:
-        check_is_fitted(self)
-        return np.asarray(validate_data(self, X, dtype=np.float64, reset=False))
+            return Model(prior, Gaussian(rounding)).condition(design, **self._options())
 
 
 def single(prior: Any, argument: str = "scale=") -> Prior:

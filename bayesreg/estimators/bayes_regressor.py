@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesreg.estimators.base import PriorRegressor, seed_of
-from bayesreg.verbs.fit import sample
+from bayesreg.estimators.base import PriorRegressor
 
 if TYPE_CHECKING:
     from typing import Self
@@ -84,14 +83,7 @@ class BayesRegressor(PriorRegressor):
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Sample the posterior given X (n, P) and y (n,), rows counted by `sample_weight`."""
-        problem = self._condition(X, y, sample_weight)
-        self.result_ = sample(
-            problem,
-            draws=self.draws,
-            chains=self.chains,
-            engine=self.engine,
-            seed=seed_of(self.random_state),
-        )
+        self.result_ = self._posterior(X, y, sample_weight)
         self.coef_ = self.result_.beta.to_numpy()
         self.intercept_ = self.result_.intercept
         self.sigma_ = self.result_.sigma

@@ -14,7 +14,6 @@ from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument
 from bayesreg.priors import Laplace
 from bayesreg.solvers.path import Ray
-from bayesreg.verbs.choose import choose
 from bayesreg.verbs.fit import fit_map, path
 
 if TYPE_CHECKING:
@@ -96,15 +95,8 @@ class MapRegressor(PriorRegressor):
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit to X (n, P) and y (n,), rows counted by `sample_weight` (frequencies)."""
-        if self.scale is not None and self.hyper is not None:
-            raise BadArgument("scale= and hyper= both settle the scale: leave out one of them")
-        given = {} if self.scale is None or isinstance(self.scale, str) else {"scale": self.scale}
-        problem = self._condition(X, y, sample_weight, **given)
-        seed = seed_of(self.random_state) or 0
-        if isinstance(self.scale, str):
-            problem = choose(problem, by=[self.scale], seed=seed).problem(self.scale)
-        self.result_ = fit_map(problem, hyper=self.hyper, seed=seed)
-        beta, intercept = problem.restore(self.result_.b)
+        self.result_ = self._optimum(X, y, sample_weight)
+        beta, intercept = self.result_.problem.restore(self.result_.b)
         self.coef_, self.intercept_ = beta, float(intercept)
         self.sigma_ = self.result_.sigma
         self.scale_ = self.result_.scale

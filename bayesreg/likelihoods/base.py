@@ -33,6 +33,7 @@ class Likelihood(ABC):
     capability: ClassVar[str] = "any"
     convex: ClassVar[bool] = True  # −log p in η: whether a gap can be certified
     link: ClassVar[str] = "identity"  # from the mean of y to η
+    takes_labels: ClassVar[bool] = False  # whether y may be labels: text, truth values, any two
     in_units: ClassVar[str] = "the unit of y"  # what η is measured in
 
     @property

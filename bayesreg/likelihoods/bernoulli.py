@@ -63,6 +63,7 @@ class Bernoulli(NormalMixture):
     classes: tuple[Any, Any] | None = field(default=None, kw_only=True)
 
     link: ClassVar[str] = "logit"
+    takes_labels: ClassVar[bool] = True
     in_units: ClassVar[str] = "log-odds"
 
     def __post_init__(self) -> None:

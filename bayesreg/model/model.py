@@ -138,13 +138,13 @@ class Model:
                 )
             source, likelihood = X, self.likelihood
             if isinstance(X, Design):
-                coded, likelihood = likelihood.read(X.y, coded=True)
-                source = X if coded is X.y else dataclasses.replace(X, y=coded)
+                source, likelihood = read(X, likelihood)
         elif y is None:
             raise BadArgument("y is missing: pass condition(X, y), or a Design or Moments as X")
         else:
             y, likelihood = self.likelihood.read(y)
-            source = Design.of(X, y, weights)
+            design = Design.of(X, y, weights)
+            source = _labelled(design, likelihood, design.y)
         learnt = Model(self.prior, likelihood)
         return _condition(learnt, source, standardize=standardize, intercept=intercept)
 
@@ -170,7 +170,8 @@ class Model:
         Raises
         ------
         BadData
-            If the formula names an unknown column, or a value is missing.
+            If the formula names an unknown column, or a value is missing; or the response is text
+            under a likelihood of numbers.
 
         Examples
         --------
@@ -182,9 +183,49 @@ class Model:
         """
         from bayesreg.data.formula import design_from_formula
 
-        design = design_from_formula(formula, frame, weights, flat_terms=_flat_keys(self.prior))
+        design = design_from_formula(
+            formula,
+            frame,
+            weights,
+            flat_terms=_flat_keys(self.prior),
+            labels=self.likelihood.takes_labels,
+        )
         intercept = design.intercept is not False
         return self.condition(design, standardize=standardize, intercept=intercept)
+
+
+def _response(design: Design, likelihood: Likelihood) -> Any:
+    """The response as the likelihood reads it: labels, or the numbers that the labels are."""
+    if design.classes is None or likelihood.takes_labels:
+        return design.response
+    if not all(isinstance(label, int | float) for label in design.classes):
+        raise BadData(
+            f"the response {design.y_name!r} holds labels, such as {design.classes[0]!r}, and "
+            f"{type(likelihood).__name__}() needs numbers; a yes/no outcome is br.Bernoulli()"
+        )
+    return design.response.astype(np.float64)
+
+
+def _labelled(design: Design, likelihood: Likelihood, y: Any) -> Design:
+    """A design that knows which labels its y stands for, so that it can be conditioned on again."""
+    classes = likelihood.classes_
+    own = None if classes == (0, 1) else classes  # which are their own labels
+    if own == design.classes and np.array_equal(y, design.y):
+        return design
+    return dataclasses.replace(design, y=y, classes=own)
+
+
+def read(design: Design, likelihood: Likelihood) -> tuple[Design, Likelihood]:
+    """A design whose y is coded as the likelihood reads it, and the likelihood with what it learnt.
+
+    Raises
+    ------
+    BadData
+        If the response is none of this likelihood's.
+    """
+    response = _response(design, likelihood)
+    y, learnt = likelihood.read(response, coded=design.classes is None)
+    return design if y is design.y else _labelled(design, learnt, y), learnt
 
 
 def _condition(

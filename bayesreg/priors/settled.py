@@ -23,8 +23,10 @@ class Unsaid(str):
     __slots__ = ()
 
 
-# The scale of a prior that declared none, known by identity; an equal one may be given.
-UNSAID_SCALE = HalfCauchy()
+class UnsaidToo(Unsaid):
+    """The same where no scale was declared either; like it, it survives copies and pickles."""
+
+    __slots__ = ()
 
 
 def settle(prior: Any) -> None:
@@ -33,6 +35,7 @@ def settle(prior: Any) -> None:
     Unsaid, a number is in ``"y"`` and a hyperprior in ``"sigma"``: no absolute size suits every y.
     """
     name = type(prior).__name__
+    unsaid = UnsaidToo if prior.scale is None and prior.expected_nonzero is None else Unsaid
     _settle_scale(prior)
     object.__setattr__(prior, "groups", _named_groups(prior.groups, f"{name}: groups"))
     if prior.scale is None:
@@ -46,7 +49,7 @@ def settle(prior: Any) -> None:
         )
     if prior.unit is None:
         unknown = prior.scale is None or isinstance(prior.scale, HyperPrior)
-        object.__setattr__(prior, "unit", Unsaid("sigma" if unknown else "y"))
+        object.__setattr__(prior, "unit", unsaid("sigma" if unknown else "y"))
     elif prior.unit not in UNITS:
         raise BadArgument(
             f"{name}: unit must be 'y' (absolute) or 'sigma' (multiples of σ), not {prior.unit!r}"
@@ -83,7 +86,7 @@ def without_sigma(prior: Any, likelihood: str) -> Any:
         )
     settled = copy.copy(prior)
     object.__setattr__(settled, "unit", Unsaid("y"))
-    if prior.scale is UNSAID_SCALE:
+    if isinstance(prior.unit, UnsaidToo) and prior.scale == HalfCauchy():
         object.__setattr__(settled, "scale", HalfStudentT(3.0, 1.0))
     return settled
 
@@ -93,7 +96,7 @@ def _settle_scale(prior: Any) -> None:
     name = type(prior).__name__
     if prior.expected_nonzero is None:
         if prior.scale is None:
-            object.__setattr__(prior, "scale", UNSAID_SCALE)
+            object.__setattr__(prior, "scale", HalfCauchy())
         return
     if prior.scale is not None:
         raise BadArgument(

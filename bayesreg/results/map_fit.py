@@ -94,6 +94,11 @@ class MapFit:
         return pd.Series({b.label: b.scale for b in blocks}, name="scale")
 
     @property
+    def classes_(self) -> tuple[Any, ...] | None:
+        """The labels of y = 0 and y = 1; None where the response has no labels."""
+        return self.problem.classes_
+
+    @property
     def penalty(self) -> Any:
         """The penalty that was minimised."""
         return self.problem.penalty

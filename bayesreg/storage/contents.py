@@ -198,8 +198,15 @@ def _design_from_payload(
     if index is None and "index" in meta:
         index = np.array(meta["index"], dtype=object)
     terms = [Term(**{**term, "columns": tuple(term["columns"])}) for term in meta["terms"]]
+    classes = None if "classes" not in meta else tuple(meta["classes"])
     design = _put_together(
-        Design, {**meta, **arrays}, names=names, terms=tuple(terms), spec=None, index=index
+        Design,
+        {**meta, **arrays},
+        names=names,
+        terms=tuple(terms),
+        spec=None,
+        index=index,
+        classes=classes,
     )
     return finished(design, list(meta["notes"]))
 
