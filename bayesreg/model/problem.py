@@ -49,8 +49,7 @@ class Problem:
     standardize, intercept : bool
         As given to :meth:`Model.condition`.
     least_squares : Quadratic
-        y on the columns by least squares: all of a Gaussian likelihood, and of another the place of
-        its columns alone. Read it as `quadratic`, which asks what the likelihood is.
+        y on the columns by least squares; read as `quadratic`, which asks what the likelihood is.
     blocks : tuple of Block
         Columns grouped by prior, with each block's scale or hyperprior.
     sigma : float or None
@@ -143,10 +142,7 @@ class Problem:
 
     def _rows(self, what: str) -> Design:
         if self.design is None:
-            raise NotSupported(
-                f"{what} needs rows, and the problem was conditioned on Moments, which keep none; "
-                "condition on X and y"
-            )
+            raise NotSupported(f"{what} needs rows, and Moments keep none; condition on X and y")
         return self.design
 
     @property

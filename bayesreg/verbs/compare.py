@@ -93,10 +93,8 @@ def compare(
     >>> fits["ridge"].post.engine
     'direct'
     """
-    models = _models(priors, likelihood or Gaussian())
-    models, y = _read(models, y)
-    source = _source(X, y, weights)
-    seed = settled_seed(seed)
+    models, y = _read(_models(priors, likelihood or Gaussian()), y)
+    source, seed = _source(X, y, weights), settled_seed(seed)
     seeds = np.random.SeedSequence(seed).generate_state(len(models))
     entries, said, timing = {}, [], {}
     for (name, model), one in zip(models.items(), seeds, strict=True):
