@@ -95,6 +95,9 @@ class Model:
         standardize: bool = False,
         intercept: bool = True,
         weights: Any = None,
+        offset: Any = None,
+        exposure: Any = None,
+        trials: Any = None,
     ) -> Problem:
         r"""Condition the model on data; a posterior that does not exist is refused here.
 
@@ -110,6 +113,8 @@ class Model:
             Whether there is an unpenalised intercept with a flat prior.
         weights : array (n,), optional
             Frequencies: row i counts w_i times, and N = Σw.
+        offset, exposure, trials : None
+            Known parts of η, of counts and of binomial responses: no likelihood here takes them.
 
         Returns
         -------
@@ -121,6 +126,8 @@ class Model:
             If the data cannot be used, or the posterior does not exist.
         BadArgument
             If an argument means nothing here.
+        NotSupported
+            If `offset`, `exposure` or `trials` is given.
 
         Examples
         --------
@@ -131,6 +138,7 @@ class Model:
         """
         _flag(standardize, "standardize")
         _flag(intercept, "intercept")
+        _refuse_extra(self.likelihood, offset=offset, exposure=exposure, trials=trials)
         if isinstance(X, Design | Moments):
             if y is not None or weights is not None:
                 raise BadArgument(
@@ -295,6 +303,18 @@ def _need_prior(value: Any, what: str) -> None:
     text = value.__name__ if isinstance(value, type) else str(value)
     right = nearest(text.strip("()"), PRIORS) or "Laplace"
     raise BadArgument(f"{what} must be a prior such as br.{right}(), not {value!r}")
+
+
+def _refuse_extra(likelihood: Likelihood, **given: Any) -> None:
+    """Arguments of likelihoods that count, or are shifted: none of those here does."""
+    cures = {
+        "offset": "under Gaussian() subtract it from y, under others there is no way yet",
+        "exposure": "it belongs to counts",
+        "trials": "write one row per trial, or let weights= count equal rows",
+    }
+    for name, value in given.items():
+        if value is not None:
+            raise NotSupported(f"{likelihood!r} takes no {name}=; {cures[name]}")
 
 
 def _flag(value: Any, name: str) -> None:

@@ -33,8 +33,8 @@ PriorLike = Prior | Mapping[Any, Prior]
 class Problem:
     r"""A model conditioned on data, in the coordinates where its prior lives.
 
-    With b_j = x_sd_j·β_j − loc_j the objective is ½‖ỹ − X̃b‖² + Σλ₁ⱼ|b_j| + ½Σλ₂ⱼb_j², where tildes
-    mean that the intercept and the Flat columns have been projected out.
+    With b_j = x_sd_j·β_j − loc_j the objective is ½‖ỹ − X̃b‖² + Σλ₁ⱼ|b_j| + ½Σλ₂ⱼb_j², the intercept
+    and the Flat columns projected out of what has a tilde; or another loss in the first place.
 
     Attributes
     ----------
@@ -47,7 +47,6 @@ class Problem:
     moments : Moments
         N, means and centred cross-products of all columns.
     standardize, intercept : bool
-        As given to :meth:`Model.condition`.
     least_squares : Quadratic
         y on the columns by least squares; read as `quadratic`, which asks what the likelihood is.
     blocks : tuple of Block

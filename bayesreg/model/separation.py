@@ -47,8 +47,7 @@ def refuse_separated(problem: Any) -> None:
         f"the columns separate the classes of y, and beside {k} flat unknown"
         f"{'s' if k > 1 else ''} {likelihood}() then has no posterior under "
         f"{type(block.prior).__name__} with {_hyper(block)}: its tail is too heavy (moments below "
-        f"{tail:g} only). Give it HalfStudentT(3) or HalfNormal as scale, or use Normal, Laplace "
-        "or RegularizedHorseshoe"
+        f"{tail:g} only). {_cure(block, k)}"
     )
 
 
@@ -104,7 +103,7 @@ def _why_flat(problem: Any, d: Array) -> str:
         )
     listed = ", ".join(name for name in moving if name != "the intercept")
     return (
-        f"under Flat() {listed} separate{'s' if len(moving) == 1 else ''} the classes of y "
+        f"under Flat() {listed} separate{'' if ', ' in listed else 's'} the classes of y "
         "perfectly, so the coefficients are unbounded and there is no posterior; give these "
         "columns a proper prior such as Normal(2.5)"
     )
@@ -113,6 +112,13 @@ def _why_flat(problem: Any, d: Array) -> str:
 def _moments(block: Any) -> float:
     """Up to which order a block's coefficients have moments, its scale integrated out."""
     return float(block.prior.moments(np.inf if block.hyper is None else block.hyper.moments))
+
+
+def _cure(block: Any, k: int) -> str:
+    """What bounds the tail: another scale, where the family's own would do, or another family."""
+    if block.prior.moments(np.inf) > k:
+        return "Give it HalfStudentT(3) or HalfNormal as scale"
+    return "Use Normal, Laplace or RegularizedHorseshoe"
 
 
 def _hyper(block: Any) -> str:

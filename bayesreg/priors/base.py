@@ -49,6 +49,7 @@ class Prior(ABC):
     """A prior for each coefficient of a block: independent given the block's scale."""
 
     capability: ClassVar[str] = "proper priors"
+    needs_sigma: ClassVar[bool] = False  # whether it means something beside a noise sd alone
 
     scale: Any
     unit: Any

@@ -79,6 +79,11 @@ def without_sigma(prior: Any, likelihood: str) -> Any:
     if prior.unit != "sigma":
         return prior
     name = type(prior).__name__
+    if prior.needs_sigma:
+        raise BadArgument(
+            f"{name} compares the effects with a noise sd, and {likelihood} has none; use Laplace, "
+            "Horseshoe or another prior whose scale is in units of the linear predictor"
+        )
     if not isinstance(prior.unit, Unsaid):
         raise BadArgument(
             f"{name}: unit='sigma' means multiples of a noise sd, and {likelihood} has none; leave "
