@@ -275,7 +275,7 @@ def test_as_a_solver_of_one_problem(prior: object) -> None:
     data = br.load_dataset("diabetes")
     problem = br.Model(prior, br.Gaussian(54.0)).condition(data.X, data.y, standardize=True)
     fit = homotopy.solve(problem)
-    assert np.array_equal(fit.b, by_name.minimise(problem, "homotopy", 0)[0])
+    assert np.array_equal(fit.b, by_name.minimise(problem, "homotopy", 0).b)
     kinked = np.any(problem.l1)
     other = (coordinate_descent if kinked else closed_form).solve(problem)
     assert certify(problem, fit.b).ok

@@ -111,8 +111,8 @@ def _posterior(draws: Draws) -> dict[str, Any]:
     return out
 
 
-def _constant(problem: Problem, name: str) -> tuple[dict[str, Any], list[str]]:
-    """What is known, and the labels of the given scales where there are several."""
+def _constant(problem: Problem, scale: str) -> tuple[dict[str, Any], list[str]]:
+    """What is known, and the labels of the given scales, called `scale`, if there are several."""
     out: dict[str, Any] = {}
     if problem.design is not None:
         out["X"] = problem.design.X
@@ -123,9 +123,9 @@ def _constant(problem: Problem, name: str) -> tuple[dict[str, Any], list[str]]:
             out[name] = np.asarray(getattr(problem, name))
     given = [(block.label, block.scale) for block in problem.blocks if block.scale is not None]
     if len(given) == 1:
-        out[name] = np.asarray(given[0][1])
+        out[scale] = np.asarray(given[0][1])
     elif given:
-        out[name] = np.array([scale for _, scale in given])
+        out[scale] = np.array([value for _, value in given])
         return out, [label for label, _ in given]
     return out, []
 
