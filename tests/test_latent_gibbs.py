@@ -102,10 +102,10 @@ POSTERIORS = {
     "more columns than rows": (rows(1, 2, 4, intercept=False), br.Normal(0.9, 0.3)),
     "two columns, bridge": (rows(16, 2, 5, intercept=False), br.Bridge(1.4, 0.9)),
     "unknown scale": (rows(16, 1, 6, intercept=False), br.Normal(br.HalfNormal(1.5), unit="y")),
-    "default scale": (rows(20, 1, 7, intercept=False), br.Laplace()),
+    "lasso's scale": (rows(20, 1, 7, intercept=False), br.Laplace(br.HalfNormal(0.7), unit="y")),
     "weights": (rows(14, 2, 8, W, intercept=False), br.Normal(0.8)),
 }
-FAST = {"intercept", "intercept, weights, standardised", "default scale", "more columns than rows"}
+FAST = {"intercept", "intercept, weights, standardised", "lasso's scale", "more columns than rows"}
 
 
 def by_quadrature(problem):
@@ -114,7 +114,7 @@ def by_quadrature(problem):
     w = np.ones(case.n) if case.weights is None else case.weights
     free = [np.linspace(-9.0, 9.0, 721)] * 2
     if prior.scale is None:
-        free[1] = np.linspace(-7.0, 3.5, 721)  # log scale
+        free[1] = np.linspace(-11.0, 3.0, 721)  # log scale
     first, second = np.meshgrid(*free, indexing="ij")
     z = (case.X - problem.x_mean) / problem.x_sd
     b = [first, second] if len(problem.features) == 2 else [first]

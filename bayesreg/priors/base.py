@@ -56,6 +56,7 @@ class Prior(ABC):
     relative: Any
     groups: Any = None  # which columns share a local scale; None: none do
     expected_nonzero: Any = None  # a guess that stands for the scale until the model meets data
+    needs_sigma = False  # whether it compares effects with a noise sd, which not every model has
     conjugate = False  # whether the posterior given σ and scale is normal, in closed form
 
     @property

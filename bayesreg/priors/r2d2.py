@@ -80,6 +80,8 @@ class R2D2(ScaleMixture):
     groups: Any = field(default="factors", kw_only=True)
     parts: int | None = field(default=None, kw_only=True, repr=False)
 
+    needs_sigma = True
+
     def __post_init__(self) -> None:
         for name in ("mean", "precision", "concentration"):
             object.__setattr__(self, name, one_positive(getattr(self, name), f"R2D2: {name}"))

@@ -74,11 +74,16 @@ def without_sigma(prior: Any, likelihood: str) -> Any:
     Raises
     ------
     BadArgument
-        If ``unit="sigma"`` was declared.
+        If ``unit="sigma"`` was declared, or the prior means nothing without a σ.
     """
     if prior.unit != "sigma":
         return prior
     name = type(prior).__name__
+    if prior.needs_sigma:
+        raise BadArgument(
+            f"{name}: it compares the effects with a noise sd, and {likelihood} has none; use "
+            "RegularizedHorseshoe(), or Normal() for a scale that is common to all columns"
+        )
     if not isinstance(prior.unit, Unsaid):
         raise BadArgument(
             f"{name}: unit='sigma' means multiples of a noise sd, and {likelihood} has none; leave "
