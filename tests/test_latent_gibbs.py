@@ -102,10 +102,10 @@ POSTERIORS = {
     "more columns than rows": (rows(1, 2, 4, intercept=False), br.Normal(0.9, 0.3)),
     "two columns, bridge": (rows(16, 2, 5, intercept=False), br.Bridge(1.4, 0.9)),
     "unknown scale": (rows(16, 1, 6, intercept=False), br.Normal(br.HalfNormal(1.5), unit="y")),
-    "default scale": (rows(20, 1, 7, intercept=False), br.Laplace()),
+    "lasso's scale": (rows(20, 1, 7, intercept=False), br.Laplace(br.HalfNormal(0.7), unit="y")),
     "weights": (rows(14, 2, 8, W, intercept=False), br.Normal(0.8)),
 }
-FAST = {"intercept", "intercept, weights, standardised", "default scale", "more columns than rows"}
+FAST = {"intercept", "intercept, weights, standardised", "lasso's scale", "more columns than rows"}
 
 
 def by_quadrature(problem):
@@ -113,9 +113,12 @@ def by_quadrature(problem):
     case, prior = problem.design, problem.blocks[0]
     w = np.ones(case.n) if case.weights is None else case.weights
     free = [np.linspace(-9.0, 9.0, 721)] * 2
-    if prior.scale is None:
-        free[1] = np.linspace(-7.0, 3.5, 721)  # log scale
+    if prior.scale is None:  # b in units of the scale, and its log: b alone has no fit grid
+        free = [np.linspace(-20.0, 20.0, 1601), np.linspace(-13.0, 2.3, 401)]
     first, second = np.meshgrid(*free, indexing="ij")
+    scale = np.exp(second) if prior.scale is None else prior.scale
+    if prior.scale is None:
+        first = first * scale
     z = (case.X - problem.x_mean) / problem.x_sd
     b = [first, second] if len(problem.features) == 2 else [first]
     eta = [second] if problem.intercept else [0.0 * second]
@@ -123,11 +126,10 @@ def by_quadrature(problem):
     for k in range(case.n):
         at = eta[0] + sum(z[k, j] * one for j, one in enumerate(b))
         log += w[k] * np.where(case.y[k] > 0.5, -np.logaddexp(0, -at), -np.logaddexp(0, at))
-    scale = np.exp(second) if prior.scale is None else prior.scale
     for one in b:
         log += prior.prior.log_density(one, scale)
     if prior.scale is None:
-        log += np.array([float(prior.hyper.log_density_of_log(t)) for t in free[1]])
+        log += second + np.array([float(prior.hyper.log_density_of_log(t)) for t in free[1]])
     mass = np.exp(log - log.max())
     mass /= mass.sum()
     edge = max(mass[0].sum(), mass[-1].sum(), mass[:, 0].sum(), mass[:, -1].sum())

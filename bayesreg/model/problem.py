@@ -389,12 +389,10 @@ class Problem:
         if self.exact:
             return self.coordinates.restore(b)
         b = np.asarray(b, dtype=float)
-        if not self.loss.free.shape[1]:
-            return self.restore_free(b, np.zeros((*b.shape[:-1], 0)))
-        rows = b.reshape(int(np.prod(b.shape[:-1])), self.p)
-        found = [self.restore_free(one, self.loss.at(one).free) for one in rows]
-        beta = np.array([one for one, _ in found]).reshape(*b.shape[:-1], len(self.features))
-        return beta, np.array([one for _, one in found]).reshape(b.shape[:-1])
+        k, shape = self.loss.free.shape[1], b.shape[:-1]
+        rows = b.reshape(int(np.prod(shape)), self.p) if k else ()
+        free = np.array([self.loss.at(one).free for one in rows]).reshape(*shape, k)
+        return self.restore_free(b, free)
 
     def restore_free(self, b: Array, free: Array) -> tuple[Array, Array]:
         """β (…, P) and β₀ (…) for b (…, p) and γ (…, k): β₀ at the means, and Flat columns."""

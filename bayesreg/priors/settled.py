@@ -74,15 +74,15 @@ def without_sigma(prior: Any, likelihood: str) -> Any:
     Raises
     ------
     BadArgument
-        If ``unit="sigma"`` was declared.
+        If ``unit="sigma"`` was declared, or the prior means nothing without a σ.
     """
     if prior.unit != "sigma":
         return prior
     name = type(prior).__name__
     if prior.needs_sigma:
         raise BadArgument(
-            f"{name} compares the effects with a noise sd, and {likelihood} has none; use Laplace, "
-            "Horseshoe or another prior whose scale is in units of the linear predictor"
+            f"{name}: it compares the effects with a noise sd, and {likelihood} has none; use "
+            "RegularizedHorseshoe(), or Normal() for a scale that is common to all columns"
         )
     if not isinstance(prior.unit, Unsaid):
         raise BadArgument(

@@ -68,7 +68,11 @@ def solve(
     inner = inner_of(problem)
     first = np.zeros(problem.p) if start is None else np.asarray(start, dtype=float)
     if problem.exact:
-        return Solution(inner(problem, first), "newton", 1, "one quadratic is the loss itself")
+        how = "one quadratic is the loss itself"
+        if inner is reweighting.local and start is None:
+            several = reweighting.solve(problem, seed=seed)
+            return Solution(several.b, "newton", 1, how, seen=several.seen)
+        return Solution(inner(problem, first), "newton", 1, how)
     first = problem.loss.beginning if start is None else first
     if problem.penalty.linear_quadratic or problem.penalty.in_groups:
         b, count = descend(problem, inner, first, enough)
