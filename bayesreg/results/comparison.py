@@ -187,7 +187,7 @@ class Comparison:
 
         That is "profile" (what it takes from an estimate), "shrinkage" (κ by coefficient),
         "effective" (m_eff), "scale" (as λ where there is one), and "significance" with ε a tenth of
-        sd(y) per sd of the column.
+        sd(y) per sd of the column, or of π/√3 in log-odds.
         """
         from bayesreg import plots
 
@@ -315,7 +315,7 @@ class Entry:
 
     @cached_property
     def significance(self) -> Significance:
-        """P(|β_j| > ε) and P(likelier sign), ε a tenth of sd(y) per sd of the column."""
+        """P(|β_j| > ε) and P(likelier sign), ε as `Significance.of_tenth` has it."""
         return Significance.of_tenth(self.post.draws)
 
     @property
