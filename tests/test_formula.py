@@ -290,7 +290,9 @@ LABELS = FRAME.assign(
 )
 
 
-@pytest.mark.parametrize("make", [pd.DataFrame, pl.from_pandas, pa.Table.from_pandas])
+@pytest.mark.parametrize(
+    "make", [pd.DataFrame, pl.from_pandas, pa.Table.from_pandas], ids=["pandas", "polars", "arrow"]
+)
 @pytest.mark.parametrize(
     "response, classes",
     [("passed", ("no", "yes")), ("b", (False, True)), ("grade", ("u", "v")), ("one_two", (1, 2))],
