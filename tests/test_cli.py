@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 
@@ -484,3 +485,104 @@ def test_answers_need_no_pymc_and_survive_a_poor_terminal():
     assert b"Predictive comparison" in out
     assert "pymc" not in loaded
     assert "numpy" in loaded
+
+
+def yes_no(tmp_path, ending="csv"):
+    """Two columns, and one outcome as text, truth values and numbers."""
+    rng = np.random.default_rng(3)
+    x, z, e = rng.normal(size=(3, 60))
+    up = x - z + e > 0
+    frame = pd.DataFrame(
+        {"x": x, "z": z, "passed": np.where(up, "yes", "no"), "flag": up, "code": up + 1}
+    )
+    path = tmp_path / f"t.{ending}"
+    frame.to_csv(path, index=False) if ending == "csv" else frame.to_parquet(path)
+    return path
+
+
+OTHERS = {
+    name: [o for n in ("passed", "flag", "code") if n != name for o in ("--drop", n)]
+    for name in ("passed", "flag", "code")
+}
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+@pytest.mark.parametrize("target", list(OTHERS))
+def test_a_yes_no_target_of_any_kind_gives_one_path(tmp_path, ending, target):
+    """Text, truth values and numbers are the same outcome, in files of both kinds."""
+    given = ["--prior", "ridge", "--n", "3", "--likelihood", "bernoulli", "--raw"]
+    file = yes_no(tmp_path, ending)
+    answer = run("path", file, "--target", target, *OTHERS[target], *given, "--json")
+    formula = run("path", file, "--formula", f"{target} ~ x + z", *given, "--json")
+    condition = run("path", file, "--formula", "{passed == 'yes'} ~ x + z", *given, "--json")
+    assert answer.exit_code == formula.exit_code == condition.exit_code == 0, answer.output
+    objectives = [[row["objective"] for row in rows(one, "path")] for one in (formula, condition)]
+    for found in objectives:
+        assert found == pytest.approx([row["objective"] for row in rows(answer, "path")], rel=1e-12)
+    assert "log(1 + exp η)" in run("path", file, "--formula", f"{target} ~ x + z", *given).stdout
+    assert "is read as 1 for" in answer.stderr
+
+
+def test_positive_turns_the_signs(tmp_path):
+    given = ["--prior", "lasso", "--n", "3", "--likelihood", "bernoulli", "--target"]
+    file = yes_no(tmp_path)
+    for target, label in (("passed", "no"), ("flag", "false"), ("code", "1")):
+        answer = run("path", file, *given, target, *OTHERS[target], "--positive", label, "--json")
+        plain = run("path", file, *given, target, *OTHERS[target], "--json")
+        assert answer.exit_code == plain.exit_code == 0, answer.output
+        assert "is read as 1 for" in answer.stderr
+        turned = {row["column"]: row["sign"] for row in rows(answer, "entries")}
+        signs = {row["column"]: row["sign"] for row in rows(plain, "entries")}
+        assert signs == {"x": "+", "z": "−"}
+        assert turned == {"x": "−", "z": "+"}
+
+
+def rows(answer, table):
+    """The rows of a table of the JSON on stdout."""
+    return json.loads(answer.stdout)["tables"][table]["rows"]
+
+
+def test_compare_and_choose_under_bernoulli(tmp_path, undrawn):
+    """All doors: pages of each kind are written, and the same seed gives the same JSON."""
+    given = ["--target", "passed", *OTHERS["passed"], "--likelihood", "bernoulli"]
+    file = yes_no(tmp_path)
+    fast = ["--priors", "normal(scale=1)", "--draws", "100", "--chains", "2", "--no-verify"]
+    for ending in ("html", "md", "json"):
+        out = tmp_path / f"o.{ending}"
+        answer = run("compare", file, *given, *fast, "--seed", "1", "--out", out)
+        assert answer.exit_code == 0, answer.output
+        assert "passed" in out.read_text(encoding="utf-8")
+    chosen = run("choose", file, *given, "--by", "cv,cv-1se", "--n", "10", "--folds", "3")
+    assert chosen.exit_code == 0, chosen.output
+    assert "cv-1se" in chosen.stdout
+
+
+BERNOULLI = ("--likelihood", "bernoulli")
+YES_NO_FAULTS = [
+    (("--target", "passed"), 1, "for a yes/no outcome run again with --likelihood bernoulli"),
+    (("--target", "flag"), 1, "--likelihood bernoulli"),
+    (("--formula", "passed ~ x"), 1, "need a Bernoulli likelihood"),
+    (("--target", "x", *BERNOULLI), 1, "measurements are Gaussian"),
+    (("--target", "passed", *BERNOULLI, "--sigma", "3"), 2, "has no noise sd; leave --sigma out"),
+    (("--target", "passed", "--positive", "yes"), 2, "add --likelihood bernoulli"),
+    (("--target", "passed", *BERNOULLI, "--positive", "yse"), 2, "did you mean 'yes'"),
+    (("--target", "passed", *BERNOULLI, "--positive", ""), 2, "is no label of the response"),
+    (("--target", "passed", "--likelihood", "poisson"), 2, "'gaussian', 'bernoulli'"),
+]
+
+
+@pytest.mark.parametrize("arguments, code, message", YES_NO_FAULTS)
+def test_faults_of_a_yes_no_target_are_advice(tmp_path, arguments, code, message):
+    answer = run("path", yes_no(tmp_path), *arguments)
+    assert answer.exit_code == code
+    assert message in answer.stderr
+    assert "Traceback" not in answer.output
+
+
+def test_two_values_under_the_default_likelihood_are_pointed_at(tmp_path):
+    """A note unless the likelihood was said."""
+    file, given = yes_no(tmp_path), ("--target", "code", *OTHERS["code"], "--n", "3")
+    hint = "run again with --likelihood bernoulli"
+    assert hint in run("path", file, *given).stderr
+    assert hint not in run("path", file, *given, "--likelihood", "gaussian").stderr
+    assert hint not in run("path", "diabetes", "--n", "3").stderr

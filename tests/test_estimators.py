@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
-from sklearn.linear_model import ElasticNetCV, LassoCV
+from scipy.special import expit
+from sklearn.base import clone
+from sklearn.linear_model import ElasticNetCV, LassoCV, LogisticRegression
 from sklearn.linear_model import Ridge as Peer
 from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, cross_val_score
 from sklearn.pipeline import make_pipeline
@@ -55,7 +59,6 @@ def expected(estimator):
         BayesRegressor(draws=50, chains=2),
         MapClassifier(),
         MapClassifier(br.Laplace(2.0), standardize=True),
-        MapClassifier(br.Normal(3.0), fit_intercept=False),
         BayesClassifier(draws=50, chains=2),
     ],
     expected_failed_checks=expected,
@@ -220,3 +223,106 @@ def test_scale_is_a_number_or_a_rule(data):
         MapRegressor(scale="cv1se").fit(data.X, data.y)
     with pytest.raises(BadArgument, match="single prior"):
         MapRegressor({...: br.Laplace()}, scale=1.0).fit(data.X, data.y)
+
+
+@pytest.fixture(scope="module")
+def labelled(data):
+    """Diabetes with a yes/no outcome."""
+    return data.X, np.where(data.y > 150, "worse", "better")
+
+
+def test_classifier_has_the_numbers_of_the_verbs(labelled):
+    """The shell adds nothing; its columns are in sorted order whatever is positive."""
+    X, y = labelled
+    problem = br.Model(br.Laplace(0.2), br.Bernoulli()).condition(X, list(y), standardize=True)
+    fit = br.fit_map(problem)
+    shell = MapClassifier(br.Laplace(0.2), standardize=True).fit(X, y)
+    other = MapClassifier(br.Laplace(0.2), standardize=True, positive="better").fit(X, y)
+    np.testing.assert_array_equal(shell.coef_, fit.beta.to_numpy()[None, :])
+    assert shell.intercept_.shape == (1,)
+    assert shell.classes_.tolist() == other.classes_.tolist() == ["better", "worse"]
+    assert shell.result_.classes_ == ("better", "worse")
+    assert other.result_.classes_ == ("worse", "better")
+    np.testing.assert_allclose(shell.predict_proba(X), other.predict_proba(X), atol=1e-7)
+    np.testing.assert_allclose(np.exp(shell.predict_log_proba(X)), shell.predict_proba(X))
+    assert np.array_equal(shell.predict(X) == "worse", shell.decision_function(X) > 0)
+    assert shell.score(X, y) == np.mean(shell.predict(X) == y) > 0.7
+    assert shell.feature_names_in_.tolist() == list(X.columns)
+
+
+def test_classifier_is_logistic_regression(labelled):
+    """Normal(s) is an L2 penalty with C = s²; its peer stops at a gradient of 1e-8."""
+    X, y = labelled
+    Z = StandardScaler().fit_transform(X)
+    mine = MapClassifier(br.Normal(0.5)).fit(Z, y)
+    peer = LogisticRegression(C=0.25, tol=1e-8, max_iter=10**4).fit(Z, y)
+    np.testing.assert_allclose(mine.coef_, peer.coef_, atol=1e-6)
+    np.testing.assert_allclose(mine.predict_proba(Z), peer.predict_proba(Z), atol=1e-6)
+    # The control: another scale is another classifier.
+    assert np.abs(MapClassifier(br.Normal(1.0)).fit(Z, y).coef_ - peer.coef_).max() > 1e-3
+
+
+def test_classifier_counts_rows_by_their_weights(labelled):
+    """A frequency of two is a row twice."""
+    X, y = labelled
+    twice = np.arange(len(y)) % 2 + 1
+    mine = MapClassifier(br.Normal(0.5), standardize=True).fit(X, y, sample_weight=twice)
+    rows = np.repeat(np.arange(len(y)), twice)
+    again = MapClassifier(br.Normal(0.5), standardize=True).fit(X.iloc[rows], y[rows])
+    np.testing.assert_allclose(mine.coef_, again.coef_, rtol=1e-7, atol=1e-9)
+
+
+def test_classifier_in_a_grid_search_cloned_and_pickled(labelled):
+    """Nested parameters; a default prior stays one through clone and pickle."""
+    X, y = labelled
+    search = GridSearchCV(MapClassifier(standardize=True), {"prior__scale": [1e-4, 0.5]}, cv=3)
+    assert search.fit(X, y).best_params_ == {"prior__scale": 0.5}
+    copied = clone(MapClassifier(br.Laplace(), positive="better"))
+    assert copied.get_params()["positive"] == "better"
+    settled = br.Model(copied.prior, br.Bernoulli()).prior
+    assert settled == br.Model(br.Laplace(), br.Bernoulli()).prior
+    assert settled.hyper == br.HalfStudentT(3.0)
+    fitted = MapClassifier(br.Normal(0.5)).fit(X, y)
+    loaded = pickle.loads(pickle.dumps(fitted))
+    np.testing.assert_array_equal(loaded.predict_proba(X), fitted.predict_proba(X))
+
+
+def test_classifier_chooses_its_scale_by_folds(labelled):
+    """A rule of `choose`, a number, or hyper, but not two of them."""
+    X, y = labelled
+    problem = br.Model(br.Laplace(), br.Bernoulli()).condition(X, list(y), standardize=True)
+    fixed = br.choose(problem, by=["cv-1se"], seed=4).problem("cv-1se")
+    model = MapClassifier(br.Laplace(), standardize=True, scale="cv-1se", random_state=4)
+    np.testing.assert_array_equal(model.fit(X, y).coef_[0], br.fit_map(fixed).beta.to_numpy())
+    with pytest.raises(BadArgument, match="leave out one"):
+        MapClassifier(scale=1.0, hyper="cv").fit(X, y)
+
+
+def test_bayes_classifier_averages_probabilities(labelled):
+    """The mean of P over draws, which is nearer ½ than P at the mean of the draws."""
+    X, y = labelled
+    model = BayesClassifier(br.Normal(0.5), standardize=True, draws=200, random_state=0).fit(X, y)
+    beta = model.result_.draws.beta.reshape(-1, X.shape[1])
+    eta = X.to_numpy() @ beta.T + model.result_.draws.intercept.reshape(-1)
+    mean = expit(eta).mean(axis=1)
+    np.testing.assert_allclose(model.predict_proba(X)[:, 1], mean, rtol=1e-9)
+    at_mean = expit(X.to_numpy() @ model.coef_[0] + model.intercept_[0])
+    assert np.abs(at_mean - mean).max() > 1e-4
+    assert model.result_.problem.classes_ == ("better", "worse")
+
+
+@pytest.mark.parametrize(
+    "y, message",
+    [
+        (["a", "b", "c"] * 4, "Only binary classification is supported.*OneVsRestClassifier"),
+        (["a"] * 12, "one class only, 'a'"),
+        ([0.5, 1.5, 2.5] * 4, "Unknown label type"),
+    ],
+)
+def test_classifier_refuses_with_advice(y, message):
+    """Two labels, no more and no less."""
+    X = np.random.default_rng(0).normal(size=(12, 2))
+    with pytest.raises(ValueError, match=message):
+        MapClassifier(br.Normal(1.0)).fit(X, y)
+    with pytest.raises(BadArgument, match="positive='c' is no label of y"):
+        MapClassifier(br.Normal(1.0), positive="c").fit(X, ["a", "b"] * 6)

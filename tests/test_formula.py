@@ -10,6 +10,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
+import bayesreg as br
 from bayesreg.data.design import Design
 from bayesreg.data.formula import design_from_formula
 from bayesreg.language.errors import BadArgument, BadData, BayesregWarning
@@ -280,3 +281,50 @@ def test_filters_of_warnings_are_left_as_they_were():
     before = list(warnings.filters)
     FIT.encode(FRAME)
     assert warnings.filters == before
+
+
+LABELS = FRAME.assign(
+    passed=np.where(FRAME["x"] > 5, "yes", "no"),
+    grade=pd.Categorical(np.where(FRAME["x"] > 5, "u", "v"), categories=["v", "u", "w"]),
+    one_two=np.where(FRAME["x"] > 5, 2, 1),
+)
+
+
+@pytest.mark.parametrize(
+    "make", [pd.DataFrame, pl.from_pandas, pa.Table.from_pandas], ids=["pandas", "polars", "arrow"]
+)
+@pytest.mark.parametrize(
+    "response, classes",
+    [("passed", ("no", "yes")), ("b", (False, True)), ("grade", ("u", "v")), ("one_two", (1, 2))],
+)
+def test_a_response_of_two_labels_is_read_by_its_likelihood(make, response, classes):
+    """In every frame; conditioned on again it is the same; and the other label may be the one."""
+    model = br.Model(br.Normal(1.0), br.Bernoulli())
+    problem = model.condition_formula(f"{response} ~ C(g) + h", make(LABELS))
+    assert problem.classes_ == classes
+    assert problem.design.y.tolist() == (LABELS[response] == classes[1]).astype(float).tolist()
+    for again in (br.Model.of(problem), model):
+        same = again.condition(problem.design)
+        assert same.classes_ == classes
+        assert np.array_equal(same.design.y, problem.design.y)
+    other = br.Model(br.Normal(1.0), br.Bernoulli(positive=classes[0])).condition(problem.design)
+    assert other.classes_ == classes[::-1]
+    assert np.array_equal(other.design.y, 1.0 - problem.design.y)
+
+
+@pytest.mark.parametrize("response", ["{passed == 'yes'}", "I(one_two > 1)"])
+def test_a_response_may_be_a_condition(response):
+    problem = br.Model(br.Normal(1.0), br.Bernoulli()).condition_formula(f"{response} ~ h", LABELS)
+    assert problem.design.y.tolist() == (LABELS["passed"] == "yes").astype(float).tolist()
+
+
+def test_labels_under_the_wrong_likelihood_are_refused_with_advice():
+    bernoulli = br.Model(br.Normal(1.0), br.Bernoulli())
+    with pytest.raises(BadData, match="two labels in one column need a Bernoulli"):
+        br.Model().condition_formula("passed ~ x", LABELS)
+    with pytest.raises(BadData, match="3 different values"):
+        bernoulli.condition_formula("g ~ x", LABELS)
+    with pytest.raises(BadData, match=r"'passed' holds labels.*needs numbers"):
+        br.Model().condition(bernoulli.condition_formula("passed ~ h", LABELS).design)
+    numbers = bernoulli.condition_formula("one_two ~ h", LABELS).design
+    assert br.Model().condition(numbers).design.y.tolist() == LABELS["one_two"].tolist()

@@ -445,3 +445,24 @@ def test_a_file_of_an_earlier_version_loads():
     assert post.draws.beta.shape == (2, 6, 2)
     assert post.draws.beta.mean() == pytest.approx(0.9931928091669899, rel=1e-14)
     assert (post.draws.engine, post.draws.seed, post.draws.thin) == ("exact", 1, 1)
+
+
+@pytest.mark.parametrize("positive", [None, 0])
+@pytest.mark.parametrize("labels", [("no", "yes"), (False, True), (1, 2), (0, 1)])
+def test_fits_and_posteriors_keep_their_labels(path, labels, positive):
+    """A response of labels comes back with the same y = 1, whichever label that is."""
+    rng = np.random.default_rng(2)
+    x = rng.normal(size=(30, 2))
+    y = [labels[k] for k in (x[:, 0] + rng.normal(size=30) > 0).astype(int)]
+    likelihood = br.Bernoulli() if positive is None else br.Bernoulli(labels[positive])
+    problem = br.Model(br.Normal(1.0), likelihood).condition(x, y)
+    fit = br.fit_map(problem)
+    fit.save(path)
+    back = br.load(path)
+    assert back.classes_ == fit.classes_ == problem.classes_
+    assert np.array_equal(back.beta, fit.beta)
+    post = br.sample(problem, draws=20, chains=2, seed=1)
+    post.save(path, overwrite=True)
+    again = br.load(path)
+    assert again.problem.classes_ == problem.classes_
+    assert np.array_equal(again.problem.design.y, problem.design.y)

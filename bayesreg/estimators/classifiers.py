@@ -49,8 +49,8 @@ class PriorClassifier(ClassifierMixin, PriorEstimator):
         design = self._design(X, codes.astype(np.float64), sample_weight)
         if len(np.unique(design.y)) < 2:
             raise BadData(
-                f"y has one class only, {self.classes_[int(design.y[0])]!r}, in the rows that "
-                "count; a classifier needs two"
+                f"y has one class only, {self.classes_.tolist()[int(design.y[0])]!r}, in the rows "
+                "that count; a classifier needs two"
             )
         design = dataclasses.replace(design, classes=tuple(self.classes_.tolist()))
         return Model(self._prior(fields), Bernoulli(self.positive)).condition(
