@@ -110,7 +110,7 @@ def test_other_penalties_are_certified_as_local_optima(name, case, prior):
     assert not certify(problem, moved).ok
 
 
-@table([*BY_COLUMN, GROUPED, br.Bridge(1.0, 0.8)], one_in=4)
+@table([*BY_COLUMN, GROUPED, br.Bridge(1.0, 0.8)], one_in=6)
 def test_the_gap_bounds_what_can_be_gained(name, case, prior):
     """J(b) − min J ≤ gap for any b: near, at the scale of the posterior, and far out."""
     problem = problem_of(name, case, prior)
@@ -141,7 +141,7 @@ def test_the_gap_of_ridge_falls_as_what_can_be_gained(name, case):
     assert ratios[0] > 0.0
 
 
-@table([*BY_COLUMN[:3], GROUPED, *OTHERS[:4]], one_in=5)
+@table([*BY_COLUMN[:3], GROUPED, *OTHERS[:4]], one_in=9)
 def test_every_route_leads_to_the_same_optimum(name, case, prior):
     fit = br.fit_map(problem_of(name, case, prior))
     assert fit.correspondence.ok, fit.correspondence
@@ -377,10 +377,9 @@ def test_a_path_is_certified_and_each_point_is_the_single_fit(name, case, prior)
     assert np.all(np.diff(path.df[np.argsort(-path.lam)]) > -1e-6) or prior.kinked
     for k in (3, 11):
         alone = br.fit_map(problem.given(scale=path.scale[k]))
-        spread = problem.loss.proper.std(0)
-        assert np.max(np.abs(alone.b - path.b[k]) * spread) <= 1e-6 * (
-            np.max(np.abs(alone.b) * spread) + 1e-6
-        )
+        # Columns that are alike share an effect in many ways, all of one fit.
+        eta, other = (problem.loss.proper @ b for b in (alone.b, path.b[k]))
+        assert np.max(np.abs(eta - other)) <= 1e-6 * (np.max(np.abs(eta)) + 1e-6)
 
 
 def test_degrees_of_freedom_of_ridge_are_a_trace():
