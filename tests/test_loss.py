@@ -38,8 +38,8 @@ def label(prior):
     return " ".join(f"{'' if k is ... else k}{p!r}".replace(", unit='y'", "") for k, p in parts)
 
 
-def table(priors, one_in=3):
-    """Every case × every prior; of each prior one case in three by default, the rest when slow."""
+def table(priors, one_in=5):
+    """Every case × every prior; of each prior some by default, the rest when slow."""
     rows = []
     for i, (name, case) in enumerate(CASES):
         for j, prior in enumerate(priors):
