@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from arviz_stats.base import array_stats
 from scipy import stats
+from scipy.special import expit
 
 import bayesreg as br
 from bayesreg.diagnostics import agreement
@@ -294,7 +295,7 @@ def ranks(prior, p, seed, factor=1.0):
     for trial in range(TRIALS):
         scale = prior.scale if prior.hyper is None else float(prior.hyper.sample(rng, 1)[0])
         truth = prior.sample(rng, p, np.asarray(scale))
-        y = (rng.random(12) < 1 / (1 + np.exp(-(X @ truth)))).astype(float)
+        y = (rng.random(12) < expit(X @ truth)).astype(float)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             problem = model.condition(X, y, intercept=False)
