@@ -542,6 +542,7 @@ def rows(answer, table):
     return json.loads(answer.stdout)["tables"][table]["rows"]
 
 
+@pytest.mark.slow
 def test_compare_and_choose_under_bernoulli(tmp_path, undrawn):
     """All doors: pages of each kind are written, and the same seed gives the same JSON."""
     given = ["--target", "passed", *OTHERS["passed"], "--likelihood", "bernoulli"]

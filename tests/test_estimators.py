@@ -57,7 +57,6 @@ def expected(estimator):
         MapRegressorCV(n=20, cv=3, random_state=0),
         MapRegressorCV(br.Normal(), cv=3, rule="1se", standardize=True, random_state=0),
         BayesRegressor(draws=50, chains=2),
-        MapClassifier(),
         MapClassifier(br.Laplace(2.0), standardize=True),
         BayesClassifier(draws=50, chains=2),
     ],
@@ -66,6 +65,13 @@ def expected(estimator):
 )
 def test_scikit_learn_checks(estimator, check):
     """All of scikit-learn's conventions."""
+    check(estimator)
+
+
+@pytest.mark.slow
+@parametrize_with_checks([MapClassifier()], expected_failed_checks=expected, xfail_strict=True)
+def test_scikit_learn_checks_by_folds(estimator, check):
+    """The same where every fit cross-validates."""
     check(estimator)
 
 
@@ -287,6 +293,7 @@ def test_classifier_in_a_grid_search_cloned_and_pickled(labelled):
     np.testing.assert_array_equal(loaded.predict_proba(X), fitted.predict_proba(X))
 
 
+@pytest.mark.slow
 def test_classifier_chooses_its_scale_by_folds(labelled):
     """A rule of `choose`, a number, or hyper, but not two of them."""
     X, y = labelled

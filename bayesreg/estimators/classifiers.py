@@ -143,7 +143,7 @@ class MapClassifier(PriorClassifier):
     >>> ill = ["yes" if y > 150 else "no" for y in data.y]
     >>> model = MapClassifier(br.Laplace(0.2), standardize=True).fit(data.X, ill)
     >>> model.classes_.tolist(), int((model.coef_ == 0).sum())
-    (['no', 'yes'], 1)
+    (['no', 'yes'], 3)
     >>> model.predict_proba(data.X).shape
     (442, 2)
     """
