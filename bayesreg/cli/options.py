@@ -13,10 +13,7 @@ from bayesreg.language import families
 
 Decorator = Callable[[Any], Any]
 
-PRIOR_NAMES = (
-    "normal or ridge, laplace or lasso, elastic_net, student_t, cauchy, bridge, horseshoe, "
-    "horseshoe_plus, regularized_horseshoe, normal_gamma, r2d2, flat"
-)
+PRIOR_NAMES = ", ".join(families.spoken(families.PRIORS))
 
 PROPER_SIGMA = "inverse_gamma_squared(3,2)"  # of validate, which draws σ from its prior
 

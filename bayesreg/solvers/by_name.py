@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bayesreg.language.errors import BadArgument, NotSupported
 from bayesreg.likelihoods import ConstantCurvature, Likelihood
-from bayesreg.priors import Majorised
+from bayesreg.priors import Majorised, Penalised
 from bayesreg.solvers import (
     closed_form,
     coordinate_descent,
@@ -105,8 +105,27 @@ def default_solver(problem: Problem) -> str:
     shape = shape_of(problem)
     if shape != BY_COLUMN:
         return "group_descent" if shape == IN_GROUPS else "reweighting"
-    assert problem.l1 is not None
-    return "coordinate_descent" if problem.l1.any() else "closed_form"
+    kinked = any(isinstance(b.prior, Penalised) and b.prior.kinked for b in problem.blocks)
+    return "coordinate_descent" if kinked else "closed_form"
+
+
+def need_solver(problem: Problem, name: str) -> None:
+    """Refuse a solver that does not exist, or does not minimise this loss and this penalty.
+
+    Raises
+    ------
+    BadArgument
+        If there is no solver of this name.
+    NotSupported
+        If it does not serve; the message names one that does.
+    """
+    if name not in SOLVERS:
+        raise BadArgument(f"solver must be one of {', '.join(SOLVERS)}, not {name!r}")
+    reason = SOLVERS[name].supports(problem)
+    if reason is not None:
+        raise NotSupported(
+            f"solver {name!r} cannot serve: {reason}; use solver={default_solver(problem)!r}"
+        )
 
 
 def minimise(problem: Problem, name: str, seed: int) -> Solution:
@@ -123,18 +142,10 @@ def minimise(problem: Problem, name: str, seed: int) -> Solution:
 
     Raises
     ------
-    BadArgument
-        If there is no solver of this name.
-    NotSupported
-        If it does not minimise this loss or this penalty; the message names one that does.
+    BadArgument, NotSupported
+        As :func:`need_solver`.
     """
-    if name not in SOLVERS:
-        raise BadArgument(f"solver must be one of {', '.join(SOLVERS)}, not {name!r}")
-    reason = SOLVERS[name].supports(problem)
-    if reason is not None:
-        raise NotSupported(
-            f"solver {name!r} cannot serve: {reason}; use solver={default_solver(problem)!r}"
-        )
+    need_solver(problem, name)
     return SOLVERS[name].run(problem, seed)
 
 

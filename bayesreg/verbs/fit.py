@@ -12,7 +12,7 @@ from bayesreg.model.problem import Problem, need_problem
 from bayesreg.priors import Normal
 from bayesreg.results.map_fit import MapFit
 from bayesreg.results.path import Path
-from bayesreg.solvers.by_name import default_solver, minimise, refuse_without_map
+from bayesreg.solvers.by_name import default_solver, minimise, need_solver, refuse_without_map
 from bayesreg.solvers.certificate import certify
 from bayesreg.solvers.path import (
     Ray,
@@ -156,6 +156,8 @@ def fit_map(
     """
     need_problem(problem)
     refuse_without_map(problem)
+    if solver is not None:
+        need_solver(problem, solver)
     way = default_hyper(problem) if hyper is None else hyper
     fixed, sigma, how = settle(problem, way, seed)
     name = solver or default_solver(fixed)

@@ -116,7 +116,7 @@ def _by_cv(problem: Problem, seed: int) -> tuple[Problem, float, str]:
             "hyper='evidence', or fix scale and σ"
         )
     guess = reference_sigma(problem)
-    lams = default_lams(problem, 100 if problem.exact else 50)
+    lams = default_lams(problem, 100)
     best = cross_validate(problem, lams, guess, seed=seed, closed=leave_rows_out).lam
     sigma = problem.sigma
     if sigma is None:
