@@ -267,7 +267,8 @@ def test_gibbs_and_nuts_agree(prior):
     verdict = agreement(one.draws, other.draws)
     assert verdict.ok is not False, verdict
     biased = dataclasses.replace(one.draws, beta=one.draws.beta + 0.25 * one.draws.beta.std((0, 1)))
-    assert agreement(biased, other.draws).ok is False
+    # A pole can cost NUTS a divergence, and then there is no verdict, of wrong draws either.
+    assert agreement(biased, other.draws).ok is (None if verdict.ok is None else False)
 
 
 @pytest.mark.slow

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from bayesreg.model.problem import Problem
 
 Trace = dict[str, Array]
-ROWS = 5000  # up to here on rows, so that it shares no arithmetic with what it checks
 STEPS = 12  # towards the mode about which θ is whitened: a rough one serves
 
 
@@ -95,7 +94,8 @@ def coefficients(problem: Problem, *, on_rows: bool) -> Graph:
     guess = _guess(problem)
     precision = _prior_precision(problem, *guess)
     rows = _Rows.of(problem) if on_rows else _Rows.compressed(problem)
-    centre, factor = _Rows.touching(problem, precision).whiten(precision)
+    touching = rows if problem.exact else _Rows.touching(problem, precision)
+    centre, factor = touching.whiten(precision)
     first = len(centre) - problem.p
     with pm.Model() as model:
         z = pm.Flat("z", shape=len(centre))
@@ -211,13 +211,10 @@ class _Rows:
 
     @classmethod
     def touching(cls, problem: Problem, precision: tuple[Array, Array, float]) -> _Rows:
-        """Weighted rows whose least squares touches the loss at the mode of θ under a normal prior.
+        """Weighted rows whose least squares touches the loss at θ's mode, b under a normal prior.
 
-        Of a Gaussian likelihood the rows themselves, or the pseudo-rows of many.
+        A likelihood that is one quadratic is touched by its own rows.
         """
-        if problem.exact:
-            many = problem.design is None or len(problem.design.y) > ROWS
-            return cls.compressed(problem) if many and problem.p else cls.of(problem)
         given, loss = cls.of(problem), problem.loss
         rows = given
         eta = loss.start.eta

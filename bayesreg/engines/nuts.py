@@ -18,7 +18,6 @@ import numpy as np
 
 from bayesreg.engines.chains import Collected, Output, cores
 from bayesreg.engines.graphs import (
-    ROWS,
     Graph,
     coefficients,
     information,
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from bayesreg.model.problem import Problem
 
 NAME = "nuts"
+ROWS = 5000  # up to here on rows, so that it shares no arithmetic with what it checks
 STRONG = 10.0  # (prior sd ÷ se of b)² above which b itself is sampled
 
 # PyMC's statistics that are kept, under ArviZ's names.
