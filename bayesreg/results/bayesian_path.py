@@ -124,6 +124,10 @@ class BayesianPath:
         )
         return pd.DataFrame({name: value.ravel() for name, value in columns.items()}, index=index)
 
+    def to_frame(self) -> pd.DataFrame:
+        """`summary`, under the name that pandas has for it."""
+        return self.summary()
+
     def plot(self, ax: Any = None) -> Any:
         """Draw the MAP above, posterior mean and interval below, and where the scale lies."""
         from bayesreg.plots import plot_bayesian_path

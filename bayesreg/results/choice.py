@@ -112,6 +112,10 @@ class Choice:
         table = pd.DataFrame.from_dict(rows, orient="index", columns=_COLUMNS)
         return table.rename_axis("rule")
 
+    def summary(self) -> pd.DataFrame:
+        """`table`, under the name that other results have for it."""
+        return self.table
+
     @cached_property
     def why(self) -> tuple[str, ...]:
         """Where the rules differ and why, in sentences computed from the numbers."""

@@ -99,6 +99,11 @@ class LamPosterior:
         shown = {q.name for q in self.quantities}
         return replace(self, optimum={k: v for k, v in optimum.items() if k in shown})
 
+    @property
+    def table(self) -> pd.DataFrame:
+        """`summary` at its default level."""
+        return self.summary()
+
     def summary(self, level: float = 0.95) -> pd.DataFrame:
         """Formula, mean, sd, median and interval of each λ; the MAP's, and P(λ < the MAP's).
 

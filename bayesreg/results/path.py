@@ -181,6 +181,10 @@ class Path:
         frame = pd.DataFrame(head, index=self.beta.index)
         return pd.concat([frame, self.beta.add_prefix("beta[").add_suffix("]")], axis=1)
 
+    def to_frame(self) -> pd.DataFrame:
+        """`summary`, under the name that pandas has for it."""
+        return self.summary()
+
     def plot(self, ax: Any = None) -> Any:
         """Draw the coefficients against λ, prior scale above; returns the Axes."""
         from bayesreg.plots import plot_path

@@ -72,6 +72,16 @@ class Quantity:
         return float(low), float(high)
 
     @property
+    def lower(self) -> float:
+        """Lower end of the equal-tailed interval of 95 %."""
+        return self.interval()[0]
+
+    @property
+    def upper(self) -> float:
+        """Upper end of the equal-tailed interval of 95 %."""
+        return self.interval()[1]
+
+    @property
     def p_positive(self) -> float:
         """P(quantity > 0)."""
         return float(np.mean(self.draws > 0))

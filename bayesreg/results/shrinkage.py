@@ -109,6 +109,11 @@ class Shrinkage:
         """
         return Quantity("m_eff", len(self.proper) - self._known().sum(axis=2))
 
+    @property
+    def table(self) -> pd.DataFrame:
+        """`summary` at its default level."""
+        return self.summary()
+
     def summary(self, level: float = 0.95) -> pd.DataFrame:
         """Mean, sd and equal-tailed interval of κ by column.
 
