@@ -141,3 +141,17 @@ def test_several_priors_have_no_one_scale():
     names = small(br.Normal()).features
     with pytest.raises(br.NotSupported, match="2 priors"):
         br.bayesian_path(small({names[0]: br.Laplace(), ...: br.Normal()}))
+
+
+def test_a_table_has_the_names_that_users_know() -> None:
+    """``to_frame``, ``table`` and the ends of an interval say what ``summary`` says."""
+    data = br.load_dataset("diabetes")
+    problem = br.Model(br.Normal(), br.Gaussian()).condition(data.X, data.y, standardize=True)
+    post = br.sample(problem, draws=50, seed=1)
+    path = br.path(problem)
+    assert path.to_frame().equals(path.summary())
+    assert post.lam.table.equals(post.lam.summary())
+    assert post.shrinkage.table.equals(post.shrinkage.summary())
+    contrast = post.contrast({"bmi": 1, "bp": -1})
+    assert (contrast.lower, contrast.upper) == contrast.interval(0.95)
+    assert (contrast.lower, contrast.upper) != contrast.interval(0.9)
