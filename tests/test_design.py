@@ -16,7 +16,8 @@ import pyarrow as pa
 import pytest
 from scipy import sparse
 
-from bayesreg.data.design import Design, Term
+from bayesreg.data.design import Design
+from bayesreg.data.terms import Term
 from bayesreg.language.errors import BadArgument, BadData, BayesregWarning
 
 RNG = np.random.default_rng(11)

@@ -114,6 +114,38 @@ def test_new_rows_are_coded_as_at_the_fit(formula, flat, names, codings):
     assert np.array_equal(design.encode(new[new.columns[::-1]]), design.encode(new))
 
 
+LEVELS = {
+    "a factor": ("y ~ g", (), [("a",), ("b",), ("c",)]),
+    "numbers": ("y ~ C(k)", (), [(1,), (2,), (3,), (10,)]),
+    "treatment": ("y ~ g", {"g"}, [("b",), ("c",)]),
+    "reference": ("y ~ C(g, contr.treatment('b'))", (), [("a",), ("c",)]),
+    "slopes": ("y ~ x:g", (), [("a",), ("b",), ("c",)]),
+    "two": ("y ~ g:h", (), [(g, h) for h in "uv" for g in "abc"]),
+    "two, one left out": ("y ~ g:h", {"..."}, [(None, "v"), *((g, h) for h in "uv" for g in "bc")]),
+    "by two columns": ("y ~ poly(x, 2):g", (), [(g,) for g in "abc" for _ in range(2)]),
+    "polynomial": ("y ~ C(g, contr.poly)", (), [(None,), (None,)]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("formula, flat, levels", LEVELS.values(), ids=LEVELS)
+def test_each_column_of_a_factor_knows_its_levels(formula, flat, levels):
+    """Against the data: a column is not zero on the rows of its levels, and only there."""
+    design = design_from_formula(formula, FRAME, flat_terms=flat)
+    (term,) = design.terms
+    assert list(term.levels) == levels
+    assert {f.name: f.levels for f in term.factors}.items() <= {
+        ("g", ("a", "b", "c")), ("h", ("u", "v")), ("C(k)", (1, 2, 3, 10)),
+        ("C(g, contr.treatment('b'))", ("a", "b", "c")), ("C(g, contr.poly)", ("a", "b", "c")),
+    }  # fmt: skip
+    for j, found in zip(term.columns, term.levels, strict=True):
+        here = np.ones(N, dtype=bool)
+        for factor, level in zip(term.factors, found, strict=True):
+            column = FRAME[factor.name.removeprefix("C(")[:1]]
+            here &= True if level is None else column == level
+        if found != (None,):
+            assert np.array_equal(design.X[:, j] != 0, here)
+
+
 def test_coding_refitted_to_few_rows_would_differ():
     """The control of the law above: fitting anew to three rows gives other columns."""
     design = design_from_formula("y ~ poly(x, 2)", FRAME)

@@ -10,9 +10,9 @@ import pytest
 
 from bayesreg.cli.priorspec import parse_priors, parse_sigma
 from bayesreg.data import files
-from bayesreg.data.design import Term
 from bayesreg.data.files import MISSING, read, read_csv, read_parquet, separator
 from bayesreg.data.predictors import Roles, design, select
+from bayesreg.data.terms import of_factor
 from bayesreg.language.errors import BadArgument, BadData
 from bayesreg.likelihoods import Gaussian
 from bayesreg.priors import ElasticNet, Flat, HalfCauchy, HalfNormal, Horseshoe, Laplace, Normal
@@ -42,7 +42,8 @@ def test_numbers_and_factors_become_a_design(tmp_path):
 
     assert made.names == ("x", "g[a]", "g[b]")
     assert made.y_name == "y"
-    assert made.terms[1] == Term("g", (1, 2), "indicator", None)
+    assert made.terms[1] == of_factor("g", ("a", "b"), 1)
+    assert made.terms[1][:4] == ("g", (1, 2), "indicator", None)
     np.testing.assert_array_equal(made.X, [[1.5, 1, 0], [2.5, 0, 1], [0.5, 1, 0], [3.0, 0, 1]])
     np.testing.assert_array_equal(made.y, [3, 4, 2, 6])
     assert any("'g' is text and was read as a factor of 2 levels: a, b" in n for n in made.notes)
@@ -52,7 +53,8 @@ def test_flat_gets_a_reference_level(tmp_path):
     made = design(chosen(tmp_path, GOOD), reference=True)
 
     assert made.names == ("x", "g[b]")
-    assert made.terms[1] == Term("g", (1,), "treatment", "a")
+    assert made.terms[1] == of_factor("g", ("a", "b"), 1, reference="a")
+    assert made.terms[1][:4] == ("g", (1,), "treatment", "a")
 
 
 def test_columns_are_those_of_the_formula(tmp_path):

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,30 +21,9 @@ from bayesreg.data.columns import (
     row_labels,
 )
 from bayesreg.data.moments import Moments
+from bayesreg.data.terms import Term
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, BadData, BayesregWarning
-
-
-class Term(NamedTuple):
-    """What the user wrote as one predictor, and the columns that it became.
-
-    Attributes
-    ----------
-    name : str
-        ``"bmi"``, or the text of a formula term such as ``"C(sex)"``.
-    columns : tuple of int
-        Positions in ``Design.X``.
-    coding : str or None
-        ``"indicator"`` (one column per level), ``"treatment"`` (a reference level left out), the
-        contrast's name, or None for numbers.
-    reference : str or None
-        The level left out under treatment coding.
-    """
-
-    name: str
-    columns: tuple[int, ...]
-    coding: str | None = None
-    reference: str | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayesreg.data.coding import record, written_out
 from bayesreg.data.columns import read_vector, refuse_misaligned, refuse_nonfinite, row_labels
-from bayesreg.data.design import Design, Term, finished
+from bayesreg.data.design import Design, finished
 from bayesreg.data.frames import (
     column_names,
     is_text,
@@ -26,6 +27,7 @@ from bayesreg.data.frames import (
     variables,
 )
 from bayesreg.data.labels import numbered, read_labels
+from bayesreg.data.terms import Term
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, BadData
 
@@ -84,8 +86,8 @@ def design_from_formula(
     >>> frame = pd.DataFrame({"y": [1.0, 2, 4], "x": [1.0, 2, 3], "g": ["a", "b", "a"]})
     >>> design_from_formula("y ~ x + C(g)", frame).names
     ('x', 'C(g)[a]', 'C(g)[b]')
-    >>> design_from_formula("y ~ x + C(g)", frame, flat_terms={"C(g)"}).terms[1]
-    Term(name='C(g)', columns=(1,), coding='treatment', reference='a')
+    >>> design_from_formula("y ~ x + C(g)", frame, flat_terms={"C(g)"}).terms[1].levels
+    (('b',),)
     """
     notes: list[str] = []
     columns = column_names(frame, "the frame")
@@ -235,12 +237,17 @@ def _coded(
     """Learn the coding: indicators, but reduced rank for flat terms and written-out contrasts."""
     terms = [term for term in right if term.degree > 0]
     _, everything = _materialised(formula, _spec(right, full_rank=False), data)
-    written = {f.expr for f, state in everything.factor_contrasts.items() if _written(f, state)}
+    written = {f.expr for f in everything.factor_contrasts if written_out(f)}
     reduced = {
         term for term in terms
         if _is_flat(str(term), flat) or any(f.expr in written for f in term.factors)
     }  # fmt: skip
     constant = [term for term in right if term.degree == 0]
+
+    def width(factor: Any) -> int:
+        alone = _spec([type(terms[0])([factor])], full_rank=False)
+        return _materialised(formula, alone, data)[0].shape[1]
+
     groups = [
         (_spec([t for t in terms if t not in reduced], full_rank=False), False),
         (_spec([*constant, *(t for t in terms if t in reduced)], full_rank=True), True),
@@ -256,7 +263,7 @@ def _coded(
         places[k][0].extend(range(where.start, where.stop))
         places[k][1].extend(here)
         names.extend(learnt[k][0].column_names[where])
-        records.append(_record(term, learnt[k][0], tuple(here)))
+        records.append(record(term, learnt[k][0], tuple(here), width))
     parts = tuple((spec, *place) for (spec, _), place in zip(learnt, places, strict=True))
     columns = list(data.columns)
     used = {factor.expr: variables([factor], columns) for t in right for factor in t.factors}
@@ -270,36 +277,6 @@ def _coded(
 
 def _is_flat(name: str, flat: Collection[str]) -> bool:
     return name in flat or ("..." in flat and f"!{name}" not in flat)
-
-
-def _written(factor: Any, state: Any) -> bool:
-    """Whether a factor's contrast was written out in the formula."""
-    default = type(state.contrasts).__name__ == "TreatmentContrasts"
-    return not default or "contr" in factor.expr
-
-
-def _record(term: Any, spec: Any, columns: tuple[int, ...]) -> Term:
-    """The term with the coding that its factors got."""
-    states = {f.expr: state for f, state in spec.factor_contrasts.items()}
-    if not any(f.expr in states for f in term.factors):
-        return Term(str(term), columns)
-    structure = next(s for s in spec.structure if s.term == term)
-    scoped = {f.factor.expr for one in structure.scoped_terms for f in one.factors if f.reduced}
-    if not scoped:
-        return Term(str(term), columns, "indicator")
-    kinds = sorted({type(states[e].contrasts).__name__.removesuffix("Contrasts") for e in scoped})
-    references = [
-        str(_reference(states[f.expr]))
-        for f in term.factors
-        if f.expr in scoped and type(states[f.expr].contrasts).__name__ == "TreatmentContrasts"
-    ]
-    return Term(str(term), columns, " and ".join(kinds).lower(), ":".join(references) or None)
-
-
-def _reference(state: Any) -> Any:
-    """The level that treatment coding leaves out: the one named, or the first."""
-    base = state.contrasts.base
-    return base if base in list(state.levels) else state.levels[0]
 
 
 def _levels(spec: Any, used: Mapping[str, set[str]], data: pd.DataFrame) -> dict[str, list[Any]]:

@@ -110,7 +110,8 @@ def design(selection: Selection, *, reference: bool = False) -> Design:
     """
     if selection.roles.formula is not None:
         return _from_formula(selection, reference=reference)
-    from bayesreg.data.design import Design, Term
+    from bayesreg.data.design import Design
+    from bayesreg.data.terms import Term, of_factor
 
     columns, keep, target = selection.table.columns, selection.keep, selection.roles.target
     assert target is not None
@@ -119,12 +120,14 @@ def design(selection: Selection, *, reference: bool = False) -> Design:
     terms, notes = [], list(selection.notes)
     for name in selection.predictors:
         if columns[name].kind == "text":
-            block, own, coding, base = _indicators(columns[name], keep, notes, reference=reference)
+            block, levels = _indicators(columns[name], keep, notes, reference=reference)
+            term = of_factor(name, levels, len(names), reference=levels[0] if reference else None)
+            names.extend(f"{name}[{level}]" for (level,) in term.levels)
         else:
-            block, own, coding, base = _numbers(columns[name], keep, notes), [name], None, None
-        terms.append(Term(name, tuple(range(len(names), len(names) + len(own))), coding, base))
+            block, term = _numbers(columns[name], keep, notes), Term(name, (len(names),))
+            names.append(name)
+        terms.append(term)
         blocks.append(block)
-        names.extend(own)
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise BadData(f"a factor's level and another column are both called {twice!r}; rename one")
@@ -205,8 +208,8 @@ def _labels(column: Column, keep: NDArray[np.bool_]) -> list[Any]:
 
 def _indicators(
     column: Column, keep: NDArray[np.bool_], notes: list[str], *, reference: bool
-) -> tuple[Array, list[str], str, str | None]:
-    """One column of 0 and 1 per level, the first left out if a reference is needed."""
+) -> tuple[Array, tuple[str, ...]]:
+    """One column of 0 and 1 per level, the first left out if a reference is needed; all levels."""
     codes = column.values[keep]
     levels = sorted((column.levels[code], code) for code in np.unique(codes))
     if len(levels) < 2:
@@ -221,10 +224,7 @@ def _indicators(
     )
     shown = levels[1:] if reference else levels
     block = np.column_stack([(codes == code).astype(float) for _, code in shown])
-    names = [f"{column.name}[{level}]" for level, _ in shown]
-    if reference:
-        return block, names, "treatment", levels[0][0]
-    return block, names, "indicator", None
+    return block, tuple(level for level, _ in levels)
 
 
 def _variables(formula: str, names: Sequence[str]) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from bayesreg.priors.base import Prior
 from bayesreg.priors.hyper import HyperPrior
 
 if TYPE_CHECKING:
-    from bayesreg.data.design import Term
+    from bayesreg.data.terms import Term
 
 
 def assign(

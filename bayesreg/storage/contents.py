@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesreg.data.design import Design, Term, finished
+from bayesreg.data.design import Design, finished
 from bayesreg.data.moments import Moments
+from bayesreg.data.terms import Factor, Term
 from bayesreg.engines.draws import Draws
 from bayesreg.language.errors import BadData, BayesregWarning
 from bayesreg.model.model import Model
@@ -197,7 +198,7 @@ def _design_from_payload(
     index = arrays.get("index")
     if index is None and "index" in meta:
         index = np.array(meta["index"], dtype=object)
-    terms = [Term(**{**term, "columns": tuple(term["columns"])}) for term in meta["terms"]]
+    terms = [_term(term) for term in meta["terms"]]
     classes = None if "classes" not in meta else tuple(meta["classes"])
     design = _put_together(
         Design,
@@ -209,6 +210,17 @@ def _design_from_payload(
         classes=classes,
     )
     return finished(design, list(meta["notes"]))
+
+
+def _term(saved: Mapping[str, Any]) -> Term:
+    """A term; files of earlier versions have no levels."""
+    factors = tuple(
+        Factor(name, tuple(levels), coding, reference)
+        for name, levels, coding, reference in saved.get("factors", ())
+    )
+    levels = tuple(tuple(one) for one in saved.get("levels", ()))
+    columns = tuple(saved["columns"])
+    return Term(saved["name"], columns, saved["coding"], saved["reference"], factors, levels)
 
 
 def _moments_from_payload(
