@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -23,7 +22,8 @@ from bayesreg.data.columns import (
 from bayesreg.data.moments import Moments
 from bayesreg.data.terms import Term
 from bayesreg.language.arguments import Array
-from bayesreg.language.errors import BadArgument, BadData, BayesregWarning
+from bayesreg.language.errors import BadArgument, BadData
+from bayesreg.language.warned import warn
 
 
 @dataclass(frozen=True, eq=False)
@@ -263,7 +263,7 @@ def _read_only(values: Array) -> Array:
 
 def _warn(notes: Sequence[str]) -> None:
     for note in notes:
-        warnings.warn(note, BayesregWarning, stacklevel=4)
+        warn(note)
 
 
 def _positions(wanted: Sequence[str], given: Sequence[str]) -> list[int]:

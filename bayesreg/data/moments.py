@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 from bayesreg.data.passes import gather
 from bayesreg.data.sums import two_sum, unvarying, without
 from bayesreg.language.arguments import Array
-from bayesreg.language.errors import BadArgument, BayesregWarning
+from bayesreg.language.errors import BadArgument
 
 EPS = float(np.finfo(float).eps)
 
@@ -288,7 +287,7 @@ def _moments(
     again = None if first is blocks else blocks
     found = gather(first, names, y_name, copy=copy, again=again, notes=notes)
     for note in notes if warn else []:
-        warnings.warn(note, BayesregWarning, stacklevel=3)
+        warn(note)
     return _cleaned(
         Moments(
             n=found.n,

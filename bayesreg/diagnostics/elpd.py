@@ -7,7 +7,6 @@ with w = 1 they are those of ``az.loo``, to rounding.
 from __future__ import annotations
 
 import math
-import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 
 from bayesreg.diagnostics.tree import row_labels
 from bayesreg.language.arguments import Array
-from bayesreg.language.errors import BayesregWarning
+from bayesreg.language.warned import warn
 
 if TYPE_CHECKING:
     from bayesreg.model.problem import Problem
@@ -143,7 +142,7 @@ def _judged(values: Pointwise, good_k: float, note: str) -> tuple[bool, str]:
             "so far out that few draws predict it, and elpd is uncertain by more than its Monte "
             "Carlo error; look at those rows"
         )
-    warnings.warn(text, BayesregWarning, stacklevel=6)
+    warn(text)
     return True, f"{note}; {text}"
 
 

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from bayesreg.diagnostics.elpd import Total, estimate
 from bayesreg.language.arguments import Array
-from bayesreg.language.errors import BadArgument, BayesregWarning
+from bayesreg.language.errors import BadArgument
+from bayesreg.language.warned import warn
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -123,7 +124,7 @@ def stacking_weights(models: Mapping[str, Any]) -> dict[str, float]:
         warnings.simplefilter("always")
         table = stats.compare(inputs, method="stacking", round_to="none")
     for text in {str(w.message) for w in caught if issubclass(w.category, UserWarning)}:
-        warnings.warn(text, BayesregWarning, stacklevel=3)
+        warn(text)
     raw = np.clip(table["weight"].loc[names].to_numpy(dtype=float), 0.0, 1.0)
     return dict(zip(names, (raw / raw.sum()).tolist(), strict=True))
 

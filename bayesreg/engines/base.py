@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-import warnings
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,7 +15,8 @@ from bayesreg.engines.chains import Collected, Output, Plan, collect, one_blas_t
 from bayesreg.engines.draws import Draws
 from bayesreg.engines.kernel import Engine, External, Independent, Markov, Request
 from bayesreg.language.arguments import integer, settled_seed
-from bayesreg.language.errors import BayesregWarning, NotSupported
+from bayesreg.language.errors import NotSupported
+from bayesreg.language.warned import warn
 
 if TYPE_CHECKING:
     from bayesreg.model.problem import Problem
@@ -124,11 +124,9 @@ def run(
         thin=thin,
     )
     if not found.complete:
-        warnings.warn(
+        warn(
             f"interrupted: {found.shortest} of {plan.draws} draws kept in each of "
             f"{len(found.kept)} chains",
-            BayesregWarning,
-            stacklevel=2,
         )
     return result
 

@@ -13,6 +13,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from bayesreg.data.design import Design
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, BayesregWarning, PerfectFit
+from bayesreg.language.warned import warn
 from bayesreg.likelihoods import Gaussian
 from bayesreg.model.model import Model
 from bayesreg.model.problem import Problem
@@ -125,10 +126,8 @@ class PriorRegressor(RegressorMixin, PriorEstimator):
         except PerfectFit:
             # A model refuses this; scikit-learn's users expect a fit, and its limit σ → 0 is one.
             rounding = float(1e-8 * np.std(y)) or 1.0
-            warnings.warn(
+            warn(
                 f"y is fitted without residual: σ was held at {rounding:.2g}; pass sigma=",
-                BayesregWarning,
-                stacklevel=3,
             )
             return Model(prior, Gaussian(rounding)).condition(design, **self._options())
 

@@ -7,7 +7,6 @@ one object that every solver and engine receives; nobody else reads X and y, cen
 from __future__ import annotations
 
 import dataclasses
-import warnings as python_warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,7 +16,8 @@ import numpy as np
 from bayesreg.data.design import Design
 from bayesreg.data.moments import Moments
 from bayesreg.language.arguments import nearest
-from bayesreg.language.errors import BadArgument, BadData, BayesregWarning, NotSupported
+from bayesreg.language.errors import BadArgument, BadData, NotSupported
+from bayesreg.language.warned import warn
 from bayesreg.likelihoods import ConstantCurvature, Gaussian, Likelihood
 from bayesreg.model.blocks import assign
 from bayesreg.model.problem import PriorLike, Problem
@@ -244,7 +244,7 @@ def _condition(
     refuse_improper(problem)
     said = tuple(concerns(problem))
     for text in said:
-        python_warnings.warn(text, BayesregWarning, stacklevel=4)
+        warn(text)
     return dataclasses.replace(problem, warnings=said)
 
 
