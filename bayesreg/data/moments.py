@@ -14,6 +14,7 @@ from bayesreg.data.passes import gather
 from bayesreg.data.sums import two_sum, unvarying, without
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument
+from bayesreg.language.warned import warn
 
 EPS = float(np.finfo(float).eps)
 
@@ -96,7 +97,7 @@ class Moments:
         BadData
             NaN, infinite or extreme values (named by column and first row), or different lengths.
         """
-        return _moments([(X, y, weights)], names, y_name, copy=False, warn=warn)
+        return _moments([(X, y, weights)], names, y_name, copy=False, aloud=warn)
 
     @classmethod
     def from_blocks(cls, blocks: Iterable[Any], names: Sequence[str] | None = None) -> Moments:
@@ -114,7 +115,7 @@ class Moments:
         BadData
             As for `of`; rows are counted over all blocks.
         """
-        return _moments(blocks, names, "y", copy=True, warn=True)
+        return _moments(blocks, names, "y", copy=True, aloud=True)
 
     @property
     def p(self) -> int:
@@ -279,14 +280,14 @@ def _moments(
     y_name: str,
     *,
     copy: bool,
-    warn: bool,
+    aloud: bool,
 ) -> Moments:
     """Gather the blocks into Moments and give the warnings."""
     notes: list[str] = []
     first = iter(blocks)
     again = None if first is blocks else blocks
     found = gather(first, names, y_name, copy=copy, again=again, notes=notes)
-    for note in notes if warn else []:
+    for note in notes if aloud else []:
         warn(note)
     return _cleaned(
         Moments(
