@@ -132,6 +132,31 @@ class PriorRegressor(RegressorMixin, PriorEstimator):
             return Model(prior, Gaussian(rounding)).condition(design, **self._options())
 
 
+class OptimumRegressor(PriorRegressor):
+    """What regressors share whose ``result_`` is an optimum."""
+
+    def predict(self, X: Any, level: float | None = None) -> Any:
+        """β₀ + x'β for each row; or a table with an interval given the optimum.
+
+        Parameters
+        ----------
+        X : array (m, P)
+            New rows.
+        level : float, optional
+            Return a DataFrame with the interval of this probability: see `MapFit.predict`.
+        """
+        rows = self._rows(X)
+        if level is None:
+            return np.asarray(rows @ self.coef_ + self.intercept_)
+        return labelled_as(X, self.result_.predict(rows, level=level))
+
+
+def labelled_as(X: Any, found: Any) -> Any:
+    """A table whose rows have the labels of X, where X is a data frame."""
+    index = getattr(X, "index", None)
+    return found if index is None or callable(index) else found.set_axis(index)
+
+
 def single(prior: Any, argument: str = "scale=") -> Prior:
     """The prior, if it is one and not a mapping."""
     if not isinstance(prior, Prior):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesreg.estimators.base import PriorRegressor
+from bayesreg.estimators.base import PriorRegressor, labelled_as
 
 if TYPE_CHECKING:
     from typing import Self
@@ -90,11 +90,20 @@ class BayesRegressor(PriorRegressor):
         self.scale_ = self.result_.scale
         return self
 
-    def predict(self, X: Any, return_std: bool = False) -> Any:
-        """Posterior predictive mean, and with `return_std` its sd, noise included."""
-        rows = self._rows(X)
-        if not return_std:
-            return np.asarray(rows @ self.coef_ + self.intercept_)
-        from bayesreg.results.predictive import predicted
+    def predict(self, X: Any, return_std: bool = False, level: float | None = None) -> Any:
+        """Posterior predictive mean; its sd, or a table with an interval, noise included.
 
-        return predicted(self.result_.draws, rows, "mean", return_std=True)
+        Parameters
+        ----------
+        X : array (m, P)
+            New rows.
+        return_std : bool, default False
+            Also return the sd of a new y.
+        level : float, optional
+            Return a DataFrame with the interval of this probability: see `Posterior.predict`.
+        """
+        rows = self._rows(X)
+        if level is None and not return_std:
+            return np.asarray(rows @ self.coef_ + self.intercept_)
+        found = self.result_.predict(rows, return_std, level=level)
+        return found if level is None else labelled_as(X, found)

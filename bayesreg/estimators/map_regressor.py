@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesreg.criteria import cross_validate
-from bayesreg.estimators.base import PriorRegressor, seed_of
+from bayesreg.estimators.base import OptimumRegressor, seed_of
 from bayesreg.gaussian.evidence import reference_sigma
 from bayesreg.gaussian.ridge import leave_rows_out
-from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument
 from bayesreg.priors import Laplace
 from bayesreg.solvers.path import Ray
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 RULES = ("min", "1se")
 
 
-class MapRegressor(PriorRegressor):
+class MapRegressor(OptimumRegressor):
     r"""The MAP, argmin ½‖y − β₀ − Xβ‖² + λ₁‖β‖₁ + ½λ₂‖β‖², as a scikit-learn regressor.
 
     Parameters
@@ -102,13 +101,8 @@ class MapRegressor(PriorRegressor):
         self.scale_ = self.result_.scale
         return self
 
-    def predict(self, X: Any) -> Array:
-        """β₀ + x'β for each row."""
-        rows = self._rows(X)
-        return np.asarray(rows @ self.coef_ + self.intercept_)
 
-
-class MapRegressorCV(PriorRegressor):
+class MapRegressorCV(OptimumRegressor):
     r"""The optimum of ½‖y − β₀ − Xβ‖² + λ₁‖β‖₁ + ½λ₂‖β‖² at the λ that K folds choose.
 
     Parameters
@@ -241,11 +235,6 @@ class MapRegressorCV(PriorRegressor):
         self.coef_, self.intercept_ = beta, float(intercept)
         self.sigma_, self.scale_ = sigma, self.result_.scale
         return self
-
-    def predict(self, X: Any) -> Array:
-        """β₀ + x'β for each row."""
-        rows = self._rows(X)
-        return np.asarray(rows @ self.coef_ + self.intercept_)
 
 
 def _counted(cv: Any, X: Any, y: Any, weight: Any, groups: Any) -> tuple[Any, Any]:

@@ -124,6 +124,14 @@ class Likelihood(ABC):
         """Var(y | η, θ)."""
 
     @abstractmethod
+    def cdf(self, y: ArrayLike, eta: ArrayLike, theta: Theta) -> Array:
+        """P(Y ≤ y | η, θ)."""
+
+    @abstractmethod
+    def ppf(self, prob: ArrayLike, eta: ArrayLike, theta: Theta) -> Array:
+        """The least y with P(Y ≤ y | η, θ) ≥ prob."""
+
+    @abstractmethod
     def sample(self, rng: np.random.Generator, eta: Array, theta: Theta) -> Array:
         """One y per η."""
 

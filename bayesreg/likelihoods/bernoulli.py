@@ -211,6 +211,15 @@ class Bernoulli(NormalMixture):
         """P(1 − P)."""
         return np.asarray(expit(eta) * expit(np.negative(eta)))
 
+    def cdf(self, y: ArrayLike, eta: ArrayLike, theta: Theta) -> Array:
+        """0 below 0, then 1 − P, and 1 from 1 on."""
+        y = np.asarray(y)
+        return np.where(y < 0.0, 0.0, np.where(y < 1.0, expit(np.negative(eta)), 1.0))
+
+    def ppf(self, prob: ArrayLike, eta: ArrayLike, theta: Theta) -> Array:
+        """0 up to 1 − P, then 1."""
+        return np.asarray(expit(np.negative(eta)) < prob, dtype=float)
+
     def sample(self, rng: np.random.Generator, eta: Array, theta: Theta) -> Array:
         """0 or 1."""
         return np.asarray(rng.random(np.shape(eta)) < expit(eta), dtype=float)

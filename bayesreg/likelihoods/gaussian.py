@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.special import ndtr, ndtri
 
 from bayesreg.language.arguments import Array, positive
 from bayesreg.language.errors import BadArgument
@@ -119,6 +120,14 @@ class Gaussian(ConstantCurvature):
     def variance(self, eta: ArrayLike, theta: Theta) -> Array:
         """σ²."""
         return np.asarray(np.square(theta["sigma"]) + 0.0 * np.asarray(eta))
+
+    def cdf(self, y: ArrayLike, eta: ArrayLike, theta: Theta) -> Array:
+        """Φ((y − η)/σ)."""
+        return np.asarray(ndtr(np.subtract(y, eta) / theta["sigma"]))
+
+    def ppf(self, prob: ArrayLike, eta: ArrayLike, theta: Theta) -> Array:
+        """η + σΦ⁻¹(prob)."""
+        return np.asarray(eta + theta["sigma"] * ndtri(prob))
 
     def sample(self, rng: np.random.Generator, eta: Array, theta: Theta) -> Array:
         """η + σε."""

@@ -12,6 +12,7 @@ from bayesreg.diagnostics.run import short_name
 from bayesreg.gaussian.exact import ExactPosterior
 from bayesreg.language.arguments import Array, check_level, interval_names
 from bayesreg.model.problem import Problem
+from bayesreg.results import mixture
 from bayesreg.results.map_fit import encode
 
 if TYPE_CHECKING:
@@ -100,8 +101,8 @@ class ClosedForm:
             columns=list(interval_names(level)),
         )
 
-    def predict(self, X: Any, return_std: bool = False) -> Any:
-        """Predictive mean for new rows, and the predictive sd (noise included) on request.
+    def predict(self, X: Any, return_std: bool = False, *, level: float | None = None) -> Any:
+        """Predictive mean for new rows; its sd or interval on request, noise included.
 
         Parameters
         ----------
@@ -109,17 +110,33 @@ class ClosedForm:
             New rows.
         return_std : bool, default False
             Also return the sd of a new y: that of a t (or normal) with scale² = s² + Var(β₀ + x'β).
+        level : float, optional
+            Return a DataFrame of ``mean``, ``sd`` if `return_std`, and the bounds of the
+            equal-tailed interval that holds a new y with this probability, exactly.
+
+        Raises
+        ------
+        BadArgument
+            If `level` is not strictly between 0 and 1.
+        BadData
+            If a column is missing, unknown or not finite.
         """
         rows, exact = encode(self.problem, X), self.exact
         mean = rows @ exact.mean + exact.intercept
-        if not return_std:
+        if not return_std and level is None:
             return mean
-        std = np.empty(len(rows))
+        scale = np.empty(len(rows))
         for start in range(0, len(rows), ROWS):
             block = rows[start : start + ROWS]
-            _, scale = exact.linear(block, 1.0 if self.problem.intercept else 0.0)
-            std[start : start + ROWS] = np.hypot(np.sqrt(exact.s2), scale)
-        return mean, std * exact.inflation
+            _, own = exact.linear(block, 1.0 if self.problem.intercept else 0.0)
+            scale[start : start + ROWS] = np.hypot(np.sqrt(exact.s2), own)
+        if level is None:
+            return mean, scale * exact.inflation
+        half = exact.half_width(level) * scale
+        bounds = np.stack([mean - half, mean + half])
+        return mixture.table(
+            X, level, mean, bounds, scale * exact.inflation if return_std else None
+        )
 
     def sigma_interval(self, level: float = 0.95) -> tuple[float, float]:
         """Equal-tailed interval of σ, whose square is inverse gamma; both ends the known σ."""

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesreg.data.design import Design
-from bayesreg.language.arguments import interval_names
+from bayesreg.language.arguments import check_level, interval_names, is_number
 from bayesreg.language.errors import BadArgument
 from bayesreg.model.model import Model
 from bayesreg.model.problem import Problem
+from bayesreg.results import mixture
 from bayesreg.results.closed_form import ClosedForm
 from bayesreg.results.lam import LamPosterior
-from bayesreg.results.map_fit import MapFit
+from bayesreg.results.map_fit import MapFit, encode
 from bayesreg.results.path import Path
 from bayesreg.results.posterior import Posterior
 from bayesreg.results.profile import Profile, profiles
@@ -182,6 +183,90 @@ class Comparison:
         }
         return pd.concat(parts, names=["prior", "feature"])
 
+    def predict(
+        self,
+        X: Any,
+        return_std: bool = False,
+        *,
+        weights: Any = None,
+        level: float | None = None,
+        kind: str = "mean",
+    ) -> Any:
+        r"""Predict new rows by all priors together, p(y | x) = Σ_k w_k p(y | x, prior k).
+
+        Parameters
+        ----------
+        X : array (m, P) or data frame
+            New rows.
+        return_std : bool, default False
+            Also return the sd of a new y: within priors, and between them.
+        weights : {"stacking", "equal"} or mapping, optional
+            Of the priors: those of ``table["weight"]`` unless given, or equal ones where the data
+            do not tell the priors apart; or numbers by name, 0 for names left out, scaled to sum
+            to one.
+        level, kind
+            As in `Posterior.predict`.
+
+        Returns
+        -------
+        ndarray (m,), a pair of them, or DataFrame
+
+        Raises
+        ------
+        BadArgument
+            If `weights` is something else, or names a prior that is not here.
+
+        References
+        ----------
+        Yao, Vehtari, Simpson & Gelman (2018), "Using stacking to average Bayesian predictive
+        distributions", Bayesian Analysis 13(3), https://doi.org/10.1214/17-BA1091.
+        """
+        shares = self._shares(weights)
+        kept = {name: w for name, w in shares.items() if w > 0.0}
+        posts = [self.entries[name].post for name in kept]
+        w = np.array(list(kept.values()))
+        each = [post.predict(X, return_std=True, kind=kind) for post in posts]
+        centres, sds = (np.stack(part) for part in zip(*each, strict=True))
+        mean = w @ centres
+        sd = np.sqrt(w @ (np.square(sds) + np.square(centres - mean)))
+        if level is None:
+            return (mean, sd) if return_std else mean
+        rows = encode(posts[0].problem, X)
+        joint = mixture.Mixture.of([post.draws for post in posts], list(kept.values()))
+        bounds = joint.interval(rows, check_level(level), kind)
+        return mixture.table(X, level, mean, bounds, sd if return_std else None)
+
+    def _shares(self, weights: Any) -> dict[str, float]:
+        """The weight of each prior, all together 1."""
+        if isinstance(weights, Mapping):
+            unknown = [name for name in weights if name not in self.entries]
+            if unknown:
+                raise BadArgument(
+                    f"weights: no prior named {unknown[0]!r}; there are {', '.join(self.names)}"
+                )
+            given = {n: _weight(weights.get(n, 0.0), n) for n in self.names}
+            total = sum(given.values())
+            if total <= 0.0:
+                raise BadArgument("weights are all 0; give one prior a weight above 0")
+            return {name: value / total for name, value in given.items()}
+        if weights not in (None, "stacking", "equal"):
+            raise BadArgument(
+                "weights must be 'stacking', 'equal' or numbers by the priors' names, not "
+                f"{weights!r}"
+            )
+        equal = dict.fromkeys(self.names, 1.0 / len(self))
+        if weights == "equal" or (weights is None and self.table.empty):
+            return equal
+        stacked = self.table["weight"].reindex(self.names) if "weight" in self.table else None
+        if stacked is not None and np.isfinite(stacked).all():
+            return dict(zip(self.names, map(float, stacked), strict=True))
+        if weights is None:
+            return equal
+        raise BadArgument(
+            "there are no stacking weights here: they need rows, and data that tell the priors "
+            "apart; weights='equal' averages all alike"
+        )
+
     def plot(self, kind: str = "forest", ax: Any = None) -> Any:
         """Draw "forest", "densities", "priors", "path", "choice", "agreement", or what each did.
 
@@ -268,6 +353,13 @@ class Comparison:
 
         sentences = "".join(f"<p>{escape(s)}</p>" for s in self.verdict)
         return sentences + self.table.to_html(float_format="{:.4g}".format)
+
+
+def _weight(value: Any, name: str) -> float:
+    """A weight that is a finite number of at least 0."""
+    if not is_number(value) or not 0.0 <= value < np.inf:
+        raise BadArgument(f"weights: that of {name!r} must be at least 0, not {value!r}")
+    return float(value)
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesreg.language.arguments import Array
-from bayesreg.language.errors import BadArgument
+from bayesreg.language.arguments import Array, check_level
+from bayesreg.language.errors import BadArgument, NotSupported
 from bayesreg.model.problem import Problem
+from bayesreg.results import mixture
 from bayesreg.solvers.certificate import Certificate
 
 if TYPE_CHECKING:
@@ -114,24 +115,30 @@ class MapFit:
     def _restored(self) -> tuple[Array, Array]:
         return self.problem.restore(self.b)
 
-    def predict(self, X: Any, *, kind: str = "mean") -> Array:
+    def predict(self, X: Any, *, level: float | None = None, kind: str = "mean") -> Any:
         """The mean of y for new rows: η = β₀ + x'β, or under Bernoulli() the probability at η.
 
         Parameters
         ----------
         X : array (m, P) or data frame
             Columns by position, or by name where the fit knew names.
+        level : float, optional
+            Return a DataFrame of ``mean`` and the bounds of an equal-tailed interval of a new y
+            *given the optimum*: the noise alone, as if β, β₀ and σ were known. One that includes
+            what is not known of them is ``br.sample(problem).predict(X, level=…)``.
         kind : {"mean", "linear"}
             "linear" is η, in log-odds under Bernoulli().
 
         Returns
         -------
-        ndarray (m,)
+        ndarray (m,), or DataFrame
 
         Raises
         ------
         BadArgument
-            If `kind` is another.
+            If `kind` or `level` is another.
+        NotSupported
+            If `level` is asked of what has no noise: of η, or of a probability.
         BadData
             If a column is missing, unknown or not finite.
         """
@@ -140,9 +147,18 @@ class MapFit:
         rows = encode(self.problem, X)
         eta = np.asarray(self.intercept + rows @ self.beta.to_numpy())
         likelihood = self.problem.likelihood
-        if kind == "linear":
-            return eta
-        return likelihood.mean(eta, dict.fromkeys(likelihood.unknowns, self.sigma))
+        theta = dict.fromkeys(likelihood.unknowns, self.sigma)
+        mean = eta if kind == "linear" else likelihood.mean(eta, theta)
+        if level is None:
+            return mean
+        tail = (1.0 - check_level(level)) / 2.0
+        if kind == "linear" or likelihood.takes_labels:
+            raise NotSupported(
+                "an optimum says nothing of how uncertain η or a probability is; "
+                "br.sample(problem).predict(X, level=…) does"
+            )
+        bounds = np.stack([likelihood.ppf(p, eta, theta) for p in (tail, 1.0 - tail)])
+        return mixture.table(X, level, mean, bounds)
 
     def summary(self) -> pd.DataFrame:
         """One row per coefficient: beta, standardized, and whether it is exactly zero.

@@ -12,10 +12,10 @@ import numpy as np
 from bayesreg.diagnostics import Checks, check, loo, to_tree
 from bayesreg.diagnostics.run import summarise, unknowns_of
 from bayesreg.engines.draws import Draws
-from bayesreg.language.arguments import Array
+from bayesreg.language.arguments import Array, check_level
 from bayesreg.language.errors import BadArgument
 from bayesreg.model.problem import Problem
-from bayesreg.results import predictive
+from bayesreg.results import mixture, predictive
 from bayesreg.results.events import contrast_of, event_draws
 from bayesreg.results.lam import LamPosterior
 from bayesreg.results.map_fit import encode
@@ -190,11 +190,19 @@ class Posterior:
         """
         return contrast_of(weights, unknowns_of(self.draws))
 
-    def predict(self, X: Any, return_std: bool = False, *, kind: str = "mean") -> Any:
-        """Posterior predictive mean for new rows; with `return_std`, also its sd, noise included.
+    def predict(
+        self,
+        X: Any,
+        return_std: bool = False,
+        *,
+        level: float | None = None,
+        kind: str = "mean",
+    ) -> Any:
+        """Posterior predictive mean for new rows; its sd or interval on request, noise included.
 
         Under Bernoulli() the mean is the probability of the second of `classes_`, averaged over the
-        draws, which is not the probability at the mean of the log-odds.
+        draws, which is not the probability at the mean of the log-odds; an interval is one of that
+        probability.
 
         Parameters
         ----------
@@ -202,18 +210,26 @@ class Posterior:
             New rows.
         return_std : bool, default False
             Also return the sd of a new y, √(E Var(y | η) + Var E(y | η)), in the unit of y.
+        level : float, optional
+            Return a DataFrame of ``mean``, ``sd`` if `return_std`, and the bounds of the
+            equal-tailed interval that holds a new y with this probability.
         kind : {"mean", "linear"}
-            "linear" is η = β₀ + x'β, and its sd that of η alone.
+            "linear" is η = β₀ + x'β, its sd and interval those of η alone.
 
         Raises
         ------
         BadArgument
-            If `kind` is another.
+            If `kind` or `level` is another.
         BadData
             If a column is missing, unknown or not finite.
         """
         rows = encode(self.problem, X)
-        return predictive.predicted(self.draws, rows, kind, return_std=return_std)
+        if level is None:
+            return predictive.predicted(self.draws, rows, kind, return_std=return_std)
+        check_level(level)
+        mean, sd = predictive.predicted(self.draws, rows, kind, return_std=True)
+        bounds = mixture.Mixture.of([self.draws]).interval(rows, level, kind)
+        return mixture.table(X, level, mean, bounds, sd if return_std else None)
 
     def posterior_predictive(
         self, X: Any = None, seed: int | None = None, *, draws: int | None = None, rows: Any = None
