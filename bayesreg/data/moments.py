@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesreg.data.passes import gather
+from bayesreg.data.passes import SMALLEST_RESIDUAL, WORST_CONDITION, conditioning, gather
 from bayesreg.data.sums import two_sum, unvarying, without
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument
@@ -161,15 +161,23 @@ class Moments:
         return np.asarray(self._squares[:-1] == 0)
 
     def about_zero(self) -> Moments:
-        """The same data about 0 instead of the mean, for a model without an intercept."""
+        """The same data about 0 instead of the mean, for a model without an intercept.
+
+        Columns whose means are large beside their sds are nearly parallel about 0, and products
+        would lose what tells them apart. A root keeps it: the mean as one row, above a root of the
+        centred rows. A large row is first, for then reflections are accurate row by row (Cox &
+        Higham 1998, "Stability of Householder QR factorization for weighted least squares
+        problems", in Numerical Analysis 1997, Longman).
+        """
         if not self.centred:
             return self
-        mean = self._means
-        spread = np.sqrt(self.n) * mean
+        spread = np.sqrt(self.n) * self._means
         gram = None if self.gram is None else self.gram + np.outer(spread, spread)
         root = self.root
+        if root is None and gram is not None and _loses_digits(gram):
+            root = _root_of(self)
         if root is not None:
-            root = np.concatenate([root, spread[None]])
+            root = np.concatenate([spread[None], root])
             root = np.linalg.qr(root, mode="r") if gram is not None else root
         zero = np.zeros(self.p)
         return replace(self, x_mean=zero, y_mean=0.0, gram=gram, root=root, low=None, centred=False)
@@ -242,14 +250,23 @@ class Moments:
         )  # fmt: skip
 
 
+def _loses_digits(gram: Array) -> bool:
+    """Whether cross-products of these columns are too close to singular to be kept alone."""
+    condition, residual = conditioning(gram)
+    return condition > WORST_CONDITION or residual < SMALLEST_RESIDUAL
+
+
 def _root_of(moments: Moments) -> Array | None:
     """The root that is kept, or the Cholesky factor of a well-conditioned gram, or None."""
     if moments.root is not None:
         return moments.root
+    live = np.flatnonzero(moments._squares)  # a column that does not vary is zero in any root
+    root = np.zeros((len(live), moments.p + 1))
     try:
-        return np.asarray(np.linalg.cholesky(moments.cross).T)
+        root[:, live] = np.linalg.cholesky(moments.cross[np.ix_(live, live)]).T
     except np.linalg.LinAlgError:
         return None
+    return root
 
 
 def _refuse_different(a: Moments, b: Moments) -> None:

@@ -13,6 +13,8 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import solve_triangular
+from scipy.linalg.lapack import dgeqrf, dormqr
 
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadData
@@ -117,7 +119,11 @@ _Parts = tuple[Array | None, Array | None, Array, Array]
 
 
 def project_root(whole: Array, f: int, loc: Array, names: tuple[str, ...]) -> _Parts:
-    """Project the first `f` columns out of a root [X_F, X, y] by QR, applied twice."""
+    """Project the first `f` columns out of a root [X_F, X, y] by reflections.
+
+    Reflections, unlike what subtracts projections, keep the digits of small rows beside a large
+    one, as of columns about 0 whose means are large. Rows of a wide root stay where they are.
+    """
     rest = whole if f == 0 and not np.any(loc) else whole[:, f:].copy(order="F")
     if np.any(loc):
         rest[:, -1] -= rest[:, :-1] @ loc
@@ -125,14 +131,25 @@ def project_root(whole: Array, f: int, loc: Array, names: tuple[str, ...]) -> _P
         return rest, None, np.zeros((0, rest.shape[1])), np.zeros((0, 0))
     norms = np.linalg.norm(whole[:, :f], axis=0)
     _refuse_zero(norms, names)
-    q, r = np.linalg.qr(whole[:, :f] / norms)
-    _refuse_collinear(np.abs(np.diagonal(r)) if len(r) == f else np.zeros(f), names)
-    along = q.T @ rest
-    rest -= q @ along
-    again = q.T @ rest
-    rest -= q @ again
-    coefficients = np.linalg.solve(r, along + again) / norms[:, None]
-    return rest, None, coefficients, r * norms
+    if len(whole) < f:
+        _refuse_collinear(np.zeros(f), names)
+    factors, tau, _, _ = dgeqrf(np.asfortranarray(whole[:, :f] / norms))
+    _refuse_collinear(np.abs(np.diagonal(factors)), names)
+    r = np.triu(factors[:f])
+    turned = _reflected(factors, tau, rest, "T")
+    coefficients = solve_triangular(r, turned[:f], check_finite=False) / norms[:, None]
+    if len(whole) > whole.shape[1]:
+        return np.asfortranarray(turned[f:]), None, coefficients, r * norms
+    turned[:f] = 0.0
+    return _reflected(factors, tau, turned, "N"), None, coefficients, r * norms
+
+
+def _reflected(factors: Array, tau: Array, c: Array, trans: str) -> Array:
+    """Q'c or Qc for the reflections of a QR; c is written over."""
+    size = int(dormqr("L", trans, factors, tau, c, -1, overwrite_c=0)[1][0])
+    product, _, info = dormqr("L", trans, factors, tau, c, size, overwrite_c=1)
+    assert info == 0
+    return np.asarray(product)
 
 
 def project_cross(whole: Array, f: int, loc: Array, names: tuple[str, ...]) -> _Parts:

@@ -1,0 +1,150 @@
+"""Laws of digits: answers meet rational arithmetic where products would have lost them."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import bayesreg as br
+from bayesreg.data.moments import Moments
+
+pytestmark = pytest.mark.filterwarnings("ignore::bayesreg.language.errors.BayesregWarning")
+
+
+class Rows(NamedTuple):
+    """A ridge problem, λ = 1 on the columns that are not flat, σ = 1."""
+
+    X: np.ndarray
+    y: np.ndarray
+    weights: np.ndarray | None = None
+    flat: tuple[int, ...] = ()
+    standardize: bool = False
+    intercept: bool = False
+
+    @property
+    def frequencies(self):
+        """How often each row counts."""
+        return np.ones(len(self.y)) if self.weights is None else self.weights
+
+    @property
+    def lams(self):
+        """λ₂ per original column."""
+        lam = np.ones(self.X.shape[1])
+        if self.standardize:
+            mean = np.average(self.X, axis=0, weights=self.frequencies)
+            lam = np.average(np.square(self.X - mean), axis=0, weights=self.frequencies)
+        lam[list(self.flat)] = 0.0
+        return lam
+
+    def problem(self, prior=None):
+        """The same, conditioned."""
+        frame = pd.DataFrame(self.X, columns=[f"c{j}" for j in range(self.X.shape[1])])
+        prior = br.Normal(1.0) if prior is None else prior
+        if self.flat:
+            prior = {**{f"c{j}": br.Flat() for j in self.flat}, ...: prior}
+        return br.Model(prior, br.Gaussian(1.0)).condition(
+            frame,
+            self.y,
+            weights=self.weights,
+            standardize=self.standardize,
+            intercept=self.intercept,
+        )
+
+
+def rational(A, c):
+    """A⁻¹c by elimination in fractions."""
+    rows = [[*map(Fraction, row), Fraction(v)] for row, v in zip(A, c, strict=True)]
+    for i in range(len(rows)):
+        k = next(k for k in range(i, len(rows)) if rows[k][i] != 0)
+        rows[i], rows[k] = rows[k], rows[i]
+        for k, row in enumerate(rows):
+            if k != i and row[i] != 0:
+                ratio = row[i] / rows[i][i]
+                rows[k] = [a - ratio * b for a, b in zip(row, rows[i], strict=True)]
+    return [row[-1] / row[i] for i, row in enumerate(rows)]
+
+
+def truth(data):
+    """β, and the intercept last, as the floats that the data are mean it."""
+    X = data.X if not data.intercept else np.column_stack([data.X, np.ones(len(data.y))])
+    Z = [[Fraction(float(v)) for v in row] for row in X]
+    y = [Fraction(float(v)) for v in data.y]
+    w = [Fraction(float(v)) for v in data.frequencies]
+    lam = [*map(Fraction, map(float, data.lams)), Fraction(0)]
+    p = X.shape[1]
+    A = [
+        [sum(v * z[i] * z[j] for v, z in zip(w, Z, strict=True)) for j in range(p)]
+        for i in range(p)
+    ]
+    for i in range(p):
+        A[i][i] += lam[i]
+    c = [sum(v * z[i] * t for v, z, t in zip(w, Z, y, strict=True)) for i in range(p)]
+    return np.array([float(v) for v in rational(A, c)])
+
+
+def members(offset):
+    """Columns whose means are large beside their sds, in every position that they can have."""
+    rng = np.random.default_rng(20)
+    X = rng.normal(size=(25, 3))
+    y = X @ [1.0, -2.0, 0.5] + rng.normal(size=25)
+    w = rng.integers(1, 4, 25).astype(float)
+    far = X + offset
+    return {
+        "all": Rows(far, y),
+        "one": Rows(X + [offset, 0.0, 0.0], y),
+        "two": Rows(X + [offset, 0.0, -offset], y),
+        "y as well": Rows(far, y + offset),
+        "y alone": Rows(X, y + offset),
+        "weights": Rows(far, y, w),
+        "one flat": Rows(far, y, flat=(1,)),
+        "two flat, weights": Rows(far, y, w, flat=(0, 2)),
+        "standardised": Rows(far, y, standardize=True),
+        "standardised, flat, weights": Rows(far, y, w, flat=(2,), standardize=True),
+        "other units": Rows(far * [1.0, 1e-3, 1e5], y),
+        "as many rows": Rows(far[:3], y[:3]),
+        "few rows, flat": Rows(far[:3], y[:3], flat=(1,)),
+        "intercept": Rows(far, y, w, intercept=True),
+        "intercept, flat": Rows(far, y, flat=(0,), intercept=True),
+    }
+
+
+OFFSETS = [1e3, 1e6, 1e7, 1e8]
+
+
+@pytest.mark.parametrize("offset", OFFSETS)
+@pytest.mark.parametrize("name", list(members(0.0)))
+def test_large_means_cost_no_digits(name, offset):
+    """fit_map, closed_form and path against fractions; an intercept of 1e8 has its own ulp."""
+    data = members(offset)[name]
+    problem = data.problem()
+    want = truth(data)[: data.X.shape[1]]
+    size = np.max(np.abs(want))
+    fit = br.fit_map(problem)
+    for found in (fit.beta, br.closed_form(problem).mean, br.path(problem, [1.0]).beta.iloc[0]):
+        assert np.max(np.abs(np.asarray(found) - want)) < 1e-12 * size
+    assert fit.certificate.ok
+
+
+@pytest.mark.parametrize("name", ["all", "y as well", "weights", "two"])
+def test_moments_of_large_means_keep_what_rows_do(name):
+    """Moments are all that is read: in one piece or as a sum."""
+    data = members(1e7)[name]
+    w = data.frequencies
+    whole = Moments.of(data.X, data.y, data.weights)
+    parts = Moments.of(data.X[:9], data.y[:9], w[:9]) + Moments.of(data.X[9:], data.y[9:], w[9:])
+    want = truth(data)
+    for moments in (whole, parts):
+        problem = br.Model(br.Normal(1.0), br.Gaussian(1.0)).condition(moments, intercept=False)
+        assert br.fit_map(problem).b == pytest.approx(want, rel=1e-11)
+
+
+def test_products_about_zero_would_lose_them():
+    """Negative control: the normal equations of the same rows, in double precision."""
+    data = members(1e7)["all"]
+    A = data.X.T @ data.X + np.eye(3)
+    found = np.linalg.solve(A, data.X.T @ data.y)
+    assert np.max(np.abs(found - truth(data))) > 1e-4
