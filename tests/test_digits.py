@@ -95,8 +95,8 @@ def members(offset):
     far = X + offset
     return {
         "all": Rows(far, y),
-        "one": Rows(X + [offset, 0.0, 0.0], y),
-        "two": Rows(X + [offset, 0.0, -offset], y),
+        "one": Rows(np.add(X, [offset, 0.0, 0.0]), y),
+        "two": Rows(np.add(X, [offset, 0.0, -offset]), y),
         "y as well": Rows(far, y + offset),
         "y alone": Rows(X, y + offset),
         "weights": Rows(far, y, w),
