@@ -140,10 +140,10 @@ class Sample:
         step = max(1, int(chains * length // max(at_most, 1.0)))
         beta, kappa = draws.beta[:, ::step], draws.kappa
         if kappa is not None:
-            kappa = kappa[:, ::step].reshape(-1, kappa.shape[-1])
+            kappa = pooled(kappa[:, ::step])
         return cls(
             likelihood=draws.problem.likelihood,
-            beta=beta.reshape(-1, beta.shape[-1]),
+            beta=pooled(beta),
             intercept=draws.intercept[:, ::step].reshape(-1),
             sigma=draws.sigma[:, ::step].reshape(-1),
             kappa=kappa,
@@ -159,6 +159,11 @@ class Sample:
     def size(self) -> int:
         """S."""
         return len(self.sigma)
+
+
+def pooled(values: Array) -> Array:
+    """All chains end to end: (chain, draw, …) as (chain·draw, …), also where there is no column."""
+    return values.reshape(values.shape[0] * values.shape[1], *values.shape[2:])
 
 
 def mean_b(draws: Draws) -> Array:

@@ -125,7 +125,7 @@ def odds(comparison: Any, level: float) -> Table | None:
     keys = ["one", *interval_names(level), "by_sd"]
     parts = {}
     for name, entry in comparison.entries.items():
-        beta = entry.post.draws.beta.reshape(-1, len(features))
+        beta = entry.post.draws.beta.reshape(entry.post.draws.sigma.size, -1)
         tails = [0.5, (1.0 - level) / 2.0, (1.0 + level) / 2.0]
         middle, *ends = np.quantile(beta, tails, axis=0)
         with np.errstate(over="ignore"):

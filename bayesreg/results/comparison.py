@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesreg.data.design import Design
+from bayesreg.engines.draws import pooled
 from bayesreg.language.arguments import check_level, interval_names, is_number
 from bayesreg.language.errors import BadArgument
 from bayesreg.model.model import Model
@@ -128,7 +129,7 @@ class Comparison:
         parts = {}
         for name, entry in self.entries.items():
             beta = entry.post.draws.beta
-            flat = beta.reshape(-1, beta.shape[-1])
+            flat = pooled(beta)
             tails = np.quantile(flat, [(1 - level) / 2, (1 + level) / 2], axis=0)
             optimum = None if entry.fit is None else entry.fit.beta.to_numpy()
             missing = np.full(flat.shape[1], np.nan)

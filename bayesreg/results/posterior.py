@@ -15,7 +15,7 @@ from bayesreg.engines.draws import Draws
 from bayesreg.language.arguments import Array, check_level
 from bayesreg.language.errors import BadArgument
 from bayesreg.model.problem import Problem
-from bayesreg.results import mixture, predictive
+from bayesreg.results import accuracy, mixture, predictive
 from bayesreg.results.events import contrast_of, event_draws
 from bayesreg.results.lam import LamPosterior
 from bayesreg.results.map_fit import encode
@@ -243,6 +243,76 @@ class Posterior:
         if rows is not None and self.problem.design is not None:
             at = self.problem.design.X[rows]
         return predictive.replicate(kept, at, seed)
+
+    def r2(self, kind: str = "in-sample", level: float = 0.95) -> Quantity:
+        r"""R²: the share of the variance of y that the model explains, with its posterior.
+
+        ``in-sample`` is, draw by draw, V(μ)/(V(μ) + v̄) with μ_i = E(y_i | η_i), V their variance
+        over rows and v̄ the mean of Var(y_i | η_i): σ², or P(1 − P) for a yes/no response. It is
+        ``az.bayesian_r2``. ``loo`` is 1 − V(e)/V(y) with e_i = y_i − E(y_i | y_-i), what the model
+        would explain of new rows; its draws are those of a Bayesian bootstrap over rows, as in
+        ``az.loo_r2``, and it may be below 0. A row of frequency w counts as w rows.
+
+        Parameters
+        ----------
+        kind : {"in-sample", "loo"}
+        level : float, default 0.95
+            Probability inside the interval that is shown.
+
+        Raises
+        ------
+        BadArgument
+            If `kind` is another, or `level` no probability.
+        BadData
+            If y does not vary, or rows count less than twice.
+        NotSupported
+            If the problem was conditioned on Moments and `kind` is "loo".
+
+        References
+        ----------
+        Gelman, Goodrich, Gabry & Vehtari (2019), "R-squared for Bayesian regression models", The
+        American Statistician 73(3), https://doi.org/10.1080/00031305.2018.1549100; Vehtari,
+        Gabry, Goodrich & Gelman (2020), https://avehtari.github.io/bayes_R2/bayes_R2.html.
+
+        Examples
+        --------
+        >>> import bayesreg as br
+        >>> data = br.load_dataset("diabetes")
+        >>> post = br.sample(br.Model().condition(data.X, data.y, standardize=True), seed=1)
+        >>> post.r2().mean, post.r2("loo").mean
+        (0.50, 0.49)
+        """
+        return accuracy.r2(self.draws, kind, level)
+
+    def rmse(self, kind: str = "in-sample", level: float = 0.95) -> Quantity:
+        """Root mean squared error of the posterior mean of y, in the unit of y.
+
+        Of the rows that were seen, or with ``loo`` of E(y_i | y_-i): what a prediction of a new row
+        is off by. Its draws are those of a Bayesian bootstrap over rows (Rubin 1981). For a yes/no
+        response it is the root of Brier's score.
+
+        Parameters
+        ----------
+        kind : {"in-sample", "loo"}
+        level : float, default 0.95
+            Probability inside the interval that is shown.
+
+        Raises
+        ------
+        BadArgument
+            If `kind` is another, or `level` no probability.
+        NotSupported
+            If the problem was conditioned on Moments.
+
+        Examples
+        --------
+        >>> import bayesreg as br
+        >>> data = br.load_dataset("diabetes")
+        >>> post = br.sample(br.Model().condition(data.X, data.y, standardize=True), seed=1)
+        >>> post.rmse("loo", level=0.9)
+        LOO-RMSE: mean 54.8, sd 1.69, median 54.8, eti90 [52, 57.7]
+        """
+        return accuracy.rmse(self.draws, kind, level)
 
     def loo(self, method: str | None = None, *, folds: int = 10) -> Any:
         """Leave-one-out density, by `method` None, "psis" or "kfold": see ``diagnostics.loo``."""

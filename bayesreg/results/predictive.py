@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from bayesreg.diagnostics import log_likelihood_blocks, to_tree
-from bayesreg.engines.draws import Draws
+from bayesreg.engines.draws import Draws, pooled
 from bayesreg.engines.prior import prior_draws
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, NotSupported
@@ -27,7 +27,7 @@ def predicted(draws: Draws, rows: Array, kind: str, *, return_std: bool) -> Any:
     linear = draws.problem.likelihood.link == "identity"
     if kind == "linear" or linear:
         return _of_eta(draws, rows, noise=kind == "mean", return_std=return_std)
-    beta = draws.beta.reshape(-1, draws.beta.shape[-1])
+    beta = pooled(draws.beta)
     intercept, likelihood = draws.intercept.reshape(-1), draws.problem.likelihood
     theta = {name: value.reshape(-1) for name, value in draws.theta.items()}
     mean, variance = np.empty(len(rows)), np.empty(len(rows))
@@ -43,7 +43,7 @@ def predicted(draws: Draws, rows: Array, kind: str, *, return_std: bool) -> Any:
 
 def _of_eta(draws: Draws, rows: Array, *, noise: bool, return_std: bool) -> Any:
     """Mean of β₀ + x'β and, on request, √(E σ² + Var(β₀ + x'β)), without E σ² but for `noise`."""
-    beta = draws.beta.reshape(-1, draws.beta.shape[-1])
+    beta = pooled(draws.beta)
     intercept = draws.intercept.reshape(-1)
     centre = beta.mean(axis=0)
     mean = rows @ centre + intercept.mean()

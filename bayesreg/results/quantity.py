@@ -23,6 +23,8 @@ class Quantity:
         The draws themselves.
     signed : bool
         Whether its sign is in question, so that repr says P(> 0).
+    level : float
+        Probability inside the interval that is shown, and that of ``interval()``.
 
     Examples
     --------
@@ -33,6 +35,7 @@ class Quantity:
     name: str
     draws: Array
     signed: bool = False
+    level: float = 0.95
 
     @property
     def known(self) -> bool:
@@ -54,31 +57,32 @@ class Quantity:
         """Posterior median."""
         return float(np.median(self.draws))
 
-    def interval(self, level: float = 0.95) -> tuple[float, float]:
+    def interval(self, level: float | None = None) -> tuple[float, float]:
         """Equal-tailed interval (lower, upper).
 
         Parameters
         ----------
-        level : float, default 0.95
-            Probability inside.
+        level : float, optional
+            Probability inside; `self.level`, 0.95 unless asked otherwise, if not given.
 
         Raises
         ------
         BadArgument
             If `level` is not strictly between 0 and 1.
         """
-        tails = [(1 - check_level(level)) / 2, (1 + level) / 2]
+        inside = check_level(self.level if level is None else level)
+        tails = [(1 - inside) / 2, (1 + inside) / 2]
         low, high = np.quantile(self.draws, tails)
         return float(low), float(high)
 
     @property
     def lower(self) -> float:
-        """Lower end of the equal-tailed interval of 95 %."""
+        """Lower end of ``interval()``."""
         return self.interval()[0]
 
     @property
     def upper(self) -> float:
-        """Upper end of the equal-tailed interval of 95 %."""
+        """Upper end of ``interval()``."""
         return self.interval()[1]
 
     @property
@@ -90,9 +94,10 @@ class Quantity:
         """P(quantity < value): where a number, such as the λ of a MAP, lies in this posterior."""
         return float(np.mean(self.draws < value))
 
-    def summary(self, level: float = 0.95) -> dict[str, float]:
+    def summary(self, level: float | None = None) -> dict[str, float]:
         """Mean, sd, median and equal-tailed interval, the bounds named after kind and level."""
-        bounds = dict(zip(interval_names(level), self.interval(level), strict=True))
+        inside = self.level if level is None else level
+        bounds = dict(zip(interval_names(inside), self.interval(inside), strict=True))
         return {"mean": self.mean, "sd": self.sd, "median": self.median, **bounds}
 
     def __float__(self) -> float:
@@ -101,7 +106,7 @@ class Quantity:
 
     def __repr__(self) -> str:
         """One line, with the kind and level of the interval, and P(> 0) where it is asked."""
-        kind = interval_names(0.95)[0].removesuffix("_lb")
+        kind = interval_names(self.level)[0].removesuffix("_lb")
         low, high = self.interval()
         sign = f", P(> 0) = {self.p_positive:.4g}" if self.signed else ""
         return (

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesreg.engines.draws import Draws, mean_b
+from bayesreg.engines.draws import Draws, mean_b, pooled
 from bayesreg.language.arguments import Array, check_level, interval_names
 from bayesreg.language.errors import BadArgument, NotSupported
 from bayesreg.model.blocks import Block
@@ -132,7 +132,7 @@ class Shrinkage:
         tails = [(1 - check_level(level)) / 2, (1 + level) / 2]
         values = np.full((4, len(self.features)), np.nan)
         if self.kappa is not None and len(self.proper):
-            flat = self.kappa.reshape(-1, len(self.proper))
+            flat = pooled(self.kappa)
             spread = flat.std(axis=0, ddof=1) if len(flat) > 1 else np.zeros(len(self.proper))
             values[:, self.proper] = [flat.mean(0), spread, *np.quantile(flat, tails, axis=0)]
         columns = ["mean", "sd", *interval_names(level)]

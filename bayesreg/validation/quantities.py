@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from bayesreg.engines.draws import pooled
 from bayesreg.language.arguments import Array
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class Unknowns:
     def of_draws(cls, draws: Draws) -> Unknowns:
         """All draws of a run, chain after chain."""
         return cls(
-            draws.beta.reshape(-1, draws.beta.shape[-1]),
+            pooled(draws.beta),
             draws.intercept.reshape(-1),
             draws.sigma.reshape(-1),
             draws.scale.reshape(draws.sigma.size, -1),

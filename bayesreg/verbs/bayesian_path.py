@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from bayesreg.engines.draws import Draws
+from bayesreg.engines.draws import Draws, pooled
 from bayesreg.language.arguments import Array, check_level, integer, positive
 from bayesreg.language.errors import NotSupported
 from bayesreg.model.problem import Problem, need_problem
@@ -171,10 +171,10 @@ def _closed(fixed: Problem, level: float) -> tuple[Array, ...]:
 def _drawn(draws: Draws, level: float) -> tuple[Array, ...]:
     """From draws; the error of a mean by the means of their batches."""
     beta = draws.beta
-    flat = beta.reshape(-1, beta.shape[-1])
+    flat = pooled(beta)
     low, high = np.quantile(flat, [(1 - level) / 2, (1 + level) / 2], axis=0)
     batches = beta.reshape(beta.shape[0], 5, -1, beta.shape[-1]).mean(axis=2)
-    means = batches.reshape(-1, beta.shape[-1])
+    means = pooled(batches)
     error = means.std(axis=0, ddof=1) / np.sqrt(len(means))
     kappa = Shrinkage.of(draws).mean.to_numpy()
     return flat.mean(axis=0), low, high, (flat > 0).mean(axis=0), kappa, error
