@@ -12,6 +12,7 @@ import numpy as np
 
 from bayesreg.language.arguments import did_you_mean, integer, settled_seed
 from bayesreg.language.errors import BadArgument
+from bayesreg.language.misnamed import explained
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -105,6 +106,7 @@ def dataset_names() -> tuple[str, ...]:
     return tuple(_DESCRIPTIONS)
 
 
+@explained
 def load_dataset(name: str) -> Dataset:
     """Load a data set that comes with the package.
 
@@ -157,6 +159,7 @@ def _with_products(X: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([X, pd.DataFrame(squares | pairs)], axis=1)
 
 
+@explained
 def simulate(
     n: int = 100,
     p: int = 10,

@@ -23,9 +23,11 @@ from bayesreg.data.moments import Moments
 from bayesreg.data.terms import Term
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, BadData
+from bayesreg.language.misnamed import explained_throughout
 from bayesreg.language.warned import warn
 
 
+@explained_throughout
 @dataclass(frozen=True, eq=False)
 class Design:
     """The data before any model: named columns, response and frequency weights, all validated.

@@ -14,11 +14,13 @@ from bayesreg.data.passes import SMALLEST_RESIDUAL, WORST_CONDITION, conditionin
 from bayesreg.data.sums import two_sum, unvarying, without
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument
+from bayesreg.language.misnamed import explained_throughout
 from bayesreg.language.warned import warn
 
 EPS = float(np.finfo(float).eps)
 
 
+@explained_throughout
 @dataclass(frozen=True, eq=False)
 class Moments:
     r"""Sample size, means and centred cross-products of the rows of [X y].

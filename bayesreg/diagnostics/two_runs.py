@@ -12,6 +12,7 @@ from bayesreg.diagnostics.run import Run, run_of_draws, run_of_tree
 from bayesreg.engines.draws import Draws, array_stats
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument
+from bayesreg.language.misnamed import explained
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,6 +63,7 @@ class Agreement:
         return f"{word}: {self.why}\n{largest.head(5).round(4).to_string(index=False)}"
 
 
+@explained
 def agreement(a: Any, b: Any) -> Agreement:
     r"""Compare two runs of different engines on one problem.
 

@@ -13,6 +13,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from bayesreg.data.design import Design
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, BayesregWarning, PerfectFit
+from bayesreg.language.misnamed import explained_throughout
 from bayesreg.language.warned import warn
 from bayesreg.likelihoods import Gaussian
 from bayesreg.model.model import Model
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from bayesreg.results.posterior import Posterior
 
 
+@explained_throughout
 class PriorEstimator(BaseEstimator):
     """What regressors and classifiers share: nested prior parameters, validation, the verbs."""
 
@@ -111,6 +113,7 @@ class PriorEstimator(BaseEstimator):
         return np.asarray(validate_data(self, X, dtype=np.float64, reset=False))
 
 
+@explained_throughout
 class PriorRegressor(RegressorMixin, PriorEstimator):
     """What regressors share: Gaussian noise."""
 
@@ -132,6 +135,7 @@ class PriorRegressor(RegressorMixin, PriorEstimator):
             return Model(prior, Gaussian(rounding)).condition(design, **self._options())
 
 
+@explained_throughout
 class OptimumRegressor(PriorRegressor):
     """What regressors share whose ``result_`` is an optimum."""
 

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesreg.estimators.base import PriorRegressor, labelled_as
+from bayesreg.language.misnamed import explained_throughout
 
 if TYPE_CHECKING:
     from typing import Self
 
 
+@explained_throughout
 class BayesRegressor(PriorRegressor):
     r"""The full posterior as a scikit-learn regressor: coefficients are posterior means.
 

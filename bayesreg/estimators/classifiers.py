@@ -14,6 +14,7 @@ from sklearn.utils.validation import validate_data
 from bayesreg.estimators.base import PriorEstimator
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadData
+from bayesreg.language.misnamed import explained_throughout
 from bayesreg.likelihoods import Bernoulli
 from bayesreg.model.model import Model
 from bayesreg.model.problem import Problem
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from sklearn.utils import Tags
 
 
+@explained_throughout
 class PriorClassifier(ClassifierMixin, PriorEstimator):
     """What classifiers share: two labels, and everything that log-odds say of them."""
 
@@ -89,6 +91,7 @@ class PriorClassifier(ClassifierMixin, PriorEstimator):
         return self.classes_[(odds > 0.0).astype(np.intp)]
 
 
+@explained_throughout
 class MapClassifier(PriorClassifier):
     r"""The MAP, argmin Σ[log(1 + e^η) − yη] + λ₁‖β‖₁ + ½λ₂‖β‖², as a scikit-learn classifier.
 
@@ -174,6 +177,7 @@ class MapClassifier(PriorClassifier):
         return self
 
 
+@explained_throughout
 class BayesClassifier(PriorClassifier):
     r"""The full posterior as a scikit-learn classifier: probabilities are averaged over the draws.
 

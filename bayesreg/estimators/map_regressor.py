@@ -11,6 +11,7 @@ from bayesreg.estimators.base import OptimumRegressor, seed_of
 from bayesreg.gaussian.evidence import reference_sigma
 from bayesreg.gaussian.ridge import leave_rows_out
 from bayesreg.language.errors import BadArgument
+from bayesreg.language.misnamed import explained_throughout
 from bayesreg.priors import Laplace
 from bayesreg.solvers.path import Ray
 from bayesreg.verbs.fit import fit_map, path
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 RULES = ("min", "1se")
 
 
+@explained_throughout
 class MapRegressor(OptimumRegressor):
     r"""The MAP, argmin ½‖y − β₀ − Xβ‖² + λ₁‖β‖₁ + ½λ₂‖β‖², as a scikit-learn regressor.
 
@@ -102,6 +104,7 @@ class MapRegressor(OptimumRegressor):
         return self
 
 
+@explained_throughout
 class MapRegressorCV(OptimumRegressor):
     r"""The optimum of ½‖y − β₀ − Xβ‖² + λ₁‖β‖₁ + ½λ₂‖β‖² at the λ that K folds choose.
 

@@ -19,6 +19,10 @@ class BadArgument(ValueError):
     """An argument has a value that means nothing here; the message names it and what is allowed."""
 
 
+class UnknownArgument(BadArgument, TypeError):
+    """An argument has a name that is not taken; the message names the one meant, where known."""
+
+
 class NotSupported(TypeError):
     """The request is meaningful but this route cannot serve it; the message names one that can."""
 

@@ -12,6 +12,7 @@ from scipy.special import expit, xlog1py, xlogy
 from bayesreg.data.labels import in_place_of, read_labels
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, BadData
+from bayesreg.language.misnamed import explained
 from bayesreg.likelihoods.base import NormalMixture, Theta
 from bayesreg.priors.hyper import HyperPrior
 
@@ -19,6 +20,7 @@ CLOSE = 1e-4  # of a relative difference, below which a divergence is its series
 FAR = 1e-300  # of P(1 − P), below which ratios of probabilities are no numbers
 
 
+@explained
 @dataclass(frozen=True, repr=False)
 class Bernoulli(NormalMixture):
     r"""Bernoulli likelihood with the logit link, P(y_i = 1) = 1/(1 + e^(−η_i)), η = β₀ + x'β.

@@ -12,11 +12,13 @@ from scipy.special import ndtr, ndtri
 
 from bayesreg.language.arguments import Array, positive
 from bayesreg.language.errors import BadArgument
+from bayesreg.language.misnamed import explained
 from bayesreg.likelihoods.base import ConstantCurvature, Theta
 from bayesreg.priors.flat import Flat
 from bayesreg.priors.hyper import HyperPrior, Power
 
 
+@explained
 @dataclass(frozen=True)
 class Gaussian(ConstantCurvature):
     r"""Gaussian likelihood, y_i ~ N(β₀ + x_i'β, σ²), row i counted w_i times.

@@ -17,6 +17,7 @@ from bayesreg.data.design import Design
 from bayesreg.data.moments import Moments
 from bayesreg.language.arguments import nearest
 from bayesreg.language.errors import BadArgument, BadData, NotSupported
+from bayesreg.language.misnamed import explained_throughout
 from bayesreg.language.warned import warn
 from bayesreg.likelihoods import ConstantCurvature, Gaussian, Likelihood
 from bayesreg.model.blocks import assign
@@ -27,6 +28,7 @@ from bayesreg.priors import PRIORS, Flat, HyperPrior, Normal, Prior
 from bayesreg.priors.base import without_sigma
 
 
+@explained_throughout
 @dataclass(frozen=True)
 class Model:
     r"""A prior on the coefficients and a likelihood: everything but the data.

@@ -19,12 +19,14 @@ import numpy as np
 
 from bayesreg.language.arguments import Array, did_you_mean, positive
 from bayesreg.language.errors import BadArgument, NotSupported
+from bayesreg.language.misnamed import explained_throughout
 from bayesreg.likelihoods import Gaussian, Likelihood
 from bayesreg.model.blocks import Block, fix_scales
 from bayesreg.model.conventions import CONVERSIONS, Conversion
 from bayesreg.priors.base import Majorised, Penalised
 
 
+@explained_throughout
 @dataclass(frozen=True, eq=False)
 class Penalty:
     r"""What the prior is as a penalty in J = φ·Σw(−log p(y | β₀ + x'β)) + λ₁‖b‖₁ + ½λ₂‖b‖².

@@ -15,6 +15,7 @@ from bayesreg.data.design import Design
 from bayesreg.data.moments import Moments
 from bayesreg.language.arguments import Array, positive
 from bayesreg.language.errors import BadArgument, NotSupported
+from bayesreg.language.misnamed import explained_throughout
 from bayesreg.likelihoods import ConstantCurvature, Gaussian, Likelihood
 from bayesreg.model.blocks import Block, fix_scales, with_prior, with_scale
 from bayesreg.model.coordinates import Coordinates
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 PriorLike = Prior | Mapping[Any, Prior]
 
 
+@explained_throughout
 @dataclass(frozen=True, eq=False)
 class Problem:
     r"""A model conditioned on data, in the coordinates where its prior lives.

@@ -12,9 +12,11 @@ from scipy.special import gammaln
 
 from bayesreg.language.arguments import Array, one_positive
 from bayesreg.language.errors import BadArgument
+from bayesreg.language.misnamed import explained
 from bayesreg.priors.base import Majorised, Mixing, Scale, ScaleMixture, settle
 
 
+@explained
 @dataclass(frozen=True, repr=False)
 class Bridge(Majorised, ScaleMixture):
     r"""Bridge prior, p(β) = q/(2sΓ(1/q))·exp(−|u|^q) with u = (β − loc)/s, 0 < q < 2.

@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bayesreg.language.arguments import Array, one_positive
+from bayesreg.language.misnamed import explained
 from bayesreg.priors.base import Majorised, Scale, ScaleMixture, settle
 
 
+@explained
 @dataclass(frozen=True, repr=False)
 class DoublePareto(Majorised, ScaleMixture):
     r"""Generalised double Pareto prior, p(β) = (1 + |u|/shape)^(−1−shape)/2s with u = (β − loc)/s.

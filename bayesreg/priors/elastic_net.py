@@ -11,9 +11,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from bayesreg.language.arguments import Array, positive
 from bayesreg.language.errors import BadArgument
+from bayesreg.language.misnamed import explained
 from bayesreg.priors.base import Mixing, Penalised, Scale, ScaleMixture, declared, settle
 
 
+@explained
 @dataclass(frozen=True, repr=False)
 class ElasticNet(Penalised, ScaleMixture):
     r"""Elastic-net prior, −log p(β) = ρ|u| + ½(1 − ρ)u² + constant with u = (β − loc)/s.

@@ -10,9 +10,11 @@ from numpy.typing import ArrayLike
 
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
+from bayesreg.language.misnamed import explained
 from bayesreg.priors.base import Prior
 
 
+@explained
 @dataclass(frozen=True, repr=False)
 class Flat(Prior):
     r"""The improper flat prior, p(β) ∝ 1 on the real line; as a prior for σ, p(σ) ∝ 1.

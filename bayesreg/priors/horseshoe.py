@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bayesreg.language.arguments import Array
+from bayesreg.language.misnamed import explained
 from bayesreg.priors.base import Mixing, Scale, ScaleMixture, settle
 from bayesreg.priors.regularized_horseshoe import RegularizedHorseshoe
 
@@ -18,6 +19,7 @@ from bayesreg.priors.regularized_horseshoe import RegularizedHorseshoe
 _LOW, _HIGH, _STEP = -160.0, 60.0, 1 / 32
 
 
+@explained
 @dataclass(frozen=True, repr=False)
 class Horseshoe(ScaleMixture):
     r"""Horseshoe prior, β = loc + s√t·z, √t half-Cauchy(1): p(β) ∝ eˣE₁(x)/s, x = (β−loc)²/2s².
@@ -140,6 +142,7 @@ def log_scaled_exp1(x: ArrayLike) -> Array:
         return np.asarray(np.where(x <= 50.0, small + np.log(exp1(small)), -np.log(fraction)))
 
 
+@explained
 @dataclass(frozen=True, repr=False)
 class HorseshoePlus(ScaleMixture):
     r"""Horseshoe+ prior, β = loc + s√t·z, √t = λη, λ and η half-Cauchy(1).

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, NotSupported
+from bayesreg.language.misnamed import explained
 
 
 class HyperPrior(ABC):
@@ -58,6 +59,7 @@ class HyperPrior(ABC):
         """The PyMC variable `name` inside an open model."""
 
 
+@explained
 @dataclass(frozen=True)
 class HalfStudentT(HyperPrior):
     r"""Half-Student-t, p(x) ∝ (1 + x²/(df·scale²))^(−(df+1)/2) on x > 0.
@@ -133,6 +135,7 @@ class HalfStudentT(HyperPrior):
         return pm.HalfStudentT(name, nu=self.df, sigma=self.scale)
 
 
+@explained
 @dataclass(frozen=True)
 class HalfCauchy(HyperPrior):
     r"""Half-Cauchy, p(x) = 2 / (π·scale·(1 + x²/scale²)) on x > 0; the default for a prior's scale.
@@ -195,6 +198,7 @@ class HalfCauchy(HyperPrior):
         return pm.HalfCauchy(name, beta=self.scale)
 
 
+@explained
 @dataclass(frozen=True)
 class HalfNormal(HyperPrior):
     r"""Half-normal, p(x) ∝ exp(−x²/(2·scale²)) on x > 0.
@@ -251,6 +255,7 @@ class HalfNormal(HyperPrior):
         return pm.HalfNormal(name, sigma=self.scale)
 
 
+@explained
 @dataclass(frozen=True)
 class Exponential(HyperPrior):
     r"""Exponential, p(x) = rate·exp(−rate·x) on x > 0.
@@ -307,6 +312,7 @@ class Exponential(HyperPrior):
         return pm.Exponential(name, lam=self.rate)
 
 
+@explained
 @dataclass(frozen=True)
 class Uniform(HyperPrior):
     r"""Uniform, p(x) = 1/(upper − lower) on lower < x < upper.
@@ -369,6 +375,7 @@ class Uniform(HyperPrior):
         return pm.Uniform(name, self.lower, self.upper)
 
 
+@explained
 @dataclass(frozen=True)
 class InverseGammaSquared(HyperPrior):
     r"""Inverse gamma for the square, p(x²) ∝ (x²)^(−shape−1) e^(−rate/x²): conjugate for σ.

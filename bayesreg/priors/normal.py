@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bayesreg.language.arguments import Array, positive
+from bayesreg.language.misnamed import explained
 from bayesreg.priors.base import Mixing, Penalised, Scale, ScaleMixture, declared, settle
 
 
+@explained
 @dataclass(frozen=True, repr=False)
 class Normal(Penalised, ScaleMixture):
     r"""Normal prior, −log p(β) = (β − loc)²/(2s²) + constant: ridge.

@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bayesreg.language.arguments import Array, one_positive
+from bayesreg.language.misnamed import explained
 from bayesreg.priors.base import Mixing, Scale, ScaleMixture, settle
 
 
+@explained
 @dataclass(frozen=True, repr=False)
 class NormalGamma(ScaleMixture):
     r"""Normal-gamma prior, β = loc + s√t·z, t ~ Gamma(shape, rate ½).

@@ -12,12 +12,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from bayesreg.language.arguments import Array, one_positive
 from bayesreg.language.errors import BadArgument
+from bayesreg.language.misnamed import explained
 from bayesreg.priors.base import Mixing, ScaleMixture, settle
 from bayesreg.priors.hyper import HyperPrior, check_positive, softplus
 
 SMALLEST = 1e-150  # of a drawn scale: its square is still a number
 
 
+@explained
 @dataclass(frozen=True, repr=False)
 class R2D2(ScaleMixture):
     r"""R2D2 prior, β_j = loc + σs√φ_j·z_j, φ ~ Dirichlet(concentration, …), s² = R²/(1 − R²).
@@ -197,6 +199,7 @@ def log_beta_mixture(u: Array, first: float, rest: float) -> Array:
     return np.asarray(np.where((u == 0.0) & (first <= 0.5), np.inf, value))
 
 
+@explained
 @dataclass(frozen=True)
 class BetaPrimeSquared(HyperPrior):
     r"""Beta prime for the square: x² ~ BetaPrime(a, b), so that x²/(1 + x²) ~ Beta(a, b).

@@ -11,9 +11,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bayesreg.language.arguments import Array, one_positive
+from bayesreg.language.misnamed import explained
 from bayesreg.priors.base import Mixing, Scale, ScaleMixture, settle
 
 
+@explained
 @dataclass(frozen=True, repr=False)
 class RegularizedHorseshoe(ScaleMixture):
     r"""Regularised horseshoe, β = loc + z·√(c²s²t/(c² + s²t)), √t half-Cauchy(1).

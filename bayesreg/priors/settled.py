@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bayesreg.language.arguments import _number, one_positive, positive
+from bayesreg.language.arguments import _number, is_number, one_positive, positive
 from bayesreg.language.errors import BadArgument
 from bayesreg.priors.hyper import HalfCauchy, HalfStudentT, HyperPrior
 
@@ -41,7 +41,7 @@ def settle(prior: Any) -> None:
     if prior.scale is None:
         pass
     elif not isinstance(prior.scale, HyperPrior):
-        object.__setattr__(prior, "scale", positive(prior.scale, f"{name}: scale"))
+        object.__setattr__(prior, "scale", _given(prior))
     elif not prior.scale.proper:
         raise BadArgument(
             f"{name}: the hyperprior of a scale must be proper, and {prior.scale!r} is not; "
@@ -94,6 +94,17 @@ def without_sigma(prior: Any, likelihood: str) -> Any:
     if isinstance(prior.unit, UnsaidToo) and prior.scale == HalfCauchy():
         object.__setattr__(settled, "scale", HalfStudentT(3.0, 1.0))
     return settled
+
+
+def _given(prior: Any) -> float | tuple[float, ...]:
+    """The scale as numbers; where (loc, scale) was meant, the order is said."""
+    name = type(prior).__name__
+    if is_number(prior.scale) and prior.scale == 0 and prior.loc != 0:
+        raise BadArgument(
+            f"{name}: scale must be positive, not 0; the arguments are (scale, loc), and a centre "
+            f"at 0 is {name}({prior.loc!r})"
+        )
+    return positive(prior.scale, f"{name}: scale")
 
 
 def _settle_scale(prior: Any) -> None:

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln
 
 from bayesreg.language.arguments import Array, one_positive
+from bayesreg.language.misnamed import explained
 from bayesreg.priors.base import Majorised, Mixing, Scale, ScaleMixture, settle
 
 
@@ -88,6 +89,7 @@ class Student(Majorised, ScaleMixture):
             return np.asarray((self.df + 1.0) * (sigma / s) ** 2 / (self.df + v * v))
 
 
+@explained
 @dataclass(frozen=True, repr=False)
 class StudentT(Student):
     r"""Student-t prior, p(β) ∝ (1 + u²/df)^(−(df+1)/2)/s with u = (β − loc)/s.
@@ -168,6 +170,7 @@ class StudentT(Student):
         return f"½(df + 1)σ²·Σ log(1 + {term}²/(df·{square})) with df = {self.df:g}"
 
 
+@explained
 @dataclass(frozen=True, repr=False)
 class Cauchy(Student):
     r"""Cauchy prior, p(β) = 1/(πs(1 + u²)) with u = (β − loc)/s.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesreg.language.arguments import Array, interval_names
+from bayesreg.language.misnamed import explained_throughout
 from bayesreg.model.problem import Problem
 from bayesreg.results.quantity import Quantity
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+@explained_throughout
 @dataclass(frozen=True, eq=False)
 class BayesianPath:
     r"""Posterior mean, interval, P(> 0) and shrinkage at each scale of the prior, beside the MAP.

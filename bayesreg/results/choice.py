@@ -12,6 +12,7 @@ import numpy as np
 
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, NotSupported
+from bayesreg.language.misnamed import explained_throughout
 from bayesreg.model.model import Model
 from bayesreg.model.problem import Problem
 from bayesreg.results import reasons
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from bayesreg.results.quantity import Quantity
 
 
+@explained_throughout
 @dataclass(frozen=True, eq=False)
 class Choice:
     r"""The λ panel: what each rule selects along one path, as λ of J and as the scale of a prior.

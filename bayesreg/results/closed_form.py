@@ -11,6 +11,7 @@ import numpy as np
 from bayesreg.diagnostics.run import short_name
 from bayesreg.gaussian.exact import ExactPosterior
 from bayesreg.language.arguments import Array, check_level, interval_names
+from bayesreg.language.misnamed import explained_throughout
 from bayesreg.model.problem import Problem
 from bayesreg.results import mixture
 from bayesreg.results.map_fit import encode
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 ROWS = 16384  # rows at a time, so that no second copy of X is made
 
 
+@explained_throughout
 @dataclass(frozen=True, eq=False)
 class ClosedForm:
     r"""The conjugate posterior: β | y is normal (σ known) or Student-t (normal–inverse-gamma).

@@ -13,6 +13,7 @@ from bayesreg.data.design import Design
 from bayesreg.engines.draws import pooled
 from bayesreg.language.arguments import check_level, interval_names, is_number
 from bayesreg.language.errors import BadArgument
+from bayesreg.language.misnamed import explained_throughout
 from bayesreg.model.model import Model
 from bayesreg.model.problem import Problem
 from bayesreg.results import mixture
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from bayesreg.results.choice import Choice
 
 
+@explained_throughout
 @dataclass(frozen=True, eq=False)
 class Comparison:
     r"""Several priors on one data set: fits, posteriors, predictive comparison, verdict.

@@ -11,6 +11,7 @@ import numpy as np
 from bayesreg.engines.draws import Draws
 from bayesreg.language.arguments import Array, interval_names
 from bayesreg.language.errors import BadArgument
+from bayesreg.language.misnamed import explained_throughout
 from bayesreg.model.blocks import Block
 from bayesreg.model.problem import Problem
 from bayesreg.priors.base import Penalised
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from bayesreg.results.map_fit import MapFit
 
 
+@explained_throughout
 @dataclass(frozen=True, eq=False)
 class LamPosterior:
     r"""Posterior of λ₁ and λ₂ of J, draw by draw from σ and scale; of the scale where no λ exists.

@@ -10,6 +10,7 @@ import numpy as np
 
 from bayesreg.language.arguments import Array, check_level
 from bayesreg.language.errors import BadArgument, NotSupported
+from bayesreg.language.misnamed import explained_throughout
 from bayesreg.model.problem import Problem
 from bayesreg.results import mixture
 from bayesreg.solvers.certificate import Certificate
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 KINDS = ("mean", "linear")  # of prediction
 
 
+@explained_throughout
 @dataclass(frozen=True, eq=False)
 class MapFit:
     r"""The penalised optimum, argmin J, which is the mode of β's posterior given σ and scale.

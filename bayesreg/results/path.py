@@ -10,6 +10,7 @@ import numpy as np
 
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotConverged, NotSupported
+from bayesreg.language.misnamed import explained_throughout
 from bayesreg.results.map_fit import MapFit
 from bayesreg.solvers.certificate import Certificate, certify
 from bayesreg.solvers.groups import group_sums
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from bayesreg.solvers.homotopy import Knots
 
 
+@explained_throughout
 @dataclass(frozen=True, eq=False)
 class Path:
     r"""The regularisation path: the optimum of J at each λ, every point certified.

@@ -14,6 +14,7 @@ from bayesreg.diagnostics.run import summarise, unknowns_of
 from bayesreg.engines.draws import Draws
 from bayesreg.language.arguments import Array, check_level
 from bayesreg.language.errors import BadArgument
+from bayesreg.language.misnamed import explained_throughout
 from bayesreg.model.problem import Problem
 from bayesreg.results import accuracy, mixture, predictive
 from bayesreg.results.events import contrast_of, event_draws
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+@explained_throughout
 @dataclass(frozen=True, eq=False)
 class Posterior:
     r"""Draws of β, β₀, σ and scale from the posterior, with their checks.

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayesreg.language.arguments import Array, check_level, interval_names
+from bayesreg.language.misnamed import explained_throughout
 
 
+@explained_throughout
 @dataclass(frozen=True, eq=False)
 class Quantity:
     r"""Posterior draws of one number, with what is usually asked of them.

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from bayesreg.engines.draws import Draws, mean_b, pooled
 from bayesreg.language.arguments import Array, check_level, interval_names
 from bayesreg.language.errors import BadArgument, NotSupported
+from bayesreg.language.misnamed import explained_throughout
 from bayesreg.model.blocks import Block
 from bayesreg.priors.base import ScaleMixture
 from bayesreg.results.quantity import Quantity
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 KAPPA = "1/(1 + G_jj·v_j/σ²)"
 
 
+@explained_throughout
 @dataclass(frozen=True, eq=False)
 class Shrinkage:
     r"""Posterior of the shrinkage factors κ_j = 1/(1 + G_jj·v_j/σ²) ∈ (0, 1).

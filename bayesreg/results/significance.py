@@ -13,6 +13,7 @@ import numpy as np
 from bayesreg.engines.draws import Draws
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument
+from bayesreg.language.misnamed import explained_throughout
 from bayesreg.model.problem import Problem
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 OF_COLUMN = "per sd of the column"
 
 
+@explained_throughout
 @dataclass(frozen=True, eq=False)
 class Significance:
     r"""P(|β_j| > ε) and the probability of the likelier sign, for each column.

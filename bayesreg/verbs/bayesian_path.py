@@ -9,6 +9,7 @@ import numpy as np
 from bayesreg.engines.draws import Draws, pooled
 from bayesreg.language.arguments import Array, check_level, integer, positive
 from bayesreg.language.errors import NotSupported
+from bayesreg.language.misnamed import explained
 from bayesreg.model.problem import Problem, need_problem
 from bayesreg.priors import Penalised
 from bayesreg.results.bayesian_path import BayesianPath
@@ -21,6 +22,7 @@ DRAWS, CHAINS = 500, 4  # at each scale
 BEYOND = 12.0  # times what the posterior of the scale reaches, or what is given
 
 
+@explained
 def bayesian_path(
     problem: Problem,
     scales: Any = None,

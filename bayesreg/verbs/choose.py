@@ -9,6 +9,7 @@ import numpy as np
 
 from bayesreg.language.arguments import did_you_mean, integer
 from bayesreg.language.errors import BadArgument, NotSupported
+from bayesreg.language.misnamed import explained
 from bayesreg.model.problem import Problem, need_problem
 from bayesreg.priors import Laplace
 from bayesreg.results.choice import Choice, Rule
@@ -21,6 +22,7 @@ RULES = (
 )  # fmt: skip
 
 
+@explained
 def choose(
     problem: Problem,
     by: Iterable[str] | str | None = None,

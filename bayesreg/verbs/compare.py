@@ -16,6 +16,7 @@ from bayesreg.data.provenance import provenance
 from bayesreg.diagnostics import agreement, compare_elpd
 from bayesreg.language.arguments import settled_seed
 from bayesreg.language.errors import BadArgument, BayesregWarning, NotSupported, Separated
+from bayesreg.language.misnamed import explained
 from bayesreg.likelihoods import Gaussian, Likelihood
 from bayesreg.model.model import Model
 from bayesreg.model.problem import Problem
@@ -28,6 +29,7 @@ from bayesreg.verbs.fit import closed_form, fit_map, path, sample
 from bayesreg.verbs.verdict import sentences
 
 
+@explained
 def compare(
     priors: Mapping[str, Any],
     X: Any,

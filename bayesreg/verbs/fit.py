@@ -8,6 +8,7 @@ from bayesreg.engines import engine_named
 from bayesreg.gaussian.evidence import reference_sigma
 from bayesreg.language.arguments import Array, integer
 from bayesreg.language.errors import BadArgument, NotConverged, NotSupported, PerfectFit
+from bayesreg.language.misnamed import explained
 from bayesreg.model.problem import Problem, need_problem
 from bayesreg.priors import Normal
 from bayesreg.results.map_fit import MapFit
@@ -62,6 +63,7 @@ def default_hyper(problem: Problem) -> str:
     return "cv" if len(problem.blocks) == 1 and problem.design is not None else "evidence"
 
 
+@explained
 def closed_form(problem: Problem) -> ClosedForm:
     r"""Return the conjugate posterior: N(A⁻¹X'y, σ²A⁻¹), A = X'X + λI, or its Student-t marginals.
 
@@ -103,6 +105,7 @@ def closed_form(problem: Problem) -> ClosedForm:
     return ClosedForm(problem, exact.posterior(problem))
 
 
+@explained
 def fit_map(
     problem: Problem, *, solver: str | None = None, hyper: Any = None, seed: int = 0
 ) -> MapFit:
@@ -165,6 +168,7 @@ def fit_map(
     return _finish(fixed, found.b, sigma, name, how, found.seen)
 
 
+@explained
 def sample(
     problem: Problem,
     *,
@@ -229,6 +233,7 @@ def sample(
     return Posterior(result, why, problem.warnings)
 
 
+@explained
 def path(
     problem: Problem,
     lams: Any = None,

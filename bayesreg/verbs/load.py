@@ -7,10 +7,12 @@ from typing import Any
 
 from bayesreg import storage
 from bayesreg.language.errors import BadData
+from bayesreg.language.misnamed import explained
 from bayesreg.results.map_fit import MapFit
 from bayesreg.solvers.certificate import certify
 
 
+@explained
 def load(file: str | FilePath) -> Any:
     """Read a fit or posterior that was saved, verifying its checksum.
 

@@ -12,6 +12,7 @@ from bayesreg.engines.chains import bar
 from bayesreg.engines.kernel import Independent, Markov
 from bayesreg.language.arguments import integer, settled_seed
 from bayesreg.language.errors import BadArgument, NotSupported
+from bayesreg.language.misnamed import explained
 from bayesreg.likelihoods import Gaussian
 from bayesreg.model.model import Model
 from bayesreg.priors import InverseGammaSquared, Prior
@@ -29,6 +30,7 @@ LEVEL = 1e-3
 _PER_DRAW, _CHAINS_PER_DRAW = 20, 2
 
 
+@explained
 def validate(
     model: Model | Prior,
     engine: Any = None,
