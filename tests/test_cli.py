@@ -64,9 +64,9 @@ def test_answers_are_on_stdout(diabetes):
     assert "Predictive comparison" in diabetes.stdout
     assert "eti95 from" in diabetes.stdout
     # What each prior did is said as soon as it is known, and once.
-    first = diabetes.stdout.index("keeps")
+    first = diabetes.stdout.index("m_eff")
     assert first < diabetes.stdout.index("On diabetes")
-    assert diabetes.stdout.count("coefficients' worth of signal") == 2
+    assert diabetes.stdout.count("as if columns were orthogonal") == 2
     assert diabetes.stdout.count("normal(scale=20)") > 10
     assert diabetes.stderr == ""
 

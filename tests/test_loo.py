@@ -790,16 +790,24 @@ def test_comparison_equals_az_compare(engine):
     ours, theirs = compare_elpd(models), azs.compare(models, round_to="none")
 
     assert list(ours.columns) == [
-        "rank", "elpd", "elpd_diff", "dse", "p_worse", "p_eff", "weight", "max_khat",
+        "rank", "elpd", "elpd_diff", "dse", "p_worse", "p_eff", "weight", "pseudo_bma", "max_khat",
         "method",
     ]  # fmt: skip
     assert ours.index.name == "prior"
     assert list(ours.index) == list(theirs.index)
     for mine, his in (*[(c, c) for c in ("rank", "elpd", "elpd_diff", "dse")], ("p_eff", "p")):
         np.testing.assert_allclose(ours[mine], theirs[his].astype(float), rtol=1e-9, atol=1e-9)
-    np.testing.assert_allclose(ours["p_worse"], theirs["p_worse"].astype(float), atol=1e-9)
-    np.testing.assert_allclose(ours["weight"], theirs["weight"].astype(float), atol=1e-4)
-    assert ours["weight"].sum() == pytest.approx(1.0)
+    assert (theirs["diag_diff"].iloc[1:] == "N < 100").all()  # so P(worse) means nothing
+    assert ours["p_worse"].isna().all()
+    said = ours["weight"].notna()
+    np.testing.assert_allclose(
+        ours["weight"][said], theirs["weight"][said].astype(float), atol=1e-4
+    )
+    bootstrap = azs.compare(models, method="BB-pseudo-BMA", round_to="none")["weight"]
+    np.testing.assert_allclose(
+        ours["pseudo_bma"], bootstrap.astype(float), atol=4 * 0.5 / 1000**0.5
+    )
+    assert ours["pseudo_bma"].sum() == pytest.approx(1.0)
 
 
 @quiet
@@ -810,8 +818,10 @@ def test_comparison_of_weighted_rows_is_that_of_repeated_rows():
     a, b = compare_elpd(three_models(case)), compare_elpd(three_models(repeated))
 
     assert list(a.index) == list(b.index)
-    numbers = [a.drop(columns="method").to_numpy(), b.drop(columns="method").to_numpy()]
+    numbers = [one.drop(columns=["method", "pseudo_bma"]).to_numpy() for one in (a, b)]
     np.testing.assert_allclose(*numbers, rtol=1e-6, atol=1e-6)
+    # A thousand bootstraps each, of rows and of their copies.
+    np.testing.assert_allclose(a["pseudo_bma"], b["pseudo_bma"], atol=4 * 0.5 * (2 / 1000) ** 0.5)
 
 
 @quiet
@@ -820,7 +830,7 @@ def test_fractional_weights_are_compared():
     w = np.random.default_rng(0).uniform(0.3, 2.0, len(case.y))
     table = compare_elpd(three_models(dataclasses.replace(case, weights=w)))
 
-    assert table["weight"].sum() == pytest.approx(1.0)
+    assert table["pseudo_bma"].sum() == pytest.approx(1.0)
     assert np.isfinite(table["dse"]).all()
 
 

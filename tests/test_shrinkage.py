@@ -325,9 +325,9 @@ def test_compare_tells_what_each_prior_did():
     assert lam.loc[("lasso", "λ"), "map"] == pytest.approx(fits["lasso"].fit.penalty.lam)
     assert np.isnan(lam.loc[("hs", "scale"), "map"])
     assert np.all(fits.effective()[["eti95_lb", "eti95_ub"]].stack().between(0, 5))
-    said = next(text for text in fits.verdict if text.startswith("lasso keeps"))
+    said = next(text for text in fits.verdict if text.startswith("lasso: m_eff"))
     low, high = post.shrinkage.effective.interval()
-    assert f"(eti95 {low:.1f} to {high:.1f})" in said
+    assert f"eti95 {low:.1f} to {high:.1f})" in said
     for kind in ("shrinkage", "effective", "scale", "profile", "significance"):
         assert len(np.ravel(fits.plot(kind))) >= 1
     for kind in ("shrinkage", "effective", "scale", "significance"):

@@ -110,7 +110,9 @@ def datasets() -> None:
 @click.option(
     "--seed",
     type=click.IntRange(min=0),
-    help="For the same draws again; otherwise drawn and recorded.",
+    default=1,
+    show_default=True,
+    help="Another for other draws; the same for the same.",
 )
 @click.option("--out", metavar="FILE", help="Write a report: .html, .md or .json.")
 @click.option("--export", metavar="DIR", help="Write tables (CSV, LaTeX) and figures (SVG, PNG).")

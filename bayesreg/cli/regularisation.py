@@ -12,7 +12,7 @@ from bayesreg.cli.exits import CHECK_FAILED
 from bayesreg.cli.log import Log
 from bayesreg.cli.options import Options
 from bayesreg.cli.question import conditioned, selected
-from bayesreg.cli.screen import deliver, print_sentences, print_table
+from bayesreg.cli.screen import deliver, print_sentences, print_table, seeded
 from bayesreg.data.predictors import groups_of
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def weigh(options: Options) -> int:
     if not options.json:
         print_sentences([f"On {_where(about)}: {regularisation.penalty(found.path)[1]}."])
         print_table(without(regularisation.selected(found), "optimises"))
-        print_sentences(["", *found.why])
+        print_sentences(["", *found.why, seeded(options.seed or 0)])
     page = partial(panel.choice_page, found, about)
     deliver(options, page, _file(options, page, lambda: found.table))
     return 0

@@ -30,10 +30,16 @@ def print_answers(comparison: Comparison, level: float) -> None:
     from bayesreg.verbs.verdict import account
 
     said = {account(entry) for entry in comparison.entries.values()}
-    print_sentences([sentence for sentence in comparison.verdict if sentence not in said])
+    sentences = [sentence for sentence in comparison.verdict if sentence not in said]
+    print_sentences([*sentences, seeded(comparison.provenance["seed"])])
     if len(comparison.table):
         print_table(tables.prediction(comparison))
     print_table(tables.coefficients(comparison, level))
+
+
+def seeded(seed: int) -> str:
+    """Which seed the numbers come from, and how to have others."""
+    return f"Seed {seed}: the same command gives the same numbers, --seed others."
 
 
 def print_sentences(sentences: Sequence[str]) -> None:

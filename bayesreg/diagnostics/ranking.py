@@ -1,13 +1,12 @@
 """Models ranked by expected log predictive density.
 
 Differences and their standard errors count a row of weight w as w rows; with w = 1 they are those
-of ``az.compare``, to rounding. Stacking weights are ``az.compare``'s own, on copies of the rows.
+of ``az.compare``, to rounding.
 """
 
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -15,15 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesreg.diagnostics.elpd import Total, estimate
+from bayesreg.diagnostics.judgement import clear, p_worse
+from bayesreg.diagnostics.model_weights import pseudo_bma_weights, stacking_weights, tied
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument
-from bayesreg.language.warned import warn
 
 if TYPE_CHECKING:
     import pandas as pd
-
-# Stacking with weights needs whole copies; fractional ones are rounded to this many in all.
-COPIES = 1_000_000
 
 
 def compare_elpd(models: Mapping[str, Any]) -> pd.DataFrame:
@@ -39,8 +36,11 @@ def compare_elpd(models: Mapping[str, Any]) -> pd.DataFrame:
     DataFrame
         Indexed by model, best first: rank (0 is best), elpd, elpd_diff (to the best, ≤ 0), dse (its
         standard error), p_worse (normal approximation to the probability that the model predicts
-        worse than the best; NaN for the best), p_eff, weight (stacking), max_khat (of what is
-        averaged; 0 where exact), method (in words).
+        worse than the best; NaN for the best, and where the approximation means nothing: below 4
+        nats, with fewer than 100 rows, or k̂ above 0.7), p_eff, weight (stacking; NaN for models
+        that the data cannot tell apart, between which any weights will do), pseudo_bma (weights of
+        pseudo-BMA+, which stay even there), max_khat (of what is averaged; 0 where exact), method
+        (in words).
 
     Raises
     ------
@@ -70,71 +70,46 @@ def compare_elpd(models: Mapping[str, Any]) -> pd.DataFrame:
 
     if not models:
         raise BadArgument("compare_elpd needs at least one model")
-    names = list(models)
     _refuse_incomparable(models)
-    order = sorted(names, key=lambda name: -float(models[name].elpd))
-    best = models[order[0]]
-    weight = stacking_weights(models)
+    order = sorted(models, key=lambda name: -float(models[name].elpd))
+    ranked = [models[name] for name in order]
+    best, rows = ranked[0], float(_weights(ranked[0]).sum())
     records = []
-    for rank, name in enumerate(order):
-        model = models[name]
+    for rank, model in enumerate(ranked):
         diff = _difference(model, best) if rank else Total(0.0, 0.0, 0.0)
         dse = math.hypot(diff.se, diff.sampling_se)
+        khat = _worst_khat(model)
+        worst = float(np.fmax(khat, _worst_khat(best)))
         records.append(
             {
                 "rank": rank,
                 "elpd": float(model.elpd),
                 "elpd_diff": diff.value,
                 "dse": dse,
-                "p_worse": _p_worse(diff.value, dse) if rank else math.nan,
+                "p_worse": p_worse(diff.value, dse, rows, worst),
                 "p_eff": float(model.p),
-                "weight": weight[name],
-                "max_khat": _worst_khat(model),
+                "max_khat": khat,
                 "method": str(model.elpd_i.attrs.get("method", model.kind)),
+                "clear": clear(diff.value, dse, rows, worst),
             }
         )
-    return pd.DataFrame(records, index=pd.Index(order, name="prior"))
+    table = pd.DataFrame(records, index=pd.Index(order, name="prior"))
+    stacking, pseudo_bma = _mixing(ranked, table.pop("clear").to_numpy())
+    table.insert(6, "weight", stacking)
+    table.insert(7, "pseudo_bma", pseudo_bma)
+    return table
 
 
-def stacking_weights(models: Mapping[str, Any]) -> dict[str, float]:
-    """Weights of ``az.compare(method="stacking")``, rows repeated as often as they count."""
-    names = list(models)
-    if len(names) == 1:
-        return {names[0]: 1.0}
-    import arviz_stats
-    from arviz_stats.utils import ELPDDataLOO
-    from xarray import DataArray
-
-    stats: Any = arviz_stats
-    rows = _shared_rows(list(models.values()))
-    weights = _weights(models[names[0]])
+def _mixing(models: list[Any], behind: NDArray[np.bool_]) -> tuple[Array, Array]:
+    """Stacking weights, NaN for models between which any will do, and those of pseudo-BMA+."""
+    rows = _shared_rows(models)
+    values = np.array([_per_copy(model, rows) for model in models])
+    weights = _weights(models[0])
     weights = weights if rows is None else weights[rows]
-    values = np.array([_per_copy(models[name], rows) for name in names])
-    # A constant per row changes no weight, and keeps exp() from underflowing at outliers.
-    values = np.repeat(values - values.max(axis=0), _copies(weights), axis=1)
-    blank: dict[str, Any] = {"se": 0.0, "p": 0.0, "n_samples": 1, "scale": "log"}
-    blank |= {"warning": False, "good_k": 0.7}
-    inputs = {
-        name: ELPDDataLOO(
-            elpd=float(v.sum()), n_data_points=len(v), elpd_i=DataArray(v, dims="copy"), **blank
-        )
-        for name, v in zip(names, values, strict=True)
-    }
-    with warnings.catch_warnings(record=True) as caught, np.errstate(all="ignore"):
-        warnings.simplefilter("always")
-        table = stats.compare(inputs, method="stacking", round_to="none")
-    for text in {str(w.message) for w in caught if issubclass(w.category, UserWarning)}:
-        warn(text)
-    raw = np.clip(table["weight"].loc[names].to_numpy(dtype=float), 0.0, 1.0)
-    return dict(zip(names, (raw / raw.sum()).tolist(), strict=True))
-
-
-def _copies(weights: Array) -> NDArray[np.intp]:
-    """Whole copies of each row: the weights, or their multiples rounded, at least 1."""
-    if np.array_equal(weights, np.rint(weights)) and weights.sum() <= max(COPIES, len(weights)):
-        return weights.astype(np.intp)
-    scale = max(COPIES, 20 * len(weights)) / weights.sum()
-    return np.maximum(np.rint(weights * scale), 1.0).astype(np.intp)
+    stacked = stacking_weights(values, weights)
+    if tied(values, weights, stacked, behind):
+        stacked[~behind] = math.nan
+    return stacked, pseudo_bma_weights(values, weights)
 
 
 def _difference(model: Any, best: Any) -> Total:
@@ -153,13 +128,6 @@ def _worst_khat(model: Any) -> float:
     if model.pareto_k is None:
         return float(model.elpd_i.attrs.get("max_khat", math.nan))
     return float(np.nanmax(model.pareto_k.to_numpy()))
-
-
-def _p_worse(difference: float, dse: float) -> float:
-    """P(model worse than the best) under a normal; NaN when they are equal."""
-    if difference == 0.0:
-        return math.nan
-    return 1.0 if dse == 0.0 else 0.5 * math.erfc(difference / dse / math.sqrt(2.0))
 
 
 def _shared_rows(models: list[Any]) -> NDArray[np.intp] | None:

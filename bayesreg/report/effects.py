@@ -15,8 +15,9 @@ from bayesreg.report.tables import by_feature
 READING = (
     "The shrinkage factor κ_j = {formula} compares the prior variance v_j of a "
     "coefficient with what its own column says of it: at 0 the data decide, at 1 the prior. m_eff "
-    "= Σ(1 − κ_j) is the effective number of non-zero coefficients. {unknown}, "
-    "so are they, and what is shown is their posterior."
+    "= Σ(1 − κ_j) is the effective number of non-zero coefficients as if columns were orthogonal: "
+    "with many rows it is near the number of columns whatever they do, and it is no measure of "
+    "signal. {unknown}, so are they, and what is shown is their posterior."
 )
 BELOW = (
     "P(below the MAP's): near 0 the posterior asks for a larger λ than the MAP used, near 1 for a "
@@ -47,15 +48,18 @@ def words(comparison: Any) -> list[str]:
     "effective",
     "Effective number of non-zero coefficients",
     "columns integer columns | mean ratio m_eff | sd ratio sd | interval ratio | "
-    "most name most shrunk | least name least shrunk",
-    "Columns with a flat prior are not counted; – where all are shrunk alike.",
+    "df ratio effective df | most name most shrunk | least name least shrunk",
+    "m_eff: as if columns were orthogonal; effective df: mean of Σ d/(d + λ) over the posterior, d "
+    "the eigenvalues of X'X, known for a normal prior. Columns with a flat prior are not counted; "
+    "most and least – where all are shrunk alike.",
 )
 def effective(entry: Any, level: float) -> Rows:
     """How many coefficients each prior left, and which it shrank most and least."""
     found = entry.post.shrinkage
     if found.known and len(found.proper):
         m = found.effective
-        yield len(found.proper), m.mean, m.sd, *m.interval(level), *_extremes(entry)
+        df = None if found.df is None else found.df.mean
+        yield len(found.proper), m.mean, m.sd, *m.interval(level), df, *_extremes(entry)
 
 
 def kappa(comparison: Any, level: float) -> Table:
@@ -100,16 +104,17 @@ def significance(comparison: Any) -> Table:
         for name, one in found.items()
     }
     first = next(iter(found.values()))
-    logit = problem_of(comparison).likelihood.link == "logit"
-    noise = ", π/√3 being the sd of logistic noise" if logit else ""
+    link = problem_of(comparison).likelihood.link
+    noise = ", π/√3 being the sd of logistic noise" if link == "logit" else ""
+    cohen = ": what Cohen calls a small effect (r = 0.1)" if link in ("identity", "logit") else ""
     return by_feature(
         comparison,
         pd.concat(parts, names=["prior", "feature"]),
         "significance",
         "Which effects matter, and of which sign",
         "p_positive sign P(sign) | p_larger share P(|sd(x)·β| > ε) | eps number ε",
-        note=f"ε = {first.words}{noise}: half of what Cohen calls a small effect, taken because "
-        "the report knows no better; post.significance(eps) answers for the ε that matters to you.",
+        note=f"ε = {first.words}{noise}{cohen}, taken because the report knows no better; "
+        "post.significance(eps) answers for the ε that matters to you.",
         folded=True,
     )
 

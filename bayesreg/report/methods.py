@@ -106,8 +106,23 @@ def _optimum(comparison: Any) -> str:
     solvers = " and ".join(dict.fromkeys(str(fit.solver).replace("_", " ") for fit in fits))
     return (
         f"Penalised optima (MAP) were computed by {solvers}, with hyperparameters set as follows: "
-        f"{chosen}. Each was certified by its duality gap and KKT residual and compared with "
-        "scipy.optimize in two formulations."
+        f"{chosen}. {_certified(named)}"
+    )
+
+
+def _certified(fits: dict[str, Any]) -> str:
+    """How the optima were judged, and by what other routes they were reached again."""
+    local = [name for name, fit in fits.items() if fit.certificate.gap is None]
+    parts = []
+    if len(local) < len(fits):
+        whom = "The others were" if local else "Each was"
+        parts.append(f"{whom} certified by its duality gap and KKT residual.")
+    if local:
+        parts.insert(0, f"Of {', '.join(local)} J is not convex: its MAP is a stationary point.")
+    routes = [str(route) for fit in fits.values() for route in fit.correspondence.table.index]
+    said = ", ".join(dict.fromkeys(route.replace("_", " ") for route in routes))
+    return " ".join(
+        [*parts, f"They were compared with the optima that these routes reach: {said}."]
     )
 
 
@@ -156,8 +171,8 @@ def _shrinkage(comparison: Any) -> str:
     return (
         f"What each prior did is said by the shrinkage factors κ_j = {formula} of the "
         "coefficients (Carvalho, Polson and Scott, 2010), the effective number of non-zero "
-        "coefficients m_eff = Σ(1 − κ_j) (Piironen and Vehtari, 2017), and the posterior of λ. An "
-        f"effect was held to matter if |sd(x)·β| exceeds ε = {eps}."
+        "coefficients m_eff = Σ(1 − κ_j) (Piironen and Vehtari, 2017), and the posterior of λ; "
+        f"and by P(|sd(x)·β| > ε) with ε = {eps}."
     )
 
 
@@ -174,10 +189,9 @@ def _prediction(comparison: Any, level: float) -> str:
         said = {"exact": "closed form", "PSIS": "Pareto-smoothed importance sampling"}
         words = [said.get(m, m) for m in methods]
         how += f" ({', '.join(words)})" if words else ""
-    return (
-        f"Priors were compared by {how} (Vehtari, Gelman and Gabry, 2017), and combined by "
-        f"stacking (Yao et al., 2018). {intervals}"
-    )
+    text = f"Priors were compared by {how} (Vehtari, Gelman and Gabry, 2017). {intervals}"
+    weighed = len(comparison.table) > 1 and comparison.table["weight"].notna().any()
+    return text + " Stacking weights are those of Yao et al. (2018)." * bool(weighed)
 
 
 def _software(comparison: Any) -> str:

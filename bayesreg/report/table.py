@@ -23,6 +23,7 @@ KINDS = (
     "share", "ratio", "integer", "flag", "zero", "sign", "why",
 )  # fmt: skip
 Rows = Iterable[tuple[Any, ...]]
+_FLAGS = {True: "held", False: "FAILED"}  # anything between the two is said in words
 TEXTS = ("name", "prior", "text", "code", "why")
 
 
@@ -233,7 +234,7 @@ def spoken(value: Any, kind: str, decimals: int | None = None) -> str:
     ('−1234.6', '> 0.999', 'not run')
     """
     if kind == "flag":
-        return {True: "held", False: "FAILED"}.get(value, "not run")
+        return value if isinstance(value, str) else _FLAGS.get(value, "not run")
     if kind == "zero":
         return {True: "0", False: "≠ 0"}.get(value, "–")
     if value is None or (isinstance(value, float) and math.isnan(value)):

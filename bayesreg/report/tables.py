@@ -18,6 +18,7 @@ from bayesreg.report.table import (
     from_frame,
     plain,
 )
+from bayesreg.report.trust import standing
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -32,19 +33,25 @@ def prediction(comparison: Any) -> Table:
     frame = comparison.table.rename_axis("prior").reset_index()
     head = columns(
         "prior prior prior | elpd decimal elpd | elpd_diff decimal behind the best | "
-        "dse decimal standard error | p_worse probability P(worse) | "
+        "dse decimal standard error | p_worse share P(worse) | "
         "p_eff decimal effective parameters | weight probability stacking weight | "
+        "pseudo_bma probability pseudo-BMA+ weight | "
         "max_khat ratio largest k̂ | method text left out by"
     )
+    # Columns that nothing fills, and the weights that the reader needs least, are not shown.
+    alone = not frame["weight"].isna().any()
+    empty = [key for key in ("p_worse", "weight") if len(frame) > 1 and frame[key].isna().all()]
+    left_out = ["rank", *empty, *["pseudo_bma"] * alone]
     return from_frame(
-        frame.drop(columns=["rank"], errors="ignore"),
+        frame.drop(columns=left_out, errors="ignore"),
         "prediction",
         "Predictive comparison",
         head,
         note="elpd: expected log predictive density by leave-one-out cross-validation, in nats, "
-        "higher is better. P(worse): normal approximation; differences below 4 nats are too small "
-        "to matter. Largest k̂ below 0.7: the estimate is reliable; 0 where it is exact. Left out "
-        "by: PSIS is importance sampling, with refits where that fails.",
+        "higher is better. P(worse), a normal approximation, and stacking weights, which are not "
+        "probabilities of the priors, are given only where the data can tell the priors apart. "
+        "Largest k̂: above 0.7 the estimate is unreliable, 0 where it is exact. Left out by: PSIS "
+        "is importance sampling, with refits where that fails.",
     )
 
 
@@ -53,13 +60,17 @@ def prediction(comparison: Any) -> Table:
     "Checks",
     "certificate flag optimum certified | routes flag routes agree | "
     "draws flag draws converged | pymc flag PyMC agrees",
-    "not run: there is no MAP, or PyMC was not asked or gave no verdict.",
+    "stationary, local: J is not convex, and the optimum is the best of those seen; nothing bounds "
+    "how much lower another may be. not run: there is no MAP, or PyMC was not asked or gave no "
+    "verdict.",
 )
 def held(entry: Any) -> Rows:
     """Which checks held, one row per prior."""
     fit, agreed = entry.fit, None if entry.agreement is None else entry.agreement.ok
-    optimum = (None, None) if fit is None else (fit.certificate.ok, fit.correspondence.ok)
-    yield tuple(None if ok is None else bool(ok) for ok in (*optimum, entry.post.checks.ok, agreed))
+    optimum: tuple[Any, Any] = (None, None)
+    if fit is not None:
+        optimum = (standing(fit.certificate), fit.correspondence.ok)
+    yield tuple(plain(mark) for mark in (*optimum, entry.post.checks.ok, agreed))
 
 
 @by_prior(

@@ -11,6 +11,12 @@ from bayesreg.report.table import Rows, by_prior, plain
 SHOWN = 40
 
 
+def standing(certificate: Any) -> bool | str:
+    """What a certificate is worth: held, failed, or of a local optimum, which nothing bounds."""
+    local = certificate.ok and certificate.gap is None
+    return "stationary, local" if local else bool(certificate.ok)
+
+
 @by_prior(
     "certificates",
     "Certificates",
@@ -31,7 +37,7 @@ def certificates(entry: Any) -> Rows:
     if entry.fit is not None:
         c = entry.fit.certificate
         sizes = (c.gap, c.gap_limit, c.kkt, c.kkt_limit, c.nats)
-        yield str(entry.fit.solver), *sizes, bool(c.ok), c.why
+        yield str(entry.fit.solver), *sizes, standing(c), c.why
 
 
 @by_prior(

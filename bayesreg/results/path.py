@@ -219,6 +219,12 @@ class Path:
         """Range of λ and the worst certificate."""
         worst = max(c.gap or 0.0 for c in self.certificates)
         ok = sum(c.ok for c in self.certificates)
+        local = sum(c.ok and c.gap is None for c in self.certificates)
+        if local:
+            return (
+                f"path of {len(self.lam)} λ's from {self.lam.max():.4g} to {self.lam.min():.4g}: "
+                f"{ok - local} certified, {local} stationary (local optima, which nothing bounds)"
+            )
         return (
             f"path of {len(self.lam)} λ's from {self.lam.max():.4g} to {self.lam.min():.4g}: "
             f"{ok} certified, worst gap {worst:.2g}"

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 KAPPA = "1/(1 + G_jj·v_j/σ²)"
+LARGEST = 1000  # eigenvalues, of which more would take longer than the draws
 
 
 @explained_throughout
@@ -33,7 +34,8 @@ class Shrinkage:
     Flat columns projected out. At 1 the prior decides, at 0 the data. Where the columns are
     orthogonal, E(b_j | y, v, σ) is exactly 1 − κ_j times least squares (about loc); elsewhere κ_j
     is what the coefficient's own column would suffer alone. m_eff = Σ(1 − κ_j), between 0 and p, is
-    the effective number of non-zero coefficients.
+    the effective number of non-zero coefficients as if the columns were orthogonal: with n large it
+    is near p on pure noise, and on correlated columns above the effective degrees of freedom.
 
     Under another likelihood than the Gaussian there is no one G: it is that of the quadratic which
     the likelihood is given the latent weights of the draw (engine ``gibbs``), or that touches it at
@@ -53,11 +55,15 @@ class Shrinkage:
         Where κ comes from, or why it is not available.
     formula : str
         κ_j in symbols.
+    df : Quantity or None
+        Posterior of the effective degrees of freedom tr X̃(X̃'X̃ + Λ)⁻¹X̃' under one Normal prior and
+        Gaussian noise, correlation of the columns included; None elsewhere.
 
     References
     ----------
     Carvalho, Polson & Scott (2010), Biometrika 97(2), https://doi.org/10.1093/biomet/asq017;
-    Piironen & Vehtari (2017), EJS 11(2), eq. 3.8, https://doi.org/10.1214/17-EJS1337SI.
+    Piironen & Vehtari (2017), EJS 11(2), eq. 3.8, https://doi.org/10.1214/17-EJS1337SI; Hastie,
+    Tibshirani & Friedman (2009), *The Elements of Statistical Learning*, 2nd ed., eq. 3.50 (df).
 
     Examples
     --------
@@ -75,6 +81,7 @@ class Shrinkage:
     effect: Array
     source: str
     formula: str = KAPPA
+    df: Quantity | None = None
 
     @classmethod
     def of(cls, draws: Draws) -> Shrinkage:
@@ -83,7 +90,8 @@ class Shrinkage:
         problem = draws.problem
         effect = draws.beta.mean(axis=(0, 1)) * problem.column_sd
         said = formula(draws)
-        return cls(kappa, problem.features, problem.proper, effect, source, said)
+        df = ridge_df(draws)
+        return cls(kappa, problem.features, problem.proper, effect, source, said, df)
 
     @property
     def known(self) -> bool:
@@ -167,7 +175,9 @@ class Shrinkage:
             return f"shrinkage: not available: {self.source}"
         return (
             f"shrinkage κ = {self.formula}: 0 is all data, 1 all prior; {self.source}\n"
-            f"effective number of non-zero coefficients of {len(self.proper)}: {self.effective!r}\n"
+            f"effective number of non-zero coefficients of {len(self.proper)}, as if columns were "
+            f"orthogonal: {self.effective!r}\n"
+            f"{'' if self.df is None else repr(self.df) + chr(10)}"
             f"{self.summary().round(4).to_string(max_rows=30)}"
         )
 
@@ -223,6 +233,24 @@ def shrinkage_factors(draws: Draws) -> tuple[Array | None, str]:
     said = "from σ and scale" if problem.likelihood.has_sigma else "from the scale"
     said = "local variances drawn given coefficients and scale" if drawn else said
     return kappa, said
+
+
+def ridge_df(draws: Draws) -> Quantity | None:
+    """Σ d_i/(d_i + λ) draw by draw, d the eigenvalues of X̃'X̃; None but for one Normal prior."""
+    problem = draws.problem
+    if not problem.exact or len(problem.blocks) != 1 or not problem.blocks[0].prior.conjugate:
+        return None
+    rows = problem.quadratic.rows
+    if min(rows.x.shape) > LARGEST:
+        return None
+    ((block, scale),) = scales_of(draws)
+    d = np.square(np.linalg.svd(rows.x * block.relative, compute_uv=False))
+    unit = draws.sigma if block.prior.unit == "sigma" else 1.0
+    lam = np.square(draws.sigma / (scale * unit))
+    df = np.zeros_like(lam)
+    for one in d:
+        df += one / (one + lam)
+    return Quantity("effective degrees of freedom", df)
 
 
 def _local(draws: Draws, block: Block, sd: Array, rng: np.random.Generator) -> Array | None:

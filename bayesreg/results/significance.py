@@ -47,6 +47,7 @@ class Significance:
 
     References
     ----------
+    Cohen (1988), *Statistical Power Analysis for the Behavioral Sciences*, 2nd ed., §2.2 and §3.2;
     Kruschke (2018), "Rejecting or accepting parameter values in Bayesian estimation", AMPPS 1(2),
     https://doi.org/10.1177/2515245918771304; Makowski et al. (2019), "Indices of effect existence
     and significance in the Bayesian framework", Frontiers in Psychology 10,
@@ -95,11 +96,12 @@ class Significance:
 
     @classmethod
     def of_tenth(cls, draws: Draws) -> Significance:
-        """ε of a tenth of sd(y) per sd of the column: half of Cohen's small effect of 0.2.
+        """ε of a tenth of sd(y) per sd of the column: Cohen's small effect, r = 0.1.
 
-        Kruschke (2018) proposes it where nothing is known of the sizes that matter. Log-odds have
-        no sd(y): there it is a tenth of π/√3, the sd of the logistic noise that a yes/no outcome
-        cuts (an odds ratio of 1.2; Chinn 2000), and a tenth under any other link.
+        For two equal groups that is d = 0.2, small again, because the sd of the column is then a
+        half. Kruschke (2018) takes half of it, 0.05, for what is equivalent to nothing. Log-odds
+        have no sd(y): there ε is a tenth of π/√3, the sd of the logistic noise that a yes/no
+        outcome cuts (an odds ratio of 1.2; Chinn 2000), and a tenth under any other link.
         """
         size, whose = _spread(draws.problem)
         found = cls.of(draws, 0.1 * size, standardized=True)

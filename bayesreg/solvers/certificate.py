@@ -84,12 +84,13 @@ class Certificate:
 
     @property
     def nats(self) -> float | None:
-        """gap/φ: no b has a log posterior density higher by more; None without σ or a gap."""
+        """gap/φ: given σ and scale, no b has a log density higher by more; None without either."""
         return None if self.sigma is None or self.gap is None else self.gap / self.sigma**2
 
     def __str__(self) -> str:
         """One line."""
-        return f"certificate {'holds' if self.ok else 'FAILS'}: {self.why}"
+        holds = "is local" if self.ok and self.gap is None else "holds" if self.ok else "FAILS"
+        return f"certificate {holds}: {self.why}"
 
     def _repr_html_(self) -> str:
         """One line, escaped."""
@@ -171,7 +172,7 @@ def _certify_touching(problem: Problem, b: Array, seen: int | None) -> Certifica
     kkt_limit = max(KKT_TOLERANCE * largest, floor)
     gap, kkt = judged.gap, judged.kkt
     ok = (gap is None or gap <= gap_limit) and kkt <= kkt_limit and not judged.saddle
-    why = _words(problem.sigma, (gap, gap_limit, kkt, kkt_limit), judged, seen)
+    why = _words(problem, (gap, gap_limit, kkt, kkt_limit), judged, seen)
     return Certificate(gap, gap_limit, kkt, kkt_limit, problem.sigma, ok, why, judged.unique)
 
 
@@ -268,7 +269,7 @@ def conclude(
     kkt = judged.kkt * slope
     kkt_limit = max(second, judged.floor * slope) if size or second else second
     ok = (gap is None or gap <= gap_limit) and kkt <= kkt_limit and not judged.saddle
-    why = _words(problem.sigma, (gap, gap_limit, kkt, kkt_limit), judged, seen)
+    why = _words(problem, (gap, gap_limit, kkt, kkt_limit), judged, seen)
     return Certificate(gap, gap_limit, kkt, kkt_limit, problem.sigma, ok, why, judged.unique)
 
 
@@ -365,13 +366,14 @@ def _gap(unit: UnitData, l1: Array, l2: Array, u: Array, g: Array, floor: float)
 
 
 def _words(
-    sigma: float | None,
+    problem: Problem,
     numbers: tuple[float | None, float, float, float],
     judged: Judged,
     seen: int | None,
 ) -> str:
     """The verdict: what can be gained at most, and what is missing where it does not hold."""
     gap, gap_limit, kkt, kkt_limit = numbers
+    sigma = problem.sigma
     if gap is None:
         bound = "stationary" if kkt <= kkt_limit and not judged.saddle else "not a local optimum"
         bound += "" if seen is None else f"; {seen} distinct optim{'um' if seen == 1 else 'a'} seen"
@@ -379,7 +381,11 @@ def _words(
     elif not gap <= gap_limit:
         bound = f"the duality gap {gap:.1e} exceeds its limit {gap_limit:.1e}"
     elif sigma is not None:
-        bound = f"no b has a log posterior higher by more than {gap / sigma**2:.1e} nats"
+        # Over σ and scale too a density may have no maximum: under Laplace it rises as scale → 0.
+        given = "σ and scale" if problem.likelihood.has_sigma else "the scale"
+        bound = (
+            f"given {given}, no b has a log posterior higher by more than {gap / sigma**2:.1e} nats"
+        )
     else:
         bound = f"no b has a J lower by more than {gap:.1e}"
     relation = "is within" if kkt <= kkt_limit else "exceeds"

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesreg.language.text import visible
+from bayesreg.diagnostics.judgement import KHAT, SMALL, clear, doubt
+from bayesreg.language.text import listed, visible
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from bayesreg.results.comparison import Entry
+    from bayesreg.results.map_fit import MapFit
 
-# Below four nats of elpd the normal approximation of its error is unreliable and the difference of
-# no practical weight (Sivula, Magnusson, Matamoros & Vehtari 2020, https://arxiv.org/abs/2008.10296).
-SMALL = 4.0
-# Beyond this the importance weights' variance is too large (Vehtari, Simpson, Gelman, Yao & Gabry
-# 2024, JMLR 25(72), §3.2.4).
-KHAT = 0.7
+AHEAD = 0.05  # of κ, by which a column is the most or the least shrunk
 
 
 def sentences(entries: Mapping[str, Entry], table: pd.DataFrame, where: str) -> tuple[str, ...]:
@@ -34,30 +32,93 @@ def sentences(entries: Mapping[str, Entry], table: pd.DataFrame, where: str) -> 
     where : str
         The data in words.
     """
-    out = [_prediction(table, where), *_unreliable(table)]
+    rows = next(iter(entries.values())).problem.n
+    out = [*prediction(table, where, rows), *_unreliable(table)]
     out += [account(entry) for entry in entries.values()]
     out.append(_held(entries))
     out += _agreement(entries)
     return tuple(out)
 
 
-def _prediction(table: pd.DataFrame, where: str) -> str:
+def prediction(table: pd.DataFrame, where: str, rows: float) -> Iterator[str]:
+    """Which prior predicts better, as far as so many rows can tell, and what was left unsaid.
+
+    Parameters
+    ----------
+    table, where
+        As of `sentences`.
+    rows : float
+        How many, a row of weight w counted w times.
+    """
     if not len(table):
-        return f"On {where}: conditioned on moments, so there are no rows to predict one by one."
+        yield f"On {where}: conditioned on moments, so there are no rows to predict one by one."
+        return
     best = str(table.index[0])
     lead = f"On {where}, judged by {_said(table)}"
     if len(table) == 1:
-        return f"{lead}, the {best} prior scores {table['elpd'].iloc[0]:.1f}."
-    parts = [_behind(str(name), row) for name, row in table.iloc[1:].iterrows()]
-    clear = [p for p in parts if "clearly" in p]
-    head = (
-        f"{best} predicts best"
-        if len(clear) == len(parts)
-        else f"{best} scores highest, but the priors are not all distinguishable"
-        if clear
-        else f"the priors predict equally well for practical purposes ({best} is nominally first)"
-    )
-    return f"{lead}, {head}: " + "; ".join(parts) + "."
+        yield f"{lead}, the {best} prior scores {table['elpd'].iloc[0]:.1f}."
+        return
+    others = [_Behind.of(table, k, rows) for k in range(1, len(table))]
+    alike = sorted([best, *(one.name for one in others if not one.clear)])
+    head = f"{best} predicts best"
+    if len(alike) > 1:
+        whom = "the priors" if len(alike) == len(table) else listed(alike)
+        head = f"{whom} cannot be told apart with these data"
+    yield f"{lead}, {head}: {'; '.join(_differences(best, others, rows))}."
+    yield from _left_unsaid(table, others)
+
+
+def _differences(best: str, others: list[_Behind], rows: float) -> Iterator[str]:
+    """Which differences are too small, which are not clear, which are."""
+    small = [one.name for one in others if one.small]
+    if small:
+        whom = "all" if len(small) == len(others) else listed(sorted([best, *small]))
+        yield (
+            f"{whom} are within {SMALL:.0f} nats of each other, too little to judge with "
+            f"{rows:.6g} rows"
+        )
+    yield from (one.words for one in others if not one.small)
+
+
+def _left_unsaid(table: pd.DataFrame, others: list[_Behind]) -> Iterator[str]:
+    """Why a P(worse) or a stacking weight is not given."""
+    doubts = list(dict.fromkeys(one.doubt for one in others if one.doubt))
+    if doubts:
+        yield (
+            "P(worse) is left out where its normal approximation means nothing "
+            f"({', '.join(doubts)}; Sivula et al. 2025)."
+        )
+    missing = table["weight"].isna()
+    if missing.any():
+        whom = "the priors" if missing.all() else listed(sorted(map(str, table.index[missing])))
+        yield (
+            f"To mix their predictions, {whom} are tied: any weights will do, so no stacking "
+            "weights are given; those of pseudo-BMA+ are, which stay even where nothing decides."
+        )
+
+
+@dataclass(frozen=True)
+class _Behind:
+    """How far one prior is behind the best, and what may be said of it."""
+
+    name: str
+    words: str
+    doubt: str
+    clear: bool
+    small: bool
+
+    @classmethod
+    def of(cls, table: pd.DataFrame, k: int, rows: float) -> _Behind:
+        """Judge row k of the table."""
+        row, name, best = table.iloc[k], str(table.index[k]), str(table.index[0])
+        size, se, p = abs(float(row["elpd_diff"])), float(row["dse"]), float(row["p_worse"])
+        khat = float(np.fmax(row["max_khat"], table["max_khat"].iloc[0]))
+        certain = clear(size, se, rows, khat)
+        chance = "" if np.isnan(p) else ", P(worse) > 0.99" if p > 0.995 else f", P(worse) {p:.2f}"
+        behind = "behind" if certain else f"behind {best}"
+        said = "clearly worse" if certain else "not clear"
+        words = f"{name} is {size:.1f} {behind} (standard error {se:.1f}{chance}: {said})"
+        return cls(name, words, doubt(size, rows, khat), certain, size < SMALL)
 
 
 def _said(table: pd.DataFrame) -> str:
@@ -90,39 +151,45 @@ def _unreliable(table: pd.DataFrame) -> list[str]:
     return [text]
 
 
-def _behind(name: str, row: Any) -> str:
-    diff, se, worse = abs(row["elpd_diff"]), row["dse"], row["p_worse"]
-    text = f"{name} is {diff:.1f} behind (standard error {se:.1f}, P(worse) {worse:.2f}"
-    if diff < SMALL:
-        return f"{text}: too small to matter)"
-    return f"{text}: clearly worse)" if diff > 2 * se else f"{text}: not clear)"
-
-
 def account(entry: Entry) -> str:
     """What one prior did: how much it shrank, and which coefficients its MAP sets to zero."""
-    shrinkage, said = entry.post.shrinkage, ""
-    if shrinkage.known and len(shrinkage.proper):
-        low, high = shrinkage.effective.interval(0.95)
-        said = (
-            f"keeps {float(shrinkage.effective):.1f} of {len(shrinkage.proper)} coefficients' "
-            f"worth of signal (eti95 {low:.1f} to {high:.1f})"
-        )
-        kappa = shrinkage.mean.to_numpy()[shrinkage.proper]
-        names = [_short(entry.problem.features[j]) for j in shrinkage.proper]
-        # A normal prior shrinks all standardised columns alike; then there is no most and least.
-        if np.ptp(kappa) > 0.05:
-            most, least = names[int(np.argmax(kappa))], names[int(np.argmin(kappa))]
-            said += f", most shrunk {most}, least {least}"
-    if entry.fit is None:
-        return f"{entry.name} {said}; {entry.why_no_map}."
-    zero = [_short(str(f)) for f, v in entry.fit.beta.items() if v == 0]
-    optimum = (
-        f"its MAP sets {len(zero)} of {len(entry.fit.beta)} coefficients exactly to zero"
-        + (f" ({', '.join(zero[:6])}{'…' if len(zero) > 6 else ''})" if zero else "")
-        if zero
-        else "its MAP has no exact zeros"
+    said = [*_shrunk(entry), entry.why_no_map if entry.fit is None else _optimum(entry.fit)]
+    return f"{entry.name}: {'; '.join(text for text in said if text)}."
+
+
+def _shrunk(entry: Entry) -> Iterator[str]:
+    """m_eff, degrees of freedom where they are known, and the most and least shrunk columns."""
+    shrinkage = entry.post.shrinkage
+    if not shrinkage.known or not len(shrinkage.proper):
+        return
+    low, high = shrinkage.effective.interval(0.95)
+    yield (
+        f"m_eff = {float(shrinkage.effective):.1f} of {len(shrinkage.proper)} (as if columns were "
+        f"orthogonal; eti95 {low:.1f} to {high:.1f})"
     )
-    return f"{entry.name} {said}; {optimum} ({entry.fit.hyper})."
+    if shrinkage.df is not None:
+        yield f"{float(shrinkage.df):.1f} effective degrees of freedom"
+    kappa = shrinkage.mean.to_numpy()[shrinkage.proper]
+    order = np.argsort(-kappa)
+    names = [_short(entry.problem.features[j]) for j in shrinkage.proper[order]]
+    # Named where it leads: a normal prior shrinks all standardised columns alike, and between
+    # columns that are nearly alike the draws decide.
+    ahead = -np.diff(kappa[order]) > AHEAD
+    if ahead[:1].any():
+        yield f"most shrunk {names[0]}"
+    if ahead[-1:].any() and len(names) > 2:
+        yield f"least shrunk {names[-1]}"
+
+
+def _optimum(fit: MapFit) -> str:
+    """Exact zeros of a MAP, and how its hyperparameters were chosen."""
+    zero = [_short(str(f)) for f, v in fit.beta.items() if v == 0]
+    if not zero:
+        return f"its MAP has no exact zeros ({fit.hyper})"
+    return (
+        f"its MAP sets {len(zero)} of {len(fit.beta)} coefficients exactly to zero "
+        f"({', '.join(zero[:6])}{'…' if len(zero) > 6 else ''}) ({fit.hyper})"
+    )
 
 
 def _held(entries: Mapping[str, Entry]) -> str:
@@ -142,7 +209,8 @@ def _held(entries: Mapping[str, Entry]) -> str:
         bound = (
             ""
             if largest is None
-            else (f" (no β has a log posterior higher by more than {largest:.1g} nats)")
+            else f" (given {_given(entries)}, no β has a log posterior higher by more than "
+            f"{largest:.1g} nats)"
         )
         every = "every MAP" if not local else "every other MAP"
         parts.append(f"{every} is certified{bound}")
@@ -150,6 +218,12 @@ def _held(entries: Mapping[str, Entry]) -> str:
         parts.insert(0, f"the MAP of {', '.join(local)} is a local optimum, the best of those seen")
     certified = "; ".join(parts) or "there was no MAP to certify"
     return f"All checks held: {certified}, and every posterior passed its convergence checks."
+
+
+def _given(entries: Mapping[str, Entry]) -> str:
+    """What a certificate holds fixed: over σ and scale as well, a density may have no maximum."""
+    sigma = next(iter(entries.values())).problem.likelihood.has_sigma
+    return "σ and scale" if sigma else "the scale"
 
 
 def _agreement(entries: Mapping[str, Entry]) -> list[str]:
