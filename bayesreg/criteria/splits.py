@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bayesreg.data.rows import Rows
 from bayesreg.language.arguments import integer
 from bayesreg.language.errors import BadArgument
 
@@ -45,13 +46,13 @@ def splits_of(
     integer(repeats, "repeats")
     if isinstance(folds, int | np.integer) and not isinstance(folds, bool):
         rng = np.random.default_rng(seed)
-        parts = _parts(design.n, int(folds), groups)
+        parts = _parts(design.rows, int(folds), groups)
         tests = [test for _ in range(repeats) for test in parts(rng)]
         return _numbered(design.n, [Split(_others(design.n, test), test) for test in tests])
     if repeats != 1:
         raise BadArgument("repeats goes with a number of folds; use a repeated splitter instead")
     if hasattr(folds, "split") and callable(folds.split):
-        labels = None if groups is None else _labels(design.n, groups)
+        labels = None if groups is None else design.rows.keys(groups)
         pairs: Iterable[tuple[Any, Any]] = folds.split(design.X, design.y, labels)
     elif groups is not None:
         raise BadArgument("groups goes with a number of folds or a splitter, not with given rows")
@@ -68,9 +69,9 @@ def splits_of(
     return _numbered(design.n, found)
 
 
-def _parts(n: int, folds: int, groups: Any) -> Any:
+def _parts(rows: Rows, folds: int, groups: Any) -> Any:
     """A function of a generator that gives the test sets of one random partition."""
-    labels = np.arange(n) if groups is None else _codes(n, groups)
+    labels = np.arange(rows.n) if groups is None else _codes(rows, groups)
     size = np.bincount(labels)
     count = min(folds, len(size))
     if count < 2:
@@ -92,24 +93,10 @@ def _parts(n: int, folds: int, groups: Any) -> Any:
     return draw
 
 
-def _labels(n: int, groups: Any) -> NDArray[Any]:
-    """Labels of the groups (n,), none of them missing."""
-    labels = np.asarray(groups)
-    if labels.shape != (n,):
-        raise BadArgument(
-            f"groups has shape {labels.shape} and there are {n} rows (rows of weight 0 are "
-            "removed); give one label per row"
-        )
-    missing = np.array([label is None or label != label for label in labels.tolist()])
-    if np.any(missing):
-        raise BadArgument(f"groups has no label in row {int(np.flatnonzero(missing)[0])}")
-    return labels
-
-
-def _codes(n: int, groups: Any) -> Index:
+def _codes(rows: Rows, groups: Any) -> Index:
     """The groups numbered from 0."""
     try:
-        return np.unique(_labels(n, groups), return_inverse=True)[1].astype(np.intp)
+        return np.unique(rows.keys(groups), return_inverse=True)[1].astype(np.intp)
     except TypeError as error:
         raise BadArgument(f"groups mixes labels that cannot be compared: {error}") from error
 

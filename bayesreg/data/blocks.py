@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesreg.data.columns import read_columns, read_vector, refuse_nonfinite
+from bayesreg.data.columns import is_plain, read_columns, refuse_nonfinite
+from bayesreg.data.rows import Rows
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadData
 
@@ -26,75 +27,94 @@ class Block:
     start: int
 
 
-def check_weights(weights: Array, start: int = 0) -> None:
-    """Refuse weights that cannot be frequencies; rows are counted from `start`."""
-    refuse_nonfinite(weights[:, None], ["weights"], "weights", start)
-    if np.any(weights < 0):
-        row = int(np.flatnonzero(weights < 0)[0])
-        raise BadData(
-            f"weights must not be negative; weights[{start + row}] is {weights[row]:g} (weights "
-            "are frequencies: row i counts weights[i] times)"
-        )
+def read_blocks(
+    blocks: Iterable[Any], notes: list[str], header: Header | None = None
+) -> Iterator[tuple[Block, Header]]:
+    """Validate each (X, y) or (X, y, weights); yields it with what its columns are called.
 
-
-def check_total(total: float, rows: int, notes: list[str]) -> None:
-    """Refuse a total weight of 0; note one below half the number of rows."""
-    if rows and total == 0:
-        raise BadData("all weights are zero, so no row is left")
-    if total < rows / 2:
-        notes.append(
-            f"the weights add up to {total:.6g} over {rows} rows: these look normalised, but "
-            "weights are frequencies, and their sum is the sample size; multiply them by n if each "
-            "row should count once on average"
-        )
-
-
-def read_blocks(blocks: Iterable[Any], notes: list[str]) -> Iterator[tuple[Block, Any]]:
-    """Validate each (X, y) or (X, y, weights); yields it with its column names, if it has any."""
-    start, width = 0, None
+    Columns with names are put in the order of the first block that has them, or of `header`.
+    """
+    start = 0
     for item in blocks:
         if not isinstance(item, tuple | list) or len(item) not in (2, 3):
             raise BadData("each block must be a tuple (X, y) or (X, y, weights)")
-        X, names = _read_columns(item[0], notes)
-        y = item[1]
-        if not _plain(y, 1):
-            y = read_vector(y, "y", notes)[0]
-        if len(y) != len(X):
-            raise BadData(f"X has {len(X)} rows and y has {len(y)}; they must have the same length")
-        if width is not None and X.shape[1] != width:
-            raise BadData(
-                f"the block from row {start} has {X.shape[1]} columns; those before have {width}"
-            )
-        weights = None
-        if len(item) == 3 and item[2] is not None:
-            weights = read_vector(item[2], "weights", notes)[0]
-            if len(weights) != len(X):
-                raise BadData(f"X has {len(X)} rows and weights has {len(weights)}")
-            check_weights(weights, start)
-        width = X.shape[1]
+        X, names, index = _read_columns(item[0], notes)
+        y, y_name, labels = Rows(len(X), index, start=start).read(item[1], "y", notes)
+        weights = labels.weights(item[2] if len(item) == 3 else None, notes)
+        own = Header(X.shape[1], names, y_name)
+        if header is None:
+            header = own
+        else:
+            X, header = header.joined(X, own, start, notes)
         rows = len(X)
         block = Block(X, y, weights, start)
         del item, X, y, weights  # so that a block can be freed before the next is made
-        yield block, names
+        yield block, header
         del block
         start += rows
 
 
-def _plain(values: object, ndim: int) -> bool:
-    """A plain array of a dtype that every chunk converts exactly."""
-    return (
-        type(values) is np.ndarray
-        and values.ndim == ndim
-        and values.dtype.kind in "fiub"
-        and (values.dtype == np.float64 or values.dtype.itemsize <= 4)
-    )
+@dataclass(frozen=True)
+class Header:
+    """What the blocks call their columns and y: names that a block has must be those of all."""
+
+    width: int
+    names: tuple[str, ...] | None
+    y_name: str | None
+
+    def joined(
+        self, X: NDArray[Any], own: Header, start: int, notes: list[str]
+    ) -> tuple[NDArray[Any], Header]:
+        """The columns of a further block in this order, and what is known by then."""
+        if self.y_name is not None and own.y_name is not None and self.y_name != own.y_name:
+            raise BadData(
+                f"y of the block from row {start} is called {own.y_name!r}, and {self.y_name!r} "
+                "before; give it one name, or pass it as an array"
+            )
+        if own.width != self.width:
+            raise BadData(
+                f"the block from row {start} has {own.width} columns; those before have "
+                f"{self.width}"
+            )
+        known = replace(self, names=self.names or own.names, y_name=self.y_name or own.y_name)
+        if (self.names is None) != (own.names is None):
+            note = (
+                "some blocks have column names and some have none; these were taken in the order "
+                f"of {listed(known.names or ())}"
+            )
+            notes.extend([note] if note not in notes else [])
+        elif self.names != own.names:
+            assert self.names is not None
+            assert own.names is not None
+            order = positions(self.names, own.names, f"the block from row {start}", "those before")
+            X = X[:, order]
+        return X, known
 
 
-def _read_columns(data: Any, notes: list[str]) -> tuple[NDArray[Any], tuple[str, ...] | None]:
-    if _plain(data, 2):
-        return data, None
+def positions(wanted: Sequence[str], given: Sequence[str], what: str, other: str) -> list[int]:
+    """Where each wanted column stands among those given; BadData shows what only one side has."""
+    have, want = set(given), set(wanted)
+    missing = [name for name in wanted if name not in have]
+    extra = [name for name in given if name not in want]
+    if missing or extra:
+        parts = [f"lacks {listed(missing)}"] if missing else []
+        parts += [f"has {listed(extra)}, unknown to {other}"] if extra else []
+        raise BadData(f"{what} {' and '.join(parts)}; pass the columns {listed(wanted)}")
+    where = {name: j for j, name in enumerate(given)}
+    return [where[name] for name in wanted]
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first names, and how many there are."""
+    shown = ", ".join(repr(name) for name in names[:10])
+    return shown + (f", ... ({len(names)} in all)" if len(names) > 10 else "")
+
+
+def _read_columns(data: Any, notes: list[str]) -> tuple[NDArray[Any], tuple[str, ...] | None, Any]:
+    if is_plain(data, 2):
+        return data, None, None
     columns = read_columns(data, "X", notes)
-    return columns.values, columns.names
+    return columns.values, columns.names, columns.index
 
 
 def positive_rows(block: Block) -> Block:

@@ -100,6 +100,16 @@ def plain_array(data: object, what: str) -> NDArray[Any]:
         raise BadData(f"{what} is not a rectangular array of numbers: {error}") from None
 
 
+def is_plain(values: object, ndim: int) -> bool:
+    """A plain array of a dtype that every chunk converts exactly."""
+    return (
+        type(values) is np.ndarray
+        and values.ndim == ndim
+        and values.dtype.kind in "fiub"
+        and (values.dtype == np.float64 or values.dtype.itemsize <= 4)
+    )
+
+
 def _read_array(data: object, what: str, notes: list[str]) -> Array:
     values = plain_array(data, what)
     if values.ndim == 1:
@@ -128,6 +138,16 @@ def as_narwhals(data: object) -> Any:
     except DuplicateError as error:
         raise BadData(f"column names must be unique; {_one_line(error)}; rename them") from None
     return native if type(native).__name__ in {"DataFrame", "LazyFrame", "Series"} else None
+
+
+def row_index(data: object) -> Any:
+    """The pandas index of a frame or series, or None."""
+    if data is None or isinstance(data, np.ndarray | list | tuple):
+        return None
+    import narwhals.stable.v2 as nw
+
+    native = as_narwhals(data)
+    return None if native is None else nw.maybe_get_index(native)
 
 
 def _one_line(error: Exception) -> str:
@@ -207,24 +227,6 @@ def refuse_nonfinite(values: Array, names: Sequence[str], what: str, start: int 
                 f"{what} has {word} values ({'; '.join(found[:5])}{more}); drop or impute these "
                 "rows: nothing is dropped silently"
             )
-
-
-def row_labels(index: Any) -> NDArray[Any] | None:
-    """Row labels of a pandas index; None for the default 0, 1, 2, ..."""
-    if index is None or type(index).__name__ == "RangeIndex":
-        return None
-    return np.asarray(index)
-
-
-def refuse_misaligned(x_index: Any, other: Any, n: int, m: int, what: str) -> None:
-    """Raise if X (n rows) and `what` (m rows) differ in length or in their pandas index."""
-    if n != m:
-        raise BadData(f"X has {n} rows and {what} has {m}; they must have the same length")
-    if x_index is not None and other is not None and not x_index.equals(other):
-        raise BadData(
-            f"X and {what} have different pandas indexes; rows are never aligned silently: reorder "
-            f"one (reindex), or pass {what}.to_numpy() if the rows already correspond"
-        )
 
 
 def cast_block(values: NDArray[Any], names: Sequence[str], what: str, notes: list[str]) -> Array:

@@ -10,16 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesreg.data.blocks import check_total, check_weights
-from bayesreg.data.columns import (
-    default_names,
-    read_columns,
-    read_vector,
-    refuse_misaligned,
-    refuse_nonfinite,
-    row_labels,
-)
+from bayesreg.data.blocks import listed, positions
+from bayesreg.data.columns import default_names, read_columns, refuse_nonfinite
 from bayesreg.data.moments import Moments
+from bayesreg.data.rows import Rows, check_total, check_weights, row_labels
 from bayesreg.data.terms import Term
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, BadData
@@ -54,6 +48,8 @@ class Design:
         The warnings given when the data were read.
     classes : tuple or None
         Labels that the numbers of y stand for, y = 0 first; None where y is what it says.
+    labelled : bool
+        Whether the rows came with labels: `index`, or 0, 1, 2, ... where that is None.
 
     Examples
     --------
@@ -78,6 +74,7 @@ class Design:
     named: bool = False
     notes: tuple[str, ...] = ()
     classes: tuple[Any, ...] | None = None
+    labelled: bool = False
 
     @classmethod
     def of(cls, X: object, y: object = None, weights: object = None) -> Design:
@@ -116,12 +113,8 @@ class Design:
         values = columns.values
         if columns.names is None and (values is X or values.base is not None):
             values = _kept(values)
-        response, y_name, y_index = read_vector(y, "y", notes)
-        refuse_misaligned(columns.index, y_index, len(values), len(response), "y")
-        w, w_index = None, None
-        if weights is not None:
-            w, _, w_index = read_vector(weights, "weights", notes)
-            refuse_misaligned(columns.index, w_index, len(values), len(w), "weights")
+        response, y_name, rows = Rows(len(values), columns.index).read(y, "y", notes)
+        w = rows.weights(weights, notes)
         if y_name in names and columns.names is not None:
             notes.append(
                 f"X has a column named {y_name!r}, the name of y: is the response among its own "
@@ -129,11 +122,12 @@ class Design:
             )
         design = cls(
             X=values,
-            y=response,
+            y=np.asarray(response, dtype=np.float64),
             weights=w,
             names=names,
             y_name=y_name or "y",
-            index=row_labels(columns.index if columns.index is not None else y_index),
+            index=row_labels(rows),
+            labelled=rows.labels is not None,
             terms=tuple(Term(name, (j,)) for j, name in enumerate(names)),
             named=columns.names is not None,
         )
@@ -148,6 +142,12 @@ class Design:
     def p(self) -> int:
         """Number of columns."""
         return int(self.X.shape[1])
+
+    @property
+    def rows(self) -> Rows:
+        """The rows that are kept and their labels, which every further argument must match."""
+        labels = np.arange(self.n) if self.index is None else self.index
+        return Rows(self.n, labels if self.labelled else None)
 
     @property
     def frequencies(self) -> Array:
@@ -176,6 +176,7 @@ class Design:
             y=_read_only(self.y[rows]),
             weights=None if self.weights is None else _read_only(self.weights[rows]),
             index=None if self.index is None else self.index[rows],
+            labelled=self.labelled and self.index is not None,
         )
 
     def encode(self, new: object) -> Array:
@@ -213,15 +214,15 @@ class Design:
         )
         if by_name:
             assert columns.names is not None
-            return columns.values[:, _positions(self.names, columns.names)]
+            return columns.values[:, positions(self.names, columns.names, "new X", "the fit")]
         if width != self.p:
             raise BadData(
-                f"new X has {width} columns and the fit has {self.p}: {_listed(self.names)}"
+                f"new X has {width} columns and the fit has {self.p}: {listed(self.names)}"
             )
         if self.named and self.p:
             notes.append(
                 "new X has no column names; its columns were taken in the order of the fit: "
-                f"{_listed(self.names)}"
+                f"{listed(self.names)}"
             )
         elif columns.names is not None:
             notes.append("the fit had no column names; the columns of new X were taken in order")
@@ -266,20 +267,3 @@ def _read_only(values: Array) -> Array:
 def _warn(notes: Sequence[str]) -> None:
     for note in notes:
         warn(note)
-
-
-def _positions(wanted: Sequence[str], given: Sequence[str]) -> list[int]:
-    have, want = set(given), set(wanted)
-    missing = [name for name in wanted if name not in have]
-    extra = [name for name in given if name not in want]
-    if missing or extra:
-        parts = [f"lacks {_listed(missing)}"] if missing else []
-        parts += [f"has {_listed(extra)}, unknown to the fit"] if extra else []
-        raise BadData(f"new X {' and '.join(parts)}; pass the columns {_listed(wanted)}")
-    where = {name: j for j, name in enumerate(given)}
-    return [where[name] for name in wanted]
-
-
-def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(repr(name) for name in names[:10])
-    return shown + (f", ... ({len(names)} in all)" if len(names) > 10 else "")

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesreg.data.coding import record, written_out
-from bayesreg.data.columns import read_vector, refuse_misaligned, refuse_nonfinite, row_labels
+from bayesreg.data.columns import refuse_nonfinite
 from bayesreg.data.design import Design, finished
 from bayesreg.data.frames import (
     column_names,
@@ -27,6 +27,7 @@ from bayesreg.data.frames import (
     variables,
 )
 from bayesreg.data.labels import numbered, read_labels
+from bayesreg.data.rows import Rows, row_labels
 from bayesreg.data.terms import Term
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, BadData
@@ -99,17 +100,16 @@ def design_from_formula(
     if y is None:
         y = _response(formula, left, data)
     spec, terms = _coded(formula, right, data, flat_terms)
-    w = None
-    if weights is not None:
-        w, _, w_index = read_vector(weights, "weights", notes)
-        refuse_misaligned(index, w_index, len(y), len(w), "weights")
+    rows = Rows(len(y), index, "the frame")
+    w = rows.weights(weights, notes)
     design = Design(
         X=spec.evaluate(data, "X"),
         y=y,
         weights=w,
         names=spec.names,
         y_name=str(left),
-        index=row_labels(index),
+        index=row_labels(rows),
+        labelled=rows.labels is not None,
         terms=terms,
         spec=spec,
         intercept=any(term.degree == 0 for term in right),

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bayesreg.data.blocks import listed, positions
 from bayesreg.data.passes import SMALLEST_RESIDUAL, WORST_CONDITION, conditioning, gather
 from bayesreg.data.sums import two_sum, unvarying, without
 from bayesreg.language.arguments import Array
@@ -47,6 +48,7 @@ class Moments:
         What rounding took from the means: the mean is ``x_mean + low[:p]`` to twice the digits.
     centred : bool
         False after `about_zero`.
+    y_name : str
 
     Examples
     --------
@@ -69,6 +71,7 @@ class Moments:
     names: tuple[str, ...]
     low: Array | None = None
     centred: bool = True
+    y_name: str = "y"
 
     @classmethod
     def of(
@@ -78,7 +81,7 @@ class Moments:
         weights: object = None,
         names: Sequence[str] | None = None,
         *,
-        y_name: str = "y",
+        y_name: str | None = None,
         warn: bool = True,
     ) -> Moments:
         """Moments of X (n, p), y (n,) and optional frequencies (n,).
@@ -89,8 +92,8 @@ class Moments:
             As for `Design.of`; float32 and integers are converted chunk by chunk, not as a whole.
         names : sequence of str, optional
             Column names; those of the frame, or x1, ..., xp, if not given.
-        y_name : str
-            What errors call y.
+        y_name : str, optional
+            What y is called; its own name, or "y", if not given.
         warn : bool
             False to keep quiet about weights that look normalised.
 
@@ -109,15 +112,17 @@ class Moments:
         ----------
         blocks : iterable of tuples
             A list, or any object that can be iterated over again, allows the second pass that an
-            ill-conditioned X needs; a generator does not, and then a warning says so.
+            ill-conditioned X needs; a generator does not, and then a warning says so. Frames are
+            joined by column name, in the order of the first; arrays by position.
         names : sequence of str, optional
 
         Raises
         ------
         BadData
-            As for `of`; rows are counted over all blocks.
+            As for `of`; rows are counted over all blocks. Blocks whose columns, or whose y, have
+            other names.
         """
-        return _moments(blocks, names, "y", copy=True, aloud=True)
+        return _moments(blocks, names, None, copy=True, aloud=True)
 
     @property
     def p(self) -> int:
@@ -193,8 +198,8 @@ class Moments:
         return np.zeros(self.p + 1) if self.low is None else self.low
 
     def __add__(self, other: Moments) -> Moments:
-        """The moments of both sets of rows; a root on either side is carried along."""
-        _refuse_different(self, other)
+        """The moments of both sets of rows, columns by name; a root on either side stays."""
+        other = _alike(self, other)
         n, rows = self.n + other.n, self.rows + other.rows
         delta = (other._means - self._means) + (other._low - self._low)
         spread = np.sqrt(self.n * other.n / n) * delta
@@ -210,7 +215,7 @@ class Moments:
         return _cleaned(
             replace(
                 self, n=n, rows=rows, x_mean=mean[:-1], y_mean=float(mean[-1]), gram=gram,
-                root=root, low=low,
+                root=root, low=low, y_name=other.y_name if self.y_name == "y" else self.y_name,
             )
         )  # fmt: skip
 
@@ -221,7 +226,7 @@ class Moments:
         saved; a column that no longer varies beyond rounding counts as constant. Where X is
         ill-conditioned, form the moments of the remaining rows instead.
         """
-        _refuse_different(self, other)
+        other = _alike(self, other)
         n, rows = self.n - other.n, self.rows - other.rows
         if rows < 1 or not n > EPS * self.n:
             raise BadArgument(
@@ -271,13 +276,30 @@ def _root_of(moments: Moments) -> Array | None:
     return root
 
 
-def _refuse_different(a: Moments, b: Moments) -> None:
-    if not isinstance(b, Moments):
-        raise BadArgument(f"only Moments can be added to Moments, not {type(b).__name__}")
-    if a.names != b.names:
-        raise BadArgument(f"the columns differ: {a.names[:5]} and {b.names[:5]} (first five)")
-    if a.centred != b.centred:
+def _alike(one: Moments, other: Moments) -> Moments:
+    """The other's columns in the order of this one's, which must have the same names."""
+    if not isinstance(other, Moments):
+        raise BadArgument(f"only Moments can be added to Moments, not {type(other).__name__}")
+    if one.centred != other.centred:
         raise BadArgument("one of the moments is about zero and the other about its mean")
+    if "y" not in (one.y_name, other.y_name) and one.y_name != other.y_name:
+        raise BadArgument(
+            f"y is called {one.y_name!r} on one side and {other.y_name!r} on the other"
+        )
+    if set(one.names) != set(other.names):
+        raise BadArgument(f"the columns differ: {listed(one.names)} and {listed(other.names)}")
+    if one.names == other.names:
+        return other
+    order = positions(one.names, other.names, "the other", "this one")
+    both = [*order, len(order)]
+    return replace(
+        other,
+        names=one.names,
+        x_mean=other.x_mean[order],
+        gram=None if other.gram is None else other.gram[np.ix_(both, both)],
+        root=None if other.root is None else other.root[:, both],
+        low=None if other.low is None else other.low[both],
+    )
 
 
 def _cleaned(moments: Moments) -> Moments:
@@ -296,7 +318,7 @@ def _cleaned(moments: Moments) -> Moments:
 def _moments(
     blocks: Iterable[Any],
     names: Sequence[str] | None,
-    y_name: str,
+    y_name: str | None,
     *,
     copy: bool,
     aloud: bool,
@@ -318,5 +340,6 @@ def _moments(
             root=found.root,
             names=found.names,
             low=found.low,
+            y_name=found.y_name,
         )
     )

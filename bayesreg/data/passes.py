@@ -15,13 +15,15 @@ import numpy as np
 from bayesreg.data.blocks import (
     LARGEST,
     Block,
-    check_total,
+    Header,
+    listed,
     positive_rows,
     read_blocks,
     refuse_extreme,
     refuse_tiny,
 )
 from bayesreg.data.columns import default_names, refuse_duplicates
+from bayesreg.data.rows import check_total
 from bayesreg.data.sums import CHUNK, Accumulator, two_sum, unvarying, without
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, BadData
@@ -44,33 +46,35 @@ class Gathered:
     gram: Array | None
     root: Array | None
     names: tuple[str, ...]
+    y_name: str
 
 
 def gather(
     blocks: Iterable[Any],
     names: Sequence[str] | None,
-    y_name: str,
+    y_name: str | None,
     *,
     copy: bool,
     again: Iterable[Any] | None,
     notes: list[str],
 ) -> Gathered:
     """Means, cross-products or root of the rows; `again` yields them a second time, or is None."""
-    accumulator, total, seen = None, 0.0, 0
-    for block, own in read_blocks(blocks, notes):
+    accumulator, header, total, seen = None, None, 0.0, 0
+    for block, header in read_blocks(blocks, notes):
         if accumulator is None:
-            accumulator = Accumulator((*_names(names, own, block.X.shape[1]), y_name), copy)
+            said = (*_names(names, header), y_name or header.y_name or "y")
+            accumulator = Accumulator(said, copy)
         seen += len(block.X)
         total += len(block.X) if block.weights is None else float(block.weights.sum())
         accumulator.add(block)
         del block  # so that it can be freed before the next is made
-    if accumulator is None or seen == 0:
+    if accumulator is None or header is None or seen == 0:
         raise BadData("X has no rows")
     check_total(total, seen, notes)
-    names = accumulator.names[:-1]
+    names, y_name = _names(names, header), y_name or header.y_name or "y"
     if accumulator.pending:
         n, mean, low, root = _wide(accumulator.pending, accumulator.names)
-        return Gathered(n, len(root), mean, low, None, root, names)
+        return Gathered(n, len(root), mean, low, None, root, names, y_name)
     sums, shift = accumulator.sums()
     mean, low = two_sum(shift, sums.mean)
     found: Array | None = None
@@ -78,18 +82,28 @@ def gather(
     condition, residual = conditioning(cross)
     if condition > WORST_CONDITION or residual < SMALLEST_RESIDUAL:
         if again is not None:
-            found = _second_pass(again, mean, low, sums.rows)
+            found = _second_pass(again, header, mean, low, sums.rows)
         elif np.diagonal(cross).all():
             notes.append(_one_shot(*conditioning(cross, exact=True)))
-    return Gathered(sums.n, sums.rows, mean, low, cross, found, names)
+    return Gathered(sums.n, sums.rows, mean, low, cross, found, names, y_name)
 
 
-def _names(names: Sequence[str] | None, own: tuple[str, ...] | None, width: int) -> tuple[str, ...]:
-    names = tuple(map(str, names)) if names is not None else own or default_names(width)
-    if len(names) != width:
-        raise BadArgument(f"names has {len(names)} entries and X has {width} columns")
-    refuse_duplicates(names, "X")
-    return names
+def _names(names: Sequence[str] | None, header: Header) -> tuple[str, ...]:
+    """The names asked for, those of the columns, or x1, ..., xp."""
+    if names is None:
+        found = header.names or default_names(header.width)
+        refuse_duplicates(found, "X")
+        return found
+    found = tuple(map(str, names))
+    if len(found) != header.width:
+        raise BadArgument(f"names has {len(found)} entries and X has {header.width} columns")
+    refuse_duplicates(found, "X")
+    if header.names is not None and found != header.names and set(found) == set(header.names):
+        raise BadArgument(
+            f"names= gives the columns {listed(header.names)} the names of each other; leave it "
+            "out, or put the columns in that order"
+        )
+    return found
 
 
 def _one_shot(condition: float, residual: float) -> str:
@@ -213,12 +227,14 @@ def _least_condition(unit: Array, factor: Array) -> float:
     return float(np.linalg.norm(v) * np.linalg.norm(w))
 
 
-def _second_pass(blocks: Iterable[Any], mean: Array, low: Array, rows: int) -> Array:
+def _second_pass(
+    blocks: Iterable[Any], header: Header, mean: Array, low: Array, rows: int
+) -> Array:
     """R with R'R the centred cross-products, by QR of chunk after chunk."""
     width = len(mean)
     size = max(CHUNK // width, 2 * width)
     root, seen = np.empty((0, width)), 0
-    for read, _ in read_blocks(blocks, []):
+    for read, _ in read_blocks(blocks, [], header):
         block = positive_rows(read)
         for i in range(0, len(block.X), size):
             z = _centred(block, slice(i, i + size), mean, low)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
+from bayesreg.data.columns import row_index
 from bayesreg.data.design import Design
+from bayesreg.data.rows import Rows
 from bayesreg.language.arguments import Array
-from bayesreg.language.errors import BadArgument, BayesregWarning, PerfectFit
+from bayesreg.language.errors import BadArgument, PerfectFit
 from bayesreg.language.misnamed import explained_throughout
 from bayesreg.language.warned import warn
 from bayesreg.likelihoods import Gaussian
@@ -97,10 +98,7 @@ class PriorEstimator(BaseEstimator):
                 sample_weight, X, dtype=np.float64, ensure_non_negative=True
             )
         names = getattr(self, "feature_names_in_", None)
-        with warnings.catch_warnings():
-            # scikit-learn normalises weights freely; N = Σw is this package's own convention.
-            warnings.filterwarnings("ignore", ".*look normalised", BayesregWarning)
-            design = Design.of(X, y, sample_weight)
+        design = Design.of(X, y, sample_weight)
         if names is None:
             return design
         return dataclasses.replace(design, names=tuple(map(str, names)))
@@ -120,6 +118,7 @@ class PriorRegressor(RegressorMixin, PriorEstimator):
     sigma: Any
 
     def _condition(self, X: Any, y: Any, sample_weight: Any, **fields: Any) -> Problem:
+        refuse_misaligned(X, y=y, sample_weight=sample_weight)
         X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
         if len(y) == 1 and self.sigma is None:
             raise BadArgument("n_samples=1: one sample cannot tell σ from β₀; pass sigma=")
@@ -159,6 +158,15 @@ def labelled_as(X: Any, found: Any) -> Any:
     """A table whose rows have the labels of X, where X is a data frame."""
     index = getattr(X, "index", None)
     return found if index is None or callable(index) else found.set_axis(index)
+
+
+def refuse_misaligned(X: Any, **per_row: Any) -> None:
+    """Raise BadData where labels of rows differ from X's; lengths are for scikit-learn to judge."""
+    labels = row_index(X)
+    for name, values in per_row.items():
+        own = row_index(values)
+        if labels is not None and own is not None and len(own) == len(labels):
+            Rows(len(labels), labels).matched(len(own), own, name)
 
 
 def single(prior: Any, argument: str = "scale=") -> Prior:

@@ -11,7 +11,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import validate_data
 
-from bayesreg.estimators.base import PriorEstimator
+from bayesreg.estimators.base import PriorEstimator, refuse_misaligned
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadData
 from bayesreg.language.misnamed import explained_throughout
@@ -39,6 +39,7 @@ class PriorClassifier(ClassifierMixin, PriorEstimator):
         return tags
 
     def _condition(self, X: Any, y: Any, sample_weight: Any, **fields: Any) -> Problem:
+        refuse_misaligned(X, y=y, sample_weight=sample_weight)
         X, y = validate_data(self, X, y, dtype=np.float64)
         check_classification_targets(y)
         kind = type_of_target(y, input_name="y", raise_unknown=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesreg.criteria import cross_validate
-from bayesreg.estimators.base import OptimumRegressor, seed_of
+from bayesreg.estimators.base import OptimumRegressor, refuse_misaligned, seed_of
 from bayesreg.gaussian.evidence import reference_sigma
 from bayesreg.gaussian.ridge import leave_rows_out
 from bayesreg.language.errors import BadArgument
@@ -214,6 +214,7 @@ class MapRegressorCV(OptimumRegressor):
         """
         if self.rule not in RULES:
             raise BadArgument(f"rule must be 'min' or '1se', not {self.rule!r}")
+        refuse_misaligned(X, groups=groups)
         problem = self._condition(X, y, sample_weight)
         folds, groups = _counted(self.cv, X, y, sample_weight, groups)
         walk = path(problem, self.lams, self.n, l1_ratio=self.l1_ratio)

@@ -74,6 +74,9 @@ def _refuse_few_rows(problem: Problem) -> None:
     what = f"{'an intercept' if problem.intercept else 'no intercept'} and {flat} Flat column(s)"
     if problem.nu < 0 or (improper and problem.nu <= 0):
         cure = "give the columns proper priors" if flat else "add rows"
+        if problem.n < problem.moments.rows:
+            cure = f"N is the sum of the weights, which count {problem.moments.rows} rows and look "
+            cure += "normalised: multiply them by the number of rows"
         sigma = ", or give σ a value or a proper prior" if improper and problem.nu >= 0 else ""
         raise BadData(
             f"too few rows: N = {problem.n:g} with {what} leaves ν = {problem.nu:g} degrees of "

@@ -17,6 +17,7 @@ from bayesreg.diagnostics import agreement, compare_elpd
 from bayesreg.language.arguments import settled_seed
 from bayesreg.language.errors import BadArgument, BayesregWarning, NotSupported, Separated
 from bayesreg.language.misnamed import explained
+from bayesreg.language.warned import warn
 from bayesreg.likelihoods import Gaussian, Likelihood
 from bayesreg.model.model import Model
 from bayesreg.model.problem import Problem
@@ -98,7 +99,7 @@ def compare(
     models, y = _read(_models(priors, likelihood or Gaussian()), y)
     source, seed = _source(X, y, weights), settled_seed(seed)
     seeds = np.random.SeedSequence(seed).generate_state(len(models))
-    entries, said, timing = {}, [], {}
+    entries, said, timing = {}, list[str](), {}
     for (name, model), one in zip(models.items(), seeds, strict=True):
         started = time.perf_counter()
         problem, notes = _condition(model, source, standardize=standardize, intercept=intercept)
@@ -116,7 +117,7 @@ def compare(
         data=source if isinstance(source, Design) else None,
         dataset=dataset,
         verdict=sentences(entries, table, _describe(source, dataset, standardize)),
-        warnings=tuple(said),
+        warnings=_said(source, said),
         path=along,
         provenance=provenance(source, seed, standardize, draws=draws, chains=chains),
         timing=timing,
@@ -164,6 +165,13 @@ def _source(X: Any, y: Any, weights: Any) -> Design | Moments:
     if y is None:
         raise BadArgument("y is missing: pass compare(priors, X, y), or a Design as X")
     return Design.of(X, y, weights)
+
+
+def _said(source: Design | Moments, notes: list[str]) -> tuple[str, ...]:
+    """What was noticed, warned of now; and before it what was warned of when the data were read."""
+    for note in notes:
+        warn(note)
+    return (*(source.notes if isinstance(source, Design) else ()), *notes)
 
 
 def _models(priors: Any, likelihood: Likelihood) -> dict[str, Model]:
