@@ -117,16 +117,28 @@ def collect(
 
 
 def _together(lanes: list[_Lane], tick: Callable[[int], None], stop: threading.Event) -> None:
-    """Run lanes in threads; an interruption, or an error in one, stops all after their block."""
+    """Run lanes in threads; an interruption, or an error in one, stops all after their block.
+
+    None draws before all threads are known to the pool: an interruption while they are made would
+    else leave one that nobody waits for.
+    """
+    ready = threading.Event()
+
+    def work(lane: _Lane) -> None:
+        ready.wait()
+        lane.run(tick, stop.is_set)
+
     with ThreadPoolExecutor(len(lanes), thread_name_prefix="chain") as pool:
-        running: set[Future[None]] = {pool.submit(lane.run, tick, stop.is_set) for lane in lanes}
         try:
+            running: set[Future[None]] = {pool.submit(work, lane) for lane in lanes}
+            ready.set()
             while running:
                 done, running = wait(running, timeout=_LISTEN)
                 for future in done:
                     future.result()
         finally:
             stop.set()
+            ready.set()
 
 
 class _Lane:
@@ -157,8 +169,11 @@ class _Lane:
                 tick(count)
 
     def output(self) -> dict[int, Output]:
-        """Per chain, its blocks joined; an empty dict before the first kept draw."""
-        return {chain: _joined(blocks) for chain, blocks in self.kept.items()}
+        """Per chain, its blocks joined; an empty dict before the first kept draw.
+
+        Of those there are now: after a second interruption a thread may still be in its last block.
+        """
+        return {chain: _joined(list(blocks)) for chain, blocks in self.kept.items()}
 
 
 def _joined(blocks: list[Output]) -> Output:
