@@ -153,6 +153,8 @@ WARNED = [
     (30, lambda: MODEL.condition(FRAME.assign(b=0.0), Y), "'b'"),
     (31, lambda: MODEL.condition(FRAME.assign(b=FRAME["a"]), Y), "linear combination"),
     (32, lambda: MODEL.condition(FRAME.assign(b=FRAME["a"] + 1e-12 * X[:, 1]), Y), "condition num"),
+    (22, lambda: LASSO.condition(X, 2**52 + np.arange(30) % 9), "y .* lies between 450359962737"),
+    (22, lambda: LASSO.condition(np.c_[X, 2**52 + np.arange(30) % 9], Y), "'x4' lies between 450"),
     (40, lambda: MODEL.condition(X, Y, weights=np.full(30, 1 / 30 * 2)), "normalised"),
 ]  # fmt: skip
 

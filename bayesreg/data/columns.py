@@ -7,6 +7,7 @@ must be warned of.
 
 from __future__ import annotations
 
+import math
 import numbers
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -233,16 +234,18 @@ def cast_block(values: NDArray[Any], names: Sequence[str], what: str, notes: lis
     """Numeric or boolean values (n, p) as float64, with a note where the cast loses digits."""
     if values.dtype == np.float64:
         return np.asarray(values)
-    out = np.asarray(values, dtype=np.float64)
+    with np.errstate(over="ignore"):  # looked for below
+        out = np.asarray(values, dtype=np.float64)
     kind, size = values.dtype.kind, values.dtype.itemsize
     if kind in "iu" and size == 8 and values.size:
         lossy = np.flatnonzero((values.max(axis=0) > EXACT) | (values.min(axis=0) < -EXACT))
         if len(lossy):
-            notes.append(
-                f"column {names[lossy[0]]!r} of {what} has integers above 2^53, which float64 "
-                "rounds; is it an identifier? If not, divide or shift it"
-            )
+            notes.append(_rounded(_label(names[lossy[0]], what)))
     if kind == "f" and size > 8 and values.size:
+        beyond = np.isinf(out) & np.isfinite(values)
+        if beyond.any():
+            row, j = map(int, np.argwhere(beyond)[0])
+            raise BadData(_beyond(_label(names[j], what), row))
         same = (out.astype(values.dtype) == values) | np.isnan(values)
         lossy = np.flatnonzero(~same.all(axis=0))
         if len(lossy):
@@ -253,9 +256,13 @@ def cast_block(values: NDArray[Any], names: Sequence[str], what: str, notes: lis
     return out
 
 
+def _label(name: str, what: str) -> str:
+    return f"column {name!r} of {what}" if name != what else what
+
+
 def cast_column(values: NDArray[Any], name: str, what: str, notes: list[str]) -> Array:
     """One column (n,) as float64, or an error that names it."""
-    label = f"column {name!r} of {what}" if name != what else what
+    label = _label(name, what)
     kind = values.dtype.kind
     if kind in "fiub":
         return cast_block(values[:, None], [name], what, notes)[:, 0]
@@ -266,20 +273,22 @@ def cast_column(values: NDArray[Any], name: str, what: str, notes: list[str]) ->
     if kind in "UST":
         raise BadData(text_advice(name, what, values[0] if len(values) else ""))
     if kind == "O":
-        return _cast_objects(values, name, label, what)
+        return _cast_objects(values, name, label, what, notes)
     raise BadData(f"{label} has dtype {values.dtype}; only numbers and booleans are accepted")
 
 
-def _cast_objects(values: NDArray[Any], name: str, label: str, what: str) -> Array:
+def _cast_objects(
+    values: NDArray[Any], name: str, label: str, what: str, notes: list[str]
+) -> Array:
     """Python objects: numbers pass, missing cells become NaN (refused later), no others pass."""
     from decimal import Decimal
 
     out = np.empty(len(values))
     for i, value in enumerate(values):
-        if value is None or type(value).__name__ in {"NAType", "NaTType"}:
+        if is_missing(value):
             out[i] = np.nan
         elif isinstance(value, numbers.Real | Decimal | np.bool):
-            out[i] = float(value)
+            out[i] = _float(value, label, i)
         elif isinstance(value, numbers.Complex):
             raise BadData(f"{label} is complex; pass its real part or its modulus")
         elif isinstance(value, str | bytes):
@@ -291,7 +300,54 @@ def _cast_objects(values: NDArray[Any], name: str, label: str, what: str) -> Arr
                 f"{label} holds a {type(value).__name__} in row {i} (from 0); "
                 "only numbers and booleans are accepted"
             )
+        if isinstance(value, int) and abs(value) > EXACT and int(out[i]) != value:
+            note = _rounded(label)
+            notes.extend([note] if note not in notes else [])
     return out
+
+
+def is_missing(value: Any) -> bool:
+    """Whether a Python object stands for no value; some of these cannot be compared, or cast."""
+    from decimal import Decimal
+
+    if isinstance(value, Decimal):
+        return value.is_nan()  # a signalling one too
+    return (
+        value is None
+        or type(value).__name__ in {"NAType", "NaTType"}
+        or (isinstance(value, float | np.floating) and math.isnan(value))
+    )
+
+
+def _float(value: Any, label: str, row: int) -> float:
+    """A number as float64; what is too large is refused."""
+    try:
+        with np.errstate(over="ignore"):
+            found = float(value)
+    except OverflowError:
+        raise BadData(_beyond(label, row)) from None
+    except (TypeError, ValueError) as error:
+        raise BadData(
+            f"{label} holds a {type(value).__name__} in row {row} (from 0) that is no number: "
+            f"{error}"
+        ) from None
+    if math.isinf(found) and value not in (math.inf, -math.inf):
+        raise BadData(_beyond(label, row))
+    return found
+
+
+def _beyond(label: str, row: int) -> str:
+    return (
+        f"{label} holds a number in row {row} (from 0) that is too large for float64; rescale the "
+        "column (divide it by a constant)"
+    )
+
+
+def _rounded(label: str) -> str:
+    return (
+        f"{label} has integers above 2^53, which float64 rounds; is it an identifier? If not, "
+        "divide or shift it"
+    )
 
 
 def _date_advice(label: str) -> str:
@@ -300,7 +356,7 @@ def _date_advice(label: str) -> str:
 
 def text_advice(name: str, what: str, example: object) -> str:
     """What to do about a column of text, or of numbers written as text."""
-    label = f"column {name!r} of {what}" if name != what else what
+    label = _label(name, what)
     text = example.decode(errors="replace") if isinstance(example, bytes) else str(example)
     try:
         float(text)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesreg.data.columns import as_narwhals, plain_array
+from bayesreg.data.columns import as_narwhals, is_missing, plain_array
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadData
 
@@ -30,7 +29,7 @@ def read_labels(y: Any, what: str) -> list[Any]:
     else:
         found = _column(native, what).to_list()
     for row, value in enumerate(found):
-        if value is None or (isinstance(value, float) and math.isnan(value)) or _is_na(value):
+        if is_missing(value):
             raise BadData(f"{what} is missing in row {row}; drop that row, or find its value")
     return found
 
@@ -88,8 +87,3 @@ def _column(native: Any, what: str) -> Any:
     if type(native).__name__ != "DataFrame" or native.shape[1] != 1:
         raise BadData(f"{what} must be one column of labels, not a frame of several")
     return native[native.columns[0]]
-
-
-def _is_na(value: Any) -> bool:
-    """Whether a value is pandas' NA or NaT, which compare as nothing does."""
-    return type(value).__name__ in ("NAType", "NaTType")

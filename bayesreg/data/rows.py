@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from bayesreg.data.columns import (
     as_narwhals,
+    is_missing,
     is_plain,
     plain_array,
     read_vector,
@@ -77,7 +78,7 @@ class Rows:
                 "removed); give one label per row"
             )
         self.matched(len(keys), index, what)
-        missing = np.array([key is None or key != key for key in _comparable(keys)])
+        missing = np.array([is_missing(key) for key in keys.tolist()])
         if np.any(missing):
             raise BadArgument(f"{what} has no label in row {int(np.flatnonzero(missing)[0])}")
         return keys
@@ -149,7 +150,3 @@ def _equal(one: Any, other: Any) -> bool:
         return bool(one.equals(other))
     kept, given = one.tolist(), np.asarray(other).tolist()
     return kept == given or list(map(str, kept)) == list(map(str, given))
-
-
-def _comparable(keys: NDArray[Any]) -> list[Any]:
-    return [None if type(k).__name__ in {"NAType", "NaTType"} else k for k in keys.tolist()]

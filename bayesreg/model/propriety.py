@@ -102,8 +102,11 @@ def _refuse_no_variation(problem: Problem) -> None:
     about = centred if problem.intercept else total
     left = about if problem.p == 0 else problem.yy
     if left <= ROUNDING**2 * (about if problem.p else total) or left == 0.0:
+        lost = _lost(problem, moments.p) if problem.intercept and moments.y_sd == 0 else None
         raise PerfectFit(
-            "zero residual variance: y does not vary about its intercept and Flat columns, so "
+            f"zero residual variance: {lost}"
+            if lost
+            else "zero residual variance: y does not vary about its intercept and Flat columns, so "
             f"under {problem.sigma_prior!r} no posterior exists; fix σ or give it a proper prior "
             "such as Gaussian(HalfNormal(s))"
         )
@@ -116,12 +119,14 @@ def concerns(problem: Problem) -> Iterator[str]:
     zero = (moments.x_sd == 0) & (moments.x_mean == 0)
     for j in problem.proper[(constant | zero)[problem.proper]]:
         if constant[j]:
-            yield (
+            yield _lost(problem, j) or (
                 f"column {names[j]!r} is constant: the data say nothing about its coefficient, "
                 "the prior alone decides it"
             )
         else:
             yield f"column {names[j]!r} is all zero: its posterior is its prior"
+    if moments.y_sd == 0 and problem.intercept and (lost := _lost(problem, moments.p)):
+        yield lost
     yield from _spread(problem)
     yield from _expected(problem)
     yield from _collinearity(problem)
@@ -135,6 +140,23 @@ def concerns(problem: Problem) -> Iterator[str]:
             "small). Two cures: expected_nonzero=m on the prior (a larger precision= for R2D2), or "
             "a proper prior for σ such as Gaussian(HalfNormal(s))"
         )
+
+
+def _lost(problem: Problem, j: int) -> str | None:
+    """What to do where the values of a column differ, y last, by less than their size can show."""
+    design = problem.design
+    if design is None:
+        return None
+    values, what = design.y, f"y ({design.y_name!r})"
+    if j < design.p:
+        values, what = design.X[:, j], f"column {design.names[j]!r}"
+    low, high = float(values.min()), float(values.max())
+    if low == high:
+        return None
+    return (
+        f"{what} lies between {low:.17g} and {high:.17g}, and a spread so small against its size "
+        "is taken for rounding, as if the column were constant; subtract a number near its mean"
+    )
 
 
 def _free_sigma_scale(problem: Problem) -> bool:
