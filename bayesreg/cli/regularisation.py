@@ -60,7 +60,8 @@ def weigh(options: Options) -> int:
     """Answer ``bayesreg choose``; the exit code is 0."""
     log = Log(quiet=options.quiet)
     problem, selection = _problem(options, log)
-    from bayesreg.cli.priorspec import parse_lams, split
+    from bayesreg.cli.priorspec import parse_lams
+    from bayesreg.priors.written import split
     from bayesreg.report import panel, regularisation
     from bayesreg.report.table import without
     from bayesreg.verbs.choose import choose

@@ -6,20 +6,23 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from bayesreg.data.columns import row_index
+from bayesreg.data.columns import row_index, text_advice
 from bayesreg.data.design import Design
 from bayesreg.data.rows import Rows
 from bayesreg.language.arguments import Array
-from bayesreg.language.errors import BadArgument, PerfectFit
+from bayesreg.language.errors import BadArgument, BadData, PerfectFit
 from bayesreg.language.misnamed import explained_throughout
 from bayesreg.language.warned import warn
 from bayesreg.likelihoods import Gaussian
 from bayesreg.model.model import Model
 from bayesreg.model.problem import Problem
 from bayesreg.priors import Normal, Prior
+from bayesreg.priors.written import prior_of
 from bayesreg.verbs.choose import choose
 from bayesreg.verbs.fit import fit_map, sample
 
@@ -44,7 +47,10 @@ class PriorEstimator(BaseEstimator):
         """Parameters by name; with `deep`, those of the prior as ``prior__scale`` and so on."""
         params: dict[str, Any] = BaseEstimator.get_params(self, deep=False)
         if deep:
-            prior = self._unsaid() if self.prior is None else self.prior
+            try:
+                prior = self._said()
+            except BadArgument:  # a text that says nothing is refused where it is used
+                return params
             if isinstance(prior, Prior):
                 for field in dataclasses.fields(prior):  # type: ignore[arg-type]
                     params[f"prior__{field.name}"] = getattr(prior, field.name)
@@ -56,9 +62,14 @@ class PriorEstimator(BaseEstimator):
         plain = {k: v for k, v in params.items() if "prior__" not in k}
         BaseEstimator.set_params(self, **plain)
         if nested:
-            prior = self._unsaid() if self.prior is None else self.prior
-            self.prior = changed(single(prior, "prior__…"), nested)
+            self.prior = changed(single(self._said(), "prior__…"), nested)
         return self
+
+    def _said(self) -> Any:
+        """The prior as an object, or the mapping of columns to priors."""
+        if isinstance(self.prior, str):
+            return prior_of(self.prior)
+        return self._unsaid() if self.prior is None else self.prior
 
     def _condition(self, X: Any, y: Any, sample_weight: Any, **fields: Any) -> Problem:
         """Validate as scikit-learn does, then condition the model, its prior's fields changed."""
@@ -88,7 +99,7 @@ class PriorEstimator(BaseEstimator):
 
     def _prior(self, fields: dict[str, Any]) -> Any:
         """The prior, some fields changed."""
-        prior = self._unsaid() if self.prior is None else self.prior
+        prior = self._said()
         return changed(single(prior), fields) if fields else prior
 
     def _design(self, X: Any, y: Any, sample_weight: Any) -> Design:
@@ -108,6 +119,7 @@ class PriorEstimator(BaseEstimator):
 
     def _rows(self, X: Any) -> Array:
         check_is_fitted(self)
+        refuse_text(X, "X")
         return np.asarray(validate_data(self, X, dtype=np.float64, reset=False))
 
 
@@ -119,6 +131,8 @@ class PriorRegressor(RegressorMixin, PriorEstimator):
 
     def _condition(self, X: Any, y: Any, sample_weight: Any, **fields: Any) -> Problem:
         refuse_misaligned(X, y=y, sample_weight=sample_weight)
+        refuse_text(X, "X")
+        refuse_text(y, "y")
         X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
         if len(y) == 1 and self.sigma is None:
             raise BadArgument("n_samples=1: one sample cannot tell σ from β₀; pass sigma=")
@@ -202,4 +216,42 @@ def seed_of(random_state: Any) -> int | None:
         return None
     if isinstance(random_state, int | np.integer):
         return int(random_state)
-    return int(random_state.randint(np.iinfo(np.int32).max))
+    most = np.iinfo(np.int32).max
+    if isinstance(random_state, np.random.Generator):
+        return int(random_state.integers(most))
+    try:
+        return int(check_random_state(random_state).randint(most))
+    except ValueError:
+        raise BadArgument(
+            "random_state must be None, an integer, a Generator or a RandomState, not "
+            f"{random_state!r}"
+        ) from None
+
+
+def refuse_text(values: Any, what: str) -> None:
+    """Refuse text where numbers are meant, even text that scikit-learn would convert: "01", "1".
+
+    Raises
+    ------
+    BadData
+        With the column and what to do.
+    """
+    kinds: Any = getattr(values, "dtypes", getattr(values, "dtype", None))
+    each = [kinds] if np.ndim(kinds) == 0 else list(kinds)
+    if values is None or issparse(values) or (kinds is not None and all(map(_numeric, each))):
+        return
+    cells = np.asarray(values)
+    if cells.dtype.kind not in "OUS" or not cells.size:
+        return
+    for j, column in enumerate(cells.reshape(len(cells), -1).T):
+        text = next((cell for cell in column if isinstance(cell, str | bytes)), None)
+        if text is not None:
+            names = list(getattr(values, "columns", [])) or [
+                getattr(values, "name", None) or str(j)
+            ]
+            raise BadData(text_advice(str(names[j] if j < len(names) else j), what, text))
+
+
+def _numeric(kind: Any) -> bool:
+    """Whether a dtype, of whichever library, holds numbers alone."""
+    return str(kind).lower().startswith(("int", "uint", "float", "bool", "decimal", "complex"))

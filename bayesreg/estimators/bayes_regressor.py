@@ -19,8 +19,8 @@ class BayesRegressor(PriorRegressor):
 
     Parameters
     ----------
-    prior : Prior or mapping, optional
-        Normal() unless given; a grid search can set ``prior__scale``.
+    prior : Prior, str or mapping, optional
+        Normal() unless given, or by name, as "lasso"; a grid search can set ``prior__scale``.
     sigma : float or HyperPrior, optional
         Noise sd, or its prior; p(σ²) ∝ 1/σ² unless given.
     draws, chains : int, default 1000, 4
@@ -31,7 +31,7 @@ class BayesRegressor(PriorRegressor):
         Whether the prior refers to sd(x_j)·β_j.
     fit_intercept : bool, default True
         Whether there is an unpenalised intercept.
-    random_state : int, RandomState or None
+    random_state : int, Generator, RandomState or None
         Seeds the draws.
 
     Attributes

@@ -11,7 +11,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import validate_data
 
-from bayesreg.estimators.base import PriorEstimator, refuse_misaligned
+from bayesreg.estimators.base import PriorEstimator, refuse_misaligned, refuse_text
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadData
 from bayesreg.language.misnamed import explained_throughout
@@ -40,6 +40,7 @@ class PriorClassifier(ClassifierMixin, PriorEstimator):
 
     def _condition(self, X: Any, y: Any, sample_weight: Any, **fields: Any) -> Problem:
         refuse_misaligned(X, y=y, sample_weight=sample_weight)
+        refuse_text(X, "X")
         X, y = validate_data(self, X, y, dtype=np.float64)
         check_classification_targets(y)
         kind = type_of_target(y, input_name="y", raise_unknown=True)
@@ -100,8 +101,8 @@ class MapClassifier(PriorClassifier):
 
     Parameters
     ----------
-    prior : Prior or mapping, optional
-        Normal() unless given; a grid search can set ``prior__scale``.
+    prior : Prior, str or mapping, optional
+        Normal() unless given, or by name, as "lasso"; a grid search can set ``prior__scale``.
     hyper : {"cv"}, optional
         How an unknown scale is settled; see :func:`bayesreg.fit_map`.
     standardize : bool, default False
@@ -110,7 +111,7 @@ class MapClassifier(PriorClassifier):
         Whether there is an unpenalised intercept.
     positive : object, optional
         The label that `result_` and the prior are about; unsaid, the second in sorted order.
-    random_state : int, RandomState or None
+    random_state : int, Generator, RandomState or None
         Seeds the folds of ``hyper`` and ``scale``.
     scale : float or str, optional
         The prior's scale, as ``prior__scale`` sets it; or the rule that chooses it, "cv" or
@@ -184,8 +185,8 @@ class BayesClassifier(PriorClassifier):
 
     Parameters
     ----------
-    prior : Prior or mapping, optional
-        Normal() unless given; a grid search can set ``prior__scale``.
+    prior : Prior, str or mapping, optional
+        Normal() unless given, or by name, as "lasso"; a grid search can set ``prior__scale``.
     draws, chains : int, default 1000, 4
         As in :func:`bayesreg.sample`.
     engine : str, optional
@@ -196,7 +197,7 @@ class BayesClassifier(PriorClassifier):
         Whether there is an unpenalised intercept.
     positive : object, optional
         The label that `result_` and the prior are about; unsaid, the second in sorted order.
-    random_state : int, RandomState or None
+    random_state : int, Generator, RandomState or None
         Seeds the draws.
 
     Attributes

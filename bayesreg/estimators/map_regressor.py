@@ -28,8 +28,8 @@ class MapRegressor(OptimumRegressor):
 
     Parameters
     ----------
-    prior : Prior or mapping, optional
-        Normal() unless given; a grid search can set ``prior__scale``.
+    prior : Prior, str or mapping, optional
+        Normal() unless given, or by name, as "lasso"; a grid search can set ``prior__scale``.
     sigma : float or HyperPrior, optional
         Noise sd, or its prior; p(σ²) ∝ 1/σ² unless given.
     hyper : {"evidence", "cv", "joint"}, optional
@@ -38,7 +38,7 @@ class MapRegressor(OptimumRegressor):
         Whether the prior refers to sd(x_j)·β_j.
     fit_intercept : bool, default True
         Whether there is an unpenalised intercept.
-    random_state : int, RandomState or None
+    random_state : int, Generator, RandomState or None
         Seeds the folds and draws of ``hyper`` and ``scale``.
     scale : float or str, optional
         The prior's scale, as ``prior__scale`` sets it; or the rule that chooses it, one of those of
@@ -110,7 +110,7 @@ class MapRegressorCV(OptimumRegressor):
 
     Parameters
     ----------
-    prior : Prior, optional
+    prior : Prior or str, optional
         Laplace() unless given; its scale is what λ replaces.
     lams : sequence of float, optional
         λ's of J, in sums over rows (scikit-learn's Lasso alpha is λ/N, its Ridge alpha is λ).
@@ -130,7 +130,7 @@ class MapRegressorCV(OptimumRegressor):
         Whether the prior refers to sd(x_j)·β_j, sds of each training set in the folds.
     fit_intercept : bool, default True
         Whether there is an unpenalised intercept.
-    random_state : int, RandomState or None
+    random_state : int, Generator, RandomState or None
         Seeds the folds.
 
     Attributes

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import FunctionType
 from typing import Any, cast
 
@@ -142,9 +142,9 @@ def _advice(said: str, name: str, value: Any, known: Mapping[str, Any], owner: t
         return (
             f"{begin}: its scale settles λ; for a given λ write {owner.__name__}.from_lam({asks})"
         )
-    meant = next((key for key in _synonyms(name) if key in taken), None)
-    if meant is not None:
-        return f"{begin}: it is called {meant!r} here{_beware(name, meant, value)}"
+    ours = meant(name, taken)
+    if ours is not None:
+        return f"{begin}: it is called {ours!r} here{_beware(name, ours, value)}"
     if name in _PENALTY and not {"prior", "problem"}.isdisjoint(taken):
         return f"{begin}: λ follows from the prior's scale, as in prior=br.Normal.from_lam(λ)"
     for why, names in _NEEDLESS.items():
@@ -155,22 +155,21 @@ def _advice(said: str, name: str, value: Any, known: Mapping[str, Any], owner: t
     return f"{begin}{hint} (it takes {', '.join(taken) if taken else 'none'})"
 
 
-def _synonyms(name: str) -> Iterator[str]:
-    for row in _ALIKE:
-        words = row.split()
-        if name in words:
-            yield from words
+def meant(name: str, taken: Iterable[str]) -> str | None:
+    """Which of the arguments taken is meant by another library's name for it; None if none is."""
+    words = (word for row in _ALIKE if name in row.split() for word in row.split())
+    return next((word for word in words if word in taken), None)
 
 
-def _beware(name: str, meant: str, value: Any) -> str:
+def _beware(name: str, ours: str, value: Any) -> str:
     """What differs beside the name."""
-    if meant == "level":
+    if ours == "level":
         inside = 1.0 - value if name == "alpha" and isinstance(value, float) else 0.95
         return f", the probability inside the interval: level={inside:.6g}"
-    if meant == "mix":
+    if ours == "mix":
         return ", the weight of |β|/s in the log density, which is no library's l1_ratio"
-    if (name, meant) == ("scale", "rate"):
+    if (name, ours) == ("scale", "rate"):
         return ", and is 1/scale"
-    if meant == "draws":
+    if ours == "draws":
         return ": draws of each chain after warm-up"
     return ""

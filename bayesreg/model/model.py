@@ -15,7 +15,6 @@ import numpy as np
 
 from bayesreg.data.design import Design
 from bayesreg.data.moments import Moments
-from bayesreg.language.arguments import nearest
 from bayesreg.language.errors import BadArgument, BadData, NotSupported
 from bayesreg.language.misnamed import explained_throughout
 from bayesreg.language.warned import warn
@@ -24,8 +23,9 @@ from bayesreg.model.blocks import assign
 from bayesreg.model.problem import PriorLike, Problem
 from bayesreg.model.propriety import concerns, refuse_improper
 from bayesreg.model.quadratic import project
-from bayesreg.priors import PRIORS, Flat, HyperPrior, Normal, Prior
+from bayesreg.priors import Flat, HyperPrior, Normal, Prior
 from bayesreg.priors.base import without_sigma
+from bayesreg.priors.written import prior_of
 
 
 @explained_throughout
@@ -35,9 +35,9 @@ class Model:
 
     Parameters
     ----------
-    prior : Prior or mapping, default Normal()
+    prior : Prior, str or mapping, default Normal()
         One prior for every coefficient, or a mapping from column or formula-term names to priors,
-        with ``...`` for the rest.
+        with ``...`` for the rest. A text such as ``"ridge"`` or ``"laplace(scale=2)"`` is a prior.
     likelihood : Likelihood, default Gaussian()
         How y varies about its linear predictor. Under one without a σ, such as Bernoulli(), a
         scale is in units of the linear predictor, and one that is not given is HalfStudentT(3).
@@ -68,14 +68,10 @@ class Model:
                 f"{self.likelihood!r}"
             )
         if isinstance(self.prior, Mapping):
-            for key, value in self.prior.items():
-                _need_prior(value, f"the prior of {key!r}")
-            object.__setattr__(
-                self, "prior", {key: self._settled(value) for key, value in self.prior.items()}
-            )
+            own = {k: prior_of(v, f"the prior of {k!r}") for k, v in self.prior.items()}
+            object.__setattr__(self, "prior", {k: self._settled(v) for k, v in own.items()})
         else:
-            _need_prior(self.prior, "prior")
-            object.__setattr__(self, "prior", self._settled(self.prior))
+            object.__setattr__(self, "prior", self._settled(prior_of(self.prior)))
 
     def _settled(self, prior: Prior) -> Prior:
         """The prior in a unit that this likelihood has."""
@@ -296,15 +292,6 @@ def _flat_keys(prior: PriorLike) -> frozenset[str]:
         named = {f"!{k}" for k in prior if k is not ...}
         return frozenset(flat | named) if "..." in flat else frozenset(flat)
     return frozenset()
-
-
-def _need_prior(value: Any, what: str) -> None:
-    """Refuse what is not a prior, with the nearest name."""
-    if isinstance(value, Prior):
-        return
-    text = value.__name__ if isinstance(value, type) else str(value)
-    right = nearest(text.strip("()"), PRIORS) or "Laplace"
-    raise BadArgument(f"{what} must be a prior such as br.{right}(), not {value!r}")
 
 
 def _refuse_extra(likelihood: Likelihood, **given: Any) -> None:

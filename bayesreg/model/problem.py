@@ -23,6 +23,7 @@ from bayesreg.model.loss import Loss, Point
 from bayesreg.model.penalty import Penalty
 from bayesreg.model.quadratic import Quadratic, project
 from bayesreg.priors import Flat, HyperPrior, Prior
+from bayesreg.priors.written import prior_of
 
 if TYPE_CHECKING:
     import pymc
@@ -306,7 +307,7 @@ class Problem:
         return dataclasses.replace(self, blocks=blocks).given(sigma=sigma)
 
     def given(
-        self, *, scale: Any = None, prior: Prior | None = None, sigma: float | None = None
+        self, *, scale: Any = None, prior: Prior | str | None = None, sigma: float | None = None
     ) -> Problem:
         """The same data under another scale, prior or σ, whether or not these are known here.
 
@@ -315,7 +316,7 @@ class Problem:
         scale : float, sequence of float, or HyperPrior, optional
             In its declared unit: one per unknown scale, or one per block of columns. A hyperprior
             makes every scale unknown.
-        prior : Prior, optional
+        prior : Prior or str, optional
             One prior for all columns that are not Flat. Their relative factors and their groups
             stay; `scale` then speaks of this prior.
         sigma : float, optional
@@ -345,7 +346,7 @@ class Problem:
         if sigma is not None:
             changes |= {"sigma": positive(sigma, "sigma"), "sigma_prior": None}
         if prior is not None:
-            changes |= self._under(prior)
+            changes |= self._under(prior_of(prior))
         if scale is not None:
             changes["blocks"] = with_scale(changes.get("blocks", self.blocks), scale)
         return dataclasses.replace(self, **changes)
@@ -431,12 +432,11 @@ class Problem:
 
     def __repr__(self) -> str:
         """Data, prior, likelihood and penalty in four lines."""
-        prior = self.prior
         flat = f", {len(self.flat)} flat" if len(self.flat) else ""
         return (
             f"Problem: N = {self.n:g}, {len(self.features)} columns"
             f"{' (standardised)' if self.standardize else ''}{flat}, ν = {self.nu:g}\n"
-            f"  prior       {prior!r}\n"
+            f"  prior       {self.prior!r}\n"
             f"  likelihood  {self.likelihood!r}\n"
             f"  penalty     {self.penalty!r}"
         )

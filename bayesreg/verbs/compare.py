@@ -22,6 +22,7 @@ from bayesreg.likelihoods import Gaussian, Likelihood
 from bayesreg.model.model import Model
 from bayesreg.model.problem import Problem
 from bayesreg.priors import R2D2, HalfCauchy, Normal, Prior
+from bayesreg.priors.written import prior_of, read_priors
 from bayesreg.results.choice import Choice
 from bayesreg.results.comparison import Comparison, Entry
 from bayesreg.results.path import Path
@@ -32,7 +33,7 @@ from bayesreg.verbs.verdict import sentences
 
 @explained
 def compare(
-    priors: Mapping[str, Any],
+    priors: Any,
     X: Any,
     y: Any = None,
     *,
@@ -52,8 +53,10 @@ def compare(
 
     Parameters
     ----------
-    priors : mapping of str to Prior, mapping or Model
-        By the name that tables and plots show.
+    priors : mapping or list
+        Of names, as tables and plots show them, to priors, mappings of columns to priors, or
+        models. A prior may be a text such as ``"laplace(scale=2)"``; a list has the texts and
+        families for names, and so has a text with commas.
     X, y, weights
         As in :meth:`Model.condition`.
     likelihood : Likelihood, default Gaussian()
@@ -92,7 +95,7 @@ def compare(
     --------
     >>> import bayesreg as br
     >>> data = br.load_dataset("diabetes")
-    >>> fits = br.compare({"ridge": br.Normal()}, data.X, data.y, standardize=True, seed=1)
+    >>> fits = br.compare(["ridge", "lasso"], data.X, data.y, standardize=True, seed=1)
     >>> fits["ridge"].post.engine
     'direct'
     """
@@ -175,16 +178,42 @@ def _said(source: Design | Moments, notes: list[str]) -> tuple[str, ...]:
 
 
 def _models(priors: Any, likelihood: Likelihood) -> dict[str, Model]:
-    if not isinstance(priors, Mapping) or not priors:
+    """The models by name."""
+    pairs = _named(priors)
+    if not pairs:
         raise BadArgument(
-            "priors must map names to priors, as {'ridge': br.Normal(), 'lasso': br.Laplace()}"
+            "priors must map names to priors, as {'ridge': br.Normal(), 'lasso': br.Laplace()}, or "
+            "list them, as ['ridge', 'lasso']"
         )
     out = {}
-    for name, value in priors.items():
-        out[str(name)] = value if isinstance(value, Model) else Model(value, likelihood)
-    if len(out) != len(priors):
-        raise BadArgument("two priors have the same name as text; rename one")
+    for name, value in pairs:
+        out[name] = value if isinstance(value, Model) else Model(value, likelihood)
+    if len(out) != len(pairs):
+        raise BadArgument(
+            "two priors have the same name as text; rename one, or give a list of priors their "
+            "names by a mapping, as {'tight': br.Normal(1.0), 'wide': br.Normal(10.0)}"
+        )
     return out
+
+
+def _named(priors: Any) -> list[tuple[str, Any]]:
+    """Names and priors of a mapping, a list, or a text with commas."""
+    if isinstance(priors, Mapping):
+        return [(str(name), value) for name, value in priors.items()]
+    if isinstance(priors, str):
+        return list(read_priors(priors).items())
+    listed = priors if isinstance(priors, list | tuple) else [priors]
+    return [(_name(one), one) for one in listed]
+
+
+def _name(value: Any) -> str:
+    """What a prior without a name is called: its text, or its family."""
+    prior = value.prior if isinstance(value, Model) else value
+    if isinstance(prior, Mapping):
+        raise BadArgument(
+            "a mapping of columns to priors has no name of its own; write {'mine': {...}}"
+        )
+    return prior.strip() if isinstance(prior, str) else prior_of(prior, "priors: each").family
 
 
 def _read(models: dict[str, Model], y: Any) -> tuple[dict[str, Model], Any]:
