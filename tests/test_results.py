@@ -96,6 +96,70 @@ def test_events_with_operators_in_the_name():
     assert post.probability("a > b > 0") == np.mean(post.draws.beta[..., 0] > 0)
 
 
+NAMES = ["0", "1", "a > b", "a", "b", "|a|", "`a`", "x y", "1.0", 'it\'s "q"']
+READ = {  # one reading only
+    "`1` > 0.0": lambda d: d[..., 1] > 0,
+    "`1` > `0`": lambda d: d[..., 1] > d[..., 0],
+    "1.00 < a": lambda d: d[..., 3] > 1,
+    "a > b > 0.0": lambda d: d[..., 2] > 0,
+    "`a > b` > b": lambda d: d[..., 2] > d[..., 4],
+    "|`b`| >= 0.5": lambda d: np.abs(d[..., 4]) >= 0.5,
+    "`|a|` > 0.0": lambda d: d[..., 5] > 0,
+    "``a`` > 0.0": lambda d: d[..., 6] > 0,
+    "x y > 0.0": lambda d: d[..., 7] > 0,
+    "`1.0` <= +1.0": lambda d: d[..., 8] <= 1,
+    'it\'s "q" > 0.0': lambda d: d[..., 9] > 0,
+    "|x y| > |b|": lambda d: np.abs(d[..., 7]) > np.abs(d[..., 4]),
+}
+SEVERAL = {  # text of several readings, and one of them
+    "1 > 0": "`1` > 0.0",
+    "a > 1": "`a` > `1`",
+    "a > b > 0": "`a > b` > `0`",
+    "|a| > 2": "`|a|` > 2.0",
+    "`a` > 2": "``a`` > 2.0",
+    "1.0 < b": "`1.0` < `b`",
+    "|`a`| >= 0.5": "|`a`| >= 0.5",
+}
+
+
+@pytest.fixture(scope="module")
+def awkward():
+    rng = np.random.default_rng(9)
+    frame = pd.DataFrame(rng.standard_normal((60, len(NAMES))), columns=NAMES)
+    y = frame.to_numpy() @ np.arange(len(NAMES)) / 4 + rng.standard_normal(60)
+    return br.sample(br.Model(br.Normal(1.0)).condition(frame, y), draws=50, seed=1)
+
+
+@pytest.mark.parametrize("event", READ)
+def test_an_event_of_one_reading_is_that(awkward, event):
+    assert awkward.probability(event) == np.mean(READ[event](awkward.draws.beta))
+
+
+@pytest.mark.parametrize("event", SEVERAL)
+def test_an_event_of_several_readings_names_them(awkward, event):
+    with pytest.raises(BadArgument, match="can be read as") as error:
+        awkward.probability(event)
+    assert SEVERAL[event] in str(error.value)
+    assert "backticks" in str(error.value)
+
+
+@pytest.mark.parametrize("event", ["`a > 0", "1..0 > b", "nan > b", "`c` > 0.0", "| | > 0.0"])
+def test_an_event_without_a_reading_is_refused(awkward, event):
+    with pytest.raises(BadArgument):
+        awkward.probability(event)
+
+
+def test_contrasts_take_columns_by_their_names(awkward):
+    """Numbers that are names, and quoted ones, as events have them; weights are numbers."""
+    beta = awkward.draws.beta
+    for weights in ({"1": 1, "x y": -1}, {1: 1, "`x y`": -1}):
+        found = awkward.contrast(weights)
+        np.testing.assert_array_equal(found.draws, beta[..., 1] - beta[..., 7])
+    for wrong in ({"1": "2"}, {"1": True}, {"1": None}, {2: 1}):
+        with pytest.raises(BadArgument):
+            awkward.contrast(wrong)
+
+
 @pytest.mark.parametrize(
     "event, words",
     [("c9 > 0", "c9"), ("c0", "name > number"), ("c0 = 1", "name > number"), (3, "text")],

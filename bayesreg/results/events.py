@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesreg.language.arguments import Array, did_you_mean
+from bayesreg.language.arguments import Array, did_you_mean, is_number
 from bayesreg.language.errors import BadArgument
 from bayesreg.results.quantity import Quantity
 
@@ -22,16 +22,25 @@ def event_draws(event: str, unknowns: Mapping[str, Array]) -> NDArray[np.bool_]:
     Raises
     ------
     BadArgument
-        If the event does not parse.
+        If the event does not parse, or can be read in several ways: where a column is called
+        ``1``, or ``a > b``, backticks say that it is meant.
     """
     if not isinstance(event, str):
         raise BadArgument(f"an event is text such as 'bmi > 0', not {event!r}")
+    found = {}
     for match in re.finditer(r"<=|>=|<|>", event):
-        left = _side(event[: match.start()].strip(), unknowns)
-        right = _side(event[match.end() :].strip(), unknowns)
-        if left is not None and right is not None:
-            return np.asarray(_COMPARE[match.group()](left, right))
-    raise BadArgument(_advice(event, unknowns))
+        op = match.group()
+        for left, x in _readings(event[: match.start()], unknowns):
+            for right, y in _readings(event[match.end() :], unknowns):
+                found[f"{left} {op} {right}"] = _COMPARE[op](x, y)
+    if not found:
+        raise BadArgument(_advice(event, unknowns))
+    if len(found) > 1:
+        raise BadArgument(
+            f"{event!r} can be read as {' or as '.join(found)}; write the one that is meant: "
+            "backticks enclose the name of a column"
+        )
+    return np.asarray(next(iter(found.values())))
 
 
 def contrast_of(weights: Any, unknowns: Mapping[str, Array]) -> Quantity:
@@ -45,37 +54,43 @@ def contrast_of(weights: Any, unknowns: Mapping[str, Array]) -> Quantity:
     if not isinstance(weights, Mapping) or not weights:
         raise BadArgument("contrast takes a mapping of names to weights, as {'a': 1, 'b': -1}")
     total: Any = 0.0
-    for name, weight in weights.items():
+    for key, weight in weights.items():
+        name = str(key)
         if name not in unknowns:
-            raise BadArgument(f"contrast: {_unknown(str(name), unknowns)}")
-        if isinstance(weight, bool) or not np.isfinite(weight):
-            raise BadArgument(f"contrast: the weight of {name!r} must be finite, not {weight!r}")
+            name = name.removeprefix("`").removesuffix("`")
+        if name not in unknowns:
+            raise BadArgument(f"contrast: {_unknown(str(key), unknowns)}")
+        if not is_number(weight) or not np.isfinite(weight):
+            raise BadArgument(f"contrast: the weight of {key!r} must be finite, not {weight!r}")
         total = total + float(weight) * unknowns[name]
     symbols = " ".join(f"{float(w):+g}·{k}" for k, w in weights.items())
     return Quantity(symbols, np.asarray(total), signed=True)
 
 
-def _side(text: str, unknowns: Mapping[str, Array]) -> Array | float | None:
-    """A name, |name| or number; None where it is neither."""
-    if text in unknowns:
-        return unknowns[text]
-    for inner in (
-        re.fullmatch(r"\|(.+)\|", text),
-        re.fullmatch(r"abs\((.+)\)", text),
-    ):
-        if inner and (value := _side(inner.group(1).strip(), unknowns)) is not None:
-            return np.abs(value)
+def _readings(text: str, unknowns: Mapping[str, Array]) -> Iterator[tuple[str, Array | float]]:
+    """Whatever a side can mean, a name, |side| or a number, beside the text that means it alone."""
+    text = text.strip()
+    quoted = re.fullmatch(r"`(.+)`", text)
+    for name in (text, quoted.group(1) if quoted else text):
+        if name in unknowns:
+            yield f"`{name}`", unknowns[name]
+    inner = re.fullmatch(r"\|(.+)\|", text) or re.fullmatch(r"abs\((.+)\)", text)
+    if inner:
+        yield from ((f"|{said}|", np.abs(x)) for said, x in _readings(inner.group(1), unknowns))
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
-        return None
+        return
+    if not np.isnan(number):
+        ways = (f"{number}", f"{number:+}", f"{number:e}", f"{number:+e}")
+        yield next((way for way in ways if way not in unknowns), ways[-1]), number
 
 
 def _advice(event: str, unknowns: Mapping[str, Array]) -> str:
     parts = [s.strip() for s in re.split(r"<=|>=|<|>", event)]
     if len(parts) != 2:
         return f"an event has the form 'name > number' or 'name < name', not {event!r}"
-    wrong = next((s for s in parts if _side(s, unknowns) is None), event)
+    wrong = next((s for s in parts if not any(_readings(s, unknowns))), event)
     return f"in {event!r}: {_unknown(wrong, unknowns)}"
 
 
