@@ -14,7 +14,7 @@ from bayesreg.likelihoods import Gaussian
 from bayesreg.model.model import Model
 from bayesreg.priors import Horseshoe, Laplace, Normal
 from bayesreg.results import LamPosterior, Shrinkage, Significance
-from bayesreg.results.comparison import Entry
+from bayesreg.results.entry import Entry
 from bayesreg.results.profile import profiles
 from bayesreg.verbs.choose import choose
 from bayesreg.verbs.fit import path
@@ -178,6 +178,15 @@ def _entry(
         significance=Significance.of_tenth(draws),
         why_no_map="no MAP exists: the density is unbounded at 0" if no_map else None,
         closed=None,
+        same_lam=None
+        if fit is None
+        else SimpleNamespace(
+            fit=fit,
+            farthest=0.32,
+            column=largest,
+            margin=0.8,
+            exact=1e-15 if family == "normal" else None,
+        ),
         post=post,
         loo=SimpleNamespace(),
         nuts=SimpleNamespace(

@@ -27,7 +27,7 @@ TITLES = {
     "path": "Regularisation path",
     "choice": "Which λ, by which argument",
     "fit": "Fit to the data",
-    "correspondence": "The MAP by every route",
+    "correspondence": "The MAP by every route, and beside the posterior",
     "agreement": "Engines against PyMC",
     "diagnostics": "Convergence",
     "methods": "Methods",
@@ -188,7 +188,10 @@ def _contents(
         ),
         "path": _along(comparison.path, figure),
         "choice": _chosen(comparison.choice, figure),
-        "correspondence": ([], [evidence.certificates, evidence.correspondence]),
+        "correspondence": (
+            [],
+            [evidence.certificates, evidence.correspondence, evidence.same_lam],
+        ),
         "agreement": ([], [evidence.agreement, figure, evidence.differences]),
         "diagnostics": ([], [evidence.runs, evidence.chains]),
         "provenance": (

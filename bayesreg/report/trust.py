@@ -9,6 +9,10 @@ import numpy as np
 from bayesreg.report.table import Rows, by_prior, plain
 
 SHOWN = 40
+SAME = (
+    "A MAP sits at one λ and a posterior integrates over λ: here the MAP is at the posterior's "
+    "own, the"
+)
 
 
 def standing(certificate: Any) -> bool | str:
@@ -54,6 +58,27 @@ def correspondence(entry: Any) -> Rows:
         for route, one in entry.fit.correspondence.table.iterrows():
             ends = (one["difference"], one["limit"], bool(one["ok"]), bool(one["reported"]))
             yield one["formulation"], str(route), *ends
+
+
+@by_prior(
+    "same_lam",
+    "MAP and posterior at the same λ",
+    "farthest ratio largest |mean − MAP|, posterior sds | column name column | "
+    "margin number log p(MAP) − largest of the draws, nats | "
+    "exact small mean against MAP, given σ and scale | ok flag certificate",
+    f"{SAME} medians of σ and scale plugged in. Given these no draw can have a higher log density "
+    "than the MAP. Under a normal prior the mean given σ and scale is the MAP: their relative "
+    "difference in closed form; – for other priors.",
+    no_sigma={
+        "note": f"{SAME} median of the scale plugged in. Given it no draw can have a higher log "
+        "density than the MAP."
+    },
+)
+def same_lam(entry: Any) -> Rows:
+    """The MAP at the posterior's own λ beside the posterior."""
+    one = entry.same_lam
+    if one is not None:
+        yield one.farthest, one.column, one.margin, one.exact, standing(one.fit.certificate)
 
 
 @by_prior(

@@ -19,7 +19,8 @@ _HOME = {
     "BayesianPath": "bayesian_path",
     "Choice": "choice",
     "Comparison": "comparison",
-    "Entry": "comparison",
+    "Entry": "entry",
+    "SameLam": "same_lam",
 }
 __all__ = sorted(_HOME)  # noqa: PLE0605
 

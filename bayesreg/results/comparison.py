@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,21 +13,14 @@ from bayesreg.engines.draws import pooled
 from bayesreg.language.arguments import check_level, interval_names, is_number
 from bayesreg.language.errors import BadArgument
 from bayesreg.language.misnamed import explained_throughout
-from bayesreg.model.model import Model
-from bayesreg.model.problem import Problem
 from bayesreg.results import mixture
-from bayesreg.results.closed_form import ClosedForm
-from bayesreg.results.lam import LamPosterior
-from bayesreg.results.map_fit import MapFit, encode
+from bayesreg.results.entry import Entry
+from bayesreg.results.map_fit import encode
 from bayesreg.results.path import Path
-from bayesreg.results.posterior import Posterior
-from bayesreg.results.profile import Profile, profiles
-from bayesreg.results.significance import Significance
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bayesreg.diagnostics import Agreement
     from bayesreg.results.choice import Choice
 
 
@@ -176,6 +168,30 @@ class Comparison:
         parts = {name: e.lam.summary(level) for name, e in self.entries.items()}
         return pd.concat(parts, names=["prior", "quantity"])
 
+    def at_same_lam(self) -> pd.DataFrame:
+        """MAP and posterior at the same λ, by prior: σ and scale at the posterior's medians.
+
+        ``farthest``, the largest |posterior mean − MAP| in posterior sds, and its ``column``;
+        ``margin``, log p at the MAP less the largest log p among the draws, in nats; ``exact``, the
+        relative difference of mean and MAP in closed form, for Normal; ``certified``. Priors that
+        have no MAP or no λ have no row. Columns one by one: ``fits[name].same_lam.distance``.
+        """
+        import pandas as pd
+
+        rows = {
+            name: {
+                "farthest": one.farthest,
+                "column": one.column,
+                "margin": one.margin,
+                "exact": np.nan if one.exact is None else one.exact,
+                "certified": bool(one.fit.certificate.ok),
+            }
+            for name, entry in self.entries.items()
+            if (one := entry.same_lam) is not None
+        }
+        columns = ["farthest", "column", "margin", "exact", "certified"]
+        return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("prior")
+
     def significance(self, eps: Any, standardized: bool = False) -> pd.DataFrame:
         """P(|β_j| > ε) and P(likelier sign) by prior and feature; see `Posterior.significance`."""
         import pandas as pd
@@ -263,6 +279,9 @@ class Comparison:
         stacked = self.table["weight"].reindex(self.names) if "weight" in self.table else None
         if stacked is not None and np.isfinite(stacked).all():
             return dict(zip(self.names, map(float, stacked), strict=True))
+        if stacked is not None and weights is None:
+            tied = (1.0 - stacked.sum()) / stacked.isna().sum()  # between them any weights will do
+            return dict(zip(self.names, map(float, stacked.fillna(tied)), strict=True))
         if weights is None:
             return equal
         raise BadArgument(
@@ -363,72 +382,3 @@ def _weight(value: Any, name: str) -> float:
     if not is_number(value) or not 0.0 <= value < np.inf:
         raise BadArgument(f"weights: that of {name!r} must be at least 0, not {value!r}")
     return float(value)
-
-
-@dataclass(frozen=True, eq=False)
-class Entry:
-    """Everything computed under one prior.
-
-    Attributes
-    ----------
-    name : str
-        The name given to the prior.
-    problem : Problem
-        The model conditioned on the data.
-    fit : MapFit or None
-        The penalised optimum; None where there is none, and `why_no_map` says why.
-    closed : ClosedForm or None
-        The closed form given the MAP's hyperparameters, where there is one.
-    post : Posterior
-        The fastest exact engine's draws.
-    loo : object or None
-        Leave-one-out predictive density; None without rows.
-    nuts, agreement : Posterior or None, Agreement or None
-        PyMC's draws of the same posterior and the verdict, when verified.
-    """
-
-    name: str
-    problem: Problem
-    fit: MapFit | None
-    why_no_map: str | None
-    closed: ClosedForm | None
-    post: Posterior
-    loo: Any = None
-    nuts: Posterior | None = None
-    agreement: Agreement | None = None
-
-    @property
-    def model(self) -> Model:
-        """Prior and likelihood."""
-        return Model.of(self.problem)
-
-    @cached_property
-    def lam(self) -> LamPosterior:
-        """Posterior of λ (or scale) beside the value that the MAP used, where there is one."""
-        lam = self.post.lam
-        return lam if self.fit is None else lam.beside(self.fit)
-
-    @cached_property
-    def significance(self) -> Significance:
-        """P(|β_j| > ε) and P(likelier sign), ε as `Significance.of_tenth` has it."""
-        return Significance.of_tenth(self.post.draws)
-
-    @property
-    def scales(self) -> list[tuple[float, float]]:
-        """(scale, unit) of each block, their product in the unit of b: the MAP's, or medians."""
-        draws, fit = self.post.draws, self.fit
-        median = {
-            k: float(np.median(draws.scale[..., i])) for i, k in enumerate(draws.scale_labels)
-        }
-        sigma = float(np.median(draws.sigma)) if fit is None else float(fit.sigma)
-        settled = []
-        for block in (self.problem if fit is None else fit.problem).blocks:
-            scale = median[block.label] if block.scale is None else float(block.scale)
-            unit = sigma if block.prior.unit == "sigma" else 1.0
-            settled.append((scale, unit * float(np.median(block.relative))))
-        return settled
-
-    @cached_property
-    def profiles(self) -> tuple[Profile, ...]:
-        """What the prior makes of a least-squares estimate, for each block of columns."""
-        return profiles(self)

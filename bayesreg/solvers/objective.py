@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -220,18 +220,19 @@ class Objective:
         return out
 
 
-def penalty_value(problem: Problem, b: Array) -> float:
-    """The penalty of b; 0 at b = 0."""
-    total, sigma = 0.0, problem.sigma or 1.0
+def penalty_value(problem: Problem, b: Array) -> Any:
+    """The penalty of b (p,), or of each of L coefficients (L, p); 0 at b = 0."""
+    total, sigma = np.zeros(b.shape[:-1]), problem.sigma or 1.0
     for block in problem.blocks:
         assert isinstance(block.prior, Majorised)
-        part = b[block.columns]
+        part = b[..., block.columns]
         scale = problem.effective_scale(block, sigma)
         if block.grouped:  # λ‖b_g‖ is what a single b of that length costs
-            part = np.sqrt(np.bincount(block.group, np.square(part / block.relative)))
-            scale = np.full(len(part), float(problem.effective_scale(block, sigma)[0]))
+            members = np.arange(len(block.sizes)) == block.group[:, None]
+            part = np.sqrt(np.square(part / block.relative) @ members)
+            scale = np.full(len(block.sizes), float(problem.effective_scale(block, sigma)[0]))
             scale /= float(block.relative[0])
-        total += float(np.sum(block.prior.cost(part, sigma, scale)))
+        total = total + np.sum(block.prior.cost(part, sigma, scale), axis=-1)
     return total
 
 

@@ -15,7 +15,13 @@ from bayesreg.data.moments import Moments
 from bayesreg.data.provenance import provenance
 from bayesreg.diagnostics import agreement, compare_elpd
 from bayesreg.language.arguments import settled_seed
-from bayesreg.language.errors import BadArgument, BayesregWarning, NotSupported, Separated
+from bayesreg.language.errors import (
+    BadArgument,
+    BayesregWarning,
+    NotConverged,
+    NotSupported,
+    Separated,
+)
 from bayesreg.language.misnamed import explained
 from bayesreg.language.warned import warn
 from bayesreg.likelihoods import Gaussian, Likelihood
@@ -24,8 +30,11 @@ from bayesreg.model.problem import Problem
 from bayesreg.priors import R2D2, HalfCauchy, Normal, Prior
 from bayesreg.priors.written import prior_of, read_priors
 from bayesreg.results.choice import Choice
-from bayesreg.results.comparison import Comparison, Entry
+from bayesreg.results.comparison import Comparison
+from bayesreg.results.entry import Entry
 from bayesreg.results.path import Path
+from bayesreg.results.posterior import Posterior
+from bayesreg.results.same_lam import SameLam
 from bayesreg.verbs.choose import choose
 from bayesreg.verbs.fit import closed_form, fit_map, path, sample
 from bayesreg.verbs.verdict import sentences
@@ -289,7 +298,16 @@ def _entry(
         except NotSupported:
             closed = None
     loo = post.loo() if problem.design is not None else None
-    return Entry(name, problem, fit, why, closed, post, loo)
+    same = None if why is not None or not problem.p else _at_its_lam(problem, post)
+    return Entry(name, problem, fit, why, closed, post, loo, same_lam=same)
+
+
+def _at_its_lam(problem: Problem, post: Posterior) -> SameLam:
+    """The MAP at the posterior's own λ; one that is not certified says so itself."""
+    try:
+        return SameLam(fit_map(problem, hyper=post), post)
+    except NotConverged as error:
+        return SameLam(error.result, post)
 
 
 def _like_with_like(entries: dict[str, Entry]) -> list[str]:

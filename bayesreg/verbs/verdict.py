@@ -35,6 +35,7 @@ def sentences(entries: Mapping[str, Entry], table: pd.DataFrame, where: str) -> 
     rows = next(iter(entries.values())).problem.n
     out = [*prediction(table, where, rows), *_unreliable(table)]
     out += [account(entry) for entry in entries.values()]
+    out += _at_same_lam(entries)
     out.append(_held(entries))
     out += _agreement(entries)
     return tuple(out)
@@ -190,6 +191,30 @@ def _optimum(fit: MapFit) -> str:
         f"its MAP sets {len(zero)} of {len(fit.beta)} coefficients exactly to zero "
         f"({', '.join(zero[:6])}{'…' if len(zero) > 6 else ''}) ({fit.hyper})"
     )
+
+
+def _at_same_lam(entries: Mapping[str, Entry]) -> Iterator[str]:
+    """How far MAP and posterior mean are apart at one λ, and whether a draw is higher."""
+    found = {name: e.same_lam for name, e in entries.items() if e.same_lam is not None}
+    if not found:
+        return
+    apart = [f"{name} {one.farthest:.2f}" for name, one in found.items()]
+    higher = [name for name, one in found.items() if one.margin < 0.0]
+    text = (
+        "At the posterior's own λ, σ and scale at their medians, the MAP is off the posterior mean "
+        f"by at most so many posterior sds: {', '.join(apart)}; "
+    )
+    text += (
+        f"NOT the highest: draws of {listed(higher)} have a higher density than its MAP"
+        if higher
+        else "no draw has a higher density than its MAP"
+    )
+    exact = [one.exact for one in found.values() if one.exact is not None]
+    if exact:
+        text += (
+            f"; given σ and scale the mean of a normal posterior is the MAP, to {max(exact):.0e}"
+        )
+    yield f"{text}."
 
 
 def _held(entries: Mapping[str, Entry]) -> str:

@@ -1,0 +1,94 @@
+"""Entry: everything computed under one prior of a comparison."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayesreg.model.model import Model
+from bayesreg.model.problem import Problem
+from bayesreg.results.closed_form import ClosedForm
+from bayesreg.results.lam import LamPosterior
+from bayesreg.results.map_fit import MapFit
+from bayesreg.results.posterior import Posterior
+from bayesreg.results.profile import Profile, profiles
+from bayesreg.results.same_lam import SameLam
+from bayesreg.results.significance import Significance
+
+if TYPE_CHECKING:
+    from bayesreg.diagnostics import Agreement
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """Everything computed under one prior.
+
+    Attributes
+    ----------
+    name : str
+        The name given to the prior.
+    problem : Problem
+        The model conditioned on the data.
+    fit : MapFit or None
+        The penalised optimum; None where there is none, and `why_no_map` says why.
+    closed : ClosedForm or None
+        The closed form given the MAP's hyperparameters, where there is one.
+    post : Posterior
+        The fastest exact engine's draws.
+    loo : object or None
+        Leave-one-out predictive density; None without rows.
+    nuts, agreement : Posterior or None, Agreement or None
+        PyMC's draws of the same posterior and the verdict, when verified.
+    same_lam : SameLam or None
+        The MAP at the posterior's own λ beside the posterior; None where there is no MAP, or no λ.
+    """
+
+    name: str
+    problem: Problem
+    fit: MapFit | None
+    why_no_map: str | None
+    closed: ClosedForm | None
+    post: Posterior
+    loo: Any = None
+    nuts: Posterior | None = None
+    agreement: Agreement | None = None
+    same_lam: SameLam | None = None
+
+    @property
+    def model(self) -> Model:
+        """Prior and likelihood."""
+        return Model.of(self.problem)
+
+    @cached_property
+    def lam(self) -> LamPosterior:
+        """Posterior of λ (or scale) beside the value that the MAP used, where there is one."""
+        lam = self.post.lam
+        return lam if self.fit is None else lam.beside(self.fit)
+
+    @cached_property
+    def significance(self) -> Significance:
+        """P(|β_j| > ε) and P(likelier sign), ε as `Significance.of_tenth` has it."""
+        return Significance.of_tenth(self.post.draws)
+
+    @property
+    def scales(self) -> list[tuple[float, float]]:
+        """(scale, unit) of each block, their product in the unit of b: the MAP's, or medians."""
+        draws, fit = self.post.draws, self.fit
+        median = {
+            k: float(np.median(draws.scale[..., i])) for i, k in enumerate(draws.scale_labels)
+        }
+        sigma = float(np.median(draws.sigma)) if fit is None else float(fit.sigma)
+        settled = []
+        for block in (self.problem if fit is None else fit.problem).blocks:
+            scale = median[block.label] if block.scale is None else float(block.scale)
+            unit = sigma if block.prior.unit == "sigma" else 1.0
+            settled.append((scale, unit * float(np.median(block.relative))))
+        return settled
+
+    @cached_property
+    def profiles(self) -> tuple[Profile, ...]:
+        """What the prior makes of a least-squares estimate, for each block of columns."""
+        return profiles(self)
