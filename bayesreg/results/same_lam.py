@@ -151,7 +151,8 @@ def _objective(problem: Problem, beta: Array, intercept: Array) -> Array:
     penalty = np.asarray(penalty_value(problem, b))
     if problem.exact:
         assert problem.sigma is not None
-        return (0.5 * problem.quadratic.residual_square(b) + penalty) / problem.sigma**2
+        loss = 0.5 * np.asarray(problem.quadratic.residual_square(b))
+        return np.asarray((loss + penalty) / problem.sigma**2)
     assert problem.design is not None
     design, theta = problem.design, problem.loss.theta
     eta = beta @ design.X.T + intercept[:, None]

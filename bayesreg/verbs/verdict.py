@@ -14,7 +14,7 @@ from bayesreg.language.text import listed, visible
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bayesreg.results.comparison import Entry
+    from bayesreg.results.entry import Entry
     from bayesreg.results.map_fit import MapFit
 
 AHEAD = 0.05  # of κ, by which a column is the most or the least shrunk
