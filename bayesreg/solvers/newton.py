@@ -120,7 +120,7 @@ def inner_of(problem: Problem) -> Inner:
 
 def objective(problem: Problem, at: Point) -> float:
     """J at a point: φ·(−log L) + penalty."""
-    return at.value + penalty_value(problem, at.b)
+    return at.value + float(penalty_value(problem, at.b))
 
 
 def _towards(

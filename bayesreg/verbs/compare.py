@@ -32,7 +32,6 @@ from bayesreg.priors.written import prior_of, read_priors
 from bayesreg.results.choice import Choice
 from bayesreg.results.comparison import Comparison
 from bayesreg.results.entry import Entry
-from bayesreg.results.map_fit import MapFit
 from bayesreg.results.path import Path
 from bayesreg.results.posterior import Posterior
 from bayesreg.results.same_lam import SameLam
@@ -308,8 +307,8 @@ def _at_its_lam(problem: Problem, post: Posterior) -> SameLam:
     try:
         return SameLam(fit_map(problem, hyper=post), post)
     except NotConverged as error:
-        assert isinstance(error.result, MapFit)
-        return SameLam(error.result, post)
+        reached: Any = error.result
+        return SameLam(reached, post)
 
 
 def _like_with_like(entries: dict[str, Entry]) -> list[str]:
