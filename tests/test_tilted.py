@@ -194,12 +194,19 @@ def below(x: Array, log_density: Callable[[Array], Array], where: float) -> floa
 @pytest.mark.parametrize("where", [0.05, 0.5, 0.95])
 @pytest.mark.parametrize(
     "k, A, B",
-    [(1.0, 2.0, 0.0), (40.0, 3.0, -9.0), (40.0, 3.0, 300.0), (0.3, 1e-6, 2.0), (1e4, 1.0, 5.0)],
+    [
+        (1.0, 2.0, 0.0),
+        (40.0, 3.0, -9.0),
+        (40.0, 3.0, 300.0),
+        (40.0, 3.0, 4.0),
+        (0.3, 1e-6, 2.0),
+        (1e4, 1.0, 5.0),
+    ],
     ids=str,
 )
 def test_precision_is_drawn_exactly(k: float, A: float, B: float, where: float) -> None:
     rng = np.random.default_rng(4)
-    x = np.array([rejection.power_normal(rng, k, A, B) for _ in range(20_000)])
+    x = rejection.power_normal(rng, k, A, np.full(20_000, B))
 
     def log_density(u: Array, power: float = k) -> Array:
         return np.asarray(power * np.log(u) - 0.5 * A * u * u - B * u)
@@ -218,8 +225,7 @@ def test_scale_is_drawn_exactly(
     count: float, total: float, df: float, scale: float, where: float
 ) -> None:
     rng = np.random.default_rng(5)
-    draw = rejection.half_t_scale
-    x = np.exp([draw(rng, count, total, df, scale) for _ in range(20_000)])
+    x = np.exp(rejection.half_t_scale(rng, count, np.full(20_000, total), df, scale))
     hyper = br.HalfStudentT(df, scale)
 
     def log_density(s: Array, total: float = total) -> Array:
@@ -227,6 +233,20 @@ def test_scale_is_drawn_exactly(
 
     assert abs(below(x, log_density, where)) < 4.5
     assert abs(below(x, lambda s: log_density(s, 1.5 * total), where)) > 4.5
+
+
+def test_numbers_drawn_side_by_side_have_each_their_own_law() -> None:
+    k, A, B = (np.repeat(x, 20_000) for x in ([2.0, 30.0, 50.0], [1.0, 0.5, 4.0], [3.0, 4.0, -9.0]))
+    x = rejection.power_normal(np.random.default_rng(7), k, A, B).reshape(3, -1)
+    for i, (power, curve, pull) in enumerate(
+        zip(k[::20_000], A[::20_000], B[::20_000], strict=True)
+    ):
+
+        def log_density(u: Array, p: float = power, a: float = curve, b: float = pull) -> Array:
+            return np.asarray(p * np.log(u) - 0.5 * a * u * u - b * u)
+
+        assert abs(below(x[i], log_density, 0.5)) < 4.5
+        assert abs(below(x[(i + 1) % 3], log_density, 0.5)) > 4.5
 
 
 def test_what_is_not_a_number_is_not_looked_for_for_ever() -> None:
@@ -240,13 +260,13 @@ def test_what_is_not_a_number_is_not_looked_for_for_ever() -> None:
 
 
 def plain(setup: tilted.Setup, state: tilted.State, rng: Any, count: int) -> list[Array]:
-    """The loop in plain NumPy, for one block with a known scale in units of an unknown σ."""
+    """One chain at a time, for one block with a known scale in units of an unknown σ."""
     numbers, columns, inverse, _, tilt, blocks, _ = setup.envelope
     centre, _, slope, _, linear, _ = columns
-    k, A, lam = numbers[envelope.JOINT], numbers[envelope.RSS], math.exp(-state.log_scale[0])
+    k, A, lam = numbers[envelope.JOINT], numbers[envelope.RSS], math.exp(-state.log_scale[0, 0])
     B, shift, out = lam * blocks[0, envelope.PULL], lam * tilt[0, 0], []
     mode = 2.0 * k / (B + math.sqrt(B * B + 4.0 * A * k))
-    u, v = state.u, state.v
+    u, v = float(state.u[0]), state.v[0]
 
     def log_weight(v: Array) -> float:
         return float(-lam * np.sum(linear * (np.abs(v) - slope * v)))
@@ -266,14 +286,29 @@ def plain(setup: tilted.Setup, state: tilted.State, rng: Any, count: int) -> lis
     return out
 
 
-def test_compiled_loop_is_the_plain_one() -> None:
+def test_chains_side_by_side_are_the_plain_one() -> None:
+    """Three iterations from one start, of 20 000 chains and of 4000 one by one."""
     problem = condition(br.Laplace(0.3, unit="sigma"), CASE)
     setup = tilted.KERNEL.prepare(problem)
-    state = tilted.KERNEL.start(setup, np.random.default_rng(1))
-    _, out = tilted.KERNEL.advance(setup, state, np.random.default_rng(2), 50)
-    rows = np.array(plain(setup, state, np.random.default_rng(2), 50))
-    assert np.allclose(out["b"], rows[:, :-1], rtol=1e-9)
-    assert np.allclose(out["sigma"], rows[:, -1], rtol=1e-12)
+    state = tilted.KERNEL.start(setup, np.random.default_rng(1), 1, 20_000)
+    rng = np.random.default_rng(3)
+    rows = np.array([plain(setup, state, rng, 3)[-1] for _ in range(4000)])
+    z = []
+    for off in (0.0, 0.3):
+        moved = replace(state, log_scale=state.log_scale + off)
+        _, out = tilted.KERNEL.advance(setup, moved, np.random.default_rng(2), 3)
+        one = np.column_stack([out["b"][-1], out["sigma"][-1]])
+        z.append(np.abs(difference(one, rows)).max())
+    assert z[0] < 4.5
+    assert z[1] > 4.5  # another scale
+
+
+def difference(one: Array, two: Array) -> Array:
+    """z of means and mean squares of independent rows."""
+    pairs = [(f(one), f(two)) for f in (np.asarray, np.square)]
+    return np.array(
+        [(a.mean(0) - b.mean(0)) / np.sqrt(a.var(0) / len(a) + b.var(0) / len(b)) for a, b in pairs]
+    )
 
 
 def quantities(run: base.Draws) -> dict[str, Array]:
@@ -452,7 +487,7 @@ def test_blocks_of_any_length_make_one_chain() -> None:
     whole, parts = [], []
     for counts, found in (((60,), whole), ((1, 20, 39), parts)):
         rng = np.random.default_rng(9)
-        state = tilted.KERNEL.start(setup, rng)
+        state = tilted.KERNEL.start(setup, rng, 2, 3)
         for count in counts:
             state, out = tilted.KERNEL.advance(setup, state, rng, count)
             found.append(out["b"])

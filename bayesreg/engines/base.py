@@ -5,15 +5,23 @@ from __future__ import annotations
 import threading
 import time
 import zlib
-from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesreg.engines.chains import Collected, Output, Plan, collect, one_blas_thread
+from bayesreg.engines.chains import (
+    Advance,
+    Collected,
+    Output,
+    Plan,
+    Start,
+    collect,
+    one_blas_thread,
+)
 from bayesreg.engines.draws import Draws
-from bayesreg.engines.kernel import Engine, External, Independent, Markov, Request
+from bayesreg.engines.kernel import Engine, External, Independent, Markov, Request, SideBySide
+from bayesreg.engines.layout import form_of
 from bayesreg.language.arguments import integer, settled_seed
 from bayesreg.language.errors import NotSupported
 from bayesreg.language.warned import warn
@@ -26,8 +34,6 @@ if TYPE_CHECKING:
 _LOCK = threading.Lock()
 _IID_BLOCK = 100_000
 _UNSAID = 0  # of a plan's thinning, until the kernel's cost is known
-_NEARLY_FREE = 0.1  # seconds of a chain that thinning may fill
-_BLOCK_SECONDS = 0.05  # of a block: how soon an interruption is heard
 
 
 def run(
@@ -41,6 +47,7 @@ def run(
     progress: bool = True,
     workers: int | None = None,
     thin: int | None = None,
+    compiled: bool | None = None,
 ) -> Draws:
     """Run an engine on a problem.
 
@@ -65,6 +72,9 @@ def run(
     thin : int, optional
         Keep every thin-th iteration of a Markov chain. Unsaid, as many as are nearly free: up to 5
         where a chain then still takes less than about 0.1 s, by a count of its operations.
+    compiled : bool, optional
+        For an engine with a compiled kernel and the same chain in NumPy, which of them to run;
+        unsaid, the one that is over first where nothing is compiled yet, by the same count.
 
     Returns
     -------
@@ -105,7 +115,7 @@ def run(
     streams = _streams(root, engine.NAME, chains)
     with _LOCK:
         found, thin = _collect(
-            engine.KERNEL, problem, plan, [s[0] for s in streams], workers, progress
+            engine.KERNEL, problem, plan, [s[0] for s in streams], workers, progress, compiled
         )
         if found.shortest == 0:
             raise KeyboardInterrupt
@@ -124,10 +134,8 @@ def run(
         thin=thin,
     )
     if not found.complete:
-        warn(
-            f"interrupted: {found.shortest} of {plan.draws} draws kept in each of "
-            f"{len(found.kept)} chains",
-        )
+        kept = f"{found.shortest} of {plan.draws} draws kept in each of {len(found.kept)} chains"
+        warn(f"interrupted: {kept}")
     return result
 
 
@@ -163,6 +171,7 @@ def _collect(
     streams: list[np.random.SeedSequence],
     workers: int | None,
     progress: bool,
+    compiled: bool | None,
 ) -> tuple[Collected, int]:
     """Run the chains, PyMC's way for an External kernel and ours for others; and the thinning."""
     if isinstance(kernel, External):
@@ -172,50 +181,38 @@ def _collect(
         found = kernel.sample(problem, Request(draws, plan.tune, seeds, workers, progress))
         return found.every(thin) if thin > 1 else found, thin
     with one_blas_thread():
-        return _own(kernel, problem, plan, streams, workers, progress)
+        setup, work = kernel.prepare(problem), 0.0
+        if isinstance(kernel, Independent):
+            plan = replace(plan, thin=max(plan.thin, 1))
+        else:
+            kernel, plan, work = form_of(kernel, setup, plan, len(streams), compiled)
+        start, advance = _steps(kernel, setup, plan.strands)
+        found = collect(
+            start, advance, streams, plan, workers=workers, work=work, progress=progress
+        )
+        return found, plan.thin
 
 
-def _own(
-    kernel: Independent | Markov,
-    problem: Problem,
-    plan: Plan,
-    streams: list[np.random.SeedSequence],
-    workers: int | None,
-    progress: bool,
-) -> tuple[Collected, int]:
-    """Run a kernel of ours: as a chain whose state is nothing, where draws are independent."""
-    setup = kernel.prepare(problem)
-    start: Callable[[np.random.Generator], Any]
-    if isinstance(kernel, Independent):
-        iid = kernel
-        work = 0.0
-        start = _nothing
-        plan = replace(plan, thin=max(plan.thin, 1))
+def _steps(
+    kernel: Independent | Markov | SideBySide, setup: Any, strands: int
+) -> tuple[Start, Advance]:
+    """How chains start and advance, in rows; one whose draws are independent has no state."""
 
-        def advance(state: Any, rng: np.random.Generator, count: int) -> tuple[Any, Output]:
-            return state, iid.draw(setup, rng, count)
+    def start(rng: np.random.Generator, chains: int) -> Any:
+        if isinstance(kernel, SideBySide):
+            return kernel.start(setup, rng, chains, strands)
+        return kernel.start(setup, rng) if isinstance(kernel, Markov) else None
 
-    else:
-        chain = kernel
-        each = chain.seconds(setup)
-        if plan.thin == _UNSAID:
-            plan = replace(plan, thin=int(min(max(_NEARLY_FREE / (each * plan.draws), 1), 5)))
-        work = each * plan.iterations * len(streams)
-        block = int(min(max(_BLOCK_SECONDS / each, 1), plan.iterations))
-        plan = replace(plan, block=max(block // plan.thin, 1) * plan.thin)
+    def advance(state: Any, rng: np.random.Generator, count: int) -> tuple[Any, Output]:
+        if isinstance(kernel, SideBySide):
+            return kernel.advance(setup, state, rng, count)
+        if isinstance(kernel, Markov):
+            state, out = kernel.advance(setup, state, rng, count)
+        else:
+            out = kernel.draw(setup, rng, count)
+        return state, {name: value[:, None] for name, value in out.items()}
 
-        def start(rng: np.random.Generator) -> Any:
-            return chain.start(setup, rng)
-
-        def advance(state: Any, rng: np.random.Generator, count: int) -> tuple[Any, Output]:
-            return chain.advance(setup, state, rng, count)
-
-    found = collect(start, advance, streams, plan, workers=workers, work=work, progress=progress)
-    return found, plan.thin
-
-
-def _nothing(rng: np.random.Generator) -> None:
-    """The state of a kernel without memory."""
+    return start, advance
 
 
 def _assemble(

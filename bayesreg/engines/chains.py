@@ -22,7 +22,7 @@ import numpy as np
 from bayesreg.language.arguments import Array
 
 Output = dict[str, Array]
-Start = Callable[[np.random.Generator], Any]
+Start = Callable[[np.random.Generator, int], Any]  # and how many chains
 Advance = Callable[[Any, np.random.Generator, int], tuple[Any, Output]]
 
 # Seconds of work below which a second thread costs more than it saves.
@@ -32,25 +32,44 @@ _LISTEN = 0.2  # seconds between looks for an interruption
 
 @dataclass(frozen=True)
 class Plan:
-    """How long each chain is, and in which blocks it advances."""
+    """How long each chain is, in which blocks it advances, and what advances with it.
+
+    Attributes
+    ----------
+    draws, tune, thin : int
+        Draws kept of a chain, iterations before, and iterations for each that is kept.
+    block : int
+        Iterations of a block.
+    strands : int
+        Parts of a chain that advance side by side.
+    together : int
+        Chains that advance side by side, with one stream of random numbers.
+    """
 
     draws: int
     tune: int
     thin: int
     block: int
+    strands: int = 1
+    together: int = 1
 
     def blocks(self) -> Iterator[tuple[bool, int]]:
         """(whether it is kept, iterations) of each block; kept ones are multiples of `thin`."""
         for done in range(0, self.tune, self.block):
             yield False, min(self.block, self.tune - done)
-        block = max(self.block // self.thin, 1)
-        for done in range(0, self.draws, block):
-            yield True, min(block, self.draws - done) * self.thin
+        block, draws = max(self.block // self.thin, 1), self.of_strand
+        for done in range(0, draws, block):
+            yield True, min(block, draws - done) * self.thin
+
+    @property
+    def of_strand(self) -> int:
+        """Draws kept of each strand, the last one's perhaps too many."""
+        return -(-self.draws // self.strands)
 
     @property
     def iterations(self) -> int:
-        """Iterations of one chain."""
-        return self.tune + self.draws * self.thin
+        """Iterations of one strand."""
+        return self.tune + self.of_strand * self.thin
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,14 +114,18 @@ def collect(
     work: float,
     progress: bool,
 ) -> Collected:
-    """Run one chain per stream, in this thread or shared out among several."""
+    """Run one chain per stream, in this thread or shared out among several.
+
+    What `advance` gives is (iteration, row, …), a row for each strand of each chain in their order.
+    """
+    bundles = [
+        range(len(streams))[k:][: plan.together] for k in range(0, len(streams), plan.together)
+    ]
     wanted = workers if workers is not None else cores() if work > _WORTH_A_THREAD else 1
-    count = min(wanted, len(streams))
-    chains = dict(enumerate(streams))
-    shares = [{c: s for c, s in chains.items() if c % count == k} for k in range(count)]
-    lanes = [_Lane(start, advance, plan, share) for share in shares]
+    count = min(wanted, len(bundles))
+    lanes = [_Lane(start, advance, plan, streams, bundles[k::count]) for k in range(count)]
     stop, complete = threading.Event(), True
-    with bar("sampling", plan.iterations * len(streams), progress) as tick:
+    with bar("sampling", plan.iterations * len(bundles), progress) as tick:
         try:
             if count == 1:
                 lanes[0].run(tick, stop.is_set)
@@ -142,42 +165,58 @@ def _together(lanes: list[_Lane], tick: Callable[[int], None], stop: threading.E
 
 
 class _Lane:
-    """Some chains that advance in turns, one block each."""
+    """Some bundles of chains that advance in turns, one block each."""
 
     def __init__(
         self,
         start: Start,
         advance: Advance,
         plan: Plan,
-        streams: dict[int, np.random.SeedSequence],
+        streams: Sequence[np.random.SeedSequence],
+        bundles: Sequence[range],
     ) -> None:
         self.start, self.advance, self.plan, self.streams = start, advance, plan, streams
-        self.kept: dict[int, list[Output]] = {chain: [] for chain in streams}
+        self.kept: dict[range, Output] = {bundle: {} for bundle in bundles}
+        self.done = dict.fromkeys(bundles, 0)  # draws kept of each strand
 
     def run(self, tick: Callable[[int], None], stopped: Callable[[], bool]) -> None:
         """Advance every chain to the end of the plan, or until `stopped`."""
         thin = self.plan.thin
-        rngs = {chain: np.random.default_rng(s) for chain, s in self.streams.items()}
-        states = {chain: self.start(rng) for chain, rng in rngs.items()}
+        rngs = {bundle: np.random.default_rng(self.streams[bundle[0]]) for bundle in self.kept}
+        states = {bundle: self.start(rng, len(bundle)) for bundle, rng in rngs.items()}
         for keep, count in self.plan.blocks():
-            for chain, rng in rngs.items():
+            for bundle, rng in rngs.items():
                 if stopped():
                     return
-                states[chain], out = self.advance(states[chain], rng, count)
+                states[bundle], out = self.advance(states[bundle], rng, count)
                 if keep:
-                    self.kept[chain].append({k: v[thin - 1 :: thin] for k, v in out.items()})
+                    self._keep(bundle, {k: v[thin - 1 :: thin] for k, v in out.items()})
                 tick(count)
 
+    def _keep(self, bundle: range, block: Output) -> None:
+        """Put (draw, row, …) where they belong in (row, draw, …)."""
+        kept, done = self.kept[bundle], self.done[bundle]
+        for name, value in block.items():
+            if name not in kept:
+                _, rows, *rest = value.shape
+                kept[name] = np.empty((rows, self.plan.of_strand, *rest), value.dtype)
+            kept[name][:, done : done + len(value)] = value.swapaxes(0, 1)
+        self.done[bundle] = done + len(block["sigma"])
+
     def output(self) -> dict[int, Output]:
-        """Per chain, its blocks joined; an empty dict before the first kept draw.
+        """Per chain, its strands one after another; an empty dict before the first kept draw.
 
         Of those there are now: after a second interruption a thread may still be in its last block.
         """
-        return {chain: _joined(list(blocks)) for chain, blocks in self.kept.items()}
-
-
-def _joined(blocks: list[Output]) -> Output:
-    return {k: np.concatenate([b[k] for b in blocks]) for k in blocks[0]} if blocks else {}
+        found: dict[int, Output] = {}
+        for bundle, arrays in self.kept.items():
+            strands, done = self.plan.strands, self.done[bundle]
+            kept = dict(arrays) if done else {}
+            for k, chain in enumerate(bundle):
+                own = {n: v[k * strands : (k + 1) * strands, :done] for n, v in kept.items()}
+                strung = {n: v.reshape(strands * done, *v.shape[2:]) for n, v in own.items()}
+                found[chain] = {n: v[: self.plan.draws] for n, v in strung.items()}
+        return found
 
 
 def _ignore(_: int) -> None:

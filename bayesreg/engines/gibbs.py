@@ -32,9 +32,7 @@ from numpy.typing import NDArray
 from bayesreg.engines.chains import Output
 from bayesreg.engines.kernel import Markov, Needs
 from bayesreg.engines.loops import tables
-from bayesreg.engines.loops.arrays import BLOCK, FACTS, GROUP
-from bayesreg.engines.loops.blocked import run
-from bayesreg.engines.loops.local_laws import LAWS
+from bayesreg.engines.loops.arrays import BLOCK, FACTS, GROUP, LAWS
 from bayesreg.engines.starts import profile
 from bayesreg.language.arguments import Array
 from bayesreg.likelihoods import ConstantCurvature, NormalMixture
@@ -212,6 +210,8 @@ class Gibbs(Markov):
         self, setup: Setup | Augmented, state: Any, rng: np.random.Generator, count: int
     ) -> tuple[Any, Output]:
         """Iterate and record b, σ, scale and κ."""
+        from bayesreg.engines.loops.blocked import run
+
         if isinstance(setup, Augmented):
             return _advance_latent(setup, state, rng, count)
         p, unknown = len(setup.order), int(setup.blocks["unknown"].max()) + 1

@@ -1,9 +1,10 @@
-"""What an engine's kernel knows: one thing, in one of three forms.
+"""What an engine's kernel knows: one thing, in one of four forms.
 
 An engine is a module with ``NAME``, ``supports``, the types that it :class:`Needs`, and ``KERNEL``.
 A kernel knows how to draw independently (:class:`Independent`), how to advance a Markov chain
-(:class:`Markov`), or how to hand the problem to another sampler (:class:`External`). An engine that
-refuses what it would serve slowly offers itself without that gate as ``UNGATED``.
+(:class:`Markov`) or many side by side (:class:`SideBySide`), or how to hand the problem to another
+sampler (:class:`External`). An engine that refuses what it would serve slowly offers itself without
+that gate as ``UNGATED``.
 """
 
 from __future__ import annotations
@@ -65,7 +66,19 @@ class Independent(ABC):
 
 
 class Markov(ABC):
-    """A kernel that advances a Markov chain."""
+    """A kernel that advances a Markov chain.
+
+    Attributes
+    ----------
+    compiling : float
+        Seconds for which it is compiled before its first iteration.
+    """
+
+    compiling = 0.0
+
+    def twin(self, setup: Any) -> SideBySide | None:
+        """The same chain in NumPy, for runs that are over before this kernel would be compiled."""
+        return None
 
     @property
     @abstractmethod
@@ -105,6 +118,37 @@ class Request:
     def chains(self) -> int:
         """How many chains."""
         return len(self.seeds)
+
+
+class SideBySide(ABC):
+    """A kernel that advances many chains at once, each a row of its arrays.
+
+    A chain may be several rows, its strands, which start at one point (Margossian et al. 2024,
+    "Nested R̂", Bayesian Analysis): a start that is not forgotten still sets chains apart.
+    """
+
+    @property
+    @abstractmethod
+    def tune(self) -> int:
+        """Iterations of warm-up that suffice by default."""
+
+    @abstractmethod
+    def prepare(self, problem: Problem) -> Any:
+        """Compute once what every iteration needs."""
+
+    @abstractmethod
+    def seconds(self, setup: Any) -> tuple[float, float]:
+        """Rough time of one iteration: whatever the number of rows is, and for each row."""
+
+    @abstractmethod
+    def start(self, setup: Any, rng: np.random.Generator, chains: int, strands: int) -> Any:
+        """The state of chains·strands rows: one over-dispersed point for each chain."""
+
+    @abstractmethod
+    def advance(
+        self, setup: Any, state: Any, rng: np.random.Generator, count: int
+    ) -> tuple[Any, Output]:
+        """The state after `count` iterations, and what each row visited: (count, rows, …)."""
 
 
 class External(ABC):

@@ -1,4 +1,4 @@
-r"""The compiled loop of the tilted engine: a Gaussian above the posterior, corrected exactly.
+r"""The iteration of the tilted engine, on many chains at once: a Gaussian above the posterior.
 
 With u = 1/σ and v = ub the penalty is, block by block, λΣr_j|v_j| + ½λ²Σq_j v_j² where λ is
 1/scale (÷ u where the scale is in the unit of y). It is convex, so for any slopes |s_j| ≤ 1 and
@@ -9,25 +9,26 @@ in its place the posterior is Gaussian in b given u, and in u of a form that is 
 
 What the tangent leaves out is a weight in (0, 1]: the Metropolis–Hastings ratio is bounded, and the
 chain uniformly ergodic given the scales (Mengersen & Tweedie 1996, Ann. Statist. 24(1)).
+
+Every array has a row for each chain, so that proposals are one matrix product: an iteration of a
+hundred chains costs little more than one of a single chain.
 """
 
 from __future__ import annotations
 
-import math
+from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from bayesreg.engines.loops.slices import WIDTH, log_hyper, slice_exponentials
+from bayesreg.engines.loops.arrays import WIDTH
+from bayesreg.engines.strands.slices import log_hyper, slice_exponentials
 from bayesreg.gaussian.rejection import half_t_scale, power_normal
 from bayesreg.language.arguments import Array
-from bayesreg.language.compiled import compiled
 
 Index = NDArray[np.int64]
 Random = np.random.Generator
 Envelope = tuple[Array, Array, Array, Array, Array, Array, Index]
-Work = tuple[Array, ...]  # u, v, R(v − ub̂), sums by block, λ, R⁻ᵀτ; and a proposal's v and so on
 
 # Rows of `columns` (6, p): b̂, Rb̂, s, v⁰, r and q.
 CENTRE, TARGET, SLOPE, POINT, LINEAR, SQUARE = range(6)
@@ -41,234 +42,195 @@ SIGMA, CONJUGATE, RSS, JOINT, GIVEN, TRIES, SIGMA_CODE, SIGMA_FIRST, SIGMA_SECON
 
 _FIXED = 20.0  # (c²/a per column) beyond which interweaving gains nothing
 
-# Steps that the loop calls in one place: calls with many arrays cost more than what they do.
-inlined = njit(nogil=True, error_model="numpy", forceinline=True)
 
+@dataclass(eq=False)
+class Chains:
+    """Where n chains are, changed in place, and sums that follow from it.
 
-@compiled
-def measure(columns: Array, bounds: Index, v: Array, part: Array) -> None:
-    """Per block Σr|v|, Σrsv, Σqv² and Σqv⁰v, into `part` (K, 4)."""
-    for k in range(len(bounds)):
-        total = along = square = point = 0.0
-        for j in range(bounds[k, 0], bounds[k, 1]):
-            r = columns[LINEAR, j] * v[j]
-            total += abs(r)
-            along += columns[SLOPE, j] * r
-            q = columns[SQUARE, j] * v[j]
-            square += q * v[j]
-            point += q * columns[POINT, j]
-        part[k, 0], part[k, 1], part[k, 2], part[k, 3] = total, along, square, point
-
-
-@compiled
-def log_weight(blocks: Array, lam: Array, part: Array) -> float:
-    """Log of target over envelope, at most 0."""
-    value = 0.0
-    for k in range(len(lam)):
-        bend = part[k, 2] - 2.0 * part[k, 3] + blocks[k, CONSTANT]
-        value -= lam[k] * (part[k, 0] - part[k, 1] + 0.5 * lam[k] * bend)
-    return value
-
-
-@compiled
-def propose(
-    rng: Random, columns: Array, inverse: Array, u: float, shift: Array, v: Array, rest: Array
-) -> None:
-    """Draw v from the envelope given u, and rest = R(v − ub̂); `shift` is R⁻ᵀτ."""
-    p = len(v)
-    for j in range(p):
-        rest[j] = rng.standard_normal() - shift[j]
-        v[j] = u * columns[CENTRE, j]
-    for j in range(0, p - 3, 4):  # four columns of R⁻¹ at a time
-        z0, z1, z2, z3 = rest[j], rest[j + 1], rest[j + 2], rest[j + 3]
-        for i in range(j + 4):
-            v[i] += (
-                z0 * inverse[j, i]
-                + z1 * inverse[j + 1, i]
-                + z2 * inverse[j + 2, i]
-                + z3 * inverse[j + 3, i]
-            )
-    for j in range(p - p % 4, p):
-        for i in range(j + 1):
-            v[i] += rest[j] * inverse[j, i]
-
-
-@compiled
-def tilted_mean(
-    tilt: Array, blocks: Array, log_scale: Array, u: float, lam: Array, shift: Array
-) -> float:
-    """Set λ and R⁻ᵀτ; b̂'τ."""
-    B = 0.0
-    for j in range(len(shift)):
-        shift[j] = 0.0
-    for k in range(len(lam)):
-        rate = math.exp(-log_scale[k])
-        if blocks[k, ABSOLUTE] != 0.0:
-            rate /= u
-        lam[k] = rate
-        B += rate * (blocks[k, PULL] + rate * blocks[k, PULL2])
-        for j in range(len(shift)):
-            shift[j] += rate * (tilt[k, 0, j] + rate * tilt[k, 1, j])
-    return B
-
-
-@inlined
-def log_prior_of_sigma(numbers: Array, u: float) -> float:
-    """Log density of log σ where σ is drawn with b and its prior is not conjugate, else 0."""
-    if numbers[SIGMA] != 1.0 or numbers[CONJUGATE] != 0.0:
-        return 0.0
-    code = int(numbers[SIGMA_CODE])
-    return log_hyper(code, numbers[SIGMA_FIRST], numbers[SIGMA_SECOND], -math.log(u))
-
-
-@inlined
-def draw_coefficients(rng: Random, envelope: Envelope, work: Work, log_scale: Array) -> int:
-    """Proposals of (b, u), or of b, given the scales; how many were accepted."""
-    numbers, columns, inverse, _, tilt, blocks, bounds = envelope
-    state, v, rest, part, lam, shift, v_new, rest_new, part_new = work
-    u, accepted = state[0], 0
-    B = tilted_mean(tilt, blocks, log_scale, u, lam, shift)
-    here, u_new = log_weight(blocks, lam, part) + log_prior_of_sigma(numbers, u), u
-    for _ in range(int(numbers[TRIES])):
-        if numbers[SIGMA] == 1.0:
-            u_new = power_normal(rng, numbers[JOINT], numbers[RSS], B)
-        propose(rng, columns, inverse, u_new, shift, v_new, rest_new)
-        measure(columns, bounds, v_new, part_new)
-        there = log_weight(blocks, lam, part_new) + log_prior_of_sigma(numbers, u_new)
-        if rng.standard_exponential() >= here - there:
-            here, u = there, u_new
-            accepted += 1
-            for j in range(len(v)):
-                v[j] = v_new[j]
-                rest[j] = rest_new[j]
-            for k in range(len(lam)):
-                for i in range(4):
-                    part[k, i] = part_new[k, i]
-    state[0] = u
-    return accepted
-
-
-@inlined
-def stretch(v: Array, part: Array, bounds: Index, k: int, r: float) -> None:
-    """Multiply block k of v by r."""
-    part[k, 0] *= r
-    part[k, 1] *= r
-    part[k, 2] *= r * r
-    part[k, 3] *= r
-    for j in range(bounds[k, 0], bounds[k, 1]):
-        v[j] *= r
-
-
-@inlined
-def draw_precision(rng: Random, envelope: Envelope, work: Work) -> None:
-    """u given b; v = ub and what depends on it follow."""
-    numbers, _, _, _, _, blocks, bounds = envelope
-    state, v, rest, part, lam, _, _, _, _ = work
-    u, A, B = state[0], 0.0, 0.0
-    for j in range(len(rest)):
-        A += rest[j] * rest[j]
-    for k in range(len(lam)):
-        if blocks[k, ABSOLUTE] == 0.0:
-            A += lam[k] * lam[k] * part[k, 2]
-            B += lam[k] * part[k, 0]
-    A, B = numbers[RSS] + A / (u * u), B / u
-    if numbers[CONJUGATE] != 0.0:
-        state[0] = power_normal(rng, numbers[GIVEN], A, B)
-    else:
-        terms = (-numbers[GIVEN] - 1.0, -B, -1.0, -0.5 * A, -2.0)
-        law = (int(numbers[SIGMA_CODE]), numbers[SIGMA_FIRST], numbers[SIGMA_SECOND], 0.0)
-        state[0] = math.exp(-slice_exponentials(terms, law, -math.log(u), WIDTH, rng))
-    r = state[0] / u
-    for k in range(len(lam)):
-        stretch(v, part, bounds, k, r)
-    for j in range(len(v)):
-        rest[j] *= r
-        if j >= bounds[-1, 1]:  # columns whose whole prior is in G
-            v[j] *= r
-
-
-@inlined
-def draw_scale(rng: Random, blocks: Array, k: int, log_scale: Array, u: float, part: Array) -> None:
-    """An unknown scale given b and σ."""
-    unit = u if blocks[k, ABSOLUTE] != 0.0 else 1.0
-    count, total = blocks[k, COUNT], part[k, 0] / unit
-    if blocks[k, GAMMA] != 0.0 and total > 0.0:
-        log_scale[k] = half_t_scale(rng, count, total, blocks[k, FIRST], blocks[k, SECOND])
-    else:
-        terms = (-count, -total, -1.0, -0.5 * part[k, 2] / (unit * unit), -2.0)
-        law = (int(blocks[k, CODE]), blocks[k, FIRST], blocks[k, SECOND], 0.0)
-        log_scale[k] = slice_exponentials(terms, law, log_scale[k], WIDTH, rng)
-
-
-@inlined
-def interweave(rng: Random, envelope: Envelope, work: Work, k: int, log_scale: Array) -> None:
-    """Multiply a scale and its block of b by r, of density ∝ e^(−½ar² + cr) p(scale·r).
-
-    c²/a is the same all along the move, so that what is done may depend on it: nothing, where the
-    data fix r far better than b fixes the scale (Yu & Meng 2011, JCGS 20(3)).
+    `log_scale` (n, K), `u` (n,), `v` (n, p), `rest` = R(v − ub̂) (n, p), and `part` (4, n, K): per
+    block Σr|v|, Σrsv, Σqv² and Σqv⁰v.
     """
-    _, columns, _, root, _, blocks, bounds = envelope
-    state, v, rest, part, _, fit, _, _, _ = work
-    own = cross = 0.0
-    for j in range(len(v)):
-        fit[j] = rest[j] + state[0] * columns[TARGET, j] if len(bounds) == 1 else 0.0
-    if len(bounds) > 1:
-        for j in range(bounds[k, 0], bounds[k, 1]):
-            for i in range(j + 1):
-                fit[i] += root[j, i] * v[j]
-    for j in range(len(v)):
-        own += fit[j] * fit[j]
-        cross += fit[j] * (fit[j] - rest[j])
-    fixed = cross / math.sqrt(own) if cross > 0.0 else 0.0
-    if fixed * fixed > _FIXED * blocks[k, COUNT]:
-        return
-    terms = (0.0, cross, 1.0, -0.5 * own, 2.0)
-    law = (int(blocks[k, CODE]), blocks[k, FIRST], blocks[k, SECOND], log_scale[k])
-    log_r = slice_exponentials(terms, law, 0.0, WIDTH / max(1.0, 0.5 * fixed), rng)
-    log_scale[k] += log_r
-    r = math.exp(log_r)
-    for j in range(len(v)):
-        rest[j] += (r - 1.0) * fit[j]
-    stretch(v, part, bounds, k, r)
+
+    log_scale: Array
+    u: Array
+    v: Array
+    rest: Array
+    part: Array
 
 
-@compiled
-def iterate(
-    rng: Random,
-    envelope: Envelope,
-    log_scale: Array,
-    state: Array,
-    v: Array,
-    out: tuple[Array, Array, Array],
-) -> int:
-    """Move log scales (K,), `state` = (u,) and v (p,), recording b, σ and log scales in `out`.
+class Sampler:
+    """The steps under one envelope.
 
     `envelope` = (numbers, columns, R⁻ᵀ, R', tilt, blocks, bounds): a column of R⁻¹ or R in each
     row, `tilt` (K, 2, p) R⁻ᵀτ per λ and per λ², `bounds` (K, 2) each block's first column and the
-    one beyond its last. Returns how many proposals were accepted.
+    one beyond its last.
     """
-    _, columns, _, root, _, blocks, bounds = envelope
-    b, sigma, scale = out
-    p, K, accepted = len(v), len(log_scale), 0
-    rest, part, lam = np.empty(p), np.empty((K, 4)), np.empty(K)
-    new = (np.empty(p), np.empty(p), np.empty(p), np.empty((K, 4)))
-    work = (state, v, rest, part, lam, new[0], new[1], new[2], new[3])
-    for j in range(p):
-        rest[j] = -state[0] * columns[TARGET, j]
-        for i in range(j + 1):
-            rest[i] += root[j, i] * v[j]
-    measure(columns, bounds, v, part)
-    for n in range(len(sigma)):
-        accepted += draw_coefficients(rng, envelope, work, log_scale)
-        if envelope[0][SIGMA] == 2.0:
-            draw_precision(rng, envelope, work)
-        for k in range(K):
-            if blocks[k, UNKNOWN] != 0.0:
-                interweave(rng, envelope, work, k, log_scale)
-                draw_scale(rng, blocks, k, log_scale, state[0], part)
-        sigma[n] = 1.0 / state[0]
-        for j in range(p):
-            b[n, j] = v[j] * sigma[n]
-        for k in range(K):
-            scale[n, k] = log_scale[k]
-    return accepted
+
+    def __init__(self, envelope: Envelope) -> None:
+        self.numbers, self.columns, self.inverse, self.root, tilt, self.blocks, bounds = envelope
+        self.tilt, self.tilt2 = np.ascontiguousarray(tilt[:, 0]), np.ascontiguousarray(tilt[:, 1])
+        self.spans = [slice(int(start), int(stop)) for start, stop in bounds]
+        self.absolute = self.blocks[:, ABSOLUTE] != 0.0
+        member = np.zeros((self.columns.shape[1], len(bounds)))
+        for k, span in enumerate(self.spans):
+            member[span, k] = 1.0
+        _, _, slope, point, linear, square = self.columns
+        self.of_size, self.along = member * linear[:, None], member * (linear * slope)[:, None]
+        self.of_square, self.of_point = member * square[:, None], member * (square * point)[:, None]
+        self.bent = bool(np.any(square))
+
+    def begin(self, log_scale: Array, u: Array, v: Array) -> Chains:
+        """Chains at these values, which are copied."""
+        rest = v @ self.root - u[:, None] * self.columns[TARGET]
+        return Chains(log_scale.copy(), u.copy(), v.copy(), rest, self.measure(v))
+
+    def iterate(self, chains: Chains, rng: Random, out: tuple[Array, Array, Array]) -> int:
+        """Advance as often as `out` has places: b (N, n, p), σ (N, n) and log scales (N, n, K).
+
+        Returns how many proposals were accepted.
+        """
+        b, sigma, scale = out
+        accepted = 0
+        for i in range(len(sigma)):
+            accepted += self.draw_coefficients(chains, rng)
+            if self.numbers[SIGMA] == 2.0:
+                self.draw_precision(chains, rng)
+            for k, block in enumerate(self.blocks):
+                if block[UNKNOWN] != 0.0:
+                    self.interweave(chains, k, rng)
+                    self.draw_scale(chains, k, rng)
+            np.divide(1.0, chains.u, out=sigma[i])
+            np.multiply(chains.v, sigma[i, :, None], out=b[i])
+            scale[i] = chains.log_scale
+        return accepted
+
+    def measure(self, v: Array) -> Array:
+        """Per block Σr|v|, Σrsv, Σqv² and Σqv⁰v."""
+        part = np.zeros((4, len(v), len(self.spans)))
+        np.matmul(np.abs(v), self.of_size, out=part[0])
+        np.matmul(v, self.along, out=part[1])
+        if self.bent:
+            part[2], part[3] = np.square(v) @ self.of_square, v @ self.of_point
+        return part
+
+    def log_weight(self, lam: Array, part: Array) -> Array:
+        """Log of target over envelope, at most 0."""
+        over = part[0] - part[1]
+        if self.bent:
+            over += 0.5 * lam * (part[2] - 2.0 * part[3] + self.blocks[:, CONSTANT])
+        return np.asarray(-np.einsum("nk,nk->n", lam, over))
+
+    def rates(self, chains: Chains) -> Array:
+        """λ of each block (n, K)."""
+        lam = np.exp(-chains.log_scale)
+        if self.absolute.any():
+            lam[:, self.absolute] /= chains.u[:, None]
+        return lam
+
+    def log_prior_of_sigma(self, u: Array) -> Array | float:
+        """Log density of log σ where σ is drawn with b and its prior is not conjugate, else 0."""
+        numbers = self.numbers
+        if numbers[SIGMA] != 1.0 or numbers[CONJUGATE] != 0.0:
+            return 0.0
+        code, first, second = numbers[SIGMA_CODE:]
+        return log_hyper((int(code), first, second), -np.log(u))
+
+    def draw_coefficients(self, chains: Chains, rng: Random) -> int:
+        """Proposals of (b, u), or of b, given the scales; how many were accepted."""
+        (n, p), tries, lam = chains.v.shape, int(self.numbers[TRIES]), self.rates(chains)
+        shift = lam @ self.tilt
+        if self.bent:
+            shift += np.square(lam) @ self.tilt2
+        u = np.repeat(chains.u, tries)
+        if self.numbers[SIGMA] == 1.0:
+            pull = lam @ self.blocks[:, PULL] + np.square(lam) @ self.blocks[:, PULL2]
+            u = power_normal(rng, self.numbers[JOINT], self.numbers[RSS], np.repeat(pull, tries))
+        rest = rng.standard_normal((n, tries, p))
+        rest -= shift[:, None]
+        rest = rest.reshape(n * tries, p)
+        v = rest @ self.inverse
+        v += np.multiply.outer(u, self.columns[CENTRE])
+        part = self.measure(v)
+        there = self.log_weight(np.repeat(lam, tries, axis=0), part) + self.log_prior_of_sigma(u)
+        here = self.log_weight(lam, chains.part) + self.log_prior_of_sigma(chains.u)
+        chosen, accepted = np.full(n, -1), 0
+        least = rng.standard_exponential((n, tries))
+        for k, value in enumerate(there.reshape(n, tries).T):
+            take = least[:, k] >= here - value
+            here = np.where(take, value, here)
+            chosen[take] = k
+            accepted += int(np.count_nonzero(take))
+        moved = np.flatnonzero(chosen >= 0)
+        taken = moved * tries + chosen[moved]
+        chains.u[moved], chains.v[moved], chains.rest[moved] = u[taken], v[taken], rest[taken]
+        chains.part[:, moved] = part[:, taken]
+        return accepted
+
+    def draw_precision(self, chains: Chains, rng: Random) -> None:
+        """u given b; v = ub and what depends on it follow."""
+        numbers, u, lam = self.numbers, chains.u, self.rates(chains)
+        lam[:, self.absolute] = 0.0
+        squares = np.einsum("np,np->n", chains.rest, chains.rest)
+        squares += np.einsum("nk,nk->n", np.square(lam), chains.part[2])
+        A = numbers[RSS] + squares / np.square(u)
+        B = np.einsum("nk,nk->n", lam, chains.part[0]) / u
+        if numbers[CONJUGATE] != 0.0:
+            new = power_normal(rng, numbers[GIVEN], A, B)
+        else:
+            code, first, second = numbers[SIGMA_CODE:]
+            terms = (-numbers[GIVEN] - 1.0, -B, -1.0, -0.5 * A, -2.0)
+            hyper = (int(code), first, second)
+            new = np.exp(-slice_exponentials(terms, hyper, 0.0, -np.log(u), rng))
+        r = (new / u)[:, None]
+        chains.u[:] = new
+        chains.v *= r
+        chains.rest *= r
+        _stretch(chains.part, r)
+
+    def draw_scale(self, chains: Chains, k: int, rng: Random) -> None:
+        """An unknown scale given b and σ."""
+        block, part = self.blocks[k], chains.part
+        unit = chains.u if self.absolute[k] else 1.0
+        count, total = block[COUNT], part[0, :, k] / unit
+        hyper = (int(block[CODE]), block[FIRST], block[SECOND])
+        if block[GAMMA] != 0.0 and np.all(total > 0.0):
+            chains.log_scale[:, k] = half_t_scale(rng, count, total, *hyper[1:])
+        else:
+            terms = (-count, -total, -1.0, -0.5 * part[2, :, k] / np.square(unit), -2.0)
+            here = chains.log_scale[:, k]
+            chains.log_scale[:, k] = slice_exponentials(terms, hyper, 0.0, here, rng)
+
+    def interweave(self, chains: Chains, k: int, rng: Random) -> None:
+        """Multiply a scale and its block of b by r, of density ∝ e^(−½ar² + cr) p(scale·r).
+
+        c²/a is the same all along the move, so that what is done may depend on it: nothing, where
+        the data fix r far better than b fixes the scale (Yu & Meng 2011, JCGS 20(3)).
+        """
+        block, span = self.blocks[k], self.spans[k]
+        if len(self.spans) == 1:
+            fit = chains.rest + chains.u[:, None] * self.columns[TARGET]
+        else:
+            fit = chains.v[:, span] @ self.root[span]
+        own = np.einsum("np,np->n", fit, fit)
+        cross = own - np.einsum("np,np->n", fit, chains.rest)
+        fixed = np.where(cross > 0.0, cross, 0.0) / np.sqrt(np.maximum(own, 1e-300))
+        rows = np.flatnonzero(~(np.square(fixed) > _FIXED * block[COUNT]))
+        if not len(rows):
+            return
+        terms = (0.0, cross[rows], 1.0, -0.5 * own[rows], 2.0)
+        hyper, width = (int(block[CODE]), block[FIRST], block[SECOND]), np.maximum(1.0, 0.5 * fixed)
+        shift, here = chains.log_scale[rows, k], np.zeros(len(rows))
+        log_r = slice_exponentials(terms, hyper, shift, here, rng, WIDTH / width[rows])
+        r = np.exp(log_r)[:, None]
+        chains.log_scale[rows, k] += log_r
+        chains.rest[rows] += (r - 1.0) * fit[rows]
+        chains.v[rows, span] *= r
+        part = chains.part[:, rows, k, None]
+        _stretch(part, r)
+        chains.part[:, rows, k] = part[..., 0]
+
+
+def _stretch(part: Array, r: Array) -> None:
+    """The sums of a block that is multiplied by r."""
+    part *= r
+    part[2] *= r

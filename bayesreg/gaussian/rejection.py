@@ -1,63 +1,106 @@
-"""Compiled exact draws of one number by rejection, for the tilted engine."""
+"""Exact draws of many numbers side by side by rejection, for the tilted engine."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from bayesreg.language.compiled import compiled
+from bayesreg.language.arguments import Array
 
 Random = np.random.Generator
+Trial = Callable[[Any], tuple[Array, NDArray[np.bool_]]]
 
 # Refusals in a row that chance never brings: only what is not a number is refused so often.
 _REFUSALS = 10_000
 
 
-@compiled
-def power_normal(rng: Random, k: float, A: float, B: float) -> float:
-    """Draw u > 0 of density ∝ u^k e^(−½Au² − uB), k > 0, A > 0 by exact rejection.
+def power_normal(rng: Random, k: Any, A: Any, B: Any) -> Array:
+    """Draw u > 0 of density ∝ u^k e^(−½Au² − uB), k > 0, A > 0, one for each k, A and B.
 
-    With u₀ the mode and f = Au₀²/k, a normal of precision A about u₀ is accepted with probability
-    (u/u₀)^k e^(−k(u/u₀ − 1)), √(f/(1 + f)) on average; where f is small a gamma of rate k/u₀ with
-    e^(−A(u − u₀)²/2), 1/√(1 + f) on average.
+    With u₀ the mode, d = u/u₀ − 1 and f = Au₀²/k, which is 1 where B = 0, one of
+
+    - u² gamma of shape (Au₀² + 1)/2 and rate A/2, accepted with e^(−Bu₀(d − log(1 + d))) for B > 0;
+    - u normal of precision A about u₀, accepted with e^(−k(d − log(1 + d))): f large;
+    - u gamma of shape k + 1 and rate k/u₀, accepted with e^(−½Au₀²d²): f small;
+
+    is accepted with probability √(2f/(1 + f)), √(f/(1 + f)) and 1/√(1 + f) on average.
     """
-    root = math.sqrt(B * B + 4.0 * A * k)
-    mode = 2.0 * k / (B + root) if B > 0.0 else 0.5 * (root - B) / A
-    if A * mode * mode > 0.3 * k:
-        step = 1.0 / (mode * math.sqrt(A))
-        for _ in range(_REFUSALS):
-            d = step * rng.standard_normal()
-            if d > -1.0 and rng.standard_exponential() >= k * (d - math.log1p(d)):
-                return mode * (1.0 + d)
-        return math.nan
-    for _ in range(_REFUSALS):
-        d = rng.standard_gamma(k + 1.0) / k - 1.0
-        if rng.standard_exponential() >= 0.5 * A * mode * mode * d * d:
-            return mode * (1.0 + d)
-    return math.nan
+    B = np.asarray(B, dtype=float)
+    k, A = (np.asarray(one, dtype=float) for one in (k, A))
+    if k.ndim:
+        k = np.broadcast_to(k, B.shape).ravel()
+    shape, B, A = B.shape, B.ravel(), A.ravel()
+    root = np.sqrt(B * B + 4.0 * A * k)
+    mode = 2.0 * k / (B + root)
+    if B.min(initial=0.0) < 0.0:
+        mode = np.where(B > 0.0, mode, 0.5 * (root - B) / A)
+    curve = A * mode * mode
+    power, pull = (k if k.ndim else np.full(len(mode), k)), B * mode
+    sound, small = np.isfinite(mode), curve <= 0.3 * k
+
+    def root_of_gamma(rows: Any) -> tuple[Array, NDArray[np.bool_]]:
+        square = rng.standard_gamma(0.5 * (curve[rows] + 1.0))
+        d = np.sqrt(2.0 * square / curve[rows]) - 1.0
+        return d, rng.standard_exponential(len(d)) >= pull[rows] * (d - np.log1p(d))
+
+    def normal(rows: Any) -> tuple[Array, NDArray[np.bool_]]:
+        d = rng.standard_normal(len(mode[rows])) / np.sqrt(curve[rows])
+        bound = power[rows] * (d - np.log1p(np.maximum(d, -1.0)))
+        return d, rng.standard_exponential(len(d)) >= bound
+
+    def gamma(rows: Any) -> tuple[Array, NDArray[np.bool_]]:
+        d = rng.standard_gamma(power[rows] + 1.0) / power[rows] - 1.0
+        return d, rng.standard_exponential(len(d)) >= 0.5 * curve[rows] * d * d
+
+    d = np.full(len(mode), np.nan)
+    with np.errstate(divide="ignore"):
+        _until_accepted(root_of_gamma, sound & ~small & (B >= 0.0), d)
+        _until_accepted(normal, sound & ~small & (B < 0.0), d)
+        _until_accepted(gamma, sound & small, d)
+    return np.asarray(mode * (1.0 + d)).reshape(shape)
 
 
-@compiled
-def half_t_scale(rng: Random, count: float, total: float, df: float, scale: float) -> float:
-    """Draw log scale given Σr|v| = `total` of count ≥ 2 under a half-Student-t, by rejection.
+def half_t_scale(rng: Random, count: float, total: Any, df: float, scale: float) -> Array:
+    """Draw log scale given each Σr|v| = `total` of count ≥ 2 under a half-Student-t.
 
     μ = √df·`scale`/scale has density ∝ μ^(count + 2d − 2) e^(−Sμ)/(1 + μ²)^d, d = (df + 1)/2. With
     m near its mode and k = 2dm²/(1 + m²), μ^k/(1 + μ²)^d is largest at m: propose
     Gamma(count − 1 + 2d − k, S).
     """
+    total = np.asarray(total, dtype=float)
     unit, d, free = math.sqrt(df) * scale, 0.5 * (df + 1.0), count - 1.0
-    rate = total / unit
+    rate = total.ravel() / unit
     m = (free + d) / rate
     for _ in range(4):  # without the root the steps may overshoot for ever
-        m = math.sqrt(m * (free + 2.0 * d / (1.0 + m * m)) / rate)
+        m = np.sqrt(m * (free + 2.0 * d / (1.0 + m * m)) / rate)
+    sound = (m > 0.0) & (m < math.inf)  # a gamma of another shape would be looked for for ever
     k = 2.0 * d * m * m / (1.0 + m * m)
-    top = d * math.log1p(m * m) - k * math.log(m)
-    if not (m > 0.0 and m < math.inf):  # a gamma of such a shape would be looked for for ever
-        return math.nan
+    top, shape = d * np.log1p(m * m) - k * np.log(m), free + 2.0 * d - k
+
+    def trial(rows: Any) -> tuple[Array, NDArray[np.bool_]]:
+        mu = rng.standard_gamma(shape[rows]) / rate[rows]
+        log_mu = np.log(mu)
+        fall = d * np.log1p(mu * mu) - k[rows] * log_mu - top[rows]
+        return log_mu, rng.standard_exponential(len(mu)) >= fall
+
+    log_mu = np.full(len(rate), np.nan)
+    _until_accepted(trial, sound, log_mu)
+    return (math.log(unit) - log_mu).reshape(total.shape)
+
+
+def _until_accepted(trial: Trial, which: NDArray[np.bool_], out: Array) -> None:
+    """Fill some of `out`, each with the first of its trials that is accepted."""
+    rows = np.flatnonzero(which)
+    if not len(rows):
+        return
+    at: Any = slice(None) if len(rows) == len(out) else rows
     for _ in range(_REFUSALS):
-        mu = rng.standard_gamma(free + 2.0 * d - k) / rate
-        log_mu = math.log(mu)
-        if rng.standard_exponential() >= d * math.log1p(mu * mu) - k * log_mu - top:
-            return math.log(unit) - log_mu
-    return math.nan
+        value, accepted = trial(at)
+        out[rows[accepted]] = value[accepted]
+        rows = at = rows[~accepted]
+        if not len(rows):
+            return

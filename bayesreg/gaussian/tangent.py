@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import qr, solve_triangular
 
+from bayesreg.engines.loops.arrays import HYPER
 from bayesreg.engines.starts import profile
 from bayesreg.language.arguments import Array
 from bayesreg.model.pseudo_data import PseudoData
@@ -180,8 +181,6 @@ def tangent(frame: Frame, slope: Array, point: Array) -> tuple[Any, ...]:
 
 def _facts(frame: Frame) -> list[Array]:
     """Per block: count, unit, whether unknown and drawn from a gamma, and its hyperprior."""
-    from bayesreg.engines.loops.slices import HYPER
-
     rows = []
     for block, (start, stop), in_y in zip(frame.blocks, frame.bounds, frame.absolute, strict=True):
         name, numbers = ("", ()) if block.hyper is None else block.hyper.law

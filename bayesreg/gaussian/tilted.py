@@ -14,7 +14,9 @@ of the Gaussian never changes: an iteration costs p² where a Gibbs sampler's co
 2. interweaving, (b, scale) → (r·b, r·scale) with b/scale held, where the data are weak;
 3. scale | b, σ, by exact rejection or a slice.
 
-How well it goes is known before anything is drawn, from a pilot with a seed of its own.
+Many chains, or strands of one, advance side by side: every step is one on arrays with a row for
+each of them (`envelope`). How well it goes is known before anything is drawn, from a pilot with a
+seed of its own.
 """
 
 from __future__ import annotations
@@ -28,7 +30,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesreg.engines.chains import Output
-from bayesreg.engines.kernel import Markov, Needs
+from bayesreg.engines.kernel import Needs, SideBySide
+from bayesreg.engines.loops.arrays import HYPER
+from bayesreg.gaussian.envelope import TRIES, Sampler
 from bayesreg.gaussian.tangent import Frame, reference, touch
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
@@ -43,7 +47,7 @@ if TYPE_CHECKING:
 Index = NDArray[np.intp]
 NAME = "tilted"
 
-_PILOT = 2000  # proposals
+_PILOT, _ABREAST = 4000, 50  # proposals, by chains side by side
 _FEW = 0.02  # share accepted at first, below which the pilot is not finished
 _REPLACED = 0.8  # chance that an iteration replaces (b, σ), for which it makes up to four proposals
 
@@ -75,10 +79,10 @@ supports = Needs((ConstantCurvature,), (Prior,), _slow)
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """Where a chain is: log scales (K,), u = 1/σ, and v = ub."""
+    """Where n chains are: log scales (n, K), u = 1/σ (n,), and v = ub (n, p)."""
 
     log_scale: Array
-    u: float
+    u: Array
     v: Array
 
 
@@ -89,11 +93,11 @@ class Setup:
     Attributes
     ----------
     envelope : tuple of ndarray
-        As the compiled loop reads it.
+        As `envelope.Sampler` reads it.
     order : ndarray of int (p,)
         Columns as the envelope orders them.
     start : State
-        Where the envelope touches.
+        Where the envelope touches, as one row.
     sigma : float or None
         σ where known.
     hypers : tuple of HyperPrior or None
@@ -118,13 +122,13 @@ class Setup:
         return np.array([hyper is not None for hyper in self.hypers])
 
 
-class Tilted(Markov):
+class Tilted(SideBySide):
     """The sampler described at the head of this module."""
 
     @property
     def tune(self) -> int:
-        """200: given the scales every proposal may replace the start."""
-        return 200
+        """100: given the scales every proposal may replace the start."""
+        return 100
 
     def prepare(self, problem: Problem) -> Setup:
         """What the pilot settled, be it fast or slow.
@@ -139,27 +143,27 @@ class Tilted(Markov):
             raise NotSupported(f"engine {NAME!r} cannot serve: {found}")
         return found
 
-    def seconds(self, setup: Setup) -> float:
-        """Half a microsecond, and per proposal p normals and p²/2 products."""
-        from bayesreg.gaussian.envelope import TRIES
+    def seconds(self, setup: Setup) -> tuple[float, float]:
+        """Calls; for each row the scales, and per proposal p normals and p² products."""
+        p, scales = len(setup.order), int(setup.unknown.sum())
+        each = float(setup.envelope[0][TRIES]) * (1e-7 + 1.5e-8 * p + 1e-10 * p * p)
+        return 1e-4 + 1.5e-4 * scales, 1.5e-7 * (1 + scales) + each
 
-        p = len(setup.order)
-        return 5e-7 + float(setup.envelope[0][TRIES]) * (2e-7 + 1.2e-8 * p + 3e-10 * p * p)
-
-    def start(self, setup: Setup, rng: np.random.Generator) -> State:
+    def start(self, setup: Setup, rng: np.random.Generator, chains: int, strands: int) -> State:
         """About the MAP, over-dispersed."""
         at, inverse = setup.start, setup.envelope[2]
-        log_scale = at.log_scale + 0.5 * setup.unknown * rng.standard_normal(len(at.log_scale))
+        noise = rng.standard_normal((chains, at.log_scale.shape[1]))
+        log_scale = at.log_scale + 0.5 * setup.unknown * noise
         for k, hyper in enumerate(setup.hypers):
-            if hyper is not None and not math.isfinite(hyper.log_density_of_log(log_scale[k])):
-                log_scale[k] = math.log(float(hyper.sample(rng, 1)[0]))
-        log_u = math.log(at.u)
+            if hyper is not None:
+                _within(hyper, log_scale[:, k], rng)
+        log_sigma = np.repeat(-np.log(at.u), chains)
         if setup.sigma_prior is not None:
-            log_u += 0.1 * rng.standard_normal()
-            if not math.isfinite(setup.sigma_prior.log_density_of_log(-log_u)):
-                log_u = -math.log(float(setup.sigma_prior.sample(rng, 1)[0]))
-        v = at.v + 1.5 * (rng.standard_normal(len(at.v)) @ inverse)
-        return State(log_scale, math.exp(log_u), v)
+            log_sigma += 0.1 * rng.standard_normal(chains)
+            _within(setup.sigma_prior, log_sigma, rng)
+        v = at.v + 1.5 * (rng.standard_normal((chains, at.v.shape[1])) @ inverse)
+        found = (np.repeat(one, strands, axis=0) for one in (log_scale, np.exp(-log_sigma), v))
+        return State(*found)
 
     def advance(
         self, setup: Setup, state: State, rng: np.random.Generator, count: int
@@ -183,20 +187,26 @@ class UNGATED:
 def _iterate(
     setup: Setup, state: State, rng: np.random.Generator, count: int
 ) -> tuple[State, Output, float]:
-    """The compiled loop on copies; also the share of proposals accepted."""
-    from bayesreg.gaussian.envelope import TRIES, iterate
-
-    p, K = len(state.v), len(state.log_scale)
-    b, sigma, scale = np.empty((count, p)), np.empty(count), np.empty((count, K))
-    log_scale, u, v = state.log_scale.copy(), np.array([state.u]), state.v.copy()
-    accepted = iterate(rng, setup.envelope, log_scale, u, v, (b, sigma, scale))
+    """`count` iterations of copies; also the share of proposals accepted."""
+    (n, p), K = state.v.shape, state.log_scale.shape[1]
+    b, sigma, scale = np.empty((count, n, p)), np.empty((count, n)), np.empty((count, n, K))
+    sampler = Sampler(setup.envelope)
+    chains = sampler.begin(state.log_scale, state.u, state.v)
+    accepted = sampler.iterate(chains, rng, (b, sigma, scale))
     if setup.sigma is not None:
         sigma[:] = setup.sigma  # not 1/(1/σ), which may differ in the last digit
     if np.any(np.diff(setup.order) != 1):
-        b = b[:, np.argsort(setup.order)]
-    out = {"b": b, "sigma": sigma, "scale": np.exp(scale[:, setup.unknown])}
-    share = float(accepted) / (count * float(setup.envelope[0][TRIES]))
-    return State(log_scale, float(u[0]), v), out, share
+        b = b[..., np.argsort(setup.order)]
+    out = {"b": b, "sigma": sigma, "scale": np.exp(scale[..., setup.unknown])}
+    share = accepted / (n * count * float(setup.envelope[0][TRIES]))
+    return State(chains.log_scale, chains.u, chains.v), out, share
+
+
+def _within(prior: HyperPrior, log_x: Array, rng: np.random.Generator) -> None:
+    """Draw anew, in place, what the prior gives no density to."""
+    for i, value in enumerate(log_x):
+        if not math.isfinite(prior.log_density_of_log(value)):
+            log_x[i] = math.log(float(prior.sample(rng, 1)[0]))
 
 
 def least_acceptance(p: int) -> float:
@@ -258,32 +268,35 @@ def _examine(problem: Problem) -> Setup | str:
         setup = Setup(
             envelope=(numbers, *arrays),
             order=frame.order,
-            start=State(log_scale, 1.0 / sigma, v),
+            start=State(log_scale[None], np.array([1.0 / sigma]), v[None]),
             sigma=problem.sigma,
             hypers=tuple(block.hyper for block in frame.blocks),
             sigma_prior=problem.sigma_prior,
         )
         if not all(np.all(np.isfinite(a)) for a in arrays):
             return "its numbers are too large or too small to be multiplied in float64"
-        count = int(part * _PILOT / numbers[5])
-        noise = rng.standard_normal(len(v)) @ setup.envelope[2]
-        state = replace(setup.start, v=v + noise)
-        _, out, share = _iterate(setup, state, rng, count)
+        count = int(part * _PILOT / numbers[TRIES]) // _ABREAST
+        noise = rng.standard_normal((_ABREAST, len(v))) @ setup.envelope[2]
+        rows = State(
+            np.repeat(setup.start.log_scale, _ABREAST, axis=0),
+            np.repeat(setup.start.u, _ABREAST),
+            v + noise,
+        )
+        _, out, share = _iterate(setup, rows, rng, count)
         if share < _FEW:
             break
-        sigma = math.exp(float(np.mean(np.log(out["sigma"][count // 2 :]))))
+        late = slice(count // 2, None)
+        sigma = math.exp(float(np.mean(np.log(out["sigma"][late]))))
         log_scale = log_scale.copy()
-        log_scale[setup.unknown] = np.mean(np.log(out["scale"][count // 2 :]), axis=0)
+        log_scale[setup.unknown] = np.mean(np.log(out["scale"][late]), axis=(0, 1))
     failed = min(max(1.0 - share, 1e-9), 0.7)  # beyond, four proposals are too few whatever it is
     numbers = numbers.copy()
-    numbers[5] = min(math.ceil(math.log(1.0 - _REPLACED) / math.log(failed)), 4)
+    numbers[TRIES] = min(math.ceil(math.log(1.0 - _REPLACED) / math.log(failed)), 4)
     return replace(setup, envelope=(numbers, *setup.envelope[1:]), acceptance=share)
 
 
 def _numbers(problem: Problem, frame: Frame) -> Array:
     """What the loop must know of σ, and two proposals for each draw of the scales."""
-    from bayesreg.engines.loops.slices import HYPER
-
     prior = problem.sigma_prior
     pair = (0.0, 0.0) if prior is None else prior.inverse_gamma
     a, b = (0.0, 0.0) if pair is None else pair

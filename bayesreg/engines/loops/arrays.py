@@ -1,4 +1,4 @@
-"""What the compiled sampler reads and changes: records of blocks, groups and facts.
+"""What the sampler reads and changes, compiled or not: records of blocks, groups and facts; codes.
 
 Columns stand in the order of their blocks, and within these of their groups.
 """
@@ -57,3 +57,40 @@ FACTS = np.dtype(
 
 # Of the densities of log ‖u‖ with local variances integrated out: from −60 to 40.
 TABLE_LOW, TABLE_STEP, TABLE_NODES = -60.0, 0.01, 10_001
+
+# Laws of local variances, and hyperpriors, by their codes.
+CONSTANT, EXPONENTIAL, INVERSE_GAMMA, HALF_CAUCHY, HALF_CAUCHY_PRODUCT, GAMMA, STABLE = range(7)
+SLAB, DIRICHLET = 7, 8  # their t is drawn together with what couples them: see `coupled`
+TABULATED = 9  # any other law, by a table: see `tabulated`
+LAWS = {
+    "constant": CONSTANT,
+    "exponential": EXPONENTIAL,
+    "inverse_gamma": INVERSE_GAMMA,
+    "half_cauchy": HALF_CAUCHY,
+    "half_cauchy_product": HALF_CAUCHY_PRODUCT,
+    "gamma": GAMMA,
+    "stable": STABLE,
+    "slab": SLAB,
+    "dirichlet": DIRICHLET,
+    "tabulated": TABULATED,
+}
+HYPER = {
+    "half_student_t": 0,
+    "half_normal": 1,
+    "exponential": 2,
+    "uniform": 3,
+    "inverse_gamma_squared": 4,
+    "beta_prime_squared": 5,
+    "power": 6,
+    "": 7,
+}
+
+SMALL, LARGE = 1e-300, 1e300  # local variances stay between
+LOST = 1e12  # entry of XD²X' beside which the identity still keeps four digits
+
+STEPS = 200  # of a slice: far more than an interval needs that halves, on average, at each refusal
+WIDTH = 2.5  # of a slice on a log scale: 2–3 with shrinkage only
+TAILS = 6.0  # of a slice on log t, whose law spans several powers of e
+BOUND = 300.0  # |log scale| beyond which nothing is looked for
+
+CELL, LEVELS = 64, 7  # steps of an interval of a law's table, and how often it is halved to one

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bayesreg.engines.loops.arrays import CONSTANT, DIRICHLET, SLAB, SMALL, TABULATED, WIDTH
 from bayesreg.engines.loops.coupled import draw_coupled
 from bayesreg.engines.loops.linear import (
     core_of,
@@ -22,14 +23,7 @@ from bayesreg.engines.loops.linear import (
     penalised_sum,
     residuals_of,
 )
-from bayesreg.engines.loops.local_laws import (
-    CONSTANT,
-    DIRICHLET,
-    SLAB,
-    SMALL,
-    TABULATED,
-    draw_local,
-)
+from bayesreg.engines.loops.local_laws import draw_local
 from bayesreg.engines.loops.scales import (
     collapsed_scale,
     needs_slice,
@@ -38,7 +32,7 @@ from bayesreg.engines.loops.scales import (
     squares_of,
 )
 from bayesreg.engines.loops.scans import scan
-from bayesreg.engines.loops.slices import WIDTH, slice_exponentials
+from bayesreg.engines.loops.slices import slice_exponentials
 from bayesreg.engines.loops.tabulated import draw_tabulated
 from bayesreg.engines.loops.triangle import inner
 from bayesreg.language.arguments import Array

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesreg.engines.loops.local_laws import SLAB, SMALL
-from bayesreg.engines.loops.slices import STEPS, TAILS, WIDTH, slice_exponentials, softplus
+from bayesreg.engines.loops.arrays import SLAB, SMALL, STEPS, TAILS, WIDTH
+from bayesreg.engines.loops.slices import slice_exponentials, softplus
 from bayesreg.language.arguments import Array
 from bayesreg.language.compiled import compiled
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from bayesreg.engines.loops.arrays import LOST
 from bayesreg.engines.loops.triangle import (
     cholesky,
     inner,
@@ -28,7 +29,6 @@ from bayesreg.language.arguments import Array
 from bayesreg.language.compiled import compiled
 
 STRIP, SQUARE = 256, 256  # columns of X in one matrix product, and rows of its result
-LOST = 1e12  # entry of XD²X' beside which the identity still keeps four digits
 
 
 @compiled

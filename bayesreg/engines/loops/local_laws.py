@@ -15,26 +15,17 @@ import math
 
 import numpy as np
 
+from bayesreg.engines.loops.arrays import (
+    EXPONENTIAL,
+    GAMMA,
+    HALF_CAUCHY,
+    HALF_CAUCHY_PRODUCT,
+    INVERSE_GAMMA,
+    LARGE,
+    SMALL,
+    STABLE,
+)
 from bayesreg.language.compiled import compiled
-
-CONSTANT, EXPONENTIAL, INVERSE_GAMMA, HALF_CAUCHY, HALF_CAUCHY_PRODUCT, GAMMA, STABLE = range(7)
-SLAB, DIRICHLET = 7, 8  # their t is drawn together with what couples them: see `blocked`
-TABULATED = 9  # any other law, by a table: see `tabulated`
-
-LAWS = {
-    "constant": CONSTANT,
-    "exponential": EXPONENTIAL,
-    "inverse_gamma": INVERSE_GAMMA,
-    "half_cauchy": HALF_CAUCHY,
-    "half_cauchy_product": HALF_CAUCHY_PRODUCT,
-    "gamma": GAMMA,
-    "stable": STABLE,
-    "slab": SLAB,
-    "dirichlet": DIRICHLET,
-    "tabulated": TABULATED,
-}
-
-SMALL, LARGE = 1e-300, 1e300
 
 
 @compiled

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesreg.engines.loops.local_laws import LAWS, draw_local
+from bayesreg.engines.loops.arrays import LAWS
+from bayesreg.engines.loops.local_laws import draw_local
 from bayesreg.engines.loops.tables import with_slacks
 from bayesreg.engines.loops.tabulated import draw_tabulated
 from bayesreg.language.arguments import Array

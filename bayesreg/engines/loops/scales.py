@@ -12,17 +12,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesreg.engines.loops.arrays import TABLE_LOW, TABLE_STEP
-from bayesreg.engines.loops.linear import core_of, factor, penalised_sum
-from bayesreg.engines.loops.local_laws import (
+from bayesreg.engines.loops.arrays import (
     CONSTANT,
     EXPONENTIAL,
     INVERSE_GAMMA,
     SLAB,
     SMALL,
     STABLE,
+    STEPS,
+    TABLE_LOW,
+    TABLE_STEP,
+    WIDTH,
 )
-from bayesreg.engines.loops.slices import STEPS, WIDTH, interpolate, log_hyper, slice_exponentials
+from bayesreg.engines.loops.linear import core_of, factor, penalised_sum
+from bayesreg.engines.loops.slices import interpolate, log_hyper, slice_exponentials
 from bayesreg.engines.loops.triangle import log_diagonal
 from bayesreg.language.arguments import Array
 from bayesreg.language.compiled import compiled

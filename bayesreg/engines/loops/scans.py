@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bayesreg.engines.loops.arrays import HALF_CAUCHY, LARGE, SLAB, SMALL, STEPS, TAILS
 from bayesreg.engines.loops.linear import residuals_of
-from bayesreg.engines.loops.local_laws import HALF_CAUCHY, LARGE, SLAB, SMALL
-from bayesreg.engines.loops.slices import STEPS, TAILS, softplus
+from bayesreg.engines.loops.slices import softplus
 from bayesreg.engines.loops.triangle import inner, subtract
 from bayesreg.language.arguments import Array
 from bayesreg.language.compiled import compiled

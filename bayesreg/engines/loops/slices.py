@@ -13,24 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from bayesreg.engines.loops.arrays import BOUND, STEPS
 from bayesreg.language.arguments import Array
 from bayesreg.language.compiled import compiled
-
-STEPS = 200  # far more than an interval needs that halves, on average, at each refusal
-WIDTH = 2.5  # of a slice on a log scale: 2–3 with shrinkage only
-TAILS = 6.0  # of a slice on log t, whose law spans several powers of e
-BOUND = 300.0  # |log scale| beyond which nothing is looked for
-
-HYPER = {
-    "half_student_t": 0,
-    "half_normal": 1,
-    "exponential": 2,
-    "uniform": 3,
-    "inverse_gamma_squared": 4,
-    "beta_prime_squared": 5,
-    "power": 6,
-    "": 7,
-}
 
 
 @compiled

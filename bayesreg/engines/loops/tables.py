@@ -11,9 +11,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesreg.engines.loops.arrays import TABLE_LOW, TABLE_NODES, TABLE_STEP
-from bayesreg.engines.loops.slices import HYPER
-from bayesreg.engines.loops.tabulated import LEVELS, WIDTH
+from bayesreg.engines.loops.arrays import (
+    CELL,
+    HYPER,
+    LEVELS,
+    TABLE_LOW,
+    TABLE_NODES,
+    TABLE_STEP,
+)
 from bayesreg.language.arguments import Array
 from bayesreg.priors import HyperPrior, ScaleMixture
 from bayesreg.priors.mixing import NODES, tabulated
@@ -95,7 +100,7 @@ def with_slacks(table: Array) -> Array:
     bend[1:-1] = np.abs(np.diff(table, 2)) / 6.0
     parts = [table]
     for level in range(LEVELS):
-        width = WIDTH >> level
+        width = CELL >> level
         inner = np.lib.stride_tricks.sliding_window_view(table, width + 1)[::width]
         bends = np.lib.stride_tricks.sliding_window_view(bend, width + 1)[::width]
         chord = inner[:, :1] + (inner[:, -1:] - inner[:, :1]) * np.linspace(0.0, 1.0, width + 1)

@@ -21,6 +21,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bayesreg.engines.loops.arrays import CELL as WIDTH
+from bayesreg.engines.loops.arrays import LEVELS
 from bayesreg.engines.loops.slices import interpolate
 from bayesreg.language.arguments import Array
 from bayesreg.language.compiled import compiled
@@ -28,7 +30,6 @@ from bayesreg.priors.mixing import LOW, NODES, STEP
 
 Places = NDArray[np.int64]
 
-WIDTH, LEVELS = 64, 7  # steps of an interval, and how often it is halved down to one step
 CELLS = (NODES - 1) // WIDTH
 SEEN = 45.0  # intervals that are lower by more are left out
 MOST = 3000  # intervals at once, and refusals: then log t is known to a step, and is that

@@ -1,0 +1,1 @@
+"""Engine gibbs in NumPy: many chains, or strands of one chain, side by side in every array."""
