@@ -1,4 +1,4 @@
-"""How a formula's factors became columns: the coding, reference and level of each, as records.
+"""How a formula's terms became columns: what is learnt at the fit, re-applied to new rows.
 
 Asked of what formulaic has parsed and learnt; no name is taken apart.
 """
@@ -7,29 +7,206 @@ from __future__ import annotations
 
 import ast
 import itertools
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+import warnings
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayesreg.data.columns import refuse_duplicates, refuse_nonfinite
+from bayesreg.data.frames import read_variables, refuse_unseen
+from bayesreg.data.grammar import Parsed, plain, same
 from bayesreg.data.terms import Factor, Level, Term
+from bayesreg.data.variables import Variable, refuse_lookalikes
+from bayesreg.language.arguments import Array
+from bayesreg.language.errors import BadArgument, BadData
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, eq=False)
+class FormulaSpec:
+    """The right-hand side of a formula with the levels and transformations learnt at the fit.
+
+    Attributes
+    ----------
+    formula : str
+    parts : tuple of (formulaic.ModelSpec, source columns, target columns)
+        One for the indicator-coded terms, one for those of reduced rank.
+    names : tuple of str
+        All columns, in the order of the formula.
+    tokens : mapping of str to str
+        The names that the parts read, and the column of the frame behind each.
+    variables : mapping of str to Variable
+        Those columns, of the type that they had at the fit.
+    levels : mapping
+        Categories seen at the fit, by column.
+    """
+
+    formula: str
+    parts: tuple[tuple[Any, list[int], list[int]], ...]
+    names: tuple[str, ...]
+    tokens: Mapping[str, str]
+    variables: Mapping[str, Variable]
+    levels: Mapping[str, Sequence[Any]]
+
+    def values(self, data: pd.DataFrame) -> Array:
+        """The columns (n, p) of a frame of the fit's variables, finite or not."""
+        out = np.empty((len(data), len(self.names)))
+        frame = renamed(data, self.tokens)
+        for spec, source, target in self.parts:
+            if source:
+                out[:, target] = materialised(self.formula, spec, frame)[0][:, source]
+        return out
+
+    def encode(self, new: object, notes: list[str]) -> Array:
+        """The columns of new rows, coded as at the fit."""
+        data, _ = read_variables(new, self.variables, "new X", notes)
+        data = data.assign(
+            **{name: one.recoded(data[name].array, "new X") for name, one in self.variables.items()}
+        )
+        refuse_unseen(data, self.levels, "new X")
+        values = self.values(data)
+        refuse_nonfinite(values, self.names, "new X")
+        return values
+
+
+def renamed(data: pd.DataFrame, tokens: Mapping[str, str]) -> pd.DataFrame:
+    """The columns of a frame under the names by which a formula reads them."""
+    import pandas as pd
+
+    return pd.DataFrame(
+        {token: data[column] for token, column in tokens.items()}, index=data.index, copy=False
+    )
+
+
+def materialised(formula: str, spec: Any, data: pd.DataFrame) -> tuple[Array, Any]:
+    """Evaluate a spec on a frame: values (n, columns) and the spec with what it learnt."""
+    from formulaic.errors import DataMismatchWarning
+
+    from bayesreg.data.contrasts import CONTEXT
+
+    try:
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("error", DataMismatchWarning)
+            matrix = spec.get_model_matrix(data, context=CONTEXT)
+    except DataMismatchWarning as warning:
+        raise BadData(f"formula {formula!r}: {plain(warning)}") from None
+    except Exception as error:  # noqa: BLE001 - whatever a function in the formula raises
+        raise BadArgument(f"formula {formula!r} cannot be evaluated: {plain(error)}") from None
+    return np.asarray(matrix, dtype=np.float64), matrix.model_spec
+
+
+def unlearnt(terms: Sequence[Any], *, full_rank: bool, **state: Any) -> Any:
+    """A formulaic spec of these terms that has seen no data."""
+    from formulaic import Formula, ModelSpec
+
+    return ModelSpec.from_spec(
+        Formula(list(terms), _ordering="none"),
+        ensure_full_rank=full_rank,
+        na_action="ignore",
+        output="numpy",
+        **state,
+    )
+
+
+def learnt(
+    parsed: Parsed, data: pd.DataFrame, flat: Collection[str]
+) -> tuple[FormulaSpec, tuple[Term, ...]]:
+    """Learn the coding: indicators, but reduced rank for flat terms and written-out contrasts.
+
+    What is of reduced rank leaves out what the whole formula spans already.
+    """
+    terms = [term for term in parsed.right if term.degree > 0]
+    tokens = parsed.read(terms)
+    frame = renamed(data, tokens)
+    full = materialised(parsed.formula, unlearnt(terms, full_rank=False), frame)[1]
+    written = {factor for factor in full.factor_contrasts if written_out(factor)}
+    reduced = {
+        term for term in terms
+        if _is_flat(parsed.term_name(term), flat) or not written.isdisjoint(term.factors)
+    }  # fmt: skip
+    specs = [full, full]
+    if reduced:
+        specs[1] = materialised(parsed.formula, unlearnt(parsed.right, full_rank=True), frame)[1]
+    places: tuple[tuple[list[int], list[int]], ...] = (([], []), ([], []))
+    names: list[str] = []
+    records: list[Term] = []
+    for term in terms:
+        k = int(term in reduced)
+        where = specs[k].term_slices[term]
+        here = tuple(range(len(names), len(names) + where.stop - where.start))
+        places[k][0].extend(range(where.start, where.stop))
+        places[k][1].extend(here)
+        names.extend(parsed.shown(name) for name in specs[k].column_names[where])
+        records.append(record(term, specs[k], here, parsed, _width(parsed.formula, full, frame)))
+    refuse_duplicates(names, "the formula")
+    spec = FormulaSpec(
+        parsed.formula,
+        tuple((one, *place) for one, place in zip(specs, places, strict=True)),
+        tuple(names),
+        tokens,
+        {name: Variable.of(name, data[name].array) for name in tokens.values()},
+        _levels_seen(full, parsed, data),
+    )
+    return spec, tuple(records)
+
+
+def _width(formula: str, spec: Any, frame: pd.DataFrame) -> Callable[[Any], int]:
+    """How many columns a factor of numbers makes, asked of one row."""
+    state = {"transform_state": spec.transform_state, "encoder_state": spec.encoder_state}
+
+    def width(factor: Any) -> int:
+        alone = unlearnt([type(spec.terms[0])([factor])], full_rank=False, **state)
+        return int(materialised(formula, alone, frame.iloc[:1])[0].shape[1])
+
+    return width
+
+
+def _is_flat(name: str, flat: Collection[str]) -> bool:
+    named = any(same(name, key) for key in flat if not key.startswith("!"))
+    others = any(same(name, key[1:]) for key in flat if key.startswith("!"))
+    return named or ("..." in flat and not others)
+
+
+def _levels_seen(spec: Any, parsed: Parsed, data: pd.DataFrame) -> dict[str, list[Any]]:
+    """Categories by column, for the factors that are one column."""
+    levels = {}
+    for factor, state in spec.factor_contrasts.items():
+        read = set(parsed.read([type(spec.terms[0])([factor])]).values())
+        if len(read) == 1:
+            (name,) = read
+            refuse_lookalikes(state.levels, f"column {name!r}")
+            if set(data[name].unique()) <= set(state.levels):
+                levels[name] = list(state.levels)
+    return levels
 
 
 def written_out(factor: Any) -> bool:
-    """Whether a formulaic factor is a call of ``C`` that says its contrasts."""
+    """Whether a formulaic factor is a call of ``C`` or ``hashed`` that says its contrasts."""
     if factor.eval_method.value != "python":
         return False
-    call = ast.parse(factor.expr.replace("`", "'"), mode="eval").body
+    call = ast.parse(factor.expr, mode="eval").body
+    place = {"C": 1, "hashed": 2}
     if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Name)):
         return False
-    if call.func.id not in ("C", "hashed"):
+    if call.func.id not in place:
         return False
-    place = {"C": 1, "hashed": 2}[call.func.id]
-    said = call.args[place : place + 1] + [k.value for k in call.keywords if k.arg == "contrasts"]
+    first = place[call.func.id]
+    said = call.args[first : first + 1]
+    said += [one.value for one in call.keywords if one.arg == "contrasts"]
     return any(not (isinstance(one, ast.Constant) and one.value is None) for one in said)
 
 
-def record(term: Any, spec: Any, columns: tuple[int, ...], width: Callable[[Any], int]) -> Term:
+def record(
+    term: Any,
+    spec: Any,
+    columns: tuple[int, ...],
+    parsed: Parsed,
+    width: Callable[[Any], int],
+) -> Term:
     """The term with the coding that its factors got, and the levels of each column.
 
     Parameters
@@ -39,25 +216,29 @@ def record(term: Any, spec: Any, columns: tuple[int, ...], width: Callable[[Any]
         As learnt from the data.
     columns : tuple of int
         Positions of its columns in the design.
+    parsed : Parsed
+        Which knows the names that the user gave.
     width : callable
         How many columns a factor of numbers makes.
     """
     states = {f.expr: state for f, state in spec.factor_contrasts.items()}
     factors = [f for f in term.factors if f.expr in states]
     if not factors:
-        return Term(str(term), columns)
+        return Term(parsed.term_name(term), columns)
     structure = next(s for s in spec.structure if s.term == term)
     reduced = {f.factor.expr for one in structure.scoped_terms for f in one.factors if f.reduced}
     coded = tuple(
-        _factor(f.expr, states[f.expr], reduced=f.expr in reduced, said=written_out(f))
+        _factor(
+            parsed.shown(f.expr), states[f.expr], reduced=f.expr in reduced, said=written_out(f)
+        )
         for f in factors
     )
-    left_out = [f.reference for f in coded if f.name in reduced and f.reference is not None]
+    left_out = [f.reference for f in coded if f.coding != "indicator" and f.reference is not None]
     coding = "indicator"
     if reduced:
-        coding = " and ".join(sorted({f.coding for f in coded if f.name in reduced}))
+        coding = " and ".join(sorted({f.coding for f in coded} - {"indicator"}))
     return Term(
-        str(term),
+        parsed.term_name(term),
         columns,
         coding,
         ":".join(map(str, left_out)) or None,

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from bayesreg.data.blocks import listed, positions
 from bayesreg.data.columns import default_names, read_columns, refuse_nonfinite
+from bayesreg.data.frames import as_frame, take_response
 from bayesreg.data.moments import Moments
 from bayesreg.data.rows import Rows, check_total, check_weights, row_labels
 from bayesreg.data.terms import Term
@@ -82,10 +83,10 @@ class Design:
 
         Parameters
         ----------
-        X : array (n, p), pandas, polars or pyarrow frame, or Design
+        X : array (n, p), pandas, polars or pyarrow frame, mapping of columns, or Design
             Numbers and booleans. Text and categories need a formula or a coding of your own.
-        y : array (n,) or series
-            The response; required unless X is a Design.
+        y : array (n,), series or str
+            The response, or the column of X that it is; required unless X is a Design.
         weights : array (n,) or series, optional
             Frequencies, at least 0; a row of weight 0 is removed.
 
@@ -108,6 +109,7 @@ class Design:
         if y is None:
             raise BadArgument("y is missing: pass X and y")
         notes: list[str] = []
+        X, y = take_response(X, y)
         columns = read_columns(X, "X", notes)
         names = columns.names or default_names(columns.values.shape[1])
         values = columns.values
@@ -207,7 +209,7 @@ class Design:
         return np.asarray(values)
 
     def _by_name_or_position(self, new: object, notes: list[str]) -> Array:
-        columns = read_columns(new, "new X", notes)
+        columns = read_columns(as_frame(new), "new X", notes)
         width = columns.values.shape[1]
         by_name = columns.names is not None and (
             self.named or set(columns.names) == set(self.names)

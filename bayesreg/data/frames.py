@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import ast
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bayesreg.data.columns import (
     as_narwhals,
@@ -16,58 +15,75 @@ from bayesreg.data.columns import (
     text_advice,
     text_name,
 )
+from bayesreg.data.variables import is_text, unseen_level
 from bayesreg.language.arguments import did_you_mean
-from bayesreg.language.errors import BadArgument, BadData
+from bayesreg.language.errors import BadData
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def variables(factors: Iterable[Any], columns: Sequence[str]) -> set[str]:
-    """Names that formula factors take from the frame; an unknown function is an error."""
-    from formulaic.transforms import TRANSFORMS
-
-    found: set[str] = set()
-    for factor in factors:
-        if factor.eval_method.value == "lookup":
-            found.add(factor.expr)
-        elif factor.eval_method.value == "python":
-            names, called = _names_in(factor.expr)
-            for name in called - set(TRANSFORMS):
-                hint = did_you_mean(name, TRANSFORMS)
-                raise BadArgument(
-                    f"the formula calls {name!r}, which is no function known to formulaic{hint}"
-                )
-            found |= {name for name in names if name in columns or name not in TRANSFORMS}
-    return found
-
-
-def _names_in(expression: str) -> tuple[set[str], set[str]]:
-    """Names used as values and names called, in a Python expression with `quoted` columns."""
-    quoted = re.findall(r"`([^`]*)`", expression)
-    holder = {f"_quoted_{k}_": name for k, name in enumerate(quoted)}
-    for alias, name in holder.items():
-        expression = expression.replace(f"`{name}`", alias)
-    tree = ast.parse(expression, mode="eval")
-    called = {id(node.func): node.func for node in ast.walk(tree) if isinstance(node, ast.Call)}
-    roots: dict[int, str] = {}
-    for function in called.values():
-        root = function
-        while isinstance(root, ast.Attribute):
-            root = root.value
-        if isinstance(root, ast.Name) and (root is function or root.id == "contr"):
-            roots[id(root)] = root.id
-    names = {
-        holder.get(node.id, node.id)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Name) and id(node) not in roots
-    }
-    return names, set(roots.values())
-
-
 def column_names(frame: object, what: str) -> tuple[str, ...]:
     """The column names of a data frame, or an error if it is not one."""
     return tuple(text_name(name) for name in _eager(frame, what).columns)
+
+
+def as_frame(data: Any) -> Any:
+    """A mapping of columns, or an array with named fields, as a data frame; else what it is."""
+    if type(data).__name__ == "Dataset" and type(data).__module__.startswith("xarray"):
+        raise BadData("X is an xarray Dataset; pass a data frame, X.to_dataframe()")
+    fields = getattr(getattr(data, "dtype", None), "names", None)
+    if isinstance(data, Mapping) or (fields and np.ndim(data) == 1):
+        import pandas as pd
+
+        try:
+            return pd.DataFrame(data)
+        except ValueError as error:
+            raise BadData(f"a mapping must hold columns of one length: {error}") from None
+    return data
+
+
+def take_response(X: Any, y: Any) -> tuple[Any, Any]:
+    """X and y, where y may be the name of a column of X, which then leaves X.
+
+    Raises
+    ------
+    BadData
+        If X has no column of that name, or no names.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> X, y = take_response({"x": [1.0, 2.0], "price": [3.0, 4.0]}, "price")
+    >>> list(X.columns), y.tolist()
+    (['x'], [3.0, 4.0])
+    """
+    X = as_frame(X)
+    if not isinstance(y, str):
+        return X, y
+    native = as_narwhals(X)
+    if type(native).__name__ != "DataFrame":
+        raise BadData(
+            f"y is the text {y!r}, which may name a column of a data frame; X is a "
+            f"{type(X).__name__}"
+        )
+    name = next((one for one in native.columns if text_name(one) == y), None)
+    if name is None:
+        _refuse_unknown([y], [text_name(one) for one in native.columns], "X")
+    return native.drop(name).to_native(), native[name].to_native()
+
+
+def labels_of_rows(frame: object) -> Any:
+    """The pandas index of a frame, where it has one."""
+    import narwhals.stable.v2 as nw
+
+    return nw.maybe_get_index(_eager(frame, "the frame"))
+
+
+def rows_of(frame: object, keep: NDArray[np.bool_] | None = None) -> Any:
+    """The number of rows of a frame, or some of its rows."""
+    native = _eager(frame, "the frame")
+    return len(native) if keep is None else native.filter(keep.tolist()).to_native()
 
 
 def _eager(frame: object, what: str) -> Any:
@@ -92,6 +108,7 @@ def read_variables(
     import narwhals.stable.v2 as nw
     import pandas as pd
 
+    frame = as_frame(frame)
     native = _eager(frame, what)
     names = column_names(frame, what)
     refuse_duplicates(names, what)
@@ -142,11 +159,6 @@ def _variable(series: Any, name: str, what: str, notes: list[str]) -> Any:
     return values if values.dtype.kind in "iub" else numbers
 
 
-def is_text(values: Any) -> bool:
-    """Whether a column holds text throughout."""
-    return len(values) > 0 and all(isinstance(value, str) for value in values)
-
-
 def refuse_number_text(frame: pd.DataFrame, names: Iterable[str], what: str) -> None:
     """Raise where a variable that stands on its own in a formula holds numbers written as text."""
     for name in names:
@@ -156,19 +168,10 @@ def refuse_number_text(frame: pd.DataFrame, names: Iterable[str], what: str) -> 
                 raise BadData(advice)
 
 
-def refuse_unseen(
-    frame: pd.DataFrame, levels: Mapping[str, Sequence[Any]], numbers: Iterable[str], what: str
-) -> None:
-    """Raise where a factor has a category that the fit never saw, or a number has become text."""
-    for name in numbers:
-        if frame[name].dtype.name == "category" or is_text(frame[name]):
-            raise BadData(f"column {name!r} of {what} holds text, and held numbers at the fit")
+def refuse_unseen(frame: pd.DataFrame, levels: Mapping[str, Sequence[Any]], what: str) -> None:
+    """Raise where a factor has a category that the fit never saw."""
     for name, known in levels.items():
         unseen = ~frame[name].isin(list(known)).to_numpy()
         if unseen.any():
             row = int(np.flatnonzero(unseen)[0])
-            shown = ", ".join(repr(level) for level in list(known)[:10])
-            raise BadData(
-                f"column {name!r} of {what} has category {str(frame[name].iloc[row])!r} in row "
-                f"{row} (from 0), which the fit never saw; it saw {shown}"
-            )
+            raise BadData(unseen_level(name, what, row, frame[name].iloc[row], known))

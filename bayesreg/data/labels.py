@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesreg.data.columns import as_narwhals, is_missing, plain_array
+from bayesreg.data.variables import refuse_lookalikes
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadData
 
@@ -20,7 +21,8 @@ def read_labels(y: Any, what: str) -> list[Any]:
     Raises
     ------
     BadData
-        If y is not one column, or a value is missing; the message names the row.
+        If y is not one column, or a value is missing; the message names the row. If two labels
+        look alike.
     """
     native = None if isinstance(y, np.ndarray | list | tuple) else as_narwhals(y)
     if native is None:
@@ -31,6 +33,7 @@ def read_labels(y: Any, what: str) -> list[Any]:
     for row, value in enumerate(found):
         if is_missing(value):
             raise BadData(f"{what} is missing in row {row}; drop that row, or find its value")
+    refuse_lookalikes(dict.fromkeys(found), what)
     return found
 
 

@@ -15,7 +15,8 @@ import numpy as np
 
 from bayesreg.data.columns import EXACT
 from bayesreg.data.files import Column, Table, number
-from bayesreg.data.labels import numbered
+from bayesreg.data.labels import numbered, read_labels
+from bayesreg.data.variables import refuse_lookalikes
 from bayesreg.language.arguments import Array, did_you_mean
 from bayesreg.language.errors import BadArgument, BadData
 
@@ -134,7 +135,7 @@ def design(selection: Selection, *, reference: bool = False) -> Design:
     X = np.vstack([block.T for block in blocks]).T  # column by column in memory
     X.flags.writeable = False  # so that it is used where it lies
     if selection.roles.labels:
-        y, classes = numbered(_labels(columns[target], keep))
+        y, classes = numbered(read_labels(_labels(columns[target], keep), target))
     else:
         y, classes = _numbers(columns[target], keep, notes), None
     return replace(
@@ -217,6 +218,7 @@ def _indicators(
             f"column {column.name!r} holds one text only, {levels[0][0]!r}, in the rows that are "
             "left; run again with --drop"
         )
+    refuse_lookalikes((level for level, _ in levels), f"column {column.name!r}")
     notes.append(
         f"column {column.name!r} is text and was read as a factor of {len(levels)} levels: "
         + ", ".join(level for level, _ in levels)
@@ -229,13 +231,12 @@ def _indicators(
 
 def _variables(formula: str, names: Sequence[str]) -> tuple[str, ...]:
     """Columns that a formula reads; none where it cannot be parsed, which is said later."""
-    from formulaic import Formula
-    from formulaic.errors import FormulaicError
+    from bayesreg.data.grammar import parse
 
     try:
-        parsed = Formula(formula, _context={"__formulaic_variables_available__": list(names)})
-        needed = {str(name) for name in parsed.required_variables}
-    except (FormulaicError, SyntaxError, ValueError):
+        parsed = parse(formula, names)
+        needed = set(parsed.read([parsed.left, *parsed.right]).values())
+    except (BadArgument, SyntaxError):
         return ()
     return tuple(name for name in names if name in needed)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bayesreg.data.grammar import same
 from bayesreg.language.arguments import Array, did_you_mean, positive
 from bayesreg.language.errors import BadArgument
 from bayesreg.priors import Flat, HalfCauchy, HalfStudentT
@@ -59,16 +60,14 @@ def _shares(
     for key, one in prior.items():
         if key is ...:
             continue
-        if key not in known:
-            hint = did_you_mean(key, known)
-            raise BadArgument(f"a prior is given for {key!r}, which is no column or term{hint}")
-        for j in known[key]:
+        found = _named(key, known, "a prior is given for")
+        for j in found:
             if j in taken:
                 raise BadArgument(
                     f"column {names[j]!r} gets two priors, from {taken[j]!r} and {key!r}"
                 )
             taken[j] = str(key)
-        shares.append((str(key), one, known[key]))
+        shares.append((str(key), one, found))
     rest = [j for j in range(len(names)) if j not in taken]
     if ... in prior:
         shares.append(("rest", prior[...], rest))
@@ -78,6 +77,16 @@ def _shares(
             "add `...: prior` to the mapping for the rest"
         )
     return shares
+
+
+def _named(key: Any, known: Mapping[Any, list[int]], what: str) -> list[int]:
+    """The columns of a name: as it is written, or another way to write the same term."""
+    if key in known:
+        return known[key]
+    for name, columns in known.items():
+        if isinstance(key, str) and same(name, key):
+            return columns
+    raise BadArgument(f"{what} {key!r}, which is no column or term{did_you_mean(key, known)}")
 
 
 def _grouping(
@@ -106,10 +115,7 @@ def _named_sets(
     for one in prior.groups:
         found: list[int] = []
         for name in one:
-            if name not in known:
-                hint = did_you_mean(name, known)
-                raise BadArgument(f"{what} names {name!r}, which is no column or term{hint}")
-            found += known[name]
+            found += _named(name, known, f"{what} names")
         for j in found:
             if j in taken:
                 raise BadArgument(

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from bayesreg.data.design import Design
+from bayesreg.data.frames import take_response
 from bayesreg.data.moments import Moments
 from bayesreg.language.errors import BadArgument, BadData, NotSupported
 from bayesreg.language.misnamed import explained_throughout
@@ -101,10 +102,11 @@ class Model:
 
         Parameters
         ----------
-        X : array (n, p), data frame, Design, or Moments
+        X : array (n, p), data frame, mapping of columns, Design, or Moments
             The columns. From Moments there are no rows: no LOO, and no residuals.
-        y : array (n,), optional
-            The response, in its own unit; not given where X already holds it.
+        y : array (n,) or str, optional
+            The response, in its own unit, or the name of the column of X that it is and that then
+            leaves X; not given where X already holds it.
         standardize : bool, default False
             Whether prior and penalty refer to b_j = sd(x_j)·β_j (weighted 1/N sd) rather than β_j.
         intercept : bool, default True
@@ -148,6 +150,7 @@ class Model:
         elif y is None:
             raise BadArgument("y is missing: pass condition(X, y), or a Design or Moments as X")
         else:
+            X, y = take_response(X, y)
             y, likelihood = self.likelihood.read(y)
             design = Design.of(X, y, weights)
             source = _labelled(design, likelihood, design.y)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from bayesreg.data.design import Design
+from bayesreg.data.frames import take_response
 from bayesreg.data.moments import Moments
 from bayesreg.data.provenance import provenance
 from bayesreg.diagnostics import agreement, compare_elpd
@@ -108,6 +109,7 @@ def compare(
     >>> fits["ridge"].post.engine
     'direct'
     """
+    X, y = take_response(X, y)
     models, y = _read(_models(priors, likelihood or Gaussian()), y)
     source, seed = _source(X, y, weights), settled_seed(seed)
     seeds = np.random.SeedSequence(seed).generate_state(len(models))
