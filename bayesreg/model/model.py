@@ -147,6 +147,7 @@ class Model:
             source, likelihood = X, self.likelihood
             if isinstance(X, Design):
                 source, likelihood = read(X, likelihood)
+                intercept = intercept and X.intercept is not False  # as its formula says
         elif y is None:
             raise BadArgument("y is missing: pass condition(X, y), or a Design or Moments as X")
         else:
@@ -196,7 +197,7 @@ class Model:
             formula,
             frame,
             weights,
-            flat_terms=_flat_keys(self.prior),
+            flat_terms=flat_terms(self.prior),
             labels=self.likelihood.takes_labels,
         )
         intercept = design.intercept is not False
@@ -286,7 +287,7 @@ def _information(likelihood: Likelihood, source: Design | Moments) -> float:
     return float(source.moments.n / likelihood.unit_sd(source.y, source.frequencies) ** 2)
 
 
-def _flat_keys(prior: PriorLike) -> frozenset[str]:
+def flat_terms(prior: PriorLike) -> frozenset[str]:
     """Names of the terms whose prior is Flat; ``"..."`` stands for all that are not named."""
     if isinstance(prior, Flat):
         return frozenset({"..."})

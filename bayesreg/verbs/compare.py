@@ -6,7 +6,7 @@ import dataclasses
 import time
 import warnings
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -26,7 +26,7 @@ from bayesreg.language.errors import (
 from bayesreg.language.misnamed import explained
 from bayesreg.language.warned import warn
 from bayesreg.likelihoods import Gaussian, Likelihood
-from bayesreg.model.model import Model
+from bayesreg.model.model import Model, flat_terms
 from bayesreg.model.problem import Problem
 from bayesreg.priors import R2D2, HalfCauchy, Normal, Prior
 from bayesreg.priors.written import prior_of, read_priors
@@ -44,9 +44,11 @@ from bayesreg.verbs.verdict import sentences
 @explained
 def compare(
     priors: Any,
-    X: Any,
+    X: Any = None,
     y: Any = None,
     *,
+    formula: str | None = None,
+    data: Any = None,
     likelihood: Likelihood | None = None,
     standardize: bool = False,
     weights: Any = None,
@@ -69,6 +71,9 @@ def compare(
         families for names, and so has a text with commas.
     X, y, weights
         As in :meth:`Model.condition`.
+    formula, data : str and data frame, optional
+        ``"y ~ x + C(g)"`` on a frame, instead of X and y, as in :meth:`Model.condition_formula`.
+        One coding serves every prior: where one of them is Flat on a factor, a level is left out.
     likelihood : Likelihood, default Gaussian()
         For the values that are priors; models bring their own.
     standardize, intercept : bool
@@ -109,19 +114,14 @@ def compare(
     >>> fits["ridge"].post.engine
     'direct'
     """
-    X, y = take_response(X, y)
-    models, y = _read(_models(priors, likelihood or Gaussian()), y)
-    source, seed = _source(X, y, weights), settled_seed(seed)
-    seeds = np.random.SeedSequence(seed).generate_state(len(models))
-    entries, said, timing = {}, list[str](), {}
-    for (name, model), one in zip(models.items(), seeds, strict=True):
-        started = time.perf_counter()
-        problem, notes = _condition(model, source, standardize=standardize, intercept=intercept)
-        said += [note for note in notes if note not in said]
-        entries[name] = _entry(name, problem, int(one), engine, draws, chains)
-        if watch is not None:
-            watch(entries[name])
-        timing[name] = time.perf_counter() - started
+    models = _models(priors, likelihood or Gaussian())
+    if formula is not None or data is not None:
+        source: Design | Moments = _by_formula(models, formula, data, X, y, weights)
+    else:
+        models, source = _by_columns(models, X, y, weights)
+    seed = settled_seed(seed)
+    how = _How(standardize, intercept, engine, draws, chains)
+    entries, said, timing = _each(models, source, how, seed, watch)
     said += _like_with_like(entries)
     table = compare_elpd({k: e.loo for k, e in entries.items() if e.loo is not None})
     along, choice = _along(entries)
@@ -171,14 +171,74 @@ def verified(result: Comparison) -> Comparison:
     )
 
 
-def _source(X: Any, y: Any, weights: Any) -> Design | Moments:
+class _How(NamedTuple):
+    """What every prior of a comparison shares."""
+
+    standardize: bool
+    intercept: bool
+    engine: str | None
+    draws: int
+    chains: int
+
+
+def _each(
+    models: Mapping[str, Model],
+    source: Design | Moments,
+    how: _How,
+    seed: int,
+    watch: Callable[[Entry], object] | None,
+) -> tuple[dict[str, Entry], list[str], dict[str, float]]:
+    """The entry of each prior, what was warned of, and the seconds that each took."""
+    seeds = np.random.SeedSequence(seed).generate_state(len(models))
+    entries: dict[str, Entry] = {}
+    said: list[str] = []
+    timing: dict[str, float] = {}
+    for (name, model), one in zip(models.items(), seeds, strict=True):
+        started = time.perf_counter()
+        problem, notes = _condition(
+            model, source, standardize=how.standardize, intercept=how.intercept
+        )
+        said += [note for note in notes if note not in said]
+        entries[name] = _entry(name, problem, int(one), how.engine, how.draws, how.chains)
+        if watch is not None:
+            watch(entries[name])
+        timing[name] = time.perf_counter() - started
+    return entries, said, timing
+
+
+def _by_formula(
+    models: Mapping[str, Model], formula: Any, data: Any, X: Any, y: Any, weights: Any
+) -> Design:
+    """One design for every model; a term that is Flat under one of them leaves a level out."""
+    if formula is None or data is None or X is not None or y is not None:
+        raise BadArgument(
+            "formula= and data= go together, instead of X and y: "
+            "compare(priors, formula='y ~ x + C(g)', data=frame)"
+        )
+    from bayesreg.data.formula import design_from_formula
+
+    flat = frozenset[str]().union(*(flat_terms(model.prior) for model in models.values()))
+    labels = any(model.likelihood.takes_labels for model in models.values())
+    return design_from_formula(formula, data, weights, flat, labels=labels)
+
+
+def _by_columns(
+    models: dict[str, Model], X: Any, y: Any, weights: Any
+) -> tuple[dict[str, Model], Design | Moments]:
+    """Models that have learnt from y what it is, and the data."""
     if isinstance(X, Design | Moments):
         if y is not None or weights is not None:
             raise BadArgument(f"{type(X).__name__} already holds y and weights")
-        return X
-    if y is None:
-        raise BadArgument("y is missing: pass compare(priors, X, y), or a Design as X")
-    return Design.of(X, y, weights)
+        return models, X
+    if X is None or y is None:
+        missing = "X and y are" if X is None else "y is"
+        raise BadArgument(
+            f"{missing} missing: pass compare(priors, X, y), compare(priors, formula=…, data=…), "
+            "or a Design as X"
+        )
+    X, y = take_response(X, y)
+    models, y = _read(models, y)
+    return models, Design.of(X, y, weights)
 
 
 def _said(source: Design | Moments, notes: list[str]) -> tuple[str, ...]:
