@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -92,27 +93,63 @@ def test_hostile_names_are_drawn_as_text(hostile: Any, name: str) -> None:
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_nothing_global_changes(comparison: Any, name: str) -> None:
-    """Backend, rcParams and pyplot's figures are as before (Fault 96)."""
+    """Backend and rcParams are as before; the figure alone is new to pyplot, and current."""
     import matplotlib as mpl
+    from matplotlib import pyplot as plt
 
     draw, part = FIGURES[name]
-    before = dict(mpl.rcParams)
-    canvas.svg(drawn(draw(part(comparison))))
+    before, backend = dict(mpl.rcParams), mpl.get_backend()
+    figure = drawn(draw(part(comparison)))
+    canvas.svg(figure)
 
-    assert dict(mpl.rcParams) == before
-    if "matplotlib.pyplot" in sys.modules:
-        assert sys.modules["matplotlib.pyplot"].get_fignums() == []
+    assert (dict(mpl.rcParams), mpl.get_backend()) == (before, backend)
+    assert plt.get_fignums() == [figure.number]
+    assert plt.gcf() is figure
+    assert not hasattr(figure.axes[0], "_repr_png_"), "shown by pyplot, and not twice"
 
 
-def test_pyplot_is_never_imported() -> None:
-    """A fresh process that draws has no pyplot, hence no window and no global figure."""
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_reports_figures_are_unknown_to_pyplot(comparison: Any, name: str) -> None:
+    from matplotlib import pyplot as plt
+
+    draw, part = FIGURES[name]
+    with canvas.style():
+        canvas.settle(drawn(draw(part(comparison))))
+
+    assert plt.get_fignums() == []
+
+
+def test_a_report_is_drawn_without_pyplot() -> None:
+    """In a fresh process, so that nothing waits for a window system."""
     code = (
         "import sys; from tests.report_standin import standin; from bayesreg import plots;"
         "assert 'matplotlib' not in sys.modules;"
+        "style = plots.canvas.style(); style.__enter__();"
         "ax = plots.plot_forest(standin()); ax.figure.canvas.draw();"
         "assert 'matplotlib.pyplot' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=300)
+
+
+def test_a_machine_without_a_display_draws() -> None:
+    """No backend is chosen and none is there for windows: Agg draws, and nothing is said."""
+    code = (
+        "from matplotlib import pyplot as plt; from tests.report_standin import standin;"
+        "from bayesreg import plots; ax = plots.plot_forest(standin()); plt.show();"
+        "assert plt.get_backend().lower() == 'agg', plt.get_backend()"
+    )
+    environment = {
+        k: v for k, v in os.environ.items() if k not in ("MPLBACKEND", "DISPLAY", "WAYLAND_DISPLAY")
+    }
+    ran = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert ran.returncode == 0, ran.stderr
 
 
 def test_a_users_settings_do_not_reach_a_report(comparison: Any) -> None:
@@ -161,10 +198,34 @@ def test_given_panels_are_used_and_too_few_refused(comparison: Any, name: str, c
         draw(part(comparison), given[:1])
 
 
-def test_axes_show_themselves_in_a_notebook(comparison: Any) -> None:
-    ax = plots.plot_forest(comparison)
+CELLS = {
+    "the last expression": "plots.plot_forest(comparison)",
+    "with a semicolon": "plots.plot_forest(comparison);",
+    "with plt.show()": "ax = plots.plot_forest(comparison); plt.show()",
+    "several axes": "plots.plot_priors(comparison)",
+    "on given axes": "fig, ax = plt.subplots(); plots.plot_forest(comparison, ax);",
+}
 
-    assert ax._repr_png_().startswith(b"\x89PNG")
+
+@pytest.mark.slow
+def test_a_notebook_shows_each_figure_once() -> None:
+    import nbformat
+    from nbclient import NotebookClient
+
+    cells = [
+        "%matplotlib inline",
+        "from matplotlib import pyplot as plt; from tests.report_standin import standin",
+        "from bayesreg import plots; comparison = standin()",
+        *CELLS.values(),
+    ]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(one) for one in cells])
+    NotebookClient(notebook, timeout=300).execute()
+    shown = {
+        name: sum("image/png" in out.get("data", {}) for out in cell["outputs"])
+        for name, cell in zip(CELLS, notebook.cells[3:], strict=True)
+    }
+
+    assert shown == dict.fromkeys(CELLS, 1)
 
 
 @pytest.mark.parametrize("p", [31, 64, 1000])

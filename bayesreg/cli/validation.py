@@ -110,9 +110,10 @@ def _folder(text: str) -> Path:
 
 def _write(one: Validation, stem: Path) -> None:
     """The rank plot as SVG and PNG."""
-    from bayesreg.plots.canvas import png, svg
+    from bayesreg.plots.canvas import png, style, svg
 
-    figure = one.plot()[0].figure
+    with style():
+        figure = one.plot()[0].figure
     stem.with_suffix(".svg").write_text(svg(figure), encoding="utf-8")
     stem.with_suffix(".png").write_bytes(png(figure))
 

@@ -1,7 +1,7 @@
 """Figures: ``plot_*(result, ax=None) -> Axes``. They draw only: nothing is fitted, saved or shown.
 
-Results are known by their fields. Without `ax` a figure is made outside pyplot, so that backend,
-rcParams and open windows stay as they are; a notebook shows the returned axes.
+Results are known by their fields. Without `ax` the figure is a new one of pyplot's, under the
+backend and the rcParams that are set; with it, nothing else is touched.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ def plot_bayesian_path(path: Any, ax: Any = None) -> NDArray[np.object_]:
     path : BayesianPath
         Result of ``br.bayesian_path``.
     ax : array of matplotlib.axes.Axes, optional
-        Two, or one where the prior has no MAP; by default those of a new figure outside pyplot.
+        Two, or one where the prior has no MAP; by default those of a new figure of pyplot's.
 
     Returns
     -------

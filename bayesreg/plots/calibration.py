@@ -20,7 +20,7 @@ def plot_calibration(validation: Any, ax: Any = None) -> NDArray[np.object_]:
     validation : Validation
         Result of ``br.validate`` with its calibration.
     ax : array of matplotlib.axes.Axes, optional
-        One per quantity; by default those of a new figure outside pyplot.
+        One per quantity; by default those of a new figure of pyplot's.
 
     Returns
     -------

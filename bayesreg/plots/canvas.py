@@ -1,6 +1,8 @@
-"""Figures without pyplot: axes, one mark per prior, and the files that a figure becomes.
+"""Axes to draw on, one mark per prior, and the files that a figure becomes.
 
-Nothing here touches matplotlib's backend, and its rcParams are restored after each file.
+A figure that users get is pyplot's, as every library's is: a notebook shows it once, `plt.show()`
+opens it, and `plt.close()` is theirs. What a report draws under `style` no window knows of. The
+backend stays as it is, and rcParams are restored after each file.
 """
 
 from __future__ import annotations
@@ -10,8 +12,8 @@ import threading
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -53,6 +55,7 @@ _LEGEND: dict[str, Any] = {
     "frameon": False, "fontsize": 8.5, "handlelength": 2.0, "columnspacing": 1.8, "labelcolor": INK
 }  # fmt: skip
 PLAIN: dict[str, Any] = {"parse_math": False, "usetex": False}  # names are no mathematics
+_APART: ContextVar[bool] = ContextVar("apart", default=False)  # whether figures are only ours
 _LOCK = threading.RLock()  # rcParams are global: two reports in two threads must not interleave
 
 
@@ -97,7 +100,7 @@ def axes(ax: Axes | None, width: float, height: float) -> Axes:
     """The given axes, or those of a new figure of this size in inches."""
     if ax is not None:
         return ax
-    return _notebook(new_figure(width, height).add_subplot())
+    return _figure(width, height).add_subplot()
 
 
 def axes_grid(ax: Any, count: int, columns: int, panel: tuple[float, float]) -> NDArray[np.object_]:
@@ -111,20 +114,20 @@ def axes_grid(ax: Any, count: int, columns: int, panel: tuple[float, float]) -> 
         return given[:count]
     columns = max(1, min(columns, count))
     rows = max(1, -(-count // columns))
-    figure = new_figure(panel[0] * columns, panel[1] * rows)
+    figure = _figure(panel[0] * columns, panel[1] * rows)
     grid = np.asarray(figure.subplots(rows, columns, squeeze=False), dtype=object).ravel()
     for spare in grid[count:]:
         spare.remove()
-    return np.array([_notebook(one) for one in grid[:count]], dtype=object)
+    return grid[:count]
 
 
 def axes_column(ax: Any, width: float, heights: Sequence[float]) -> NDArray[np.object_]:
     """As many given axes as `heights`, or those of a new figure, one under another, in inches."""
     if ax is not None:
         return axes_grid(ax, len(heights), 1, (width, 1.0))
-    figure = new_figure(width, float(sum(heights)))
+    figure = _figure(width, float(sum(heights)))
     made = figure.subplots(len(heights), 1, squeeze=False, sharex=True, height_ratios=list(heights))
-    return np.array([_notebook(one) for one in made.ravel()], dtype=object)
+    return np.asarray(made, dtype=object).ravel()
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -137,10 +140,13 @@ def new_figure(width: float, height: float) -> Figure:
     return figure
 
 
-def _notebook(ax: Axes) -> Axes:
-    """Let a notebook show the axes: without pyplot, nobody else would."""
-    vars(ax)["_repr_png_"] = partial(png, ax.figure, 144)
-    return ax
+def _figure(width: float, height: float) -> Figure:
+    """Pyplot's new figure; under `style`, one that is only ours."""
+    if _APART.get():
+        return new_figure(width, height)
+    from matplotlib import pyplot as plt
+
+    return plt.figure(figsize=(width, height), layout="constrained", facecolor=PAPER)
 
 
 def dress(ax: Axes, *, x: str = "", y: str = "", title: str = "", rules: str = "") -> None:
@@ -214,14 +220,21 @@ def footer(panels: NDArray[np.object_], text: str) -> None:
 
 @contextmanager
 def style() -> Iterator[None]:
-    """Matplotlib's own defaults and ours, whatever the user has set; restored on leaving."""
+    """Matplotlib's own defaults and ours, whatever the user has set; restored on leaving.
+
+    Figures made meanwhile are unknown to pyplot.
+    """
     import matplotlib as mpl
 
     looks: Any = {k: v for k, v in mpl.rcParamsDefault.items() if k.startswith(_LOOKS)} | _OURS
     with _LOCK, warnings.catch_warnings(), mpl.rc_context(looks):
         # A glyph that DejaVu lacks becomes a box in a PNG and is right in an SVG: no news.
         warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
-        yield
+        token = _APART.set(True)
+        try:
+            yield
+        finally:
+            _APART.reset(token)
 
 
 def settle(figure: Any) -> None:

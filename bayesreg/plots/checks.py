@@ -31,7 +31,7 @@ def plot_agreement(comparison: Any, ax: Any = None) -> NDArray[np.object_]:
     comparison : Comparison
         Result of ``br.compare(…, verify=True)``.
     ax : array of matplotlib.axes.Axes, optional
-        One per verified prior; by default those of a new figure outside pyplot.
+        One per verified prior; by default those of a new figure of pyplot's.
 
     Returns
     -------
@@ -75,7 +75,7 @@ def plot_ppc(post: Any, ax: Axes | None = None, *, seed: int = 0, mark: Mark | N
     post : Posterior
         Result of ``br.sample`` on rows.
     ax : matplotlib.axes.Axes, optional
-        Where to draw; by default a new figure outside pyplot.
+        Where to draw; by default a new figure of pyplot's.
     seed : int, default 0
         Of the replicates' noise.
     mark : Mark, optional
@@ -120,7 +120,7 @@ def plot_residuals(post: Any, ax: Axes | None = None, *, mark: Mark | None = Non
     post : Posterior
         Result of ``br.sample`` on rows.
     ax : matplotlib.axes.Axes, optional
-        Where to draw; by default a new figure outside pyplot.
+        Where to draw; by default a new figure of pyplot's.
     mark : Mark, optional
         Colour of the prior.
 
@@ -156,7 +156,7 @@ def plot_trace(post: Any, ax: Any = None) -> NDArray[np.object_]:
     post : Posterior
         Result of ``br.sample``.
     ax : array of matplotlib.axes.Axes, optional
-        One per unknown; by default those of a new figure outside pyplot.
+        One per unknown; by default those of a new figure of pyplot's.
 
     Returns
     -------
@@ -179,7 +179,7 @@ def plot_rank(post: Any, ax: Any = None) -> NDArray[np.object_]:
     post : Posterior
         Result of ``br.sample``.
     ax : array of matplotlib.axes.Axes, optional
-        One per unknown; by default those of a new figure outside pyplot.
+        One per unknown; by default those of a new figure of pyplot's.
 
     Returns
     -------

@@ -77,7 +77,7 @@ def plot_choice(choice: Any, ax: Any = None) -> NDArray[np.object_]:
         Result of ``br.choose``.
     ax : array of matplotlib.axes.Axes, optional
         One for the rules, one per argument and one for the coefficients; by default those of a new
-        figure outside pyplot.
+        figure of pyplot's.
 
     Returns
     -------

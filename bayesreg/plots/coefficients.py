@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from bayesreg.language.text import labels
 from bayesreg.plots.canvas import INK, MUTED, PAPER, Mark, axes, dress, legend, marks, stripes
+from bayesreg.priors.base import in_brief
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,7 +40,7 @@ def plot_forest(comparison: Any, ax: Axes | None = None, *, level: float = 0.95)
     comparison : Comparison
         Result of ``br.compare``.
     ax : matplotlib.axes.Axes, optional
-        Where to draw; by default a new figure outside pyplot.
+        Where to draw; by default a new figure of pyplot's.
     level : float, default 0.95
         Level of the equal-tailed intervals.
 
@@ -62,7 +63,7 @@ def plot_posterior(post: Any, ax: Axes | None = None, *, level: float = 0.95) ->
     post : Posterior
         Result of ``br.sample``.
     ax : matplotlib.axes.Axes, optional
-        Where to draw; by default a new figure outside pyplot.
+        Where to draw; by default a new figure of pyplot's.
     level : float, default 0.95
         Level of the equal-tailed intervals.
 
@@ -74,8 +75,7 @@ def plot_posterior(post: Any, ax: Axes | None = None, *, level: float = 0.95) ->
     features = list(post.problem.features)
     table = post.summary(level=level).reindex(features)
     sd = np.asarray(post.problem.column_sd, dtype=float)
-    name = repr(post.problem.prior)
-    rows = {name: _row(table, sd)}
+    rows = {in_brief(post.problem.prior): _row(table, sd)}
     return _forest(rows, features, kind(table), per_sd(post.problem), ax)
 
 
@@ -87,7 +87,7 @@ def plot_map(fit: Any, ax: Axes | None = None) -> Axes:
     fit : MapFit
         Result of ``br.fit_map``.
     ax : matplotlib.axes.Axes, optional
-        Where to draw; by default a new figure outside pyplot.
+        Where to draw; by default a new figure of pyplot's.
 
     Returns
     -------
@@ -195,7 +195,7 @@ def _forest(
     has_map = any(np.any(np.isfinite(row.map)) for row in rows.values())
     reading = f"line: {interval}; filled: posterior mean" + ("; hollow: MAP" if has_map else "")
     dress(ax, x=lines(unit, reading, note), rules="x")
-    legend(ax, handles, labels(rows))
+    legend(ax, handles, labels(rows, 32 if len(rows) > 1 else 72))
     return ax
 
 

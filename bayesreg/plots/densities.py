@@ -39,7 +39,7 @@ def plot_densities(comparison: Any, ax: Any = None) -> NDArray[np.object_]:
     comparison : Comparison
         Result of ``br.compare``.
     ax : array of matplotlib.axes.Axes, optional
-        One per panel; by default those of a new figure outside pyplot.
+        One per panel; by default those of a new figure of pyplot's.
 
     Returns
     -------
@@ -78,7 +78,7 @@ def plot_priors(comparison: Any, ax: Any = None) -> NDArray[np.object_]:
     comparison : Comparison
         Result of ``br.compare``.
     ax : array of matplotlib.axes.Axes, optional
-        Two axes; by default those of a new figure outside pyplot.
+        Two axes; by default those of a new figure of pyplot's.
 
     Returns
     -------

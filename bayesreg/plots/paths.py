@@ -27,7 +27,7 @@ def plot_path(path: Any, ax: Axes | None = None, *, mark: Mark | None = None) ->
     path : Path
         Result of ``br.path``; its problem's own λ, where it has one, is marked.
     ax : matplotlib.axes.Axes, optional
-        Where to draw; by default a new figure outside pyplot.
+        Where to draw; by default a new figure of pyplot's.
     mark : Mark, optional
         Colour of the prior.
 

@@ -26,7 +26,7 @@ def plot_scale(lam: Mapping[str, Any], ax: Any = None) -> NDArray[np.object_]:
     lam : mapping of str to LamPosterior
         ``post.lam`` by prior, or ``post.lam.beside(fit)`` with the λ that a MAP used.
     ax : array of matplotlib.axes.Axes, optional
-        One per λ or scale; by default those of a new figure outside pyplot.
+        One per λ or scale; by default those of a new figure of pyplot's.
 
     Returns
     -------

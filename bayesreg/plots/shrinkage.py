@@ -42,7 +42,7 @@ def plot_shrinkage(
     shrinkage : mapping of str to Shrinkage
         ``post.shrinkage`` by prior.
     ax : matplotlib.axes.Axes, optional
-        Where to draw; by default a new figure outside pyplot.
+        Where to draw; by default a new figure of pyplot's.
     level : float, default 0.95
         Level of the equal-tailed intervals.
 
@@ -90,7 +90,7 @@ def plot_effective(
     shrinkage : mapping of str to Shrinkage
         ``post.shrinkage`` by prior.
     ax : matplotlib.axes.Axes, optional
-        Where to draw; by default a new figure outside pyplot.
+        Where to draw; by default a new figure of pyplot's.
     level : float, default 0.95
         Level of the equal-tailed intervals.
 
@@ -139,7 +139,7 @@ def plot_significance(significance: Mapping[str, Any], ax: Any = None) -> Any:
     significance : mapping of str to Significance
         ``post.significance(eps)`` by prior, of one ε.
     ax : array of matplotlib.axes.Axes, optional
-        Two axes; by default those of a new figure outside pyplot.
+        Two axes; by default those of a new figure of pyplot's.
 
     Returns
     -------
@@ -183,7 +183,7 @@ def plot_profile(profiles: Mapping[str, Sequence[Any]], ax: Any = None) -> Any:
     profiles : mapping of str to sequence of Profile
         By prior, one for each block of columns.
     ax : array of matplotlib.axes.Axes, optional
-        Two axes, or one where there is no MAP; by default those of a new figure outside pyplot.
+        Two axes, or one where there is no MAP; by default those of a new figure of pyplot's.
 
     Returns
     -------

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -88,6 +88,11 @@ class Prior(ABC):
         return of_scale
 
     @property
+    def implied(self) -> dict[str, Any]:
+        """Arguments that follow from the others, by name, so that a repr leaves them out."""
+        return {}
+
+    @property
     def lighter(self) -> Prior | None:
         """The nearest family whose tail leaves a posterior where classes are separated, or None."""
         return None
@@ -110,12 +115,8 @@ class Prior(ABC):
         """The PyMC variable `name`, inside an open model, at effective scale `scale`."""
 
     def __repr__(self) -> str:
-        """Show every argument that differs from its default, and always the unit."""
-        shown = [
-            f"{f.name}={_plain(getattr(self, f.name))}"
-            for f in dataclasses.fields(self)  # type: ignore[arg-type]
-            if f.repr and (_is_given_scale(f, self) or not _is_default(f, getattr(self, f.name)))
-        ]
+        """A call that makes this prior: its shape, scale and unit, and whatever else was said."""
+        shown = [f"{name}={_plain(value)}" for name, value in _said(self).items()]
         return f"{type(self).__name__}({', '.join(shown)})"
 
 
@@ -293,11 +294,51 @@ def _plain(value: Any) -> str:
     return repr(list(value)) if isinstance(value, tuple) else repr(value)
 
 
-def _is_given_scale(field: dataclasses.Field[Any], prior: Prior) -> bool:
-    """Whether this is the field `scale` and holds something."""
-    return field.name == "scale" and prior.scale is not None
+# Arguments that say nothing at their default; what shapes the density is always said.
+_QUIET = ("scale", "loc", "relative", "groups", "expected_nonzero")
 
 
-def _is_default(field: dataclasses.Field[Any], value: Any) -> bool:
-    """Whether a field holds its default; `unit` never counts as default, so it is printed."""
-    return field.name != "unit" and (value is field.default or value == field.default)
+def _said(prior: Prior) -> dict[str, Any]:
+    """The arguments that make this prior, by name."""
+    fields = [f for f in dataclasses.fields(prior) if f.repr]  # type: ignore[arg-type]
+    quiet = {f.name: f.default for f in fields if f.name in _QUIET} | prior.implied
+    values = {f.name: getattr(prior, f.name) for f in fields}
+    return {
+        name: str(value) if name == "unit" else value
+        for name, value in values.items()
+        if name not in quiet or not (value is quiet[name] or value == quiet[name])
+    }
+
+
+def in_brief(prior: Any) -> str:
+    """A prior in a few words for a legend or a heading: ``Laplace(scale ~ HalfCauchy(1)·σ)``.
+
+    Examples
+    --------
+    >>> from bayesreg.priors import Laplace, Normal, StudentT
+    >>> in_brief(Laplace()), in_brief(Normal(25.0)), in_brief(StudentT(4, scale=[1, 2]))
+    ('Laplace(scale ~ HalfCauchy(1)·σ)', 'Normal(scale 25)', 'StudentT(df 4, scale 1…2)')
+    >>> in_brief({"age": Normal(2.0), ...: Laplace()})
+    'age: Normal(scale 2), the rest: Laplace(scale ~ HalfCauchy(1)·σ)'
+    """
+    if isinstance(prior, Mapping):
+        parts = [
+            f"{'the rest' if key is ... else key}: {in_brief(one)}" for key, one in prior.items()
+        ]
+        return ", ".join(parts)
+    words = [f"{k} {v:g}" for k, v in _said(prior).items() if isinstance(v, float)]
+    words = [word for word in words if not word.startswith(("scale ", "rest "))]
+    by_sigma = "·σ" if prior.unit == "sigma" else ""
+    if isinstance(prior.scale, HyperPrior):
+        words.append(f"scale ~ {_numbers(prior.scale)}{by_sigma}")
+    elif prior.scale is not None:
+        scales = np.atleast_1d(prior.scale)
+        span = "…".join(f"{one:g}" for one in dict.fromkeys((scales.min(), scales.max())))
+        words.append(f"scale {span}{by_sigma}")
+    return f"{type(prior).__name__}({', '.join(words)})"
+
+
+def _numbers(law: HyperPrior) -> str:
+    """A hyperprior with its numbers alone."""
+    values = dataclasses.astuple(law)  # type: ignore[call-overload]
+    return f"{type(law).__name__}({', '.join(f'{value:g}' for value in values)})"

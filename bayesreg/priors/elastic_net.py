@@ -60,7 +60,7 @@ class ElasticNet(Penalised, ScaleMixture):
     unit: str | None = field(default=None, kw_only=True)
     relative: Any = field(default=None, kw_only=True)
     # 1 − ρ is kept beside ρ, so that λ₂ keeps its digits when ρ is close to 1.
-    rest: float | None = field(default=None, kw_only=True, repr=False)
+    rest: float | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         settle(self)
@@ -99,6 +99,11 @@ class ElasticNet(Penalised, ScaleMixture):
         tau = float(np.asarray(positive(normal, "normal")))
         s = 2.0 / (1.0 / b + math.hypot(1.0 / b, 2.0 / tau))
         return cls(s, s / b, unit=unit, rest=(s / tau) ** 2)
+
+    @property
+    def implied(self) -> dict[str, Any]:
+        """1 − ρ, unless both weights were given and have digits of their own."""
+        return {"rest": 1.0 - self.mix}
 
     @property
     def formulae(self) -> dict[str, str]:

@@ -119,7 +119,7 @@ class Validation:
         Parameters
         ----------
         ax : array of matplotlib.axes.Axes, optional
-            One per quantity; by default those of a new figure outside pyplot.
+            One per quantity; by default those of a new figure of pyplot's.
 
         Returns
         -------
