@@ -300,9 +300,45 @@ def test_words_are_the_numbers(lasso):
     above = [name for name in lasso if lams[name] > interval[1]]
     assert ("below that interval" in said) == bool(below)
     assert (f"{reasons.listed(above)} lie" in said) == bool(above)
-    cv = lasso.curves["cv"]
-    k = np.argmin(cv.value)
-    assert f"({100 * cv.error[k] / cv.value[k]:.1f} %)" in said
+    assert f"up to {reasons.number(reasons.indistinct(lasso.cross_validation)[1])} apart" in said
+
+
+def test_what_folds_cannot_tell_apart_is_judged_by_differences_within_them(diabetes):
+    """By hand, fold by fold; errors themselves vary more than their differences do."""
+    lasso = br.choose(diabetes, ["cv", "cv-1se"], seed=0)
+    found = lasso.cross_validation
+    k, best = (int(np.flatnonzero(found.lams == lasso[name].lam)[0]) for name in ("cv-1se", "cv"))
+    gaps = found.fold_error - found.fold_error[:, [best]]
+    se = np.std(gaps, axis=0, ddof=1) / np.sqrt(len(gaps))
+    np.testing.assert_allclose(found.difference_se, se, rtol=1e-12, atol=1e-12)
+    assert found.difference_se[best] == 0.0
+    low, high = reasons.indistinct(found)
+    inside = (found.lams >= low) & (found.lams <= high)
+    assert np.all((gaps.mean(0) <= 2 * se)[inside])
+    assert high < lasso["cv-1se"].lam  # within one standard error of the error, told apart by folds
+    cost, error = gaps.mean(0)[k], se[k]
+    assert cost > 2 * error
+    words = f"{100 * cost / found.error[best]:.1f} % ± {100 * error / found.error[best]:.1f} %"
+    assert any(words in sentence for sentence in lasso.why)
+
+
+@pytest.mark.parametrize("prior", [br.Normal(), br.Laplace()], ids=["ridge", "lasso"])
+def test_a_choice_ends_with_a_rule_for_each_aim(prior):
+    choice = br.choose(small(prior), ["cv", "bic", "evidence", "posterior"], folds=5)
+    aims = ["predict", "explain"] + ["few"] * isinstance(prior, br.Laplace)
+
+    assert list(choice.recommended) == aims
+    assert choice.recommended["explain"] == "posterior"
+    for aim, rule in choice.recommended.items():
+        (said,) = (text for text in choice.advice if text.startswith(f"To {_word(aim)}"))
+        assert reasons.number(choice[rule].lam) in said
+    for shown in (repr(choice), choice._repr_html_()):
+        assert shown.index("To predict") < shown.index("To explain") < shown.index("To find few")
+    assert "lams=" not in " ".join(choice.advice)
+
+
+def _word(aim):
+    return "find few columns" if aim == "few" else aim
 
 
 def test_same_seed_same_choice(diabetes, lasso):

@@ -32,7 +32,8 @@ def test_definitions_on_rows(case, sigma):
     s2 = rss / n if sigma is None else sigma**2
     deviance = n * np.log(2 * np.pi * s2) + rss / s2
     k = df + 1 + case.intercept + (sigma is None)
-    subsets = [math.log(math.comb(problem.p, int(s))) for s in np.count_nonzero(b, axis=1)]
+    sizes = np.minimum(np.count_nonzero(b, axis=1), problem.p // 2)
+    subsets = [math.log(math.comb(problem.p, int(s))) for s in sizes]
     assert found.rss == pytest.approx(rss, rel=1e-8)
     assert found.aic == pytest.approx(deviance + 2 * k, rel=1e-9)
     assert found.bic == pytest.approx(deviance + np.log(n) * k, rel=1e-9)
@@ -60,6 +61,39 @@ def test_differences_are_those_of_scikit_learn():
         difference = (getattr(found, name) - peer.criterion_[:-1]) / step
         entered, left = np.count_nonzero(below, axis=1), np.count_nonzero(above, axis=1)
         assert difference == pytest.approx(1 + entered - np.minimum(entered, left), abs=1e-4)
+
+
+def sparse(seed, n=40, p=25):
+    """Three large effects among 25 columns of 40 rows, where nearly all columns fit nearly all."""
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n, p))
+    y = X @ np.resize([2.0, -2.0, 1.5] + [0.0] * (p - 3), p) + rng.standard_normal(n)
+    return br.Model(br.Laplace()).condition(X, y, standardize=True)
+
+
+def test_a_sparse_truth_is_found_by_ebic_and_not_by_its_unbounded_form():
+    """In 20 tables EBIC keeps the three effects and few other columns."""
+    kept, old, covered = [], [], []
+    for seed in range(20, 40):
+        problem = sparse(seed)
+        lams = default_lams(problem, 60)
+        b, df = solve_path(problem, lams, 1.0)
+        found = information_criteria(problem, lams, b, df)
+        size = np.count_nonzero(b, axis=1)
+        k = int(np.argmin(found.ebic))
+        kept.append(size[k])
+        covered.append(np.all(b[k, :3] != 0.0))
+        unbounded = [2.0 * math.log(math.comb(problem.p, int(s))) for s in size]
+        old.append(size[np.argmin(found.bic + unbounded)])
+        assert found.ebic[size == problem.p] == pytest.approx(
+            found.bic[size == problem.p] + 2.0 * math.log(math.comb(25, 12)), rel=1e-12
+        )
+    assert np.mean(covered) >= 0.95
+    assert np.median(kept) <= 5
+    assert sum(size > 12 for size in kept) <= 1  # of 20; none of them all columns
+    assert max(kept) < 25
+    # The control: without the bound the model of all columns is free, and is taken.
+    assert sum(size == 25 for size in old) >= 5
 
 
 def test_ridge_has_no_extended_criterion():

@@ -85,7 +85,7 @@ def weigh(options: Options) -> int:
     if not options.json:
         print_sentences([f"On {_where(about)}: {regularisation.penalty(found.path)[1]}."])
         print_table(without(regularisation.selected(found), "optimises"))
-        print_sentences(["", *found.why, seeded(options.seed or 0)])
+        print_sentences(["", *found.why, "", *found.advice, seeded(options.seed or 0)])
     page = partial(panel.choice_page, found, about)
     deliver(options, page, _file(options, page, lambda: found.table))
     return 0

@@ -38,6 +38,9 @@ class CrossValidation:
         Standard error of `error`: sd of a run's fold errors over √K, and the root mean square of
         that over the runs, because to repeat with the same rows removes only the noise of
         splitting. NaN for a single split. Training sets overlap, so it is a rough guide.
+    difference_se : ndarray (L,)
+        Standard error of `error` less that at `lam`, from the differences within the same folds:
+        what is hard to predict in one fold is so at every λ, and drops out.
     fold_error : ndarray (K·R, L)
         By split, in order; runs one after another.
     lam : float
@@ -55,6 +58,7 @@ class CrossValidation:
     lams: Array
     error: Array
     se: Array
+    difference_se: Array
     fold_error: Array
     lam: float
     lam_1se: float
@@ -231,22 +235,30 @@ def _summed(
     """The curve over splits, and what its minimum and the one-standard-error rule select."""
     runs = np.array([split.run for split in splits])
     mean = np.average(errors, axis=0, weights=weights)
-    variances = []
-    for run in range(runs.max() + 1):
-        part, w = errors[runs == run], weights[runs == run]
-        centre = np.average(part, axis=0, weights=w)
-        spread = np.average(np.square(part - centre), axis=0, weights=w)
-        variances.append(spread / (len(part) - 1) if len(part) > 1 else np.full(len(lams), np.nan))
-    se = np.sqrt(np.mean(variances, axis=0))
+    se = _standard_error(errors, runs, weights)
     best = int(np.lexsort((-lams, mean))[0])
     within = mean <= mean[best] + (0.0 if np.isnan(se[best]) else se[best])
     return CrossValidation(
         lams=lams,
         error=mean,
         se=se,
+        difference_se=_standard_error(errors - errors[:, [best]], runs, weights),
         fold_error=errors,
         lam=float(lams[best]),
         lam_1se=float(lams[within].max()) if not np.isnan(se[best]) else float(lams[best]),
         folds=tuple(split.test for split in splits),
         weights=weights,
     )
+
+
+def _standard_error(errors: Array, runs: NDArray[np.intp], weights: Array) -> Array:
+    """Of the mean over splits (L,): root mean square over the runs of sd over √K; NaN for K = 1."""
+    variances = []
+    for run in range(runs.max() + 1):
+        part, w = errors[runs == run], weights[runs == run]
+        centre = np.average(part, axis=0, weights=w)
+        spread = np.average(np.square(part - centre), axis=0, weights=w)
+        variances.append(
+            spread / (len(part) - 1) if len(part) > 1 else np.full(len(centre), np.nan)
+        )
+    return np.asarray(np.sqrt(np.mean(variances, axis=0)))

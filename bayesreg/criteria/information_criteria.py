@@ -35,8 +35,8 @@ class InformationCriteria:
     aic, bic : ndarray (L,)
         Deviance + 2k; deviance + k·log N.
     ebic : ndarray (L,) or None
-        bic + 2 log C(p, s), s the number of non-zero b_j: γ = 1. None for Normal, which selects no
-        columns.
+        bic + 2 log C(p, min(s, p/2)), s the number of non-zero b_j: γ = 1. None for Normal, which
+        selects no columns.
     """
 
     lam: Array
@@ -53,7 +53,11 @@ def information_criteria(problem: Problem, lams: Array, b: Array, df: Array) -> 
 
     .. math:: -2\log L = N \log(2\pi\sigma^2) + \mathrm{RSS}/\sigma^2, \quad
               \mathrm{AIC} = -2\log L + 2k, \quad \mathrm{BIC} = -2\log L + k\log N, \quad
-              \mathrm{EBIC} = \mathrm{BIC} + 2\log\binom{p}{s}
+              \mathrm{EBIC} = \mathrm{BIC} + 2\log\binom{p}{\min(s, \lfloor p/2 \rfloor)}
+
+    The binomial coefficient counts the models of s columns, and falls again beyond p/2: without the
+    bound the model of all p columns would be as cheap as that of none, for which EBIC, made for
+    s ≪ p, was not meant.
 
     With σ unknown, σ̂² = RSS/N. Where p is near or above N that lets a nearly saturated fit win AIC
     and BIC; a known σ does not.
@@ -108,7 +112,8 @@ def information_criteria(problem: Problem, lams: Array, b: Array, df: Array) -> 
             profiled = n * (np.log(2.0 * np.pi * rss / n) + 1.0)
         deviance = np.where(open_, profiled, np.nan)
     bic = deviance + parameters * np.log(n)
-    size, p = np.count_nonzero(b, axis=1), b.shape[1]
+    p = b.shape[1]
+    size = np.minimum(np.count_nonzero(b, axis=1), p // 2)
     subsets = gammaln(p + 1.0) - gammaln(size + 1.0) - gammaln(p - size + 1.0)
     return InformationCriteria(
         lam=lams,

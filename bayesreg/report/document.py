@@ -218,7 +218,7 @@ def _chosen(choice: Any | None, figure: Any) -> tuple[list[str], list[Any]]:
     if choice is None:
         return [], []
     more = "Rules that take draws, the evidence and the posterior of λ, are left to br.choose."
-    said = list(choice.why) + [more] * ("evidence" not in choice.rules)
+    said = [*choice.why, *[more] * ("evidence" not in choice.rules), *choice.advice]
     return said, [figure, lambda _: regularisation.selected(choice)]
 
 

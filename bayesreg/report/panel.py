@@ -64,6 +64,7 @@ def choice_page(choice: Any, about: About) -> Document:
             tuple(choice.why[:1]),
             _filled(panel_of(choice), regularisation.selected(choice)),
         ),
+        Section("advice", "Which λ to take", tuple(choice.advice), ()),
         Section("why", "Where the rules differ, and why", tuple(choice.why[1:]), ()),
         Section(
             "path",

@@ -15,7 +15,7 @@ from bayesreg.language.errors import BadArgument, NotSupported
 from bayesreg.language.misnamed import explained_throughout
 from bayesreg.model.model import Model
 from bayesreg.model.problem import Problem
-from bayesreg.results import reasons
+from bayesreg.results import advice, reasons
 from bayesreg.results.path import Path
 from bayesreg.results.relaxed import Relaxed, relaxed
 from bayesreg.solvers.path import model_at, needs_sigma
@@ -123,6 +123,16 @@ class Choice:
         """Where the rules differ and why, in sentences computed from the numbers."""
         return tuple(reasons.sentences(self))
 
+    @property
+    def recommended(self) -> dict[str, str]:
+        """The rule to take by aim: "predict", "explain", and "few" columns where some are zero."""
+        return advice.recommended(self)
+
+    @cached_property
+    def advice(self) -> tuple[str, ...]:
+        """Which λ to take to predict, to explain, to find few columns: one sentence each."""
+        return tuple(advice.sentences(self))
+
     def scale(self, lam: float) -> float:
         """The scale of the prior, in its declared unit, whose MAP has this λ at `sigma`."""
         if np.isinf(lam):
@@ -220,15 +230,15 @@ class Choice:
         return iter(self.rules)
 
     def __repr__(self) -> str:
-        """The table and the sentences."""
+        """The table, the sentences, and which λ to take."""
         shown = self.table.drop(columns="optimises").to_string(float_format="{:.4g}".format)
-        return "\n".join([shown, "", *self.why])
+        return "\n".join([shown, "", *self.why, "", *self.advice])
 
     def _repr_html_(self) -> str:
         """The same, as escaped HTML for notebooks."""
         from html import escape
 
-        said = "".join(f"<p>{escape(one)}</p>" for one in self.why)
+        said = "".join(f"<p>{escape(one)}</p>" for one in (*self.why, *self.advice))
         return self.table.to_html(float_format="{:.4g}".format) + said
 
     def _finite(self, rule: str) -> float:

@@ -75,27 +75,28 @@ def _unit(choice: Any) -> str:
 
 
 def _validation(choice: Any) -> Iterator[str]:
-    """How flat the cross-validated error is, and which rules lie where it cannot tell."""
-    curve = choice.curves.get("cv")
-    if curve is None or curve.error is None:
+    """Which λ's cross-validation cannot tell from its minimum, by differences in the same folds."""
+    found, single = choice.cross_validation, choice.rules.get("cv")
+    if found is None or "cv" not in choice.curves:
         return
-    k = int(np.nanargmin(curve.value))
-    se, best = float(curve.error[k]), float(curve.value[k])
-    if not np.isfinite(se):
+    alike = indistinct(found)
+    if alike is None:
         return
-    low, high = _within(curve, best + se)
-    open_low = low == curve.lams[0]
-    reach = f"up to {number(high)}" if open_low else f"from {number(low)} to {number(high)}"
+    low, high = alike
+    reach = (
+        f"up to {number(high)}" if low == found.lams[0] else f"from {number(low)} to {number(high)}"
+    )
     where = [
         r.name for r in choice.rules.values()
         if low <= r.lam <= high and r.name not in ("cv", "cv-1se")
     ]  # fmt: skip
     others = f"; {listed(where)} lie{'s' * (len(where) == 1)} there too" if where else ""
     yield (
-        f"Cross-validation is smallest at λ = {number(float(curve.lams[k]))}, but every λ {reach} "
-        f"has an error within one standard error ({100 * se / best:.1f} %) of the smallest, so "
-        f"that these data do not tell them apart by prediction{others}."
+        f"Cross-validation is smallest at λ = {number(found.lam)}, and these data do not tell λ "
+        f"{reach} apart from it by prediction: over the same folds the errors differ by less than "
+        f"two standard errors of their difference{others}."
     )
+    yield from _one_standard_error(choice, found)
     repeated = choice.rules.get("repeated-cv")
     single = choice.rules.get("cv")
     if repeated is not None and single is not None:
@@ -108,16 +109,45 @@ def _validation(choice: Any) -> Iterator[str]:
             )
 
 
-def _within(curve: Any, limit: float) -> tuple[float, float]:
-    """The λ's about the minimum where the criterion stays below a limit."""
-    inside = curve.value <= limit
-    k = int(np.nanargmin(curve.value))
-    low = high = k
+def _one_standard_error(choice: Any, found: Any) -> Iterator[str]:
+    """What the λ of the one-standard-error rule costs, where the folds can see it."""
+    rule = choice.rules.get("cv-1se")
+    if rule is None:
+        return
+    k, best = (int(np.flatnonzero(found.lams == lam)[0]) for lam in (rule.lam, found.lam))
+    cost, se = float(found.error[k] - found.error[best]), float(found.difference_se[k])
+    if cost > 2.0 * se:
+        unit = 100.0 / float(found.error[best])
+        yield (
+            f"The λ of cv-1se, {number(rule.lam)}, is within one standard error of the smallest "
+            f"error itself, not of a difference: over the same folds it predicts worse by "
+            f"{cost * unit:.1f} % ± {se * unit:.1f} %, which is what it pays for fewer or smaller "
+            "effects."
+        )
+
+
+def indistinct(found: Any) -> tuple[float, float] | None:
+    """The λ's about the minimum whose error is less than two paired standard errors above it.
+
+    Parameters
+    ----------
+    found : CrossValidation
+
+    Returns
+    -------
+    (float, float) or None
+        Smallest and largest; None where there is no standard error.
+    """
+    excess = found.error - np.min(found.error)
+    if not np.all(np.isfinite(found.difference_se)):
+        return None
+    inside = excess <= 2.0 * found.difference_se
+    low = high = int(np.flatnonzero(found.lams == found.lam)[0])
     while low > 0 and inside[low - 1]:
         low -= 1
     while high < len(inside) - 1 and inside[high + 1]:
         high += 1
-    return float(curve.lams[low]), float(curve.lams[high])
+    return float(found.lams[low]), float(found.lams[high])
 
 
 def _evidence(choice: Any) -> Iterator[str]:
@@ -187,7 +217,7 @@ def _information(choice: Any) -> Iterator[str]:
         + (f"{kept[n]} columns" if selects else f"{df[n]:.1f}")
         + (f" ({df[n]:.1f})" if selects and abs(df[n] - kept[n]) > 0.05 else "")
         if n != "ebic"
-        else f"EBIC pays log C(p, kept) on top and keeps {kept[n]}"
+        else f"EBIC pays log C(p, min(kept, p/2)) on top and keeps {kept[n]}"
         for n in names
     ]
     yield "Degrees of freedom have their price: " + "; ".join(parts) + "."

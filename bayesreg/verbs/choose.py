@@ -48,7 +48,7 @@ def choose(
     repeated-cv   the smallest error averaged over `repeats` random partitions
     gcv, loo      for Normal: generalised cross-validation, and exact leave-one-out
     aic, bic      the smallest −2 log L + 2·df, or + log(N)·df
-    ebic          the smallest BIC + 2 log C(p, number of columns kept)
+    ebic          the smallest BIC + 2 log C(p, min(columns kept, p/2))
     ============= ==================================================================================
 
     Parameters

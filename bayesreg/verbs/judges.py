@@ -106,7 +106,7 @@ class Bench:
                 )
             self.notes.append(
                 f"{name} is smallest at the smallest λ looked at, {curve.lams[k]:.4g}: its minimum "
-                "may lie beyond; pass smaller lams="
+                "may lie beyond; look at smaller λ's too (lams=, in the shell --lams)"
             )
         self.curves[name] = curve
         self.rules[name] = Rule(name, float(curve.lams[k]), optimises)
@@ -170,11 +170,13 @@ def _by_posterior(bench: Bench, name: str) -> None:
     """The median of λ's posterior."""
     if not bench.problem.unknown_scales:
         raise NotSupported(
-            "the scale is given here, so that λ has no posterior; give the prior a hyperprior, as "
-            "scale=br.HalfCauchy(1.0)"
+            "the scale is given here, so that λ has no posterior; give the prior a hyperprior on "
+            "its scale"
         )
     if bench.l1_ratio is not None:
-        raise NotSupported("its hyperprior is on the prior's own scale family; leave l1_ratio out")
+        raise NotSupported(
+            "its hyperprior is on the prior's own scale family, and an l1_ratio is another"
+        )
     if not bench.asked and any("interpolates" in text for text in bench.problem.warnings):
         raise NotSupported(
             "interpolates y, because p ≥ ν and σ has no proper prior; give σ one, or know it"
@@ -244,9 +246,10 @@ def _by_information(bench: Bench, name: str) -> None:
     value = getattr(found, name)
     if value is None:
         raise NotSupported("counts the columns that are kept, and ridge keeps all")
-    half = {"aic": "df", "bic": "½ log(N)·df", "ebic": "½ log(N)·df + log C(p, kept)"}[name]
+    half = {"aic": "df", "bic": "½ log(N)·df"}
+    half["ebic"] = f"{half['bic']} + log C(p, min(kept, p/2))"
     curve = Curve(name.upper(), (name,), found.lam, 0.5 * np.asarray(value), NATS)
-    bench.add(name, curve, f"−log L + {half}")
+    bench.add(name, curve, f"−log L + {half[name]}")
 
 
 JUDGES: dict[str, Callable[[Bench, str], None]] = {
