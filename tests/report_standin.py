@@ -14,6 +14,7 @@ from bayesreg.likelihoods import Gaussian
 from bayesreg.model.model import Model
 from bayesreg.priors import Horseshoe, Laplace, Normal
 from bayesreg.results import LamPosterior, Shrinkage, Significance
+from bayesreg.results.effects import of_draws
 from bayesreg.results.entry import Entry
 from bayesreg.results.profile import profiles
 from bayesreg.verbs.choose import choose
@@ -163,6 +164,7 @@ def _entry(
         checks=_checks(problem),
         shrinkage=Shrinkage.of(draws),
         summary=lambda level=0.95: _summary(draws, level),
+        effects=lambda level=0.95: of_draws(problem, beta, None, level, standardized=False),
         posterior_predictive=lambda **options: _replicated(draws, **options),
     )
     largest = problem.features[int(np.argmax(np.abs(np.mean(beta, axis=(0, 1)))))]

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 # Left out in this order where the terminal is too narrow; the report has them all. A MAP of exactly
 # zero prints as 0, and no other does, so its own column comes first.
 DISPENSABLE = ("zero", "method", "max_khat", "weight", "p_eff", "kappa", "sd")
-WIDEST_NAME = 24
+WIDEST_NAME = 24  # on a terminal
+WIDEST_PIPED = 48
 GAP = 2
 
 
@@ -35,6 +36,8 @@ def print_answers(comparison: Comparison, level: float) -> None:
     if len(comparison.table):
         print_table(tables.prediction(comparison))
     print_table(tables.coefficients(comparison, level))
+    if factors := tables.coding(comparison):
+        print_sentences(["", factors])
 
 
 def seeded(seed: int) -> str:
@@ -57,7 +60,7 @@ def print_sentences(sentences: Sequence[str]) -> None:
 def print_table(table: Table) -> None:
     """A table: for people on a terminal, every row in full and aligned elsewhere."""
     console = _terminal()
-    texts = _cells(table)
+    texts = _cells(table, WIDEST_PIPED if console is None else WIDEST_NAME)
     if console is None:
         click.echo(f"\n{table.title}")
         widths = [_width(column) for column in zip(*texts, strict=True)]
@@ -94,7 +97,7 @@ def _terminal() -> Any:
     return Console(highlight=False)
 
 
-def _cells(table: Table) -> list[list[str]]:
+def _cells(table: Table, widest: int) -> list[list[str]]:
     """Headings and cells as text; long names shortened, but never alike."""
     from bayesreg.language.text import labels
 
@@ -103,7 +106,7 @@ def _cells(table: Table) -> list[list[str]]:
         body = [table.text(i, j) for i in range(len(table.rows))]
         if column.textual:
             different = list(dict.fromkeys(body))
-            short = dict(zip(different, labels(different, WIDEST_NAME), strict=True))
+            short = dict(zip(different, labels(different, widest), strict=True))
             body = [short[text] for text in body]
         columns.append([column.title, *body])
     return [list(row) for row in zip(*columns, strict=True)]

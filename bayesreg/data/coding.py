@@ -10,7 +10,7 @@ import itertools
 import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -223,28 +223,40 @@ def record(
     """
     states = {f.expr: state for f, state in spec.factor_contrasts.items()}
     factors = [f for f in term.factors if f.expr in states]
+    numbers = tuple(parsed.shown(f.expr) for f in term.factors if f.expr not in states)
     if not factors:
-        return Term(parsed.term_name(term), columns)
+        return Term(parsed.term_name(term), columns, numbers=numbers)
     structure = next(s for s in spec.structure if s.term == term)
     reduced = {f.factor.expr for one in structure.scoped_terms for f in one.factors if f.reduced}
     coded = tuple(
         _factor(
             parsed.shown(f.expr), states[f.expr], reduced=f.expr in reduced, said=written_out(f)
-        )
+        )._replace(variable=_variable(parsed, term, f))
         for f in factors
     )
     left_out = [f.reference for f in coded if f.coding != "indicator" and f.reference is not None]
     coding = "indicator"
     if reduced:
         coding = " and ".join(sorted({f.coding for f in coded} - {"indicator"}))
+    among = [f.expr for f in factors]
+    fields = list(_columns(structure.scoped_terms, states, among, width))
+    codes = tuple(tuple(one.code for one in column) for column in fields)
     return Term(
         parsed.term_name(term),
         columns,
         coding,
         ":".join(map(str, left_out)) or None,
         coded,
-        tuple(_levels(structure.scoped_terms, states, [f.expr for f in factors], width)),
+        tuple(tuple(one.level for one in column) for column in fields),
+        numbers,
+        codes if any(code is not None for column in codes for code in column) else (),
     )
+
+
+def _variable(parsed: Parsed, term: Any, factor: Any) -> str:
+    """The one column of the data that a factor is of, or nothing."""
+    read = list(parsed.read([type(term)([factor])]).values())
+    return read[0] if len(read) == 1 else ""
 
 
 def _factor(expr: str, state: Any, *, reduced: bool, said: bool) -> Factor:
@@ -262,30 +274,47 @@ def _left_out(state: Any) -> Level:
     return plain_level(state.levels[state.contrasts._find_base_index(list(state.levels))])
 
 
-def _levels(
+class _Field(NamedTuple):
+    """What a column is of one factor: the level that it stands for, and its value at every level.
+
+    The value is None where it is 1 at that level and 0 at all others.
+    """
+
+    level: Level
+    code: tuple[float, ...] | None
+
+
+def _columns(
     scoped: Any, states: Mapping[str, Any], among: list[str], width: Callable[[Any], int]
-) -> Iterator[tuple[Level, ...]]:
-    """The levels of each column, in the order in which formulaic multiplies: first factor first."""
+) -> Iterator[tuple[_Field, ...]]:
+    """What each column is, in the order in which formulaic multiplies: first factor first."""
+    absent = {expr: _Field(None, (1.0,) * len(list(states[expr].levels))) for expr in among}
     for part in scoped:
         fields = []
         for one in part.factors:
             expr = one.factor.expr
             if expr in states:
-                fields.append([(expr, level) for level in _fields(states[expr], one.reduced)])
+                fields.append([(expr, field) for field in _fields(states[expr], one.reduced)])
             else:
-                fields.append([(expr, None)] * width(one.factor.factor))
+                fields.append([(expr, _Field(None, None))] * width(one.factor.factor))
         for product in itertools.product(*reversed(fields)):
-            found = dict(product)
-            yield tuple(found.get(expr) for expr in among)
+            found = {**absent, **dict(product)}
+            yield tuple(found[expr] for expr in among)
 
 
-def _fields(state: Any, reduced: bool) -> list[Level]:
-    """What each column of a coded factor stands for: a level, or None."""
+def _fields(state: Any, reduced: bool) -> list[_Field]:
+    """What each column of a coded factor stands for, and its values at every level."""
     levels = list(state.levels)
-    names = state.contrasts.get_coding_column_names(levels, reduced_rank=reduced)
-    if reduced and type(state.contrasts).__name__ in ("PolyContrasts", "CustomContrasts"):
-        return [None] * len(names)
-    return [plain_level(name) for name in names]
+    names = list(state.contrasts.get_coding_column_names(levels, reduced_rank=reduced))
+    kind = type(state.contrasts).__name__
+    if not reduced or kind == "TreatmentContrasts":
+        return [_Field(plain_level(name), None) for name in names]
+    matrix = np.asarray(state.contrasts.get_coding_matrix(levels, reduced_rank=True), dtype=float)
+    unnamed = kind in ("PolyContrasts", "CustomContrasts")
+    return [
+        _Field(None if unnamed else plain_level(name), tuple(code))
+        for name, code in zip(names, matrix.T.tolist(), strict=True)
+    ]
 
 
 def plain_level(level: Any) -> Level:

@@ -22,12 +22,15 @@ class Factor(NamedTuple):
     reference : level or None
         The level left out under treatment coding; under ``"indicator"`` the one that the formula
         names all the same.
+    variable : str
+        The one column of the data that it is of; empty where it is of none or several.
     """
 
     name: str
     levels: tuple[Level, ...]
     coding: str
     reference: Level = None
+    variable: str = ""
 
 
 class Term(NamedTuple):
@@ -49,6 +52,11 @@ class Term(NamedTuple):
     levels : tuple of tuple
         Of each column, the level of each factor that it stands for; None where the column is not
         about one level of that factor, as under polynomial coding.
+    numbers : tuple of str
+        What else the term multiplies, as written: ``("x",)`` of ``x:C(g)``.
+    codes : tuple of tuple
+        Of each column, its value at every level of each factor; None where that is 1 at the level
+        which the column stands for and 0 elsewhere. Empty where it is so everywhere.
 
     Examples
     --------
@@ -64,6 +72,8 @@ class Term(NamedTuple):
     reference: str | None = None
     factors: tuple[Factor, ...] = ()
     levels: tuple[tuple[Level, ...], ...] = ()
+    numbers: tuple[str, ...] = ()
+    codes: tuple[tuple[tuple[float, ...] | None, ...], ...] = ()
 
 
 def of_factor(name: str, levels: tuple[Level, ...], first: int, *, reference: Level = None) -> Term:
@@ -75,6 +85,6 @@ def of_factor(name: str, levels: tuple[Level, ...], first: int, *, reference: Le
         tuple(range(first, first + len(shown))),
         coding,
         None if reference is None else str(reference),
-        (Factor(name, levels, coding, reference),),
+        (Factor(name, levels, coding, reference, name),),
         tuple((level,) for level in shown),
     )

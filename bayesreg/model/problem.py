@@ -19,6 +19,7 @@ from bayesreg.language.misnamed import explained_throughout
 from bayesreg.likelihoods import ConstantCurvature, Gaussian, Likelihood
 from bayesreg.model.blocks import Block, fix_scales, with_prior, with_scale
 from bayesreg.model.coordinates import Coordinates
+from bayesreg.model.effects import Columns, Effects
 from bayesreg.model.loss import Loss, Point
 from bayesreg.model.penalty import Penalty
 from bayesreg.model.quadratic import Quadratic, project
@@ -41,10 +42,8 @@ class Problem:
 
     Attributes
     ----------
-    prior : Prior or mapping
-        What was said of the coefficients before the data.
-    likelihood : Likelihood
-        How y varies about its linear predictor.
+    prior, likelihood : Prior or mapping, Likelihood
+        What was said of the coefficients before the data; how y varies about its linear predictor.
     design : Design or None
         The rows; None when conditioned on Moments.
     moments : Moments
@@ -54,10 +53,8 @@ class Problem:
         y on the columns by least squares; read as `quadratic`, which asks what the likelihood is.
     blocks : tuple of Block
         Columns grouped by prior, with each block's scale or hyperprior.
-    sigma : float or None
-        √φ: the noise sd, where known; 1 under a likelihood that has none.
-    sigma_prior : HyperPrior or None
-        The prior of an unknown σ.
+    sigma, sigma_prior : float or None, HyperPrior or None
+        √φ, the noise sd, where known (1 under a likelihood that has none); else its prior.
     warnings : tuple of str
         What the reader of any result must know.
 
@@ -246,6 +243,11 @@ class Problem:
     def column_sd(self) -> Array:
         """Weighted 1/N sds of the columns (P,), whether standardised or not."""
         return self.moments.x_sd
+
+    @cached_property
+    def effects(self) -> Effects:
+        """What its coefficients say: slopes of numbers, contrasts of the levels of factors."""
+        return Effects.read(Columns(self.features, self.column_sd, self.intercept, self.design))
 
     @cached_property
     def penalty(self) -> Penalty:

@@ -125,6 +125,13 @@ class Quadratic:
         x = self.root[:, :-1]
         return np.asarray(x.T @ x)
 
+    def block(self, index: Index) -> Array:
+        """X̃'X̃ of some columns (k, k), without forming the Gram matrix where a root is kept."""
+        if self.root is None:
+            return np.asarray(self.gram[np.ix_(index, index)])
+        x = self.root[:, index]
+        return np.asarray(x.T @ x)
+
     @property
     def wide(self) -> bool:
         """More columns than rows of the root: work in row space."""

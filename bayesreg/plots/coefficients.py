@@ -49,10 +49,9 @@ def plot_forest(comparison: Any, ax: Axes | None = None, *, level: float = 0.95)
     matplotlib.axes.Axes
         Effects per standard deviation of the column, the largest 30 by posterior mean.
     """
-    features, sd = columns_of(comparison)
-    rows = standardised(comparison.coefficients(level), features, sd)
-    interval = kind(comparison.coefficients(level))
-    return _forest(rows, features, interval, per_sd(problem_of(comparison)), ax)
+    frame, (names, sd) = comparison.coefficients(level), effects_of(comparison)
+    unit = per_sd(problem_of(comparison), effects=True)
+    return _forest(standardised(frame, names, sd), names, kind(frame), unit, ax)
 
 
 def plot_posterior(post: Any, ax: Axes | None = None, *, level: float = 0.95) -> Axes:
@@ -72,11 +71,9 @@ def plot_posterior(post: Any, ax: Axes | None = None, *, level: float = 0.95) ->
     matplotlib.axes.Axes
         Effects per standard deviation of the column, the largest 30 by posterior mean.
     """
-    features = list(post.problem.features)
-    table = post.summary(level=level).reindex(features)
-    sd = np.asarray(post.problem.column_sd, dtype=float)
-    rows = {in_brief(post.problem.prior): _row(table, sd)}
-    return _forest(rows, features, kind(table), per_sd(post.problem), ax)
+    effects, table = post.problem.effects, post.effects(level=level)
+    rows = {in_brief(post.problem.prior): _row(table, effects.sd)}
+    return _forest(rows, effects.names, kind(table), per_sd(post.problem, effects=True), ax)
 
 
 def plot_map(fit: Any, ax: Axes | None = None) -> Axes:
@@ -94,8 +91,8 @@ def plot_map(fit: Any, ax: Axes | None = None) -> Axes:
     matplotlib.axes.Axes
         Effects per standard deviation of the column, the largest 30.
     """
-    features = list(fit.problem.features)
-    values = fit.beta.reindex(features).to_numpy(float) * np.asarray(fit.problem.column_sd)
+    effects, beta = fit.problem.effects, fit.beta.to_numpy(float)
+    values = np.where(effects.zero(beta), 0.0, effects.of(beta) * effects.sd)
     order, note = largest(np.abs(values))
     ax = axes(ax, 7.2, 1.1 + 0.28 * len(order))
     where = np.arange(len(order))[::-1]
@@ -107,10 +104,11 @@ def plot_map(fit: Any, ax: Axes | None = None) -> Axes:
         ax.plot(
             shown[zero == hollow], where[zero == hollow], "o", color=mark.colour, mfc=face, ms=5.5
         )
-    name_rows(ax, [features[j] for j in order], where)
+    name_rows(ax, [effects.names[j] for j in order], where)
     ax.axvline(0.0, color=MUTED, linewidth=0.8, zorder=0)
-    zeros = f"{int(np.sum(values == 0))} of {len(values)} coefficients are exactly zero (hollow)"
-    dress(ax, x=lines(per_sd(fit.problem), zeros, note), rules="x")
+    what = "coefficients" if effects.plain else "effects"
+    zeros = f"{int(np.sum(values == 0))} of {len(values)} {what} are exactly zero (hollow)"
+    dress(ax, x=lines(per_sd(fit.problem, effects=True), zeros, note), rules="x")
     return ax
 
 
@@ -165,6 +163,12 @@ def columns_of(comparison: Any) -> tuple[list[str], NDArray[np.float64]]:
     return list(problem.features), np.asarray(problem.column_sd, dtype=float)
 
 
+def effects_of(comparison: Any) -> tuple[list[str], NDArray[np.float64]]:
+    """Names of the effects, and what makes each one per sd: the same for every prior."""
+    effects = problem_of(comparison).effects
+    return list(effects.names), np.asarray(effects.sd, dtype=float)
+
+
 def largest(values: NDArray[np.float64], priors: int = 1) -> tuple[NDArray[np.intp], str]:
     """Order of the rows, largest first, as many as a page holds, and a note on those left out."""
     most = min(MOST, max(12, MARKS // priors))
@@ -210,9 +214,12 @@ def _intervals(
     return handle
 
 
-def per_sd(problem: Any) -> str:
-    """What an effect is, for an axis."""
-    return f"change in {problem.likelihood.moved} per standard deviation of the column"
+def per_sd(problem: Any, *, effects: bool = False) -> str:
+    """What a coefficient is, for an axis; with `effects`, what an effect is."""
+    moved = problem.likelihood.moved
+    if not effects or problem.effects.plain:
+        return f"change in {moved} per standard deviation of the column"
+    return f"change in {moved} per standard deviation of a number, or between levels of a factor"
 
 
 def name_rows(ax: Axes, names: Sequence[str], where: NDArray[Any]) -> None:

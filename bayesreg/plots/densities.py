@@ -48,12 +48,13 @@ def plot_densities(comparison: Any, ax: Any = None) -> NDArray[np.object_]:
     """
     entries = comparison.entries
     problem = problem_of(comparison)
-    means = [np.mean(e.post.draws.beta, axis=(0, 1)) for e in entries.values()]
-    size = np.max(np.abs(means), axis=0) * np.asarray(problem.column_sd)
+    effects = problem.effects
+    means = [effects.of(np.mean(e.post.draws.beta, axis=(0, 1))) for e in entries.values()]
+    size = np.max(np.abs(means), axis=0) * effects.sd
     order = np.argsort(-size, kind="stable")[:PANELS]
     panels = axes_grid(ax, len(order), 4, (2.0, 1.62))
     styles = marks(entries)
-    titles = labels([problem.features[j] for j in order], 20)
+    titles = labels([effects.names[j] for j in order], 20 if effects.plain else 26)
     handles: list[Any] = []
     for one, j, title in zip(panels, order, titles, strict=True):
         handles = _panel(one, entries, int(j), styles)
@@ -63,9 +64,10 @@ def plot_densities(comparison: Any, ax: Any = None) -> NDArray[np.object_]:
         one.tick_params(labelsize=7.5)
     if ax is None and handles:
         figure_legend(panels[0].figure, handles, labels(entries))
-    left = len(problem.features) - len(order)
+    left = len(effects.names) - len(order)
     note = f"; the {len(order)} largest effects, {left} smaller left out" if left else ""
-    unit = f"change in {problem.likelihood.moved} per unit of the column"
+    levels = "" if effects.plain else ", or between levels"
+    unit = f"change in {problem.likelihood.moved} per unit of the column{levels}"
     footer(panels, f"{unit}; mark on the axis: MAP{note}")
     return panels
 
@@ -138,11 +140,12 @@ def curve_of(draws: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[n
 
 
 def _panel(ax: Axes, entries: Mapping[str, Any], j: int, styles: dict[str, Mark]) -> list[Any]:
-    """The posteriors of one coefficient and their MAPs; returns one handle per prior."""
+    """The posteriors of one effect and their MAPs; returns one handle per prior."""
     handles, peaks, ends = [], [], []
     for name, entry in entries.items():
         mark = styles[name]
-        x, density = curve_of(entry.post.draws.beta[:, :, j])
+        effects = entry.problem.effects
+        x, density = curve_of(effects.one(j, entry.post.draws.beta))
         (handle,) = ax.plot(
             x, density, color=mark.colour, linestyle=mark.dash, linewidth=1.3, zorder=3
         )
@@ -153,7 +156,9 @@ def _panel(ax: Axes, entries: Mapping[str, Any], j: int, styles: dict[str, Mark]
             peaks.append(float(density.max()))
             ends += [float(tall[0]), float(tall[-1])]
         if entry.fit is not None:
-            ends.append(_mark_map(ax, float(entry.fit.beta.iloc[j]), mark))
+            beta = entry.fit.beta.to_numpy(float)
+            optimum = 0.0 if effects.zero(beta)[j] else float(effects.one(j, beta))
+            ends.append(_mark_map(ax, optimum, mark))
     if peaks:
         # One spike at 0 would flatten all other curves: it is cut at four times the lowest peak.
         ax.set_ylim(0.0, 1.06 * min(max(peaks), 4.0 * min(peaks)))

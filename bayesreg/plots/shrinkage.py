@@ -105,14 +105,14 @@ def plot_effective(
         If κ is not available under any prior.
     """
     known = _known(shrinkage)
-    count = max(len(found.proper) for found in known.values())
+    count = max(found.directions for found in known.values())
     ax = axes(ax, 7.6, 1.15 + 0.46 * len(known))
     lowest = float(count)
     for row, (name, found) in zip(range(len(known))[::-1], known.items(), strict=True):
         mark, q = marks(shrinkage)[name], found.effective
         low, high = q.interval(level)
         x, density = curve_of(q.draws)
-        inside = (x >= 0) & (x <= len(found.proper))
+        inside = (x >= 0) & (x <= found.directions)
         if np.any(inside):
             curve = row + 0.78 * density[inside] / density[inside].max()
             ax.fill_between(x[inside], row, curve, color=mark.colour, alpha=0.16, linewidth=0)

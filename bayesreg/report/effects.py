@@ -8,16 +8,16 @@ import numpy as np
 
 from bayesreg.language.arguments import interval_names
 from bayesreg.language.text import shortened
-from bayesreg.plots.coefficients import columns_of, problem_of
+from bayesreg.plots.coefficients import effects_of, problem_of
 from bayesreg.report.table import Rows, Table, by_prior, plain
-from bayesreg.report.tables import by_feature
+from bayesreg.report.tables import by_feature, coding
 
 READING = (
     "The shrinkage factor κ_j = {formula} compares the prior variance v_j of a "
     "coefficient with what its own column says of it: at 0 the data decide, at 1 the prior. m_eff "
-    "= Σ(1 − κ_j) is the effective number of non-zero coefficients as if columns were orthogonal: "
-    "with many rows it is near the number of columns whatever they do, and it is no measure of "
-    "signal. {unknown}, so are they, and what is shown is their posterior."
+    "= Σ(1 − κ_j) is the effective number of non-zero coefficients as if columns were orthogonal"
+    "{factors}: with many rows it is near the number of columns whatever they do, and it is no "
+    "measure of signal. {unknown}, so are they, and what is shown is their posterior."
 )
 BELOW = (
     "P(below the MAP's): near 0 the posterior asks for a larger λ than the MAP used, near 1 for a "
@@ -31,7 +31,14 @@ def words(comparison: Any) -> list[str]:
     unknown = "Where σ or a scale is unknown"
     if not problem_of(comparison).exact:
         unknown = "Where weights or a scale are unknown"
-    said = [READING.format(formula=formula + "," * ("," in formula), unknown=unknown)]
+    together = ""
+    if not problem_of(comparison).effects.plain:
+        together = (
+            ", where the columns of a factor count together (K levels have K − 1 differences)"
+        )
+    said = [
+        READING.format(formula=formula + "," * ("," in formula), unknown=unknown, factors=together)
+    ]
     scales = [shortened(name, 40) for name, e in comparison.entries.items() if e.lam.notes]
     if scales:
         said.append(
@@ -59,11 +66,15 @@ def effective(entry: Any, level: float) -> Rows:
     if found.known and len(found.proper):
         m = found.effective
         df = None if found.df is None else found.df.mean
-        yield len(found.proper), m.mean, m.sd, *m.interval(level), df, *_extremes(entry)
+        yield found.directions, m.mean, m.sd, *m.interval(level), df, *_extremes(entry)
 
 
 def kappa(comparison: Any, level: float) -> Table:
     """κ of every coefficient under every prior, with its interval."""
+    found = [entry.post.shrinkage.effect for entry in comparison.entries.values()]
+    factors = (
+        "The columns of a factor are its levels: κ says how far one is drawn to the others' mean."
+    )
     return by_feature(
         comparison,
         comparison.shrinkage(level),
@@ -71,6 +82,8 @@ def kappa(comparison: Any, level: float) -> Table:
         "Shrinkage factors of every coefficient",
         "mean probability mean of κ | sd probability sd | interval probability",
         level,
+        sizes=np.max(np.abs(found), axis=0),
+        note="" if problem_of(comparison).effects.plain else factors,
         folded=True,
     )
 
@@ -126,20 +139,22 @@ def odds(comparison: Any, level: float) -> Table | None:
     likelihood = problem_of(comparison).likelihood
     if likelihood.link != "logit":
         return None
-    features, sd = columns_of(comparison)
+    features, sd = effects_of(comparison)
+    effects = problem_of(comparison).effects
     keys = ["one", *interval_names(level), "by_sd"]
     parts = {}
     for name, entry in comparison.entries.items():
-        beta = entry.post.draws.beta.reshape(entry.post.draws.sigma.size, -1)
+        beta = effects.of(entry.post.draws.beta).reshape(entry.post.draws.sigma.size, -1)
         tails = [0.5, (1.0 - level) / 2.0, (1.0 + level) / 2.0]
         middle, *ends = np.quantile(beta, tails, axis=0)
         with np.errstate(over="ignore"):
             ratios = np.exp([middle, *ends, sd * middle])
             spread = np.std(np.exp(beta), axis=0)  # not shown: it says how many decimals are
         parts[name] = pd.DataFrame(dict(zip(keys, ratios, strict=True)), index=features)
-        optimum = None if entry.fit is None else entry.fit.beta.reindex(features)
         parts[name]["sd"] = spread
-        parts[name]["map"] = np.nan if optimum is None else np.exp(optimum.to_numpy(float))
+        parts[name]["map"] = np.nan
+        if entry.fit is not None:
+            parts[name]["map"] = np.exp(effects.of(entry.fit.beta.to_numpy(float)))
     whose = "y = 1"
     if likelihood.classes_ is not None:
         whose = f"“{shortened(str(likelihood.classes_[1]), 40)}”"
@@ -152,7 +167,7 @@ def odds(comparison: Any, level: float) -> Table | None:
         level,
         note=f"e^β: what one more unit of the column, or one more sd of it, multiplies the odds of "
         f"{whose} by, the other columns held; 1: no effect. The median and the interval are those "
-        "of β, exponentiated.",
+        f"of β, exponentiated. {coding(comparison)}".rstrip(),
     )
 
 

@@ -10,9 +10,10 @@ import numpy as np
 from bayesreg import plots
 from bayesreg.language.text import shortened
 from bayesreg.plots import canvas
-from bayesreg.plots.coefficients import columns_of, kind, problem_of, size, standardised
+from bayesreg.plots.coefficients import effects_of, kind, problem_of, size, standardised
 from bayesreg.report.figure import Figure
 from bayesreg.report.regularisation import drawn_choice, drawn_path
+from bayesreg.report.tables import coding
 
 # How the figure of the fit is read, and what it is in an alternative text.
 FIT = (
@@ -79,7 +80,7 @@ def _forest(comparison: Any, level: float) -> Figure:
         "forest",
         "Effects under each prior",
         f"Effect of one standard deviation of each column on {_response(comparison)}. Line: "
-        f"{interval}; filled mark: posterior mean; hollow mark: MAP.",
+        f"{interval}; filled mark: posterior mean; hollow mark: MAP. {coding(comparison)}".rstrip(),
         f"Forest plot with posterior mean and {interval} under {_listed(comparison)}. "
         f"Largest effects: {'; '.join(_largest(comparison, level))}.",
         plots.plot_forest(comparison, level=level),
@@ -91,7 +92,8 @@ def _densities(comparison: Any, _: float) -> Figure:
         "densities",
         "Posterior densities",
         "The posterior is a curve, the MAP a point of it. A hollow mark at 0 is an exact zero of "
-        "the MAP; the posterior never has one. Peaks far above the others are cut.",
+        f"the MAP; the posterior never has one. Peaks far above the others are cut. "
+        f"{coding(comparison)}".rstrip(),
         f"Posterior density of each coefficient under {_listed(comparison)}, the MAP marked.",
         plots.plot_densities(comparison),
     )
@@ -102,7 +104,7 @@ def _effective(comparison: Any, level: float) -> Figure | None:
     if found is None:
         return None
     words = "; ".join(
-        f"{shortened(name)}: {float(one.effective):.1f} of {len(one.proper)}"
+        f"{shortened(name)}: {float(one.effective):.1f} of {one.directions}"
         for name, one in found.items()
         if one.known and len(one.proper)
     )
@@ -270,7 +272,7 @@ def _listed(comparison: Any) -> str:
 
 def _largest(comparison: Any, level: float) -> Iterator[str]:
     """The three largest effects in words."""
-    features, sd = columns_of(comparison)
+    features, sd = effects_of(comparison)
     rows = standardised(comparison.coefficients(level), features, sd)
     for j in np.argsort(-size(rows), kind="stable")[:3]:
         means = ", ".join(f"{row.mean[j]:.3g}" for row in rows.values())

@@ -8,7 +8,7 @@ import numpy as np
 
 from bayesreg.language.arguments import interval_names
 from bayesreg.language.errors import NotSupported
-from bayesreg.plots.coefficients import columns_of, size, standardised
+from bayesreg.plots.coefficients import columns_of, effects_of, problem_of, size, standardised
 from bayesreg.report.table import (
     Rows,
     Table,
@@ -97,17 +97,20 @@ def priors(entry: Any) -> Rows:
 def coefficients(comparison: Any, level: float) -> Table:
     """Every coefficient under every prior, the largest effects first."""
     interval = interval_names(level)[0].removesuffix("_lb")
+    factors = coding(comparison)
+    alone = f"{factors} A sum of coefficients has no κ. " if factors else ""
     return by_feature(
         comparison,
         comparison.coefficients(level),
         "coefficients",
-        "Coefficients, per unit of the original column",
+        "Coefficients, per unit of the original column"
+        + (", and differences of levels" if factors else ""),
         "map estimate MAP | zero zero MAP zero? | mean estimate mean | sd estimate sd | "
         "interval estimate | p_positive sign P(sign) | kappa probability shrinkage κ",
         level,
-        note=f"Sorted by |mean| × sd of the column. {interval}: equal-tailed interval that holds "
-        f"{100 * level:.6g} % of the posterior. P(sign): of the likelier sign, which follows. "
-        "κ: 0 left to the data, 1 left to the prior. A MAP of exactly 0 is no posterior "
+        note=f"{alone}Sorted by |mean| × sd of the column. {interval}: equal-tailed interval that "
+        f"holds {100 * level:.6g} % of the posterior. P(sign): of the likelier sign, which "
+        "follows. κ: 0 left to the data, 1 left to the prior. A MAP of exactly 0 is no posterior "
         "probability: under these continuous priors P(β = 0) = 0.",
     )
 
@@ -119,24 +122,34 @@ def by_feature(
     title: str,
     said: str,
     level: float | None = None,
+    sizes: Any = None,
     **options: Any,
 ) -> Table:
-    """A frame by prior and feature as one group of rows per feature, the largest effects first.
+    """A frame by prior and effect as one group of rows per effect, the largest first.
 
-    Estimates are written with the decimals that the column `sd` asks for, where there is one.
+    With `sizes` the frame is by column of the design, of these sizes. Estimates are written with
+    the decimals that the column `sd` asks for, where there is one.
     """
-    features, sd = columns_of(comparison)
-    effects = standardised(comparison.coefficients(), features, sd)
-    head = columns(f"feature name column | prior prior prior | {said}", level)
+    features, sd = effects_of(comparison) if sizes is None else columns_of(comparison)
+    if sizes is None:
+        sizes = size(standardised(comparison.coefficients(), features, sd))
+    whose = "column" if problem_of(comparison).effects.plain else "effect"
+    head = columns(f"feature name {whose} | prior prior prior | {said}", level)
     parts = {name: frame.loc[name].reindex(features) for name in comparison.entries}
     cells = {n: [part[c.key].tolist() for c in head[2:]] for n, part in parts.items()}
     spreads = [part["sd"].tolist() for part in parts.values() if "sd" in part]
     rows, decimals = [], []
-    for j in np.argsort(-size(effects), kind="stable"):
+    for j in np.argsort(-sizes, kind="stable"):
         rows += [(features[j], n, *(plain(column[j]) for column in cells[n])) for n in parts]
         decimals += len(parts) * [decimals_for(spread[j] for spread in spreads)]
     options |= {"group": len(parts), "first": FEATURES * len(parts), "decimals": tuple(decimals)}
     return Table(key, title, head, tuple(rows), **options)
+
+
+def coding(comparison: Any) -> str:
+    """Against what the levels of factors are set, in a sentence; nothing without factors."""
+    words = problem_of(comparison).effects.words
+    return f"{words[0].upper()}{words[1:]}." if words else ""
 
 
 @by_prior(
@@ -144,7 +157,7 @@ def by_feature(
     "Intercept, noise and scales",
     "unknown name unknown | map estimate value at the MAP | mean estimate mean | "
     "sd estimate sd | interval estimate",
-    "The intercept is at x = 0 of the original columns. A known quantity has sd 0.",
+    "The intercept is at 0 of all numbers, factors as said. A known quantity has sd 0.",
     no_sigma={"title": "Intercept and scales"},
 )
 def unknowns(entry: Any, level: float) -> Rows:
@@ -155,9 +168,12 @@ def unknowns(entry: Any, level: float) -> Rows:
     if entry.model.likelihood.has_sigma:
         found.append(("sigma", None if fit is None else fit.sigma, draws.sigma))
     if entry.problem.intercept:
-        found.insert(
-            0, ("intercept", None if fit is None else float(fit.intercept), draws.intercept)
-        )
+        effects = entry.problem.effects
+        name = f"intercept at {effects.anchor}" if effects.anchor else "intercept"
+        used = None
+        if fit is not None:
+            used = float(effects.at_anchor(fit.intercept, fit.beta.to_numpy(float)))
+        found.insert(0, (name, used, effects.at_anchor(draws.intercept, draws.beta)))
     for k, label in enumerate(draws.scale_labels):
         name = "scale" if len(draws.scale_labels) == 1 else f"scale of {label}"
         found.append((name, fixed.get(label), draws.scale[..., k]))

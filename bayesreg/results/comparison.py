@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesreg.data.design import Design
-from bayesreg.engines.draws import pooled
 from bayesreg.language.arguments import check_level, interval_names, is_number
 from bayesreg.language.errors import BadArgument
 from bayesreg.language.misnamed import explained_throughout
 from bayesreg.results import mixture
+from bayesreg.results.effects import beside, coefficients
 from bayesreg.results.entry import Entry
 from bayesreg.results.map_fit import encode
 from bayesreg.results.path import Path
@@ -104,13 +104,18 @@ class Comparison:
         """How many priors."""
         return len(self.entries)
 
-    def coefficients(self, level: float = 0.95) -> pd.DataFrame:
-        """One row per prior and feature: MAP, zero or not, mean, sd, interval, P(> 0), κ.
+    def coefficients(self, level: float = 0.95, *, raw: bool = False) -> pd.DataFrame:
+        """One row per prior and effect: MAP, zero or not, mean, sd, interval, P(> 0), κ.
+
+        The effect of a column of numbers is its coefficient; levels of factors are contrasts, and
+        `effects` says against what. A sum of several coefficients has no κ.
 
         Parameters
         ----------
         level : float, default 0.95
             Probability inside the equal-tailed interval.
+        raw : bool, default False
+            One row per column of the design instead, whatever it is a column of.
 
         Raises
         ------
@@ -119,28 +124,32 @@ class Comparison:
         """
         import pandas as pd
 
-        low, high = interval_names(level)
-        parts = {}
-        for name, entry in self.entries.items():
-            beta = entry.post.draws.beta
-            flat = pooled(beta)
-            tails = np.quantile(flat, [(1 - level) / 2, (1 + level) / 2], axis=0)
-            optimum = None if entry.fit is None else entry.fit.beta.to_numpy()
-            missing = np.full(flat.shape[1], np.nan)
-            parts[name] = pd.DataFrame(
-                {
-                    "map": missing if optimum is None else optimum,
-                    "zero": [None] * flat.shape[1] if optimum is None else optimum == 0,
-                    "mean": flat.mean(axis=0),
-                    "sd": flat.std(axis=0, ddof=1),
-                    low: tails[0],
-                    high: tails[1],
-                    "p_positive": (flat > 0).mean(axis=0),
-                    "kappa": entry.post.shrinkage.mean.to_numpy(),
-                },
-                index=list(entry.problem.features),
-            )
+        parts = {name: coefficients(e, level, raw=raw) for name, e in self.entries.items()}
         return pd.concat(parts, names=["prior", "feature"])
+
+    def effects(
+        self, reference: Any = None, level: float = 0.95, standardized: bool = False
+    ) -> pd.DataFrame:
+        """`Posterior.effects` by prior, beside the MAP's: ``map`` and whether that is zero.
+
+        Parameters
+        ----------
+        reference, level, standardized
+            As in :meth:`Posterior.effects`.
+
+        Raises
+        ------
+        BadArgument
+            If a factor or level is unknown, or `level` is not between 0 and 1.
+        """
+        import pandas as pd
+
+        parts = {
+            name: beside(e.post.effects(reference, level, standardized),
+                         None if e.fit is None else e.fit.effects(reference, standardized))
+            for name, e in self.entries.items()
+        }  # fmt: skip
+        return pd.concat(parts, names=["prior", "effect"])
 
     def shrinkage(self, level: float = 0.95) -> pd.DataFrame:
         """Shrinkage factor κ by prior and feature: mean, sd, interval; see :class:`Shrinkage`."""
@@ -157,7 +166,7 @@ class Comparison:
         for name, entry in self.entries.items():
             found = entry.post.shrinkage
             said = found.effective.summary(level) if found.known else {}
-            rows[name] = {"columns": len(found.proper), **said}
+            rows[name] = {"columns": found.directions, **said}
         columns = ["columns", "mean", "sd", "median", *interval_names(level)]
         return pd.DataFrame.from_dict(rows, orient="index").reindex(columns=columns)
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from bayesreg.language.arguments import Array, did_you_mean, is_number
 from bayesreg.language.errors import BadArgument
+from bayesreg.model.effects import Effects
 from bayesreg.results.quantity import Quantity
 
 _COMPARE = {"<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal}
@@ -41,6 +42,23 @@ def event_draws(event: str, unknowns: Mapping[str, Array]) -> NDArray[np.bool_]:
             "backticks enclose the name of a column"
         )
     return np.asarray(next(iter(found.values())))
+
+
+def level_event(event: Any, effects: Effects, beta: Array) -> NDArray[np.bool_] | None:
+    """Whether each draw satisfies ``factor: level op level``; None where that is not asked."""
+    if not isinstance(event, str):
+        return None
+    for factor in effects.coding:
+        if not event.startswith(f"{factor}:"):
+            continue
+        said = event.removeprefix(f"{factor}:")
+        for match in re.finditer(r"<=|>=|<|>", said):
+            level, other = said[: match.start()].strip(), said[match.end() :].strip()
+            row = effects.between(factor, level, other)
+            if row is not None:
+                values = beta[..., list(row.columns)] @ np.array(row.weights)
+                return np.asarray(_COMPARE[match.group()](values, 0.0))
+    return None
 
 
 def contrast_of(weights: Any, unknowns: Mapping[str, Array]) -> Quantity:

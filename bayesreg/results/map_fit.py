@@ -13,6 +13,7 @@ from bayesreg.language.errors import BadArgument, NotSupported
 from bayesreg.language.misnamed import explained_throughout
 from bayesreg.model.problem import Problem
 from bayesreg.results import mixture
+from bayesreg.results.effects import of_optimum
 from bayesreg.solvers.certificate import Certificate
 
 if TYPE_CHECKING:
@@ -176,8 +177,24 @@ class MapFit:
         table["zero"] = table["beta"] == 0
         return table
 
+    def effects(self, reference: Any = None, standardized: bool = False) -> pd.DataFrame:
+        """What the columns say, levels of factors as contrasts, and whether that is zero.
+
+        Parameters
+        ----------
+        reference, standardized
+            As in :meth:`Posterior.effects`.
+
+        Raises
+        ------
+        BadArgument
+            If a factor or level is unknown.
+        """
+        beta = self.beta.to_numpy()
+        return of_optimum(self.problem, beta, reference, standardized=standardized)
+
     def plot(self, ax: Any = None) -> Any:
-        """Draw the standardised coefficients; returns the Axes."""
+        """Draw the standardised effects; returns the Axes."""
         from bayesreg.plots import plot_map
 
         return plot_map(self, ax)

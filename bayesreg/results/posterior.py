@@ -17,7 +17,8 @@ from bayesreg.language.errors import BadArgument
 from bayesreg.language.misnamed import explained_throughout
 from bayesreg.model.problem import Problem
 from bayesreg.results import accuracy, mixture, predictive
-from bayesreg.results.events import contrast_of, event_draws
+from bayesreg.results.effects import of_draws
+from bayesreg.results.events import contrast_of, event_draws, level_event
 from bayesreg.results.lam import LamPosterior
 from bayesreg.results.map_fit import encode
 from bayesreg.results.quantity import Quantity
@@ -144,6 +145,41 @@ class Posterior:
         values = unknowns_of(self.draws, standardized=standardized)
         return summarise(values, level).join(self.checks.by_unknown())
 
+    def effects(
+        self, reference: Any = None, level: float = 0.95, standardized: bool = False
+    ) -> pd.DataFrame:
+        """Mean, sd, interval and P(> 0) of what the columns say: levels of factors as contrasts.
+
+        Beside an intercept a level's own coefficient has nearly its prior; differences of levels
+        are what the data know. The table says of each row its ``term``, ``level`` and
+        ``reference``.
+
+        Parameters
+        ----------
+        reference : None, "mean" or mapping, optional
+            What levels are set against: None is the level that the formula names, or the first;
+            ``"mean"`` the mean of all; ``{"g": "q"}`` says it of some factors.
+        level : float, default 0.95
+            Probability inside the equal-tailed interval.
+        standardized : bool, default False
+            Effects of one sd of a number; those of levels are whole as they are.
+
+        Raises
+        ------
+        BadArgument
+            If a factor or level is unknown, or `level` is not between 0 and 1.
+
+        Examples
+        --------
+        >>> import numpy as np, pandas as pd, bayesreg as br
+        >>> frame = pd.DataFrame({"y": np.arange(12.0), "g": list("abc") * 4})
+        >>> problem = br.Model(br.Normal(50.0)).condition_formula("y ~ g", frame)
+        >>> list(br.sample(problem, seed=1).effects(reference={"g": "b"}).index)
+        ['g: a − b', 'g: c − b']
+        """
+        beta = self.draws.beta
+        return of_draws(self.problem, beta, reference, level, standardized=standardized)
+
     def probability(self, event: str) -> float:
         """Posterior probability of an event such as ``"bmi > 0"``, ``"|s1| < 2"`` or ``"s1 > s2"``.
 
@@ -151,14 +187,17 @@ class Posterior:
         ----------
         event : str
             left op right with op one of <, <=, >, >=; a side is a number, a column, ``sigma``,
-            ``intercept`` or ``scale``, and ``|…|`` its size.
+            ``intercept`` or ``scale``, and ``|…|`` its size. ``"g: q > r"`` compares two levels of
+            a factor.
 
         Raises
         ------
         BadArgument
             If the event does not parse or names an unknown quantity.
         """
-        return float(np.mean(event_draws(event, unknowns_of(self.draws))))
+        levels = level_event(event, self.problem.effects, self.draws.beta)
+        found = event_draws(event, unknowns_of(self.draws)) if levels is None else levels
+        return float(np.mean(found))
 
     def significance(self, eps: Any, standardized: bool = False) -> Significance:
         """P(|β_j| > ε) and the probability of the likelier sign, by column.

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 KAPPA = "1/(1 + G_jj·v_j/σ²)"
 LARGEST = 1000  # eigenvalues, of which more would take longer than the draws
+TINY = float(np.finfo(float).tiny)
 
 
 @explained_throughout
@@ -35,7 +36,10 @@ class Shrinkage:
     orthogonal, E(b_j | y, v, σ) is exactly 1 − κ_j times least squares (about loc); elsewhere κ_j
     is what the coefficient's own column would suffer alone. m_eff = Σ(1 − κ_j), between 0 and p, is
     the effective number of non-zero coefficients as if the columns were orthogonal: with n large it
-    is near p on pure noise, and on correlated columns above the effective degrees of freedom.
+    is near p on pure noise, and on correlated columns above the effective degrees of freedom. The
+    columns of a factor are never orthogonal: beside an intercept K levels have K − 1 differences.
+    They count together, with what their own block of G would leave of them alone,
+    tr G(G + diag(σ²/v))⁻¹, which is 1 − κ_j for one column.
 
     Under another likelihood than the Gaussian there is no one G: it is that of the quadratic which
     the likelihood is given the latent weights of the draw (engine ``gibbs``), or that touches it at
@@ -58,6 +62,8 @@ class Shrinkage:
     df : Quantity or None
         Posterior of the effective degrees of freedom tr X̃(X̃'X̃ + Λ)⁻¹X̃' under one Normal prior and
         Gaussian noise, correlation of the columns included; None elsewhere.
+    factors : tuple of Together
+        Columns that count together.
 
     References
     ----------
@@ -82,6 +88,7 @@ class Shrinkage:
     source: str
     formula: str = KAPPA
     df: Quantity | None = None
+    factors: tuple[Together, ...] = ()
 
     @classmethod
     def of(cls, draws: Draws) -> Shrinkage:
@@ -91,7 +98,8 @@ class Shrinkage:
         effect = draws.beta.mean(axis=(0, 1)) * problem.column_sd
         said = formula(draws)
         df = ridge_df(draws)
-        return cls(kappa, problem.features, problem.proper, effect, source, said, df)
+        together = () if kappa is None else tuple(_together(draws))
+        return cls(kappa, problem.features, problem.proper, effect, source, said, df, together)
 
     @property
     def known(self) -> bool:
@@ -117,7 +125,17 @@ class Shrinkage:
         NotSupported
             If κ is not available.
         """
-        return Quantity("m_eff", len(self.proper) - self._known().sum(axis=2))
+        kappa = self._known()
+        alone = np.ones(len(self.proper), dtype=bool)
+        for one in self.factors:
+            alone[one.at] = False
+        kept = int(alone.sum()) - kappa[..., alone].sum(axis=2)
+        return Quantity("m_eff", kept + sum(one.kept(kappa) for one in self.factors))
+
+    @property
+    def directions(self) -> int:
+        """The most that m_eff can be: what the data tell apart of the columns with a prior."""
+        return len(self.proper) - sum(len(one.at) - one.rank for one in self.factors)
 
     @property
     def table(self) -> pd.DataFrame:
@@ -175,7 +193,7 @@ class Shrinkage:
             return f"shrinkage: not available: {self.source}"
         return (
             f"shrinkage κ = {self.formula}: 0 is all data, 1 all prior; {self.source}\n"
-            f"effective number of non-zero coefficients of {len(self.proper)}, as if columns were "
+            f"effective number of non-zero coefficients of {self.directions}, as if columns were "
             f"orthogonal: {self.effective!r}\n"
             f"{'' if self.df is None else repr(self.df) + chr(10)}"
             f"{self.summary().round(4).to_string(max_rows=30)}"
@@ -189,6 +207,66 @@ class Shrinkage:
         return (
             f"<pre>{head}</pre>{self.summary().to_html(max_rows=40, float_format='{:.4g}'.format)}"
         )
+
+
+CELLS = 2**22  # numbers in one batch of matrices
+
+
+@dataclass(frozen=True, eq=False)
+class Together:
+    """Columns with one block of G: those of a factor, and of what interacts with it.
+
+    Attributes
+    ----------
+    at : ndarray of int (K,)
+        Their positions among the proper columns.
+    root : ndarray (rank, K)
+        F with F'F their block of G.
+    """
+
+    at: NDArray[np.intp]
+    root: Array
+
+    @classmethod
+    def of(cls, at: NDArray[np.intp], gram: Array) -> Together:
+        """The root by eigenvalues, those that are rounding left out."""
+        norms = np.sqrt(np.diagonal(gram))
+        size = np.where(norms > 0, norms, 1.0)
+        values, vectors = np.linalg.eigh(gram / size / size[:, None])
+        kept = values > len(at) * 1e-12 * max(values[-1], 0.0)
+        return cls(at, np.sqrt(values[kept])[:, None] * vectors[:, kept].T * size)
+
+    @property
+    def rank(self) -> int:
+        """How many directions of the coefficients the data tell apart."""
+        return len(self.root)
+
+    def kept(self, kappa: Array) -> Array:
+        """tr G(G + R⁻¹)⁻¹ = rank − tr (I + FRF')⁻¹ by draw, R = diag(v/σ²), of κ (…, p)."""
+        norms = np.square(self.root).sum(axis=0)
+        own = kappa[..., self.at].reshape(-1, len(self.at))
+        ratio = np.zeros_like(own)
+        np.divide(1.0 / np.maximum(own, TINY) - 1.0, norms, out=ratio, where=norms > 0)
+        lost = np.empty(len(ratio))
+        size = max(1, CELLS // max(1, self.rank * len(self.at)))
+        eye = np.eye(self.rank)
+        for start in range(0, len(ratio), size):
+            part = slice(start, start + size)
+            inner = eye + (self.root * ratio[part, None, :]) @ self.root.T
+            lost[part] = np.trace(np.linalg.inv(inner), axis1=1, axis2=2)
+        return self.rank - lost.reshape(kappa.shape[:-1])
+
+
+def _together(draws: Draws) -> Iterator[Together]:
+    """The groups of columns that count together, of those with a proper prior."""
+    problem = draws.problem
+    place = np.full(len(problem.features), -1)
+    place[problem.proper] = np.arange(problem.p)
+    for columns in problem.effects.groups:
+        at = place[list(columns)]
+        at = at[at >= 0]
+        if len(at) > 1:
+            yield Together.of(at, problem.quadratic_at(mean_b(draws)).block(at))
 
 
 def _some(names: tuple[str, ...]) -> str:

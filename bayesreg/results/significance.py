@@ -83,14 +83,15 @@ class Significance:
         """
         problem = draws.problem
         size, words = _sizes(eps, problem)
-        values = draws.beta * (problem.column_sd if standardized else 1.0)
+        effects = problem.effects
+        values = effects.of(draws.beta) * (effects.sd if standardized else 1.0)
         return cls(
-            features=problem.features,
+            features=effects.names,
             eps=size,
             standardized=standardized,
             p_larger=np.mean(np.abs(values) > size, axis=(0, 1)),
             p_positive=np.mean(values > 0, axis=(0, 1)),
-            effect=draws.beta.mean(axis=(0, 1)) * problem.column_sd,
+            effect=effects.of(draws.beta.mean(axis=(0, 1))) * effects.sd,
             words=f"{words} per {'sd' if standardized else 'unit'} of the column",
         )
 
@@ -99,13 +100,16 @@ class Significance:
         """ε of a tenth of sd(y) per sd of the column: Cohen's small effect, r = 0.1.
 
         For two equal groups that is d = 0.2, small again, because the sd of the column is then a
-        half. Kruschke (2018) takes half of it, 0.05, for what is equivalent to nothing. Log-odds
-        have no sd(y): there ε is a tenth of π/√3, the sd of the logistic noise that a yes/no
-        outcome cuts (an odds ratio of 1.2; Chinn 2000), and a tenth under any other link.
+        half: between levels of a factor ε is therefore twice as large. Kruschke (2018) takes half
+        of it, 0.05, for what is equivalent to nothing. Log-odds have no sd(y): there ε is a tenth
+        of π/√3, the sd of the logistic noise that a yes/no outcome cuts (an odds ratio of 1.2;
+        Chinn 2000), and a tenth under any other link.
         """
         size, whose = _spread(draws.problem)
-        found = cls.of(draws, 0.1 * size, standardized=True)
+        levels = draws.problem.effects.contrasts
+        found = cls.of(draws, np.where(levels, 0.2, 0.1) * size, standardized=True)
         words = f"{0.1 * size:.4g}, a tenth{whose} {OF_COLUMN}"
+        words += ", twice that between levels" if np.any(levels) else ""
         return cls(**{**vars(found), "words": words}) if len(found.eps) else found
 
     @property
@@ -168,7 +172,7 @@ def _spread(problem: Problem) -> tuple[float, str]:
 
 def _sizes(eps: Any, problem: Problem) -> tuple[Array, str]:
     """ε per column, and in words."""
-    features = problem.features
+    features = problem.effects.names
     if isinstance(eps, Mapping):
         wrong = [name for name in eps if name not in features]
         missing = [name for name in features if name not in eps]

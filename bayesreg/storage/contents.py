@@ -215,12 +215,25 @@ def _design_from_payload(
 def _term(saved: Mapping[str, Any]) -> Term:
     """A term; files of earlier versions have no levels."""
     factors = tuple(
-        Factor(name, tuple(levels), coding, reference)
-        for name, levels, coding, reference in saved.get("factors", ())
+        Factor(name, tuple(levels), coding, *more)
+        for name, levels, coding, *more in saved.get("factors", ())
     )
     levels = tuple(tuple(one) for one in saved.get("levels", ()))
     columns = tuple(saved["columns"])
-    return Term(saved["name"], columns, saved["coding"], saved["reference"], factors, levels)
+    codes = tuple(
+        tuple(None if code is None else tuple(code) for code in column)
+        for column in saved.get("codes", ())
+    )
+    return Term(
+        saved["name"],
+        columns,
+        saved["coding"],
+        saved["reference"],
+        factors,
+        levels,
+        tuple(saved.get("numbers", ())),
+        codes,
+    )
 
 
 def _moments_from_payload(

@@ -165,7 +165,7 @@ def _shrunk(entry: Entry) -> Iterator[str]:
         return
     low, high = shrinkage.effective.interval(0.95)
     yield (
-        f"m_eff = {float(shrinkage.effective):.1f} of {len(shrinkage.proper)} (as if columns were "
+        f"m_eff = {float(shrinkage.effective):.1f} of {shrinkage.directions} (as if columns were "
         f"orthogonal; eti95 {low:.1f} to {high:.1f})"
     )
     if shrinkage.df is not None:
@@ -184,11 +184,14 @@ def _shrunk(entry: Entry) -> Iterator[str]:
 
 def _optimum(fit: MapFit) -> str:
     """Exact zeros of a MAP, and how its hyperparameters were chosen."""
-    zero = [_short(str(f)) for f, v in fit.beta.items() if v == 0]
+    effects = fit.problem.effects
+    is_zero = effects.zero(fit.beta.to_numpy(float))
+    zero = [_short(name) for name, one in zip(effects.names, is_zero, strict=True) if one]
+    what = "coefficients" if effects.plain else "effects"
     if not zero:
         return f"its MAP has no exact zeros ({fit.hyper})"
     return (
-        f"its MAP sets {len(zero)} of {len(fit.beta)} coefficients exactly to zero "
+        f"its MAP sets {len(zero)} of {len(is_zero)} {what} exactly to zero "
         f"({', '.join(zero[:6])}{'…' if len(zero) > 6 else ''}) ({fit.hyper})"
     )
 

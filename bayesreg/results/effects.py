@@ -1,0 +1,112 @@
+"""Tables of effects: what coefficients say of the columns and of the levels of factors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayesreg.diagnostics.run import summarise
+from bayesreg.engines.draws import pooled
+from bayesreg.language.arguments import Array, check_level, interval_names
+from bayesreg.model.effects import Effects
+from bayesreg.model.problem import Problem
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def effects_of(problem: Problem, reference: Any = None) -> Effects:
+    """The effects of a problem: those that it has already, unless another reference is asked."""
+    return (
+        problem.effects if reference is None else Effects.read(problem.effects.columns, reference)
+    )
+
+
+def of_draws(
+    problem: Problem, beta: Array, reference: Any, level: float, *, standardized: bool
+) -> pd.DataFrame:
+    """Mean, sd, interval and P(> 0) of every effect, and what it is.
+
+    Parameters
+    ----------
+    problem : Problem
+    beta : ndarray (chain, draw, P)
+    reference : None, "mean" or mapping
+        As in :meth:`Effects.read`.
+    level : float
+        Probability of the equal-tailed interval.
+    standardized : bool
+        Effects of one sd of a number; those of levels are whole as they are.
+    """
+    check_level(level)
+    effects = effects_of(problem, reference)
+    values = effects.of(beta) * (effects.sd if standardized else 1.0)
+    columns = {str(k): values[..., k] for k in range(len(effects.rows))}
+    return _described(summarise(columns, level), effects)
+
+
+def of_optimum(
+    problem: Problem, beta: Array, reference: Any, *, standardized: bool
+) -> pd.DataFrame:
+    """Every effect of an optimum, whether it is zero, and what it is."""
+    import pandas as pd
+
+    effects = effects_of(problem, reference)
+    values = effects.of(beta)
+    factor = effects.sd if standardized else 1.0
+    zero = effects.zero(beta)
+    return _described(
+        pd.DataFrame({"estimate": np.where(zero, 0.0, values * factor), "zero": zero}), effects
+    )
+
+
+def coefficients(entry: Any, level: float, *, raw: bool) -> pd.DataFrame:
+    """The rows of one prior in `Comparison.coefficients`: of effects, or of columns as they are."""
+    import pandas as pd
+
+    effects, features = entry.problem.effects, list(entry.problem.features)
+    raw = raw or effects.plain
+    low, high = interval_names(level)
+    beta = entry.post.draws.beta
+    flat = pooled(beta if raw else effects.of(beta))
+    tails = np.quantile(flat, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    optimum: Array = np.full(flat.shape[1], np.nan)
+    zero: Any = [None] * flat.shape[1]
+    if entry.fit is not None:
+        found = entry.fit.beta.to_numpy()
+        zero = found == 0 if raw else effects.zero(found)
+        optimum = found if raw else np.where(zero, 0.0, effects.of(found))
+    kappa = entry.post.shrinkage.mean.to_numpy()
+    if not raw:
+        kappa = np.where(effects.single >= 0, kappa[effects.single], np.nan)
+    return pd.DataFrame(
+        {
+            "map": optimum,
+            "zero": zero,
+            "mean": flat.mean(axis=0),
+            "sd": flat.std(axis=0, ddof=1),
+            low: tails[0],
+            high: tails[1],
+            "p_positive": (flat > 0).mean(axis=0),
+            "kappa": kappa,
+        },
+        index=features if raw else list(effects.names),
+    )
+
+
+def beside(of_draws: pd.DataFrame, of_optimum: pd.DataFrame | None) -> pd.DataFrame:
+    """The draws' table with the MAP and whether it is zero in front; NaN and None without a MAP."""
+    missing = of_optimum is None
+    of_draws.insert(0, "map", np.nan if missing else of_optimum["estimate"])
+    of_draws.insert(1, "zero", None if missing else of_optimum["zero"])
+    return of_draws
+
+
+def _described(table: pd.DataFrame, effects: Effects) -> pd.DataFrame:
+    """The table by the names of the effects, with their terms, levels and references."""
+    table.index = list(effects.names)
+    for key in ("term", "level", "reference"):
+        table[key] = [getattr(row, key) for row in effects.rows]
+    table.attrs["coding"] = effects.words
+    return table
