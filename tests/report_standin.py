@@ -164,7 +164,7 @@ def _entry(
         checks=_checks(problem),
         shrinkage=Shrinkage.of(draws),
         summary=lambda level=0.95: _summary(draws, level),
-        effects=lambda level=0.95: of_draws(problem, beta, None, level, standardized=False),
+        effects=lambda level=0.95: of_draws(draws, None, level, standardized=False),
         posterior_predictive=lambda **options: _replicated(draws, **options),
     )
     largest = problem.features[int(np.argmax(np.abs(np.mean(beta, axis=(0, 1)))))]

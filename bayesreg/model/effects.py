@@ -193,6 +193,14 @@ class Effects:
             return self.columns.sd
         return np.array([self.columns.sd_of(row.unit) for row in self.rows], dtype=float)
 
+    @cached_property
+    def weights(self) -> Array:
+        """W (E, P) with Wβ the effects."""
+        out = np.zeros((len(self.rows), len(self.columns.names)))
+        for k, row in enumerate(self.rows):
+            out[k, list(row.columns)] = row.weights
+        return out
+
     def of(self, beta: Array) -> Array:
         """The effects (…, E) of coefficients (…, P): of draws, or of an optimum."""
         beta = np.asarray(beta, dtype=float)

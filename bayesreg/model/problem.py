@@ -370,10 +370,7 @@ class Problem:
         return project(moments, self.flat, blocks, **how)
 
     def on(self, moments: Moments) -> Problem:
-        """The same question put to other rows of the same columns, as in cross-validation.
-
-        Standardisation and projection are done anew; hyperparameters stay as they are here.
-        """
+        """The same question put to other rows, standardised anew; hyperparameters as they are."""
         square = self._projected(moments, self.blocks)
         return dataclasses.replace(
             self, design=None, moments=moments, least_squares=square, warnings=()

@@ -14,6 +14,7 @@ from bayesreg.language.arguments import Array, check_level, interval_names
 from bayesreg.language.misnamed import explained_throughout
 from bayesreg.model.problem import Problem
 from bayesreg.results import mixture
+from bayesreg.results.effects import described, effects_of
 from bayesreg.results.map_fit import encode
 
 if TYPE_CHECKING:
@@ -139,6 +140,36 @@ class ClosedForm:
         return mixture.table(
             X, level, mean, bounds, scale * exact.inflation if return_std else None
         )
+
+    def effects(
+        self, reference: Any = None, level: float = 0.95, standardized: bool = False
+    ) -> pd.DataFrame:
+        """Exact mean, sd, interval and P(> 0) of what the columns say, levels as contrasts.
+
+        Parameters
+        ----------
+        reference, level, standardized
+            As in :meth:`Posterior.effects`.
+
+        Raises
+        ------
+        BadArgument
+            If a factor or level is unknown, or `level` is not between 0 and 1.
+        """
+        import pandas as pd
+        from scipy.special import ndtr, stdtr
+
+        effects = effects_of(self.problem, reference)
+        weights = effects.weights * (effects.sd[:, None] if standardized else 1.0)
+        mean, scale = self.exact.linear(weights)
+        half = self.exact.half_width(check_level(level)) * scale
+        low, high = interval_names(level)
+        ratio = mean / scale
+        values = {"mean": mean, "sd": scale * self.exact.inflation, low: mean - half}
+        values |= {high: mean + half}
+        known = np.isinf(self.df)
+        values["p_positive"] = ndtr(ratio) if known else stdtr(self.df, ratio)
+        return described(pd.DataFrame(values), effects)
 
     def sigma_interval(self, level: float = 0.95) -> tuple[float, float]:
         """Equal-tailed interval of σ, whose square is inverse gamma; both ends the known σ."""

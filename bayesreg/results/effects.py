@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesreg.diagnostics.run import summarise
-from bayesreg.engines.draws import pooled
+from bayesreg.engines.draws import Draws, pooled
 from bayesreg.language.arguments import Array, check_level, interval_names
 from bayesreg.model.effects import Effects
 from bayesreg.model.problem import Problem
@@ -23,15 +23,12 @@ def effects_of(problem: Problem, reference: Any = None) -> Effects:
     )
 
 
-def of_draws(
-    problem: Problem, beta: Array, reference: Any, level: float, *, standardized: bool
-) -> pd.DataFrame:
+def of_draws(draws: Draws, reference: Any, level: float, *, standardized: bool) -> pd.DataFrame:
     """Mean, sd, interval and P(> 0) of every effect, and what it is.
 
     Parameters
     ----------
-    problem : Problem
-    beta : ndarray (chain, draw, P)
+    draws : Draws
     reference : None, "mean" or mapping
         As in :meth:`Effects.read`.
     level : float
@@ -40,10 +37,10 @@ def of_draws(
         Effects of one sd of a number; those of levels are whole as they are.
     """
     check_level(level)
-    effects = effects_of(problem, reference)
-    values = effects.of(beta) * (effects.sd if standardized else 1.0)
+    effects = effects_of(draws.problem, reference)
+    values = effects.of(draws.beta) * (effects.sd if standardized else 1.0)
     columns = {str(k): values[..., k] for k in range(len(effects.rows))}
-    return _described(summarise(columns, level), effects)
+    return described(summarise(columns, level), effects)
 
 
 def of_optimum(
@@ -56,7 +53,7 @@ def of_optimum(
     values = effects.of(beta)
     factor = effects.sd if standardized else 1.0
     zero = effects.zero(beta)
-    return _described(
+    return described(
         pd.DataFrame({"estimate": np.where(zero, 0.0, values * factor), "zero": zero}), effects
     )
 
@@ -97,13 +94,13 @@ def coefficients(entry: Any, level: float, *, raw: bool) -> pd.DataFrame:
 
 def beside(of_draws: pd.DataFrame, of_optimum: pd.DataFrame | None) -> pd.DataFrame:
     """The draws' table with the MAP and whether it is zero in front; NaN and None without a MAP."""
-    missing = of_optimum is None
-    of_draws.insert(0, "map", np.nan if missing else of_optimum["estimate"])
-    of_draws.insert(1, "zero", None if missing else of_optimum["zero"])
+    found = of_optimum
+    of_draws.insert(0, "map", np.nan if found is None else found["estimate"])
+    of_draws.insert(1, "zero", None if found is None else found["zero"])
     return of_draws
 
 
-def _described(table: pd.DataFrame, effects: Effects) -> pd.DataFrame:
+def described(table: pd.DataFrame, effects: Effects) -> pd.DataFrame:
     """The table by the names of the effects, with their terms, levels and references."""
     table.index = list(effects.names)
     for key in ("term", "level", "reference"):

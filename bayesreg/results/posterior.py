@@ -151,34 +151,27 @@ class Posterior:
         """Mean, sd, interval and P(> 0) of what the columns say: levels of factors as contrasts.
 
         Beside an intercept a level's own coefficient has nearly its prior; differences of levels
-        are what the data know. The table says of each row its ``term``, ``level`` and
-        ``reference``.
+        are what the data know. Each row has its ``term``, ``level`` and ``reference``.
 
         Parameters
         ----------
         reference : None, "mean" or mapping, optional
-            What levels are set against: None is the level that the formula names, or the first;
-            ``"mean"`` the mean of all; ``{"g": "q"}`` says it of some factors.
+            Against what: None is the level that the formula names, or the first; ``"mean"`` the
+            mean of all; ``{"g": "q"}`` says it of some factors.
         level : float, default 0.95
             Probability inside the equal-tailed interval.
         standardized : bool, default False
             Effects of one sd of a number; those of levels are whole as they are.
 
-        Raises
-        ------
-        BadArgument
-            If a factor or level is unknown, or `level` is not between 0 and 1.
-
         Examples
         --------
-        >>> import numpy as np, pandas as pd, bayesreg as br
+        >>> import numpy as np, pandas as pd
         >>> frame = pd.DataFrame({"y": np.arange(12.0), "g": list("abc") * 4})
         >>> problem = br.Model(br.Normal(50.0)).condition_formula("y ~ g", frame)
         >>> list(br.sample(problem, seed=1).effects(reference={"g": "b"}).index)
         ['g: a − b', 'g: c − b']
         """
-        beta = self.draws.beta
-        return of_draws(self.problem, beta, reference, level, standardized=standardized)
+        return of_draws(self.draws, reference, level, standardized=standardized)
 
     def probability(self, event: str) -> float:
         """Posterior probability of an event such as ``"bmi > 0"``, ``"|s1| < 2"`` or ``"s1 > s2"``.
@@ -187,8 +180,7 @@ class Posterior:
         ----------
         event : str
             left op right with op one of <, <=, >, >=; a side is a number, a column, ``sigma``,
-            ``intercept`` or ``scale``, and ``|…|`` its size. ``"g: q > r"`` compares two levels of
-            a factor.
+            ``intercept`` or ``scale``, and ``|…|`` its size; ``"g: q > r"`` is of two levels.
 
         Raises
         ------
