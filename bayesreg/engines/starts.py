@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.linalg import svd
 from scipy.linalg.lapack import dgejsv
 
 from bayesreg.language.arguments import Array
-from bayesreg.model.pseudo_data import PseudoData
+from bayesreg.model.pseudo_data import EPS, PseudoData, decomposed
 
 # Above this ratio of column norms an ordinary SVD loses the small columns (Drmač & Veselić 2008).
 _GRADED = 1e3
@@ -26,15 +25,16 @@ def _rotate(a: Array, y: Array) -> tuple[Array, Array, Array, float]:
     rest = y - u @ g
     rest -= u @ (u.T @ rest)
     outside = float(rest @ rest) if a.shape[0] > len(s) else 0.0
+    dead = s <= EPS * max(a.shape) * s[0]
+    if not graded and np.any(dead):  # rows that depend: what they say of y no coefficient reaches
+        outside += float(g[dead] @ g[dead])
+        s, g = np.where(dead, 0.0, s), np.where(dead, 0.0, g)
     return np.square(s), g, v, outside
 
 
 def _ordinary(a: Array) -> tuple[Array, Array, Array]:
-    """U, s, V by divide and conquer, or by QR iteration should that fail."""
-    try:
-        u, s, vt = svd(a, full_matrices=False, check_finite=False)
-    except np.linalg.LinAlgError:
-        u, s, vt = svd(a, full_matrices=False, check_finite=False, lapack_driver="gesvd")
+    """U, s, V to the rounding of the largest singular value."""
+    u, s, vt = decomposed(a)
     return u, s, vt.T
 
 

@@ -15,6 +15,8 @@ from scipy.linalg import qr, solve_triangular
 from bayesreg.language.arguments import Array
 from bayesreg.model.pseudo_data import PseudoData
 
+VAGUE = 1e-3  # least pivot over the largest, below which it matters whether rows depend
+
 
 @dataclass(frozen=True, eq=False)
 class Factor:
@@ -69,6 +71,9 @@ class Factor:
         scaled = data.x * (sd / g)
         stacked = np.vstack([scaled.T, np.eye(m) / g])
         r = np.asarray(qr(stacked, mode="r", check_finite=False)[0])[:m]
+        pivots = np.abs(np.diagonal(r))
+        if m and pivots.min() <= VAGUE * pivots.max() and (few := data.independent) is not data:
+            return cls._rows(few, sd)  # else what depends is rounding over 1/g, without bound
         w = solve_triangular(r, data.y, trans="T", check_finite=False)
         mean = (sd / g) * (scaled.T @ solve_triangular(r, w, check_finite=False))
         log_det = float(np.sum(np.log(np.abs(np.diagonal(r)) * g)))

@@ -15,12 +15,13 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from scipy.linalg import qr, solve_triangular
-from scipy.linalg.lapack import dpstrf
+from scipy.linalg import qr, solve_triangular, svd
+from scipy.linalg.lapack import dpstrf, dtrcon
 
 from bayesreg.language.arguments import Array
 
 EPS = float(np.finfo(float).eps)
+SURE = 1e-9  # reciprocal condition number from which columns are independent beyond doubt
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,14 +46,30 @@ class PseudoData:
     nu: float
 
     @classmethod
-    def of_root(cls, root: Array, nu: float) -> PseudoData:
-        """Compress a root [X, y] by QR; one with no more rows than columns is kept as it is."""
+    def of_root(cls, root: Array, nu: float, rounding: float) -> PseudoData:
+        """Compress a root [X, y] by QR; one with no more rows than columns is kept as it is.
+
+        Where columns depend, to `rounding`, there are only as many rows as are independent.
+        """
         p = root.shape[1] - 1
         if root.shape[0] <= p:
             return cls(root[:, :p], root[:, p], 0.0, nu)
         r = np.asarray(qr(root, mode="r", check_finite=False)[0])[: p + 1]
         rss = float(r[p, p]) ** 2 if len(r) > p else 0.0
-        return cls(r[:p, :p], r[:p, p], rss, nu)
+        return cls(r[:p, :p], r[:p, p], rss, nu)._of_full_rank(rounding)
+
+    def _of_full_rank(self, rounding: float) -> PseudoData:
+        """As many rows as are independent, where a triangle of rows says that not all may be."""
+        norms = np.where(self.norms > 0.0, self.norms, 1.0)
+        unit = self.x / norms
+        inverse, _ = dtrcon(unit)
+        if inverse > SURE:
+            return self
+        few = independent_rows(unit, self.y, rounding)
+        if few is None:
+            return self
+        outside = max(float(self.y @ self.y) - float(few[1] @ few[1]), 0.0)
+        return PseudoData(few[0] * norms, few[1], self.rss + outside, self.nu)
 
     @classmethod
     def of_products(cls, gram: Array, xy: Array, rss: float, nu: float) -> PseudoData:
@@ -67,6 +84,16 @@ class PseudoData:
         x = np.empty((rank, len(gram)))
         x[:, order] = upper
         return cls(x * norms, y, rss, nu)
+
+    @cached_property
+    def independent(self) -> PseudoData:
+        """The same in as many rows as are independent; itself where all are."""
+        norms = np.where(self.norms > 0.0, self.norms, 1.0)
+        few = independent_rows(self.x / norms, self.y, EPS * max(self.x.shape))
+        if few is None or len(few[1]) == len(self.y):
+            return self
+        outside = max(float(self.y @ self.y) - float(few[1] @ few[1]), 0.0)
+        return PseudoData(few[0] * norms, few[1], self.rss + outside, self.nu)
 
     @property
     def norms(self) -> Array:
@@ -94,3 +121,38 @@ class PseudoData:
             r = self.y - self.x @ b
             return self.rss + float(r @ r)
         return self.rss + np.square(self.y - b @ self.x.T).sum(axis=-1)
+
+
+def independent_rows(x: Array, y: Array, rounding: float) -> tuple[Array, Array] | None:
+    """Rows (r, p) and responses (r,) that say all that x and y do of b, r the rank of x.
+
+    None where the columns are independent. What is lost of y is what no coefficient reaches.
+
+    Parameters
+    ----------
+    x : ndarray (m, p)
+        Columns of norm one.
+    y : ndarray (m,)
+    rounding : float
+        Singular values no larger, relative to the largest, are those of dependent columns.
+    """
+    m, p = x.shape
+    if m < p:  # through the rows, so that no p × p matrix is made
+        q, r = qr(x.T, mode="economic", check_finite=False)
+        left, s, right = decomposed(r.T)
+        right = right @ q.T
+    else:
+        left, s, right = decomposed(x)
+    rank = int(np.sum(s > rounding * s[0])) if len(s) else 0
+    if rank == p:
+        return None
+    return s[:rank, None] * right[:rank], left[:, :rank].T @ y
+
+
+def decomposed(a: Array) -> tuple[Array, Array, Array]:
+    """U, s and V' by divide and conquer, or by QR iteration should that fail."""
+    try:
+        left, s, right = svd(a, full_matrices=False, check_finite=False)
+    except np.linalg.LinAlgError:
+        left, s, right = svd(a, full_matrices=False, check_finite=False, lapack_driver="gesvd")
+    return left, s, right

@@ -20,7 +20,7 @@ from scipy.linalg import qr, solve_triangular
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
 from bayesreg.model.coordinates import Coordinates, by_both, by_columns, project_cross, project_root
-from bayesreg.model.pseudo_data import PseudoData
+from bayesreg.model.pseudo_data import PseudoData, independent_rows
 
 if TYPE_CHECKING:
     from bayesreg.data.moments import Moments
@@ -146,6 +146,18 @@ class Quadratic:
         return np.sqrt(np.maximum(np.diagonal(self.gram), 0.0))
 
     @cached_property
+    def rounding(self) -> float:
+        """Singular values of unit columns that may be rounding, relative to the largest.
+
+        Of the arithmetic, and of the data: a column is stored to ε of its size about 0, and what is
+        left of it about its mean is smaller.
+        """
+        own, kept = self.coordinates, np.flatnonzero(self.norms)
+        columns = own.proper[kept]
+        size = np.abs(own.x_mean[columns]) / own.x_sd[columns] * math.sqrt(self.n)
+        return EPS * (self.p + float(np.max(size / self.norms[kept], initial=0.0)))
+
+    @cached_property
     def unit(self) -> UnitData:
         """The same on columns and y of norm one, as solvers see it."""
         return UnitData.of(self)
@@ -156,7 +168,7 @@ class Quadratic:
         if self.p == 0:
             return PseudoData(np.zeros((0, 0)), np.zeros(0), self.yy, self.nu)
         if self.root is not None:
-            return PseudoData.of_root(self.root, self.nu)
+            return PseudoData.of_root(self.root, self.nu, self.rounding)
         return PseudoData.of_products(self.gram, self.xy, self.rss0, self.nu)
 
     @cached_property
@@ -264,6 +276,8 @@ class UnitData:
         Cross-products of unit-norm columns, where no root is kept.
     xy : ndarray (q,)
         X'y, correlations with y.
+    rounding : float
+        Singular values no larger, relative to the largest, are those of dependent columns.
     """
 
     size: int
@@ -275,6 +289,7 @@ class UnitData:
     y: Array | None
     products: Array | None
     xy: Array
+    rounding: float
 
     @classmethod
     def of(cls, quadratic: Quadratic) -> UnitData:
@@ -288,11 +303,12 @@ class UnitData:
         if root is not None:
             X = (root[:, :-1] if whole else root[:, kept]) / norms
             y = root[:, -1] / y_norm
-            return cls(size, kept, norms, y_norm, y_square, X, y, None, X.T @ y)
+            return cls(size, kept, norms, y_norm, y_square, X, y, None, X.T @ y, quadratic.rounding)
         gram = quadratic.gram if whole else quadratic.gram[np.ix_(kept, kept)]
         products = gram / norms / norms[:, None]
         xy = quadratic.xy[kept] / norms / y_norm
-        return cls(size, kept, norms, y_norm, y_square, None, None, products, xy)
+        rounding = math.sqrt(quadratic.rounding)  # a product sees no more of a singular value
+        return cls(size, kept, norms, y_norm, y_square, None, None, products, xy, rounding)
 
     @property
     def wide(self) -> bool:
@@ -300,9 +316,30 @@ class UnitData:
         return self.X is not None and self.X.shape[1] > self.X.shape[0]
 
     @cached_property
+    def independent(self) -> tuple[Array, Array]:
+        """Rows (r, q) and responses (r,) that say what these do of u, r the rank; X and y if q."""
+        if self.X is not None and self.y is not None:
+            return independent_rows(self.X, self.y, self.rounding) or (self.X, self.y)
+        values, basis = np.linalg.eigh(self.gram)
+        kept = values > self.rounding**2 * values[-1:]
+        s, basis = np.sqrt(values[kept]), basis[:, kept]
+        return s[:, None] * basis.T, (self.xy @ basis) / s
+
+    @property
+    def dependent(self) -> bool:
+        """Whether some columns are linear combinations of others, to rounding."""
+        return self.wide or len(self.independent[0]) < len(self.kept)
+
+    @cached_property
     def largest(self) -> float:
         """max|X'y|, beyond which λ₁ leaves nothing."""
         return float(np.max(np.abs(self.xy), initial=0.0))
+
+    @cached_property
+    def eigenvalues(self) -> Array:
+        """Of X'X, none below its rounding."""
+        values = np.linalg.eigvalsh(self.gram)
+        return np.maximum(values, EPS * values[-1:])
 
     @cached_property
     def gram(self) -> Array:

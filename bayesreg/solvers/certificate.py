@@ -8,6 +8,12 @@ g = X̃'(ỹ − X̃b) − Λ₂b, the descent direction of the smooth part of J
   b_N to its optimum; what is left is a lasso on the augmented rows [X̃; √Λ₂], whose residual scaled
   by some s until |s g_j| ≤ λ₁ⱼ is a dual point, with gap ½(1 − s)²‖r‖² + Σ(λ₁ⱼ|b_j| − s b_j g_j).
 
+The gap of a dual point is of first order in the rounding of g, which on ill-conditioned columns
+hides much. There the face is judged: where J is smooth, at b and as far as its minimum, that is
+½d'A⁻¹d below, d the rest of g; no more can be gained by the other columns than what their |g_j|
+exceeds λ₁ⱼ by, times the most that J allows |b_j| to be. That is of second order, and needs a root
+of the rows: cross-products that lost digits would not show it.
+
 A penalty of another shape has the gap of :mod:`bayesreg.solvers.objective` where J is convex on all
 that could be lower; elsewhere b is certified as a local optimum only, and the certificate says so.
 Under a likelihood that is not one quadratic, slope and gap are those of its loss, in nats
@@ -18,7 +24,7 @@ from __future__ import annotations
 
 import html
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,6 +44,8 @@ if TYPE_CHECKING:
 GAP_TOLERANCE = 1e-9  # of ½‖ỹ‖²
 KKT_TOLERANCE = 1e-10  # of max|X̃'ỹ|
 ROUNDING = 8.0 * EPS
+SHARE = 1e-6  # of J, up to which a gap may be rounding
+LEAST = 1e-20  # of ‖ỹ‖², below which a gap is the rounding of ỹ itself
 
 
 @dataclass(frozen=True)
@@ -49,7 +57,9 @@ class Certificate:
     gap : float or None
         Upper bound of J(b) − min J, in the unit of J (that of y²); None where J is not convex.
     gap_limit : float
-        1e-9·½‖ỹ‖², or the rounding floor where that is larger: kkt floor × Σ|b|.
+        1e-9·½‖ỹ‖², or 1e-6 of the least that J can be, where that is smaller. No smaller than what
+        storing b costs, ½(2εΣ|u_j|)²‖ỹ‖² on columns and y of norm one, that in turn being at most
+        1e-20·‖ỹ‖²; and where the gap is one of first order, than kkt floor × Σ|b|, at most 1e-6·J.
     kkt : float
         Largest distance of 0 from the subdifferential of J, on unit-sd columns (unit of y × N).
     kkt_limit : float
@@ -147,7 +157,25 @@ def certify(problem: Problem, b: Array, *, seen: int | None = None) -> Certifica
         judged = _judge(unit, *objective.majoriser(u), u)
     else:
         judged = _judge_stationary(objective, u)
+    if problem.design is None and judged.gap is not None:
+        least = (
+            0.0
+            if problem.l2 is None
+            else float(np.min(unit.penalty(problem.l1, problem.l2)[1], initial=np.inf))
+        )
+        judged = replace(judged, gap=judged.gap + float(hidden(unit, judged.floor, least)))
     return conclude(problem, unit, float(np.sum(np.abs(u))), judged, seen)
+
+
+def hidden(unit: UnitData, floor: Array | float, least: Array | float) -> Array | float:
+    """What products alone, rounded to `floor`, can hide of J with λ₂ no less than `least`.
+
+    ½d'(X'X + Λ₂)⁻¹d for an error d in X'(y − Xu): next to nothing on columns that are far from
+    collinear, and on others what a root of the rows would have shown.
+    """
+    if unit.X is not None or not len(unit.kept):
+        return 0.0
+    return np.asarray(floor) ** 2 * np.sum(1.0 / np.add.outer(least, unit.eigenvalues), axis=-1)
 
 
 def _certify_touching(problem: Problem, b: Array, seen: int | None) -> Certificate:
@@ -254,6 +282,7 @@ class Judged:
     kkt: float
     floor: float
     unique: bool | None
+    value: float = 0.0  # J
     only: bool = False  # by curvature, where J as a whole may not be convex
     saddle: bool = False
 
@@ -265,7 +294,7 @@ def conclude(
     value, slope = _units(problem, unit)
     first, second = _limits(problem, unit)
     gap = None if judged.gap is None else judged.gap * value
-    gap_limit = max(first, judged.floor * size * value)
+    gap_limit = first if gap is None else _allowed(unit, size, judged) * value
     kkt = judged.kkt * slope
     kkt_limit = max(second, judged.floor * slope) if size or second else second
     ok = (gap is None or gap <= gap_limit) and kkt <= kkt_limit and not judged.saddle
@@ -284,12 +313,41 @@ def _limits(problem: Problem, unit: UnitData) -> tuple[float, float]:
     return 0.5 * GAP_TOLERANCE * unit.y_square * value, KKT_TOLERANCE * unit.largest * slope
 
 
+def _allowed(unit: UnitData, size: float, judged: Judged) -> float:
+    """Limit of the gap of coefficients with Σ|u| = `size`; what grows with them is bounded by J."""
+    assert judged.gap is not None
+    share = SHARE * max(judged.value - judged.gap, 0.0)
+    stored = min(0.5 * (2.0 * EPS * (1.0 + size)) ** 2, LEAST)
+    usual = 0.5 * GAP_TOLERANCE * unit.y_square
+    return max(min(usual, max(share, stored)), min(judged.floor * size, share))
+
+
 def _judge(unit: UnitData, l1: Array, l2: Array, u: Array) -> Judged:
     """Judge u under λ₁|u| + ½λ₂u²."""
     g = unit.fine_gradient(u, l2)
     floor = ROUNDING * float(terms(u, l2))
     kkt = float(np.max(distance(g, l1, u), initial=0.0))
-    return Judged(_gap(unit, l1, l2, u, g, floor), kkt, floor, curvature.unique(unit, l1, l2, g))
+    value = 0.5 * unit.residual_square(u) + float(l1 @ np.abs(u) + 0.5 * (l2 @ (u * u)))
+    gap = min(_gap(unit, l1, l2, u, g, floor), value)  # no J is below 0
+    unique = curvature.unique(unit, l1, l2, g)
+    found = Judged(gap, kkt, floor, unique, value)
+    if np.any(l1) and not gap <= _allowed(unit, float(np.abs(u).sum()), found):
+        found = replace(found, gap=min(gap, _gap_of_face(unit, l1, l2, u, g, value)))
+    return found
+
+
+def _gap_of_face(unit: UnitData, l1: Array, l2: Array, u: Array, g: Array, value: float) -> float:
+    """What can be gained on the face of u and beside it; ∞ where its minimum has other signs."""
+    within = (u != 0.0) | (l1 == 0.0)
+    face, beside = np.flatnonzero(within), np.flatnonzero(~within)
+    if not len(face):
+        return math.inf
+    rest = g[face] - l1[face] * np.sign(u[face])
+    step, decrement = curvature.newton(unit, face, l2[face], rest, u[face])
+    if np.any((l1[face] > 0.0) & (np.sign(u[face] + step) != np.sign(u[face]))):
+        return math.inf
+    excess = np.abs(g[beside]) + math.sqrt(2.0 * decrement) - l1[beside]
+    return decrement + float(np.sum(np.maximum(excess, 0.0) * value / l1[beside]))
 
 
 def _judge_stationary(objective: Objective, u: Array) -> Judged:
@@ -298,7 +356,8 @@ def _judge_stationary(objective: Objective, u: Array) -> Judged:
     floor, kkt = ROUNDING * objective.terms(u), float(np.max(np.abs(r), initial=0.0))
     step = objective.inverse(objective.floor_of_bend(u), r)
     if step is not None:
-        return Judged(0.5 * abs(float(r @ step)), kkt, floor, True, only=True)
+        gap = 0.5 * abs(float(r @ step))
+        return Judged(gap, kkt, floor, True, objective.value(u), only=True)
     least = objective.least_curvature(u)
     saddle = least is not None and least.value < -1e-9
     return Judged(None, kkt, floor, None, saddle=saddle)
@@ -310,7 +369,7 @@ def _judge_groups(groups: Groups, u: Array) -> Judged:
     floor = ROUNDING * groups.terms(u)
     squares = np.square(groups.residual(u, g))
     kkt = math.sqrt(float(np.max(np.bincount(groups.index, squares), initial=0.0)))
-    return Judged(groups.gap(u, g, floor), kkt, floor, groups.unique(g))
+    return Judged(groups.gap(u, g, floor), kkt, floor, groups.unique(g), groups.value(u))
 
 
 def _objective(problem: Problem) -> Objective | Groups | None:
@@ -347,8 +406,7 @@ def _gap(unit: UnitData, l1: Array, l2: Array, u: Array, g: Array, floor: float)
     smooth, kinked = np.flatnonzero(l1 == 0.0), l1 > 0.0
     decrement, rest = 0.0, g
     if len(smooth) and np.any(g[smooth]):
-        step = curvature.solve(unit, smooth, l2[smooth], g[smooth])
-        decrement = 0.5 * float(g[smooth] @ step)
+        step, decrement = curvature.newton(unit, smooth, l2[smooth], g[smooth], u[smooth])
         if np.any(kinked):
             move = np.zeros_like(u)
             move[smooth] = step

@@ -14,9 +14,11 @@ from scipy.linalg import qr, solve_triangular, svd
 
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
+from bayesreg.model.pseudo_data import independent_rows
 from bayesreg.model.quadratic import EPS, Extended, Index, Map, UnitData, extended_product
 from bayesreg.solvers.base import Solution, refine
-from bayesreg.solvers.curvature import Cholesky
+from bayesreg.solvers.curvature import VAGUE, WEAK, Cholesky
+from bayesreg.solvers.row_space import RowSpace
 
 if TYPE_CHECKING:
     from bayesreg.model.problem import Problem
@@ -138,10 +140,16 @@ def path(problem: Problem, lams: Array, weights: Array | None = None) -> tuple[A
 
 def _eigenbasis(unit: UnitData, scale: Array) -> tuple[Array, Array, Array]:
     """d, V and V'c of the columns times `scale`, without directions that no row reaches."""
-    if unit.X is not None:
-        left, s, right = svd(unit.X * scale, full_matrices=False, check_finite=False)
-        return s * s, right.T, s * (left.T @ unit.y)
+    if unit.X is not None and unit.y is not None:
+        X, y = unit.X, unit.y
+        left, s, right = svd(X * scale, full_matrices=False, check_finite=False)
+        if len(s) and s[-1] <= WEAK * s[0] and (few := independent_rows(X, y, unit.rounding)):
+            X, y = few
+            left, s, right = svd(X * scale, full_matrices=False, check_finite=False)
+        return s * s, right.T, s * (left.T @ y)
     d, basis = np.linalg.eigh(unit.gram * scale * scale[:, None])
+    if len(d) and d[0] <= WEAK**2 * d[-1]:
+        d, basis = d[(kept := d > unit.rounding**2 * d[-1])], basis[:, kept]
     return np.maximum(d, 0.0), basis, basis.T @ (unit.xy * scale)
 
 
@@ -178,8 +186,9 @@ def minimise_face(unit: UnitData, face: Index, shift: Array, l2: Array) -> Array
         return u
     if len(face) == len(unit.kept) and not np.any(shift) and _in_n_space(unit, l2):
         dual = DualRidge.of(unit, l2)
-        kernel = Cholesky.near(dual.matrix()).solve
-        return dual.solve(unit, l2, kernel, kernel(dual.y), patience=0)
+        if not dual.vague:
+            kernel = Cholesky.near(dual.matrix()).solve
+            return dual.solve(unit, l2, kernel, kernel(dual.y), patience=0)
     first, inverse = _factor(unit, face, shift, l2)
 
     def residual(x: Extended) -> Array:
@@ -198,10 +207,24 @@ def _in_n_space(unit: UnitData, l2: Array) -> bool:
 
 def _factor(unit: UnitData, face: Index, shift: Array, l2: Array) -> tuple[Array, Map]:
     """A first solution on a face, and the inverse of X'X + Λ₂ there to refine it with."""
-    if unit.X is not None:
-        return _augmented(unit, face, shift, l2[face])
-    inverse = Cholesky.near(unit.block(face) + np.diag(l2[face])).solve
-    return inverse(unit.xy[face] - shift), inverse
+    if unit.X is None:
+        block = unit.block(face) + np.diag(l2[face])
+        found = Cholesky.of(block)
+        if found is None or found.pivot <= WEAK:
+            return _dependent(unit, face, shift, l2[face])
+        return found.solve(unit.xy[face] - shift), found.solve
+    if len(face) > len(unit.X) and _in_n_space(unit, l2[face]):
+        return _dependent(unit, face, shift, l2[face])
+    return _augmented(unit, face, shift, l2[face])
+
+
+def _dependent(unit: UnitData, face: Index, shift: Array, l2: Array) -> tuple[Array, Map]:
+    """In the row space of columns that depend; else, and without λ₂, as near as Cholesky comes."""
+    space = RowSpace.of(unit, face, l2)
+    if space is not None and space.holds(shift):
+        return space.inverse(unit.xy[face] - shift), space.inverse
+    flat = Cholesky.near(unit.block(face) + np.diag(l2)).solve
+    return flat(unit.xy[face] - shift), flat
 
 
 def _augmented(unit: UnitData, face: Index, shift: Array, l2: Array) -> tuple[Array, Map]:
@@ -214,8 +237,10 @@ def _augmented(unit: UnitData, face: Index, shift: Array, l2: Array) -> tuple[Ar
     rows = np.vstack([top, np.column_stack([np.diag(np.sqrt(l2) * scale), np.zeros(k)])])
     (R,) = qr(rows, mode="r", overwrite_a=True, check_finite=False)
     R = R[: k + 1]
-    pivots = np.abs(np.diagonal(R)[:k])
-    if np.min(pivots) <= 4.0 * EPS * k:  # columns have norm 1: dependent, and no ridge to speak of
+    least = float(np.min(np.abs(np.diagonal(R)[:k])))
+    if least <= WEAK and (space := RowSpace.of(unit, face, l2)) is not None and space.holds(shift):
+        return space.inverse(unit.xy[face] - shift), space.inverse
+    if least <= 4.0 * EPS * k:  # columns have norm 1: dependent, and no ridge to speak of
         flat = Cholesky.near(unit.block(face) + np.diag(l2)).solve
         return flat(unit.xy[face] - shift), flat
     R, projected = R[:k, :k], R[:k, k]
@@ -242,12 +267,29 @@ class DualRidge:
     level: float
 
     @classmethod
-    def of(cls, unit: UnitData, l2: Array) -> DualRidge:
-        """The dual of a wide problem with every λ₂ positive."""
-        assert unit.X is not None
-        assert unit.y is not None
+    def of(cls, unit: UnitData, l2: Array, *, independent: bool = False) -> DualRidge:
+        """The dual with every λ₂ positive, on the rows as they are or on independent ones."""
         level = float(np.max(l2))
-        return cls(unit.X, unit.y, l2 / level, level)
+        X, y = unit.independent if independent else (unit.X, unit.y)
+        assert X is not None
+        assert y is not None
+        return cls(X, y, l2 / level, level)
+
+    @classmethod
+    def serves(cls, unit: UnitData, l2: Array) -> DualRidge | None:
+        """The dual where columns outnumber independent rows and penalties are of one size."""
+        if not len(l2) or not 0.0 < float(np.max(l2)) <= 1e6 * float(np.min(l2)):
+            return None
+        if unit.wide:
+            dual = cls.of(unit, l2)
+            return cls.of(unit, l2, independent=True) if dual.vague else dual
+        rare = float(np.max(l2)) < WEAK**2 and unit.dependent
+        return cls.of(unit, l2, independent=True) if rare else None
+
+    @property
+    def vague(self) -> bool:
+        """Whether λ₂ is so small that rows which depend would cost digits."""
+        return self.level <= VAGUE * float(np.sum(1.0 / self.weights))
 
     def matrix(self) -> Array:
         """XW⁻¹X' + τI (m, m)."""
@@ -267,7 +309,8 @@ class DualRidge:
 
         In n-space a = (y − Xu)/τ is large where y is not in the span of X, and X'a then loses
         digits; in p-space they come back by Woodbury's (X'X + Λ₂)⁻¹ = (I − W⁻¹X'K⁻¹X)W⁻¹/τ, unless
-        τ is so small that the difference is all rounding.
+        τ is so small that the difference is all rounding. Beyond the rows, where rows that depend
+        have left rounding in X'(y − Xu), nothing is to come back.
         """
         a = refine(first, self.residual, kernel, patience=patience)
         u = np.asarray(self.primal(a), dtype=np.float64)
@@ -276,7 +319,8 @@ class DualRidge:
             part = g / self.weights
             return (part - (self.X.T @ kernel(self.X @ part)) / self.weights) / self.level
 
-        if self.level < 1e3 * EPS * float(np.sum(1.0 / self.weights)):
+        total = float(np.sum(1.0 / self.weights))
+        if self.X is not unit.X or self.level < 1e3 * EPS * total:
             return u
         fine = refine(u, lambda x: unit.fine_gradient(x, l2), inverse, patience=patience)
         return np.asarray(fine, dtype=np.float64)

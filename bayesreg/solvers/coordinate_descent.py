@@ -113,7 +113,8 @@ def minimise(unit: UnitData, l1: Array, l2: Array, start: Array) -> tuple[Array,
 def _ridge(unit: UnitData, l2: Array, start: Array) -> tuple[Array, int, str]:
     """Conjugate descent, restarted at the accurate gradient until that no longer helps.
 
-    In p-space; in n-space, on the dual, where p > n and the penalties are of one size.
+    In p-space; in n-space, on the dual, where columns outnumber independent rows and the penalties
+    are of one size.
     """
     epochs = 0
 
@@ -123,9 +124,9 @@ def _ridge(unit: UnitData, l2: Array, start: Array) -> tuple[Array, int, str]:
         epochs += count
         return change if epochs < MAX_SYMMETRIC_EPOCHS else np.full_like(g, np.nan)
 
-    if unit.wide and 0.0 < float(np.max(l2)) <= 1e6 * float(np.min(l2)):
-        dual, space = DualRidge.of(unit, l2), "n-space"
-        matrix = dual.matrix()
+    dual = DualRidge.serves(unit, l2)
+    if dual is not None:
+        matrix, space = dual.matrix(), "n-space"
         u = dual.solve(unit, l2, solve, np.zeros(len(dual.y)), patience=3)
     else:
         matrix, space = unit.gram + np.diag(l2), "p-space"

@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import eigh
+from scipy.linalg import eigh, qr, solve_triangular
 from scipy.linalg.lapack import dpotrf, dpotrs
 
 from bayesreg.language.arguments import Array
 from bayesreg.model.quadratic import EPS, Index, UnitData
+from bayesreg.solvers.row_space import RowSpace
+
+WEAK = 1e-2  # pivot of columns of norm one, below which it matters whether they depend
+VAGUE = 1e-6  # λ₂ below which products of rows would square too large a condition number
 
 
 def solve(unit: UnitData, index: Index, l2: Array, g: Array) -> Array:
@@ -21,6 +25,36 @@ def solve(unit: UnitData, index: Index, l2: Array, g: Array) -> Array:
         kernel = _invert(rows @ rows.T + np.eye(len(X)), X @ spread)
         return spread - (X.T @ kernel) / l2
     return _invert(unit.block(index) + np.diag(l2), g)
+
+
+def newton(unit: UnitData, index: Index, l2: Array, g: Array, u: Array) -> tuple[Array, float]:
+    """H⁻¹g and the decrement ½g'H⁻¹g, H = X'X + Λ₂ on some columns, g the descent there at u.
+
+    By QR of [X; √Λ₂] where rows are kept, so that the condition number is not squared and a move
+    along a weak direction is seen for what it costs; in the row space of columns that depend.
+    """
+    few = unit.X is not None and len(index) <= len(unit.X)
+    if few or (unit.wide and 0.0 < np.min(l2) <= VAGUE):
+        corner = _corner(unit, index, l2) if few else None
+        weak = corner is None or np.min(np.abs(np.diagonal(corner))) <= WEAK
+        space = RowSpace.of(unit, index, l2) if weak else None
+        if space is not None:
+            return space.inverse(g), space.decrement(g, u)
+        if corner is not None and np.min(np.abs(np.diagonal(corner))) > 4.0 * EPS * len(g):
+            scale = 1.0 / np.sqrt(1.0 + l2)
+            half = solve_triangular(corner, scale * g, trans="T", check_finite=False)
+            step = scale * solve_triangular(corner, half, check_finite=False)
+            return step, 0.5 * float(half @ half)
+    step = solve(unit, index, l2, g)
+    return step, 0.5 * abs(float(g @ step))
+
+
+def _corner(unit: UnitData, index: Index, l2: Array) -> Array:
+    """R of [X; √Λ₂] on some columns, these scaled to norm one."""
+    assert unit.X is not None
+    scale = 1.0 / np.sqrt(1.0 + l2)
+    rows = np.vstack([unit.X[:, index] * scale, np.diag(np.sqrt(l2) * scale)])
+    return np.asarray(qr(rows, mode="r", overwrite_a=True, check_finite=False)[0])[: len(index)]
 
 
 @dataclass(frozen=True, eq=False)

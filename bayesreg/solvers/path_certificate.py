@@ -15,7 +15,7 @@ import numpy as np
 from bayesreg.language.arguments import Array
 from bayesreg.model.quadratic import EPS, UnitData
 from bayesreg.solvers.base import distance, terms
-from bayesreg.solvers.certificate import ROUNDING, Certificate, Judged, certify, conclude
+from bayesreg.solvers.certificate import ROUNDING, Certificate, Judged, certify, conclude, hidden
 
 if TYPE_CHECKING:
     from bayesreg.model.problem import Problem
@@ -56,23 +56,27 @@ def certify_path(
     first, second = unit.penalties(l1, l2)
     if not u.shape[1] or problem.penalty.in_groups:
         return tuple(certify(at(k), row) for k, row in enumerate(b))
-    gaps, kkt, floor = _judge(unit, first, second, u)
+    gaps, kkt, floor, values = _judge(unit, first, second, u)
+    if problem.design is None:
+        gaps = gaps + hidden(unit, floor, second.min(axis=1))
     only = np.all(second > 0.0, axis=1)
     sizes, found = np.abs(u).sum(axis=1).tolist(), []
     for k, size in enumerate(sizes):
         unique = True if only[k] else None
-        judged = Judged(float(gaps[k]), float(kkt[k]), float(floor[k]), unique)
+        judged = Judged(float(gaps[k]), float(kkt[k]), float(floor[k]), unique, float(values[k]))
         one = conclude(problem, unit, size, judged) if plain[k] else None
         found.append(one if one is not None and one.ok else certify(at(k), b[k]))
     return tuple(found)
 
 
-def _judge(unit: UnitData, l1: Array, l2: Array, u: Array) -> tuple[Array, Array, Array]:
-    """Gap, KKT residual and rounding floor of every row."""
+def _judge(unit: UnitData, l1: Array, l2: Array, u: Array) -> tuple[Array, Array, Array, Array]:
+    """Gap, KKT residual, rounding floor and J of every row."""
     g, rr, count = _gradients(unit, u)
     size = np.abs(u).sum(axis=1)
     level = np.asarray(terms(u, l2))
-    rr = rr + count * EPS * level**2 + np.sum(l2 * u * u, axis=1)
+    curved = np.sum(l2 * u * u, axis=1)
+    value = 0.5 * (rr + curved) + np.sum(l1 * np.abs(u), axis=1)
+    rr = rr + count * EPS * level**2 + curved
     g -= l2 * u
     floor, hidden = ROUNDING * level, count * EPS * level
     kkt = np.max(distance(g, l1, u), axis=1) + hidden
@@ -80,7 +84,7 @@ def _judge(unit: UnitData, l1: Array, l2: Array, u: Array) -> tuple[Array, Array
     if not np.any(l1):
         with np.errstate(divide="ignore", invalid="ignore"):
             gaps = 0.5 * np.sum(steep**2 / l2, axis=1)
-        return gaps, kkt, floor  # ½g'(G + Λ₂)⁻¹g is at most ½g'Λ₂⁻¹g
+        return gaps, kkt, floor, value  # ½g'(G + Λ₂)⁻¹g is at most ½g'Λ₂⁻¹g
     bound = l1 + floor[:, None]
     allowed = np.min(np.divide(bound, np.maximum(steep, bound, out=steep), out=steep), axis=1)
     few = np.flatnonzero(u.any(axis=0))
@@ -88,7 +92,7 @@ def _judge(unit: UnitData, l1: Array, l2: Array, u: Array) -> tuple[Array, Array
     s = np.minimum(1.0 + np.einsum("ij,ij->i", u, g) / rr, allowed)
     s = np.maximum(s, -allowed)
     linear = np.sum(l1 * np.abs(u) - s[:, None] * u * g, axis=1)
-    return 0.5 * (1.0 - s) ** 2 * rr + np.abs(linear) + hidden * size, kkt, floor
+    return 0.5 * (1.0 - s) ** 2 * rr + np.abs(linear) + hidden * size, kkt, floor, value
 
 
 def _gradients(unit: UnitData, u: Array) -> tuple[Array, Array, int]:

@@ -164,8 +164,8 @@ class _Quadratic:
     @classmethod
     def of(cls, unit: UnitData, l2: Array, start: Array | None) -> _Quadratic:
         """The space with fewer dimensions, where the penalties are of one size."""
-        if unit.wide and 0.0 < float(np.max(l2)) <= 1e6 * float(np.min(l2)):
-            dual = DualRidge.of(unit, l2)
+        dual = DualRidge.serves(unit, l2)
+        if dual is not None:
             matrix = dual.matrix()
             return cls(
                 np.zeros(len(matrix)),

@@ -39,7 +39,7 @@ class Piece:
         X = None if unit.X is None else unit.X[:, columns]
         part = UnitData(
             len(columns), np.arange(len(columns)), np.ones(len(columns)), 1.0, unit.y_square,
-            X, unit.y, None if X is not None else block, unit.xy[columns],
+            X, unit.y, None if X is not None else block, unit.xy[columns], unit.rounding,
         )  # fmt: skip
         factor = Cholesky.of(block + np.diag(l2[columns]))
         fine = factor is not None and factor.pivot > 1e-5
