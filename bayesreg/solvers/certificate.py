@@ -8,11 +8,7 @@ g = X̃'(ỹ − X̃b) − Λ₂b, the descent direction of the smooth part of J
   b_N to its optimum; what is left is a lasso on the augmented rows [X̃; √Λ₂], whose residual scaled
   by some s until |s g_j| ≤ λ₁ⱼ is a dual point, with gap ½(1 − s)²‖r‖² + Σ(λ₁ⱼ|b_j| − s b_j g_j).
 
-The gap of a dual point is of first order in the rounding of g, which on ill-conditioned columns
-hides much. There the face is judged: where J is smooth, at b and as far as its minimum, that is
-½d'A⁻¹d below, d the rest of g; no more can be gained by the other columns than what their |g_j|
-exceeds λ₁ⱼ by, times the most that J allows |b_j| to be. That is of second order, and needs a root
-of the rows: cross-products that lost digits would not show it.
+Where rounding hides too much of that gap, :mod:`bayesreg.solvers.gaps` has one of second order.
 
 A penalty of another shape has the gap of :mod:`bayesreg.solvers.objective` where J is convex on all
 that could be lower; elsewhere b is certified as a local optimum only, and the certificate says so.
@@ -32,7 +28,7 @@ import numpy as np
 from bayesreg.language.arguments import Array
 from bayesreg.model.quadratic import EPS, Index, UnitData
 from bayesreg.priors import Majorised
-from bayesreg.solvers import curvature
+from bayesreg.solvers import curvature, gaps
 from bayesreg.solvers.base import distance, terms
 from bayesreg.solvers.groups import Groups
 from bayesreg.solvers.objective import Objective, penalty_value
@@ -163,19 +159,8 @@ def certify(problem: Problem, b: Array, *, seen: int | None = None) -> Certifica
             if problem.l2 is None
             else float(np.min(unit.penalty(problem.l1, problem.l2)[1], initial=np.inf))
         )
-        judged = replace(judged, gap=judged.gap + float(hidden(unit, judged.floor, least)))
+        judged = replace(judged, gap=judged.gap + float(gaps.hidden(unit, judged.floor, least)))
     return conclude(problem, unit, float(np.sum(np.abs(u))), judged, seen)
-
-
-def hidden(unit: UnitData, floor: Array | float, least: Array | float) -> Array | float:
-    """What products alone, rounded to `floor`, can hide of J with λ₂ no less than `least`.
-
-    ½d'(X'X + Λ₂)⁻¹d for an error d in X'(y − Xu): next to nothing on columns that are far from
-    collinear, and on others what a root of the rows would have shown.
-    """
-    if unit.X is not None or not len(unit.kept):
-        return 0.0
-    return np.asarray(floor) ** 2 * np.sum(1.0 / np.add.outer(least, unit.eigenvalues), axis=-1)
 
 
 def _certify_touching(problem: Problem, b: Array, seen: int | None) -> Certificate:
@@ -328,26 +313,12 @@ def _judge(unit: UnitData, l1: Array, l2: Array, u: Array) -> Judged:
     floor = ROUNDING * float(terms(u, l2))
     kkt = float(np.max(distance(g, l1, u), initial=0.0))
     value = 0.5 * unit.residual_square(u) + float(l1 @ np.abs(u) + 0.5 * (l2 @ (u * u)))
-    gap = min(_gap(unit, l1, l2, u, g, floor), value)  # no J is below 0
+    gap = min(gaps.dual(unit, l1, l2, u, g, floor), value)  # no J is below 0
     unique = curvature.unique(unit, l1, l2, g)
     found = Judged(gap, kkt, floor, unique, value)
     if np.any(l1) and not gap <= _allowed(unit, float(np.abs(u).sum()), found):
-        found = replace(found, gap=min(gap, _gap_of_face(unit, l1, l2, u, g, value)))
+        found = replace(found, gap=min(gap, gaps.of_face(unit, l1, l2, u, g, value)))
     return found
-
-
-def _gap_of_face(unit: UnitData, l1: Array, l2: Array, u: Array, g: Array, value: float) -> float:
-    """What can be gained on the face of u and beside it; ∞ where its minimum has other signs."""
-    within = (u != 0.0) | (l1 == 0.0)
-    face, beside = np.flatnonzero(within), np.flatnonzero(~within)
-    if not len(face):
-        return math.inf
-    rest = g[face] - l1[face] * np.sign(u[face])
-    step, decrement = curvature.newton(unit, face, l2[face], rest, u[face])
-    if np.any((l1[face] > 0.0) & (np.sign(u[face] + step) != np.sign(u[face]))):
-        return math.inf
-    excess = np.abs(g[beside]) + math.sqrt(2.0 * decrement) - l1[beside]
-    return decrement + float(np.sum(np.maximum(excess, 0.0) * value / l1[beside]))
 
 
 def _judge_stationary(objective: Objective, u: Array) -> Judged:
@@ -399,28 +370,6 @@ def _fault(problem: Problem, size: int, kept: Index, b: Array) -> str:
 
 def _name(problem: Problem, j: int) -> str:
     return repr(problem.features[int(problem.proper[j])])
-
-
-def _gap(unit: UnitData, l1: Array, l2: Array, u: Array, g: Array, floor: float) -> float:
-    """Duality gap of J/‖y‖²; dual feasibility is judged up to the rounding of g."""
-    smooth, kinked = np.flatnonzero(l1 == 0.0), l1 > 0.0
-    decrement, rest = 0.0, g
-    if len(smooth) and np.any(g[smooth]):
-        step, decrement = curvature.newton(unit, smooth, l2[smooth], g[smooth], u[smooth])
-        if np.any(kinked):
-            move = np.zeros_like(u)
-            move[smooth] = step
-            u = u + move
-            rest = g + unit.gradient(move, l2) - unit.xy
-    if not np.any(kinked):
-        return abs(decrement)
-    rest, v, weight = rest[kinked], u[kinked], l1[kinked]
-    rr = unit.residual_square(u) + float(np.sum(l2 * u * u))  # on the augmented rows
-    allowed = float(np.min((weight + floor) / np.maximum(np.abs(rest), weight + floor)))
-    s = min(1.0 + float(v @ rest) / rr, allowed) if rr > 0.0 else allowed
-    s = max(s, -allowed)
-    linear = float(np.sum(weight * np.abs(v) - s * v * rest))
-    return abs(decrement) + 0.5 * (1.0 - s) ** 2 * rr + abs(linear)
 
 
 def _words(

@@ -23,6 +23,7 @@ from bayesreg.solvers import (
     newton,
 )
 from bayesreg.solvers.certificate import Certificate, certify
+from bayesreg.solvers.curvature import Cholesky
 from bayesreg.solvers.path_certificate import certify_path
 
 if TYPE_CHECKING:
@@ -291,7 +292,7 @@ def active_df(unit: UnitData, l2: Array, u: Array) -> float:
     if not np.any(penalty):
         return float(np.linalg.matrix_rank(gram, hermitian=True)) if depends else len(active)
     if depends:
-        return float(np.trace(np.linalg.solve(gram + np.diag(penalty), gram)))
+        return float(np.trace(Cholesky.near(gram + np.diag(penalty)).solve(gram)))
     inverse, _ = dpotri(factor, lower=1)
     return len(active) - float(penalty @ np.diagonal(inverse))
 

@@ -15,7 +15,8 @@ import numpy as np
 from bayesreg.language.arguments import Array
 from bayesreg.model.quadratic import EPS, UnitData
 from bayesreg.solvers.base import distance, terms
-from bayesreg.solvers.certificate import ROUNDING, Certificate, Judged, certify, conclude, hidden
+from bayesreg.solvers.certificate import ROUNDING, Certificate, Judged, certify, conclude
+from bayesreg.solvers.gaps import hidden
 
 if TYPE_CHECKING:
     from bayesreg.model.problem import Problem
