@@ -40,6 +40,8 @@ class Pointwise:
         Which rows; None for all, m = n.
     approximate : ndarray (n,) or None
         An approximation to elpd at all rows, where only some were left out.
+    mcse : float
+        Monte Carlo error of Σw·elpd.
     """
 
     elpd: Array
@@ -49,6 +51,7 @@ class Pointwise:
     method: NDArray[np.str_]
     rows: NDArray[np.intp] | None = None
     approximate: Array | None = None
+    mcse: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,7 @@ def elpd_data(values: Pointwise, problem: Problem, *, draws: int, note: str, met
     total = estimate(values.elpd, values.approximate, values.rows, values.weights, ddof=1)
     p = estimate(values.lppd - values.elpd, None, values.rows, values.weights, ddof=1).value
     bad, note = _judged(values, good_k, note)
-    label = _Label(values, problem, {"note": note, "method": method})
+    label = _Label(values, problem, {"note": note, "method": method, "mcse": values.mcse})
     fields: dict[str, Any] = {
         "elpd": total.value,
         "se": total.se,
@@ -107,6 +110,7 @@ def kfold_data(values: Pointwise, problem: Problem, *, draws: int, note: str, fo
     bad, note = _judged(values, good_khat(draws), note)
     fields: dict[str, Any] = {"good_k": None, "pareto_k": None}
     attrs = {"note": note, "method": f"{folds}-fold", "max_khat": float(values.khat.max())}
+    attrs["mcse"] = values.mcse
     label = _Label(values, problem, attrs)
     return ELPDDataLOOKFold(
         elpd=total.value,

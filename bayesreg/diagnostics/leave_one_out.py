@@ -17,15 +17,17 @@ from bayesreg.diagnostics.pointwise import (
     log_mean,
     refuse_zero_density,
 )
-from bayesreg.diagnostics.refit import CHAINS, LENGTH, held_out
+from bayesreg.diagnostics.refit import BATCHES, CHAINS, LENGTH, held_out
 from bayesreg.engines.chains import one_blas_thread
 from bayesreg.engines.draws import Rows, Sample, rows_of
+from bayesreg.engines.factors import with_factors
 from bayesreg.language.arguments import Array, integer
 from bayesreg.language.errors import BadArgument, BadData, NotSupported
 
 if TYPE_CHECKING:
     from bayesreg.data.design import Design
     from bayesreg.engines.draws import Draws
+    from bayesreg.model.problem import Problem
 
 METHODS = ("psis", "kfold")
 # PSIS gains nothing but Monte Carlo error from more draws: k̂ = 0.7 is the limit from 2 200 on.
@@ -37,8 +39,10 @@ ALL_ROWS, SAMPLED_ROWS = 10_000, 4_000
 HEAVY = 0.5
 # Rows whose importance sampling fails are refitted one by one, up to this many; then K-fold.
 REFITS, FOLDS = 20, 10
-# For the density given the scales, below which its own tail cannot be fitted well.
-GIVEN_DRAWS = 1000
+# For the density given the scales, below which its own tail cannot be fitted well; and the
+# floating-point operations up to which every row has it, below a second.
+GIVEN_DRAWS, CHEAP = 1000, 4e9
+CELLS = 2**20  # numbers in one array of rows × draws: 8 MiB
 # The same rows and folds for every model, so that differences do not see the choice.
 ROW_SEED, FOLD_SEED = 315, 316
 
@@ -79,7 +83,8 @@ def loo(
     Above 10 000 rows PSIS is run on 4 000 of them, and the total is estimated by the difference to
     a normal approximation at every row. Above 1e8 rows × draws the draws are thinned to no fewer
     than 2 200, beyond which the limit on k̂ does not depend on their number. ``elpd_i.attrs`` say
-    what was done ("note") and by which method ("method").
+    what was done ("note"), by which method ("method"), and the Monte Carlo error of the sum
+    ("mcse"), from batches of draws, so that errors which rows share are counted.
 
     Parameters
     ----------
@@ -149,9 +154,7 @@ def _loo(draws: Draws, design: Design, method: str | None, folds: int, routes: R
     if method == "kfold":
         return _k_fold(draws, design, folds, routes)
     rows = _sampled_rows(len(design.y))
-    at_most = EVALUATIONS / (len(design.y) if rows is None else len(rows))
-    sample = Sample.of(draws, max(at_most, LEAST_DRAWS))
-    values, notes = _psis(design, sample, rows), ["PSIS"]
+    values, sample, notes = _sampled(draws, design, rows, None if method else routes.integrated)
     if sample.size < draws.sigma.size:
         notes.append(f"from {sample.size} of {draws.sigma.size} draws")
     if rows is not None:
@@ -163,6 +166,7 @@ def _loo(draws: Draws, design: Design, method: str | None, folds: int, routes: R
         if mended is None:
             return _k_fold(draws, design, folds, routes, notes[-1])
         values = mended
+    notes.append(_noise(values.mcse))
     return elpd_data(
         values, draws.problem, draws=sample.size, note="; ".join(notes), method=_said(values)
     )
@@ -170,10 +174,13 @@ def _loo(draws: Draws, design: Design, method: str | None, folds: int, routes: R
 
 def _said(values: Pointwise) -> str:
     """The methods used, in few words."""
-    counts = {name: int(np.sum(values.method == name)) for name in ("integrated", "refit")}
-    words = {"integrated": "with β integrated out", "refit": "refitted"}
+    counts = {name: int(np.sum(values.method == name)) for name in ("psis", "integrated", "refit")}
+    if counts["psis"]:
+        words = {"integrated": "with β integrated out", "refit": "refitted"}
+    else:
+        words = {"refit": "refitted"}
     return ", ".join(
-        ["PSIS", *(f"{count} {words[name]}" for name, count in counts.items() if count)]
+        ["PSIS", *(f"{counts[name]} {said}" for name, said in words.items() if counts[name])]
     )
 
 
@@ -185,12 +192,32 @@ def _sampled_rows(n: int) -> Rows | None:
     return np.sort(chosen)
 
 
+def _sampled(
+    draws: Draws, design: Design, rows: Rows | None, integrated: Integrated | None
+) -> tuple[Pointwise, Sample, list[str]]:
+    """Importance sampling of the rows asked for: of scales alone where that is cheap, else of β."""
+    at = np.arange(design.n) if rows is None else rows
+    if integrated is not None:
+        known = with_factors(draws)
+        sample = integrated.affordable(
+            known, draws.problem, len(at), GIVEN_DRAWS, LEAST_DRAWS, CHEAP
+        )
+        if sample is not None:
+            values = _given_scales(draws.problem, design, sample, at, integrated)
+            out = "β and σ" if draws.problem.sigma is None else "β"
+            return (
+                dataclasses.replace(values, rows=rows), sample, [f"PSIS, {out} integrated out"]
+            )  # fmt: skip
+    sample = Sample.of(draws, max(EVALUATIONS / len(at), LEAST_DRAWS))
+    return _psis(design, sample, rows), sample, ["PSIS"]
+
+
 def _psis(design: Design, sample: Sample, rows: Rows | None) -> Pointwise:
     """PSIS from p(y_i | β, β₀, σ) on the rows asked for."""
     weights = design.frequencies
-    copies = np.minimum(weights if rows is None else weights[rows], 1.0)
-    m = len(copies)
-    elpd, lppd, khat = np.empty(m), np.empty(m), np.empty(m)
+    counts = weights if rows is None else weights[rows]
+    copies, m = np.minimum(counts, 1.0), len(counts)
+    elpd, lppd, khat, influence = np.empty(m), np.empty(m), np.empty(m), np.zeros(sample.size)
     for part, block in blocks(design, sample, rows):
         refuse_zero_density(block, part, rows)
         c = copies[part, None]
@@ -198,9 +225,39 @@ def _psis(design: Design, sample: Sample, rows: Rows | None) -> Pointwise:
             found = psis.leave_one(block, sample.r_eff)
         else:
             found = psis.left_out(-c * block, block, sample.r_eff)
-        elpd[part], lppd[part], khat[part] = found
+        elpd[part], lppd[part], khat[part], one = found
+        influence += counts[part] @ one
+    mcse = _batch_error(influence * (len(weights) / m), sample.chains)
     method = np.full(m, "psis", dtype="<U10")
-    return Pointwise(elpd, lppd, khat, weights, method, rows)
+    return Pointwise(elpd, lppd, khat, weights, method, rows, mcse=mcse)
+
+
+def _given_scales(
+    problem: Problem, design: Design, sample: Sample, rows: Rows, integrated: Integrated
+) -> Pointwise:
+    """PSIS of the scales, all else integrated out, at `rows`."""
+    weights, m = design.frequencies, len(rows)
+    counts = weights[rows]
+    elpd, lppd, khat, influence = np.empty(m), np.empty(m), np.empty(m), np.zeros(sample.size)
+    step = max(1, CELLS // sample.size)
+    for start in range(0, m, step):
+        part = slice(start, start + step)
+        copies = np.minimum(counts[part], 1.0)
+        density, ratio, inside, _ = integrated.leaving_out(
+            problem, design, sample, rows[part], copies
+        )
+        elpd[part], _, khat[part], one = psis.left_out(ratio, density, sample.r_eff)
+        lppd[part] = psis.log_mean(inside)
+        influence += counts[part] @ one
+    mcse = _batch_error(influence * (len(weights) / m), sample.chains)
+    method = np.full(m, "integrated", dtype="<U10")
+    return Pointwise(elpd, lppd, khat, weights, method, rows, mcse=mcse)
+
+
+def _batch_error(influence: Array, chains: int) -> float:
+    """Monte Carlo error of a sum over draws from sums of batches, rows' shared draws included."""
+    sums = psis.batch_sums(influence, chains, BATCHES)
+    return float(sums.std(ddof=1) * np.sqrt(len(sums))) if len(sums) > 1 else 0.0
 
 
 def _mend(
@@ -221,78 +278,82 @@ def _mend(
     values = dataclasses.replace(
         values, elpd=values.elpd.copy(), khat=values.khat.copy(), method=values.method.copy()
     )
-    if routes.integrated is not None:
-        _integrate(draws, design, values, heavy, routes.integrated)
+    plain = bool(np.any(values.method == "psis"))
+    if plain and routes.integrated is not None:
+        values = _integrate(draws, design, values, heavy, routes.integrated)
     left = np.flatnonzero(values.khat > good_k)
     if len(left) > REFITS:
         notes.append(said)
         return None
-    done = int(np.sum(values.method == "integrated"))
+    done = int(np.sum(values.method == "integrated")) if plain else 0
     notes += [said] if bad.any() else []
     notes += [f"β integrated out at {done} rows of k̂ above {HEAVY}"] if done else []
-    refits = []
+    return _refitted(draws, values, left, notes, routes)
+
+
+def _refitted(
+    draws: Draws, values: Pointwise, left: Rows, notes: list[str], routes: Routes
+) -> Pointwise:
+    """The rows `left`, each predicted by a posterior without it."""
+    engines, square = [], values.mcse**2
     for i in left:
         row = int(i if values.rows is None else values.rows[i])
         try:
             found = held_out(draws, np.array([row]), (1, row), routes)
         except NotSupported as error:
             notes.append(f"not refitted: {error}")
-            return values
+            break
         values.elpd[i], values.khat[i], values.method[i] = found.elpd[0], found.khat[0], "refit"
-        refits.append((float(values.weights[row]) * float(found.mcse[0]), found.engine))
-    if refits:
-        by = ", ".join(sorted({engine for _, engine in refits}))
-        noise = _noise(np.array([mcse for mcse, _ in refits]))
-        notes.append(f"{len(left)} refitted by {by}, {noise}")
-    return values
+        square += (float(values.weights[row]) * float(found.mcse[0])) ** 2
+        engines.append(found.engine)
+    if engines:
+        notes.append(f"{len(engines)} refitted by {', '.join(sorted(set(engines)))}")
+    return dataclasses.replace(values, mcse=float(np.sqrt(square)))
 
 
-def _noise(mcse: Array) -> str:
+def _noise(mcse: float) -> str:
     """The Monte Carlo error of a sum, in words."""
-    return f"Monte Carlo error {float(np.sqrt(np.sum(np.square(mcse)))):.2g} nats"
+    return f"Monte Carlo error {mcse:.2g} nats"
 
 
 def _integrate(
     draws: Draws, design: Design, values: Pointwise, heavy: Rows, integrated: Integrated
-) -> None:
-    """PSIS with β integrated out for the rows `heavy`, written to `values` where its k̂ is good."""
-    sample = integrated.affordable(draws, draws.problem, len(heavy), GIVEN_DRAWS, LEAST_DRAWS)
+) -> Pointwise:
+    """The rows `heavy` from scales alone, where their k̂ is good then."""
+    known = with_factors(draws)
+    sample = integrated.affordable(known, draws.problem, len(heavy), GIVEN_DRAWS, LEAST_DRAWS)
     if sample is None:
-        return
-    good_k = good_khat(sample.size)
-    step = max(1, 2**20 // sample.size)
-    for start in range(0, len(heavy), step):
-        some = heavy[start : start + step]
-        rows = some if values.rows is None else values.rows[some]
-        copies = np.minimum(values.weights[rows], 1.0)
-        density, ratio = integrated.leaving_out(draws.problem, design, sample, rows, copies)
-        elpd, _, khat = psis.left_out(ratio, density, sample.r_eff)
-        good = khat <= np.minimum(good_k, values.khat[some])
-        values.elpd[some[good]], values.khat[some[good]] = elpd[good], khat[good]
-        values.method[some[good]] = "integrated"
+        return values
+    rows = heavy if values.rows is None else values.rows[heavy]
+    found = _given_scales(draws.problem, design, sample, rows, integrated)
+    good = found.khat <= np.minimum(good_khat(sample.size), values.khat[heavy])
+    values.elpd[heavy[good]], values.khat[heavy[good]] = found.elpd[good], found.khat[good]
+    values.method[heavy[good]] = "integrated"
+    return values
 
 
 def _k_fold(
     draws: Draws, design: Design, folds: int, routes: Routes, why: str | None = None
 ) -> Any:
     """Every row predicted from the folds that it is not in."""
-    n = len(design.y)
+    n, weights = len(design.y), design.frequencies
     count = min(folds, n)
     if n < 2:
         raise BadData("K-fold cross-validation needs at least two rows")
     order = np.random.default_rng(FOLD_SEED).permutation(n)
-    elpd, mcse, khat = np.empty(n), np.empty(n), np.empty(n)
+    elpd, khat, square = np.empty(n), np.empty(n), 0.0
     engines = set()
     for k, fold in enumerate(np.array_split(order, count)):
         rows = np.sort(fold)
         found = held_out(draws, rows, (2, count, k), routes)
-        elpd[rows], mcse[rows], khat[rows] = found.elpd, found.mcse, found.khat
+        elpd[rows], khat[rows] = found.elpd, found.khat
+        square += found.error(weights[rows]) ** 2
         engines.add(found.engine)
-    weights = design.frequencies
     notes = [] if why is None else [why]
-    notes.append(f"{count}-fold by {', '.join(sorted(engines))}, {_noise(weights * mcse)}")
+    mcse = float(np.sqrt(square))
+    notes.append(f"{count}-fold by {', '.join(sorted(engines))}, {_noise(mcse)}")
     lppd = log_mean(design, Sample.of(draws, GIVEN_DRAWS, r_eff=1.0))
     method = np.broadcast_to(np.array("kfold"), n)
-    values = Pointwise(elpd, lppd, khat, weights, method)
+    values = Pointwise(elpd, lppd, khat, weights, method, mcse=mcse)
     size = CHAINS * LENGTH
     return kfold_data(values, draws.problem, draws=size, note="; ".join(notes), folds=count)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -24,17 +25,27 @@ BLOCK = 2**17
 
 
 class Integrated(Protocol):
-    """Densities of rows with β, β₀ and Flat columns integrated out of a draw of the scales."""
+    """Densities of rows with β, β₀, Flat columns and σ integrated out of a draw of the scales."""
 
     def affordable(
-        self, draws: Draws, problem: Problem, rows: int, least: int, most: int
+        self,
+        draws: Draws,
+        problem: Problem,
+        rows: int,
+        least: int,
+        most: int,
+        budget: float = math.inf,
     ) -> Sample | None:
         """Draws as many as seconds allow; None where that is too few."""
 
     def leaving_out(
         self, problem: Problem, design: Design, sample: Sample, rows: Rows, copies: Array
-    ) -> tuple[Array, Array]:
-        """Log densities (rows, draws) given the others, and log ratios of their posteriors."""
+    ) -> tuple[Array, Array, Array, Array]:
+        """Four arrays (rows, draws).
+
+        Log densities given the others, log ratios of their posteriors, log densities given all
+        rows, and errors of the mean given the others.
+        """
 
     def predicting(
         self, problem: Problem, design: Design, sample: Sample, rows: Rows

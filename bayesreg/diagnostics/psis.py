@@ -34,11 +34,16 @@ def tail_length(draws: int, r_eff: float) -> int:
     return int(3.0 * math.sqrt(draws / r_eff) if draws * r_eff > 225 else draws / 5)
 
 
-def leave_one(log_density: Array, r_eff: float) -> tuple[Array, Array, Array]:
-    r"""Log p(y_i | y_-i), log p(y_i | y) and Pareto k̂ of one copy of each row.
+Found = tuple[Array, Array, Array, Array]
+
+
+def leave_one(log_density: Array, r_eff: float) -> Found:
+    r"""Log p(y_i | y_-i), log p(y_i | y), Pareto k̂ and influence of draws, one copy of each row.
 
     Ratios are 1/p(y_i | θ), so that ratio × density is 1 outside the smoothed tail and only the
-    tail needs looking at: :math:`p(y_i \mid y_{-i}) = \sum_s w_s p_s / \sum_s w_s`.
+    tail needs looking at: :math:`p(y_i \mid y_{-i}) = \sum_s w_s p_s / \sum_s w_s`. The influence
+    (rows, S) is what each draw adds to log p(y_i | y_-i): a sum of it over draws has the Monte
+    Carlo error of the logarithm. That of the smoothed tail is taken from the raw ratios.
 
     Parameters
     ----------
@@ -55,17 +60,18 @@ def leave_one(log_density: Array, r_eff: float) -> tuple[Array, Array, Array]:
     w = np.exp(np.subtract(low[:, None], log_density, out=log_density), out=log_density)
     # w is exp(low)/density; its mean reciprocal is the mean density.
     lppd = low + np.log(np.reciprocal(w).sum(axis=1) / draws)
+    influence = 1.0 / draws - w / w.sum(axis=1, keepdims=True)
     w.partition(draws - m - 1, axis=1)
     threshold = w[:, draws - m - 1, None]
     tail = np.sort(w[:, draws - m :], axis=1)
     smooth, khat = _smoothed(tail, threshold)
     total = w[:, : draws - m].sum(axis=1) + smooth.sum(axis=1)
     elpd = low + np.log((draws - m + (smooth / tail).sum(axis=1)) / total)
-    return elpd, lppd, khat
+    return elpd, lppd, khat, influence
 
 
-def left_out(log_ratio: Array, log_density: Array, r_eff: float) -> tuple[Array, Array, Array]:
-    """Log of the weighted mean of densities and of their plain mean, and Pareto k̂, per row.
+def left_out(log_ratio: Array, log_density: Array, r_eff: float) -> Found:
+    """Log of the weighted mean of densities and of their plain mean, k̂ and influence, per row.
 
     Parameters
     ----------
@@ -77,8 +83,24 @@ def left_out(log_ratio: Array, log_density: Array, r_eff: float) -> tuple[Array,
         ESS per draw.
     """
     log_weight, khat = log_weights(log_ratio, r_eff)
-    elpd = _log_total(log_weight + log_density)
-    return elpd, _log_total(log_density) - math.log(log_density.shape[1]), khat
+    weighted = log_weight + log_density
+    elpd = _log_total(weighted)
+    influence = np.exp(weighted - elpd[:, None]) - np.exp(log_weight)
+    return elpd, log_mean(log_density), khat, influence
+
+
+def log_mean(log_values: Array) -> Array:
+    """Log of the mean over draws of exp(values), (rows,)."""
+    return np.asarray(_log_total(log_values) - math.log(log_values.shape[1]))
+
+
+def batch_sums(influence: Array, chains: int, batches: int) -> Array:
+    """Sums over `batches` successive stretches of each chain of influences (S,), which add to 0."""
+    length = influence.size // chains // batches
+    if length == 0:
+        return influence
+    cut = influence.reshape(chains, -1)[:, : length * batches]
+    return np.asarray(cut.reshape(chains * batches, length).sum(axis=1))
 
 
 def pareto_khat(log_values: Array) -> Array:

@@ -22,6 +22,7 @@ from bayesreg.diagnostics import psis
 from bayesreg.diagnostics.pointwise import PLAIN, Integrated, Routes, blocks
 from bayesreg.engines import base, engine_named
 from bayesreg.engines.draws import Rows, Sample, rows_of
+from bayesreg.engines.factors import with_factors
 from bayesreg.engines.kernel import Independent
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, BadData, NotSupported
@@ -52,18 +53,31 @@ class HeldOut:
 
     Attributes
     ----------
-    elpd, mcse, khat : ndarray (m,)
-        log p(y_i | the others), its Monte Carlo error from batch means, and Pareto k̂ of the
-        densities averaged: above 0.7 their mean does not settle, and mcse, about 1 at most, hides
-        it. 0 where batches agree to SETTLED nats: then no tail matters.
+    elpd, khat : ndarray (m,)
+        log p(y_i | the others), and Pareto k̂ of the densities averaged: above 0.7 their mean does
+        not settle, and mcse, about 1 at most, hides it. 0 where batches agree to SETTLED nats: then
+        no tail matters.
+    batches : ndarray (m, B)
+        Means of the densities over successive batches of draws, in units of their mean.
     engine : str
         Which engine drew.
     """
 
     elpd: Array
-    mcse: Array
     khat: Array
+    batches: Array
     engine: str
+
+    @property
+    def mcse(self) -> Array:
+        """Monte Carlo error of each elpd, from batch means."""
+        count = self.batches.shape[1]
+        return np.asarray(self.batches.std(axis=1, ddof=1) / math.sqrt(count))
+
+    def error(self, weights: Array) -> float:
+        """That of Σ weights·elpd: the rows share their draws, and errors add up."""
+        sums = weights @ self.batches
+        return float(sums.std(ddof=1) / math.sqrt(len(sums)))
 
 
 def held_out(draws: Draws, rows: Rows, key: tuple[int, ...], routes: Routes = PLAIN) -> HeldOut:
@@ -174,8 +188,8 @@ def _short_run(draws: Draws, train: Problem, seed: int) -> Draws:
 def _densities(
     short: Draws, design: Design, rows: Rows, integrated: Integrated | None
 ) -> tuple[Array, Array, Array]:
-    """Log mean predictive densities of `rows`, their Monte Carlo errors, and k̂."""
-    elpd, mcse, khat = np.empty(len(rows)), np.empty(len(rows)), np.empty(len(rows))
+    """Log mean predictive densities of `rows`, k̂, and relative means of batches."""
+    elpd, khat, batches = np.empty(len(rows)), np.empty(len(rows)), []
     step = max(1, CELLS // short.sigma.size)
     for start in range(0, len(rows), step):
         part = slice(start, start + step)
@@ -186,22 +200,22 @@ def _densities(
         mean = density.mean(axis=1)
         with np.errstate(divide="ignore"):
             elpd[part] = top[:, 0] + np.log(mean)
-        batches = _batch_means(density, len(short.sigma))
-        count = batches.shape[1]
-        mcse[part] = batches.std(axis=1, ddof=1) / math.sqrt(count) / mean
-    khat[mcse < SETTLED] = 0.0
+        batches.append(_batch_means(density, len(short.sigma)) / mean[:, None])
+    together = np.concatenate(batches)
+    khat[together.std(axis=1, ddof=1) < SETTLED * math.sqrt(together.shape[1])] = 0.0
     if not np.all(np.isfinite(elpd)):
         row = int(rows[np.flatnonzero(~np.isfinite(elpd))[0]])
         raise BadData(
             f"the density of row {row} given the others is zero to rounding: an extreme outlier"
         )
-    return elpd, mcse, khat
+    return elpd, khat, together
 
 
 def _log_density(short: Draws, design: Design, rows: Rows, integrated: Integrated | None) -> Array:
     """(rows, draws): given the scales where affordable, else given β and σ."""
     size = short.sigma.size if len(rows) == 1 else MOST
     if integrated is not None:
+        short = with_factors(short)
         sample = integrated.affordable(short, short.problem, len(rows), LEAST, size)
         if sample is not None:
             found = integrated.predicting(short.problem, design, sample, rows)

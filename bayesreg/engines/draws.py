@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -124,7 +124,7 @@ class Unknown:
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """Draws that are used, flat: (S, P), (S,), (S,), κ (S, p) where recorded, and ESS per draw."""
+    """Draws that are used, flat: (S, P), (S,), (S,), κ (S, p) where known, ESS per draw, chains."""
 
     likelihood: Likelihood
     beta: Array
@@ -132,6 +132,7 @@ class Sample:
     sigma: Array
     kappa: Array | None
     r_eff: float
+    chains: int = 1
 
     @classmethod
     def of(cls, draws: Draws, at_most: float = math.inf, *, r_eff: float | None = None) -> Sample:
@@ -148,6 +149,17 @@ class Sample:
             sigma=draws.sigma[:, ::step].reshape(-1),
             kappa=kappa,
             r_eff=relative_efficiency(draws, step) if r_eff is None else r_eff,
+            chains=chains,
+        )
+
+    def at(self, places: Rows) -> Sample:
+        """Some of the draws."""
+        return replace(
+            self,
+            beta=self.beta[places],
+            intercept=self.intercept[places],
+            sigma=self.sigma[places],
+            kappa=None if self.kappa is None else self.kappa[places],
         )
 
     @property

@@ -62,7 +62,7 @@ def exact_pointwise(problem: Problem, design: Design) -> tuple[Array, Array]:
                 "for σ, or a known σ"
             )
         elpd = deletion_density(residual, leverage, c, (shape, rate))
-        lppd = _log_t(residual, shape, rate * (1.0 + leverage))
+        lppd = log_t(residual, shape, rate * (1.0 + leverage))
     return elpd, lppd
 
 
@@ -75,7 +75,7 @@ def deletion_density(
     if not isinstance(noise, tuple):
         return log_normal(error, noise * np.sqrt(stretch))
     shape, rate = noise
-    return _log_t(error, shape - 0.5 * copies, (rate - 0.5 * copies * residual * error) * stretch)
+    return log_t(error, shape - 0.5 * copies, (rate - 0.5 * copies * residual * error) * stretch)
 
 
 def normal_pointwise(draws: Draws, design: Design, sample: Sample) -> Array:
@@ -153,7 +153,7 @@ def log_normal(x: Array, sd: Any) -> Array:
     return np.asarray(-0.5 * (x / sd) ** 2 - np.log(sd) - 0.5 * math.log(2.0 * math.pi))
 
 
-def _log_t(x: Array, shape: Any, rate: Any) -> Array:
+def log_t(x: Array, shape: Any, rate: Any) -> Array:
     """Log density at x of √(σ²·k)·z with σ² ~ IG(shape, rate/k): Student t with 2·shape df."""
     from scipy.special import gammaln
 

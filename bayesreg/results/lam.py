@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesreg.engines.draws import Draws
+from bayesreg.engines.factors import scales_of
 from bayesreg.language.arguments import Array, interval_names
 from bayesreg.language.errors import BadArgument
 from bayesreg.language.misnamed import explained_throughout
@@ -16,7 +17,6 @@ from bayesreg.model.blocks import Block
 from bayesreg.model.problem import Problem
 from bayesreg.priors.base import Penalised
 from bayesreg.results.quantity import Quantity
-from bayesreg.results.shrinkage import scales_of
 
 if TYPE_CHECKING:
     import pandas as pd
