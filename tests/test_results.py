@@ -295,8 +295,12 @@ def test_columns_named_like_unknowns_are_kept_apart():
     assert post.probability("beta[sigma] > 0") == np.mean(post.draws.beta[..., 0] > 0)
 
 
-def test_a_failed_leave_one_out_is_said():
-    """A row so far out that not even draws without it predict it makes the ranking provisional."""
+def test_a_failed_leave_one_out_is_said(monkeypatch):
+    """A row so far out that not even draws without it predict it makes the ranking provisional.
+
+    Where densities are not known given the scales, which reach any row.
+    """
+    monkeypatch.setattr("bayesreg.gaussian.integrated_loo.affordable", lambda *_: None)
     case = CASES[0]
     X, y = case.X.copy(), case.y.copy()
     X[7], y[7] = X[7] + 60.0, y[7] - 400.0

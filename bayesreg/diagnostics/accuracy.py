@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesreg.diagnostics import psis
-from bayesreg.diagnostics.leave_one_out import ALL_ROWS, EVALUATIONS
-from bayesreg.diagnostics.pointwise import BLOCK
-from bayesreg.engines.draws import Sample, pooled, rows_of
+from bayesreg.diagnostics.leave_one_out import ALL_ROWS, CELLS, CHEAP, EVALUATIONS
+from bayesreg.diagnostics.pointwise import BLOCK, Integrated
+from bayesreg.engines.draws import Rows, Sample, pooled, rows_of
+from bayesreg.engines.factors import with_factors
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadData
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 REPLICATES = 4000  # of the bootstrap, as in ``az.loo_r2``
 SEED = 317  # the same rows for every model, so that differences do not see the choice
-LEAST_DRAWS = 500  # for a mean, whose Monte Carlo error is far below the error of one row
+LEAST_DRAWS, MOST_DRAWS = 500, 2200  # a mean's Monte Carlo error is far below the error of a row
 
 
 def bayesian_r2(draws: Draws) -> Array:
@@ -70,9 +71,21 @@ def _variances(draws: Draws) -> tuple[Array, Array]:
     return (spread / (total - 1.0)).reshape(shape), (noise / total).reshape(shape)
 
 
-def errors(draws: Draws, *, left_out: bool) -> tuple[Design, Array]:
-    """The rows, and y_i − E(y_i | y), or y_i − E(y_i | y_-i) with `left_out`."""
+def errors(
+    draws: Draws, *, left_out: bool, integrated: Integrated | None = None
+) -> tuple[Design, Array]:
+    """The rows, and y_i − E(y_i | y), or y_i − E(y_i | y_-i) with `left_out`.
+
+    By importance sampling, of scales alone where `integrated` can, as leave-one-out itself.
+    """
     design = rows_of(draws.problem)
+    if left_out and integrated is not None:
+        known, rows = with_factors(draws), np.arange(design.n)
+        sample = integrated.affordable(
+            known, draws.problem, design.n, LEAST_DRAWS, MOST_DRAWS, CHEAP
+        )
+        if sample is not None:
+            return design, _given_scales(draws, design, sample, rows, integrated)
     at_most = EVALUATIONS / design.n if left_out or not draws.problem.exact else np.inf
     sample = Sample.of(draws, max(at_most, LEAST_DRAWS), r_eff=None if left_out else 1.0)
     if not left_out and draws.problem.exact:
@@ -92,6 +105,22 @@ def errors(draws: Draws, *, left_out: bool) -> tuple[Design, Array]:
         else:
             out[part] = y - mean.mean(axis=1)
     return design, out
+
+
+def _given_scales(
+    draws: Draws, design: Design, sample: Sample, rows: Rows, integrated: Integrated
+) -> Array:
+    """Errors without each row, all but scales integrated out."""
+    out, step = np.empty(len(rows)), max(1, CELLS // sample.size)
+    for start in range(0, len(rows), step):
+        part = slice(start, start + step)
+        copies = np.minimum(design.frequencies[part], 1.0)
+        _, ratio, _, error = integrated.leaving_out(
+            draws.problem, design, sample, rows[part], copies
+        )
+        log_weight, _ = psis.log_weights(ratio, sample.r_eff)
+        out[part] = np.sum(np.exp(log_weight) * error, axis=1)
+    return out
 
 
 def bootstrap_r2(design: Design, error: Array) -> Array:

@@ -94,6 +94,11 @@ def log_mean(log_values: Array) -> Array:
     return np.asarray(_log_total(log_values) - math.log(log_values.shape[1]))
 
 
+def largest_weight(log_ratio: Array) -> Array:
+    """The largest ratio in units of their mean, (rows,)."""
+    return np.asarray(np.exp(log_ratio.max(axis=1) - log_mean(log_ratio)))
+
+
 def batch_sums(influence: Array, chains: int, batches: int) -> Array:
     """Sums over `batches` successive stretches of each chain of influences (S,), which add to 0."""
     length = influence.size // chains // batches

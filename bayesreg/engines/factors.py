@@ -64,7 +64,8 @@ def _local(draws: Draws, block: Block, sd: Array, rng: np.random.Generator) -> A
 
     if prior.mixing.law not in ALONE:
         return None
-    size = np.square(coefficients(draws, block) / sd)
+    with np.errstate(over="ignore", divide="ignore"):  # the draws of t know what is out of range
+        size = np.square(coefficients(draws, block) / sd)
     x = np.zeros((*draws.sigma.shape, len(block.sizes)))
     for j, group in enumerate(block.group):
         x[..., group] += size[..., j]

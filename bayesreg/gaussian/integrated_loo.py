@@ -48,9 +48,12 @@ if TYPE_CHECKING:
 BUDGET = 4e10
 # Numbers in one array of factorisations: 4 MiB.
 CELLS = 2**19
+# 1 − leverage on Flat columns, below which a row identifies one of them alone.
+ALONE = 1e-12
 # Nodes of log σ: as far apart as this share of an sd of a peak, where any density is within DROP
-# nats of its maximum; about USUAL of them; looked for with LOOKS of the draws.
-APART, DROP, USUAL, LOOKS = 0.5, 34.0, 60, 8
+# nats of its maximum; about USUAL of them; looked for with LOOKS of the draws, no further than
+# e^FURTHEST from them.
+APART, DROP, USUAL, LOOKS, FURTHEST = 0.5, 34.0, 60, 8, 128.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,6 +105,12 @@ def leaving_out(
     """
     u, y, flat = projected(problem.coordinates, design.X[rows], design.y[rows])
     out = np.empty((4, len(rows), sample.size))
+    alone = np.flatnonzero(copies * flat > 1.0 - ALONE)
+    if len(alone):
+        raise BadData(
+            f"without row {int(rows[alone[0]])} a Flat coefficient is not identified, so its "
+            "leave-one-out density does not exist; give that column a proper prior"
+        )
     conjugate = _conjugate(problem)
     nodes = _nodes(problem, sample, (u, y, flat), copies)
     for part, found in _standing(problem, sample, u, nodes.sigma):
@@ -258,21 +267,37 @@ def _nodes(
     With every row and without each of them, by a look at a few draws. Without seconds for that, at
     the draws of σ themselves.
     """
-    u, y, flat = given
     if problem.sigma is not None or _conjugate(problem) is not None:
         return _Nodes(np.array([problem.sigma or 1.0]), np.zeros(1))
     assert problem.sigma_prior is not None
-    if _moves(problem) and _cost(problem, len(u)) * USUAL * sample.size > 2.0 * BUDGET:
+    if _moves(problem) and _cost(problem, len(given[0])) * USUAL * sample.size > 2.0 * BUDGET:
         return _Nodes(sample.sigma[:, None], np.zeros(1))
     step = APART / math.sqrt(2.0 * max(problem.nu, 1.0))
-    low = math.log(float(sample.sigma.min())) - 5.0
-    top = max(float(sample.sigma.max()), math.sqrt(problem.yy / problem.nu))
-    high = math.log(top) + 1.0 + 2.0 * DROP / max(problem.nu, 1.0)
-    log_sigma = np.linspace(low, high, 2 + int((high - low) / step))
-    wide = _weighted(problem, log_sigma)
+    low, high = math.log(float(sample.sigma.min())), math.log(float(sample.sigma.max()))
     pick = np.linspace(0, sample.size - 1, min(LOOKS, sample.size)).astype(int)
-    few = sample.at(pick)
-    seen = np.zeros(len(log_sigma), dtype=bool)
+    few, reach = sample.at(pick), 1.0
+    below = above = True
+    while (below or above) and reach < FURTHEST:
+        # Without a gross outlier σ is far below every draw of it.
+        low, high, reach = low - reach * below, high + reach * above, 2.0 * reach
+        log_sigma = np.linspace(low, high, 2 + int((high - low) / step))
+        seen = _seen(problem, few, given, copies, _weighted(problem, log_sigma))
+        below, above = bool(seen[0]), bool(seen[-1])
+    kept = np.flatnonzero(seen)
+    first, last = max(0, kept[0] - 2), min(len(log_sigma), kept[-1] + 3)
+    return _weighted(problem, log_sigma[first:last])
+
+
+def _seen(
+    problem: Problem,
+    few: Sample,
+    given: tuple[Array, Array, Array],
+    copies: Array | None,
+    wide: _Nodes,
+) -> Array:
+    """At which nodes (K,) some density is within DROP of its maximum, with each row and without."""
+    u, y, flat = given
+    seen = np.zeros(len(wide.sigma), dtype=bool)
     for part, found in _standing(problem, few, u, wide.sigma):
         sigma = _at(wide, part)
         density = [_evidence(problem, wide, found, sigma)]
@@ -284,9 +309,7 @@ def _nodes(
             density.append(density[0] - _log_copies(e / left, sigma, h, left, copies))
         for one in density:
             seen |= np.any(one > one.max(axis=1, keepdims=True) - DROP, axis=(0, 2))
-    kept = np.flatnonzero(seen)
-    first, last = max(0, kept[0] - 2), min(len(log_sigma), kept[-1] + 3)
-    return _weighted(problem, log_sigma[first:last])
+    return seen
 
 
 def _weighted(problem: Problem, log_sigma: Array) -> _Nodes:

@@ -349,14 +349,7 @@ class Posterior:
 
     def loo(self, method: str | None = None, *, folds: int = 10) -> Any:
         """Leave-one-out density, by `method` None, "psis" or "kfold": see ``diagnostics.loo``."""
-        from bayesreg.diagnostics.pointwise import Routes
-        from bayesreg.gaussian import integrated_loo
-        from bayesreg.gaussian.exact_loo import exact_pointwise, normal_pointwise
-
-        if not self.problem.exact:
-            return loo(self.draws, method, folds=folds)
-        routes = Routes(exact_pointwise, normal_pointwise, integrated_loo)
-        return loo(self.draws, method, folds=folds, routes=routes)
+        return loo(self.draws, method, folds=folds, routes=accuracy.routes(self.problem))
 
     def to_arviz(
         self,
