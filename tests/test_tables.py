@@ -154,7 +154,6 @@ UNUSABLE = [
     # (id, column name, cells, words of the message)
     ("text key", "name", [f"n{k}" for k in TEN], "identifier (10 different texts in 10 rows)"),
     ("many levels", "c", [f"v{k % 21}" for k in range(60)], "21 different texts, and at most 20"),
-    ("one text", "c", ["same"] * 10, "the same text in every row, 'same'"),
     ("counter", "id", [k + 1 for k in TEN], "identifier (a different number in every row)"),
     ("no name", "", TEN, "--drop ''"),
     ("pandas index", "Unnamed: 0", TEN, "--drop 'Unnamed: 0'"),
@@ -212,6 +211,8 @@ USABLE = [
     ("months by name", "c", ["Jan", "may"] * 5),
     ("question mark", "c", ["?", "yes"] * 5),
     ("none in words", "c", ["none", "some"] * 5),
+    ("one text", "c", ["same"] * 10),
+    ("one number", "c", [3] * 10),
 ]
 
 

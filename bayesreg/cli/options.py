@@ -28,6 +28,15 @@ class Options:
     missing: str = "error"
     drop: tuple[str, ...] = ()
     sep: str | None = None
+    decimal: str = "."
+    thousands: str | None = None
+    na: tuple[str, ...] = ()
+    encoding: str | None = None
+    comment: str | None = None
+    skip: int = 0
+    factor: tuple[str, ...] = ()
+    number: tuple[str, ...] = ()
+    weights: str | None = None
     raw: bool = False
     likelihood: str | None = None
     positive: str | None = None
@@ -97,7 +106,38 @@ data = together(
     click.option(
         "--drop", multiple=True, metavar="COL", help="Leave out a column; may be repeated."
     ),
-    click.option("--sep", metavar="CHAR", help="Separator of a CSV file, such as ';' or 'tab'."),
+    click.option("--weights", metavar="COL", help="Row i counts COL[i] times; no predictor."),
+    click.option(
+        "--factor", multiple=True, metavar="COL",
+        help="Read a column, such as one of codes, as a factor; may be repeated.",
+    ),
+    click.option(
+        "--number", multiple=True, metavar="COL",
+        help="Read codes such as 007, or what looks like an identifier, as numbers; may be "
+        "repeated.",
+    ),
+    click.option(
+        "--sep", metavar="CHAR",
+        help="Separator of a CSV file, such as ';', 'tab' or 'blank'; unsaid, found in its lines.",
+    ),
+    click.option(
+        "--decimal", metavar="CHAR", default=".", show_default=True, help="Decimal point."
+    ),
+    click.option(
+        "--thousands", metavar="CHAR", help="What groups digits, such as ',' or 'blank'."
+    ),
+    click.option(
+        "--na", multiple=True, metavar="LIST",
+        help="Cells that mean missing, such as '?,.,-999', beside empty ones; may be repeated. "
+        "'' for empty ones only. Unsaid: NA, NaN, NULL, None and their like.",
+    ),
+    click.option(
+        "--encoding", metavar="NAME", help="Such as latin-1 or utf-16; UTF-8 unless said."
+    ),
+    click.option("--comment", metavar="CHAR", help="Leave out lines that begin so, such as '#'."),
+    click.option(
+        "--skip", type=click.IntRange(min=0), default=0, help="Lines above the header."
+    ),
 )  # fmt: skip
 
 along_lam = together(

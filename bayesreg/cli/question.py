@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,8 +24,7 @@ def selected(options: Options, log: Log) -> Selection:
     """Read the data and check the columns; no heavy library is imported for a file that fails."""
     if options.formula is not None and options.target is not None:
         raise BadArgument("--formula names the response itself; leave out --target")
-    expected = frozenset({options.target} if options.target is not None else ())
-    table, own = sources.read(options.data, options.sep, expected)
+    table, own = sources.read(options.data, options.sep, _named(options), _format(options))
     target = options.target or own
     if options.formula is None and target is None:
         raise BadArgument(
@@ -38,11 +38,35 @@ def selected(options: Options, log: Log) -> Selection:
         drop_missing=options.missing == "drop",
         groups=options.groups,
         labels=_takes_labels(options),
+        weights=options.weights,
     )
     found = select(table, roles)
     for note in found.notes:
         log.note(note)
     return found
+
+
+def _named(options: Options) -> frozenset[str]:
+    """Column names that the user gave, by which a header of numbers is known to be one."""
+    single = (options.target, options.groups, options.weights)
+    quoted = re.findall(r"`([^`]*)`", options.formula or "")
+    named = (*quoted, *options.drop, *options.factor, *options.number)
+    return frozenset(named).union(name for name in single if name is not None)
+
+
+def _format(options: Options) -> sources.Format:
+    """How the cells of a file are written, as the options say."""
+    missing = [text.strip() for given in options.na for text in given.split(",")]
+    return sources.Format(
+        decimal=options.decimal,
+        thousands=options.thousands,
+        missing=tuple(text for text in missing if text) if options.na else None,
+        encoding=options.encoding,
+        comment=options.comment,
+        skip=options.skip,
+        factors=frozenset(options.factor),
+        numbers=frozenset(options.number),
+    )
 
 
 def _takes_labels(options: Options) -> bool:

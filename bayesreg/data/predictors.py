@@ -5,19 +5,18 @@ Identifiers, dates and free text are not predictors: they are refused with advic
 
 from __future__ import annotations
 
-import re
-import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayesreg.data.cells import MISSING, Column, Table, in_order, number
 from bayesreg.data.columns import EXACT
-from bayesreg.data.files import Column, Table, number
 from bayesreg.data.labels import numbered, read_labels
+from bayesreg.data.suitability import find, refuse_target, refuse_unusable, suspicion
 from bayesreg.data.variables import refuse_lookalikes
-from bayesreg.language.arguments import Array, did_you_mean
+from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, BadData
 
 if TYPE_CHECKING:
@@ -26,19 +25,8 @@ if TYPE_CHECKING:
     from bayesreg.data.design import Design
 
 
-FACTOR_LEVELS = 20
-# A text that differs in nine rows of ten tells rows apart, not groups of them.
-_UNIQUE = 0.9
-_DECORATED = re.compile(r"[(+\-−]?\s*[$€£¥]?\s*[+\-−]?\d[\d\s.,'’_]*\s*[%$€£¥]?\)?")
-_DECIMAL_COMMA = re.compile(r"[+\-−]?\s*(0,\d+|\d*,\d{1,2}|\d*,\d{4,})")
-# "id", "customer_id", "customerId", "Unnamed: 0" or no name; not "humid" or "acid".
-_KEY = re.compile(
-    r"(.*(^|[\W_])|.*[a-z](?=I))(id|ids|ID|Id|uuid|guid|key|index|idx)|(?i:unnamed: ?\d+|)"
-    r"|__index_level_\d+__",
-)
-_COUNTER = re.compile(
-    r"(.*[\W_])?(row|rows|rownames?|nr|no|num|number|obs|case|#)\W*", re.IGNORECASE
-)
+SHOWN = 20  # levels that a note lists
+_ABSENT = frozenset(MISSING)
 
 
 @dataclass(frozen=True)
@@ -58,6 +46,8 @@ class Roles:
         A column that says which rows belong together, and is no predictor.
     labels : bool
         Whether the response may be labels: text, or true and false.
+    weights : str or None
+        A column of frequencies, and no predictor.
     """
 
     target: str | None
@@ -66,6 +56,12 @@ class Roles:
     drop_missing: bool = False
     groups: str | None = None
     labels: bool = False
+    weights: str | None = None
+
+    def beside(self, table: Table) -> tuple[str, ...]:
+        """The columns that are no predictors, and not the response."""
+        options = (("--groups", self.groups), ("--weights", self.weights))
+        return tuple(find(table, name, option) for option, name in options if name is not None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,12 +78,16 @@ class Selection:
 def select(table: Table, roles: Roles) -> Selection:
     """Check the columns and rows that a fit will use, without converting any."""
     dropped = {find(table, name, "--drop") for name in roles.drop}
-    beside = () if roles.groups is None else (find(table, roles.groups, "--groups"),)
+    beside = roles.beside(table)
     left = tuple(name for name in table.columns if name not in dropped)
     if roles.formula is None:
         assert roles.target is not None
         target = find(table, roles.target, "--target")
-        for option, names in (("--drop", dropped), ("--groups", beside)):
+        for option, names in (
+            ("--drop", dropped),
+            ("--groups", {roles.groups}),
+            ("--weights", {roles.weights}),
+        ):
             if target in names:
                 raise BadArgument(f"{option}: {target!r} is the target")
         refuse_target(table, target, labels=roles.labels)
@@ -99,8 +99,16 @@ def select(table: Table, roles: Roles) -> Selection:
         predictors = _variables(roles.formula, left)
         used = (*predictors, *beside)
     refuse_unusable(table, predictors, formula=roles.formula is not None)
+    if roles.weights is not None and table.columns[roles.weights].kind != "number":
+        kind = table.columns[roles.weights].kind
+        raise BadData(
+            f"--weights: column {roles.weights!r} of {table.name} holds {kind} cells, no numbers"
+        )
     keep, notes = _complete(table, used, drop=roles.drop_missing)
-    return Selection(table, roles, predictors, keep, notes)
+    said = [table.columns[name].note for name in used if table.columns[name].note]
+    if roles.formula is None:
+        said += [note for name in predictors if (note := suspicion(table.columns[name]))]
+    return Selection(table, roles, predictors, keep, (*table.notes, *notes, *said))
 
 
 def design(selection: Selection, *, reference: bool = False) -> Design:
@@ -139,7 +147,7 @@ def design(selection: Selection, *, reference: bool = False) -> Design:
     else:
         y, classes = _numbers(columns[target], keep, notes), None
     return replace(
-        Design.of(X, y),
+        Design.of(X, y, weights_of(selection)),
         classes=classes,
         names=tuple(names),
         y_name=target,
@@ -155,7 +163,15 @@ def groups_of(selection: Selection) -> NDArray[Any] | None:
         return None
     column = selection.table.columns[selection.roles.groups]
     labels = np.array(column.levels)[column.values] if column.levels else column.values
-    return np.asarray(labels[selection.keep])
+    labels, weights = np.asarray(labels[selection.keep]), weights_of(selection)
+    return labels if weights is None else np.asarray(labels[weights > 0])
+
+
+def weights_of(selection: Selection) -> Array | None:
+    """How often each row counts; None unless a column says."""
+    if selection.roles.weights is None:
+        return None
+    return np.asarray(selection.table.columns[selection.roles.weights].values[selection.keep])
 
 
 def _complete(
@@ -177,7 +193,7 @@ def _complete(
         raise BadData(
             f"{table.name} has missing cells ({'; '.join(said)}{more}); fill them in, leave out "
             f"these {count} of {table.rows} rows with --missing drop, or leave out a column with "
-            "--drop"
+            f"--drop{_absent(table, found)}"
         )
     by_column = ", ".join(f"{name!r}: {len(rows)}" for name, rows in found.items())
     if count == table.rows:
@@ -186,7 +202,20 @@ def _complete(
             "--drop"
         )
     note = f"{count} of {table.rows} rows were left out for missing cells ({by_column})"
-    return keep, (note,)
+    return keep, (note + _absent(table, found),)
+
+
+def _absent(table: Table, names: Iterable[str]) -> str:
+    """Which texts were read as missing, where it was not empty cells alone."""
+    counts: dict[str, int] = {}
+    for name in names:
+        for text, count in table.columns[name].absent.items():
+            counts[text] = counts.get(text, 0) + count
+    if not any(counts):
+        return ""
+    said = ", ".join(f"{text or 'empty'!r}: {count}" for text, count in counts.items())
+    cure = "; if one of them is a level, say --na '' or --na LIST" if set(counts) <= _ABSENT else ""
+    return f"; read as missing were {said}{cure}"
 
 
 def _numbers(column: Column, keep: NDArray[np.bool_], notes: list[str]) -> Array:
@@ -194,7 +223,7 @@ def _numbers(column: Column, keep: NDArray[np.bool_], notes: list[str]) -> Array
     values = column.values[keep]
     if column.kind == "flag":
         notes.append(f"column {column.name!r} holds true and false, read as 1 and 0")
-    elif np.abs(values).max() > EXACT and np.all(values == np.floor(values)):
+    elif not column.note and np.abs(values).max() > EXACT and np.all(values == np.floor(values)):
         notes.append(
             f"column {column.name!r} has integers above 2^53, whose last digits are lost; is it an "
             "identifier? If so, run again with --drop"
@@ -212,17 +241,25 @@ def _indicators(
 ) -> tuple[Array, tuple[str, ...]]:
     """One column of 0 and 1 per level, the first left out if a reference is needed; all levels."""
     codes = column.values[keep]
-    levels = sorted((column.levels[code], code) for code in np.unique(codes))
-    if len(levels) < 2:
+    present = np.unique(codes)
+    names, how = [column.levels[code] for code in present], "the order of the file"
+    if column.origin != "declared":
+        names = in_order(names)
+        how = "order of size" if None not in map(number, names) else "alphabetical order"
+    place = {level: code for code, level in enumerate(column.levels)}
+    levels = [(name, place[name]) for name in names]
+    if len(levels) < 2 and reference:
         raise BadData(
             f"column {column.name!r} holds one text only, {levels[0][0]!r}, in the rows that are "
-            "left; run again with --drop"
+            "left, which under Flat() cannot be told from the intercept; run again with --drop"
         )
-    refuse_lookalikes((level for level, _ in levels), f"column {column.name!r}")
+    refuse_lookalikes(names, f"column {column.name!r}")
+    kinds = {"declared": "holds categories and ", "codes": "holds codes and ", "asked": ""}
+    more = ", ..." if len(names) > SHOWN else ""
     notes.append(
-        f"column {column.name!r} is text and was read as a factor of {len(levels)} levels: "
-        + ", ".join(level for level, _ in levels)
-        + (f" (reference: {levels[0][0]})" if reference else "")
+        f"column {column.name!r} {kinds.get(column.origin, 'is text and ')}was read as a factor of "
+        f"{len(levels)} levels: {', '.join(names[:SHOWN])}{more}"
+        f"{f' (reference: {names[0]})' if reference else ''} (in {how})"
     )
     shown = levels[1:] if reference else levels
     block = np.column_stack([(codes == code).astype(float) for _, code in shown])
@@ -252,7 +289,8 @@ def _from_formula(selection: Selection, *, reference: bool) -> Design:
     frame = pd.DataFrame({name: _variable(columns[name], selection.keep) for name in left})
     flat = frozenset({"..."}) if reference else frozenset[str]()
     assert roles.formula is not None
-    found = design_from_formula(roles.formula, frame, flat_terms=flat, labels=roles.labels)
+    weights = weights_of(selection)
+    found = design_from_formula(roles.formula, frame, weights, flat, labels=roles.labels)
     notes = [*selection.notes, *found.notes]
     for term in found.terms:
         if term.coding is not None:
@@ -262,128 +300,20 @@ def _from_formula(selection: Selection, *, reference: bool) -> Design:
     return replace(found, notes=tuple(notes))
 
 
-def _variable(column: Column, keep: NDArray[np.bool_]) -> NDArray[Any]:
+def _variable(column: Column, keep: NDArray[np.bool_]) -> Any:
     """A variable of a formula: integers stay integers, so that levels read 1 and not 1.0."""
     values: NDArray[Any] = column.values[keep]
+    if column.origin and column.levels:
+        import pandas as pd
+
+        if column.origin == "declared":
+            return pd.Categorical.from_codes(values, pd.Index(column.levels))
+        ordered = in_order(column.levels)
+        place = np.array([*map(ordered.index, column.levels), -1])
+        return pd.Categorical.from_codes(place[values], pd.Index(ordered))
     if column.levels:
         return np.array([*column.levels, None], dtype=object).take(values)
     if not np.isfinite(values).all():
         return values
     whole = np.all(np.abs(values) < EXACT) and np.all(values == np.floor(values))
     return values.astype(bool if column.kind == "flag" else np.int64 if whole else float)
-
-
-def refuse_unusable(table: Table, predictors: Iterable[str], *, formula: bool = False) -> None:
-    """Raise naming predictors that cannot be used as they are, with the ``--drop`` that it takes.
-
-    What the columns of a formula mean is its business: only contradictions between cells count.
-    """
-    found = {}
-    for name in predictors:
-        column = table.columns[name]
-        reason = _contradiction(column, table)
-        if reason is None and not formula:
-            reason = _meaning(column)
-        if reason is not None:
-            found[name] = reason
-    if not found:
-        return
-    said = [f"column {name!r} {reason}" for name, reason in list(found.items())[:5]]
-    more = f"; and {len(found) - 5} more columns" if len(found) > 5 else ""
-    drops = " ".join(f"--drop {shlex.quote(name)}" for name in found)
-    raise BadData(f"{table.name}: {'; '.join(said)}{more}; correct them, or run again with {drops}")
-
-
-def refuse_target(table: Table, name: str, *, labels: bool = False) -> None:
-    """Raise if the response is not made of numbers, or of labels where these are read."""
-    column = table.columns[name]
-    reason = _contradiction(column, table)
-    if reason is None and column.kind == "text" and not labels:
-        reason = f"holds text, such as {_short(column.levels[0])}"
-        if len(column.levels) == 2:
-            reason += f" and {_short(column.levels[1])}; for a yes/no outcome run again with "
-            reason += "--likelihood bernoulli"
-    if reason is None and column.kind == "flag" and not labels:
-        reason = "holds true and false, and a linear regression needs a quantity; code it 0 and 1 "
-        reason += "if that is meant, or run again with --likelihood bernoulli"
-    if reason is not None:
-        raise BadData(f"{table.name}: the target {name!r} {reason}")
-
-
-def find(table: Table, name: str, option: str) -> str:
-    """`name`, if it is a column; otherwise an error with the nearest."""
-    if name in table.columns:
-        return name
-    raise BadArgument(
-        f"{option}: {table.name} has no column {name!r}{did_you_mean(name, table.columns)} (it has "
-        f"{table.listed()})"
-    )
-
-
-def _contradiction(column: Column, table: Table) -> str | None:
-    """Why the cells of a column do not fit together, or None."""
-    if column.kind == "empty":
-        return "has no value in any row"
-    if column.kind == "other":
-        return f"holds {column.levels[0]}, neither numbers nor text"
-    if column.kind == "date":
-        return (
-            f"holds dates or times, such as {_short(column.levels[0])}; turn them into numbers of "
-            "days"
-        )
-    if column.kind in {"mixed", "text"}:
-        return _disguised(column, table)
-    infinite = np.flatnonzero(np.isinf(column.values))
-    return f"holds an infinite value on {table.place(int(infinite[0]))}" if len(infinite) else None
-
-
-def _disguised(column: Column, table: Table) -> str | None:
-    """What hides numbers from a program: commas, units, quotes, or a few texts among them."""
-    texts = [level for level in column.levels if number(level) is None]
-    if column.kind == "text" and not all(map(_DECORATED.fullmatch, texts)):
-        return None
-    row, cell = column.odd
-    example = f"{_short(cell)} on {table.place(row)}"
-    if not texts:
-        return f"holds numbers as text, such as {example}; store them as numbers"
-    if not all(map(_DECORATED.fullmatch, texts)):
-        return f"holds numbers and text, such as {example} (an empty cell means missing)"
-    if any(map(_DECIMAL_COMMA.fullmatch, texts)):
-        return f"holds numbers with decimal commas, such as {example}; write them with a point"
-    return (
-        f"holds numbers with separators or signs, such as {example}; write the digits and a "
-        "decimal point only"
-    )
-
-
-def _meaning(column: Column) -> str | None:
-    """Why a column says nothing about y as it stands, or None."""
-    if column.kind == "number" and _identifies(column):
-        return "looks like an identifier (a different number in every row)"
-    if column.kind != "text":
-        return None
-    count, present = len(column.levels), len(column.values) - len(column.missing)
-    if count == 1:
-        return f"holds the same text in every row, {_short(column.levels[0])}"
-    if count >= _UNIQUE * present:
-        return f"looks like an identifier ({count} different texts in {present} rows)"
-    if count > FACTOR_LEVELS:
-        return (
-            f"holds {count} different texts, and at most {FACTOR_LEVELS} become a factor; group "
-            "the rare ones"
-        )
-    return None
-
-
-def _identifies(column: Column) -> bool:
-    """Whether a column of numbers counts or labels rows: by its name, and no value twice."""
-    key, counter = _KEY.fullmatch(column.name), _COUNTER.fullmatch(column.name)
-    values = column.values
-    if not (key or counter) or len(values) < 3 or not np.all(values == np.floor(values)):
-        return False
-    running = bool(np.all(np.diff(values) == 1))
-    return running or (key is not None and len(np.unique(values)) == len(values))
-
-
-def _short(text: str) -> str:
-    return repr(text if len(text) <= 40 else text[:39] + "…")

@@ -1,0 +1,213 @@
+"""What a column of a file may be used for: identifiers, dates and free text are no predictors."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable
+
+import numpy as np
+
+from bayesreg.data.cells import Column, Table, number
+from bayesreg.language.arguments import Array, did_you_mean
+from bayesreg.language.errors import BadArgument, BadData
+
+FACTOR_LEVELS = 20
+# A text that differs in nine rows of ten tells rows apart, not groups of them.
+_UNIQUE = 0.9
+_DECORATED = re.compile(r"[(+\-−]?\s*[$€£¥]?\s*[+\-−]?\d[\d\s.,'’_]*\s*[%$€£¥]?\)?")
+_GROUPED = re.compile(r"[+\-−]?\d{1,3}([.,'’ \u00a0\u202f]\d{3})+([.,]\d+)?")
+_DECIMAL_COMMA = re.compile(r"[+\-−]?\s*(0,\d+|\d*,\d{1,2}|\d*,\d{4,})")
+# "id", "customer_id", "customerId", "Unnamed: 0" or no name; not "humid" or "acid".
+_KEY = re.compile(
+    r"(.*(^|[\W_])|.*[a-z](?=I))(id|ids|ID|Id|uuid|guid|key|index|idx)|(?i:unnamed: ?\d+|)"
+    r"|__index_level_\d+__",
+)
+_COUNTER = re.compile(
+    r"(.*[\W_])?(row|rows|rownames?|nr|no|num|number|obs|case|#)\W*"
+    r"|x|x1|\W*\d+|v1|rownum(ber)?|row[\W_]?(id|index)|s(l|r)?[\W_]?no\W*|serial|seq|level_\d+"
+    r"|unnamed: ?[\d.]+|index|obs(no|num)|case(no|num)|observation",
+    re.IGNORECASE,
+)
+# Fewer rows than these run 1, 2, 3 by chance.
+_RUNNING = 10
+
+
+def refuse_unusable(table: Table, predictors: Iterable[str], *, formula: bool = False) -> None:
+    """Raise naming predictors that cannot be used as they are, with the ``--drop`` that it takes.
+
+    What the columns of a formula mean is its business: only contradictions between cells count.
+    """
+    found = {}
+    for name in predictors:
+        column = table.columns[name]
+        reason = _contradiction(column, table)
+        if reason is None and not formula:
+            reason = _meaning(column)
+        if reason is not None:
+            found[name] = reason
+    if not found:
+        return
+    said = [f"column {name!r} {reason}" for name, reason in list(found.items())[:5]]
+    more = f"; and {len(found) - 5} more columns" if len(found) > 5 else ""
+    drops = " ".join(f"--drop {shlex.quote(name)}" for name in found)
+    raise BadData(f"{table.name}: {'; '.join(said)}{more}; correct them, or run again with {drops}")
+
+
+def refuse_target(table: Table, name: str, *, labels: bool = False) -> None:
+    """Raise if the response is not made of numbers, or of labels where these are read."""
+    column = table.columns[name]
+    reason = _contradiction(column, table)
+    if reason is None and column.kind == "text" and not labels:
+        what = {"codes": "codes", "declared": "categories"}.get(column.origin, "text")
+        reason = f"holds {what}, such as {_short(column.levels[0])}"
+        if len(column.levels) == 2:
+            reason += f" and {_short(column.levels[1])}; for a yes/no outcome run again with "
+            reason += "--likelihood bernoulli"
+    if reason is None and column.kind == "flag" and not labels:
+        reason = "holds true and false, and a linear regression needs a quantity; code it 0 and 1 "
+        reason += "if that is meant, or run again with --likelihood bernoulli"
+    if reason is not None:
+        raise BadData(f"{table.name}: the target {name!r} {reason}")
+
+
+def find(table: Table, name: str, option: str) -> str:
+    """`name`, if it is a column; otherwise an error with the nearest."""
+    if name in table.columns:
+        return name
+    raise BadArgument(
+        f"{option}: {table.name} has no column {name!r}{did_you_mean(name, table.columns)} (it has "
+        f"{table.listed()})"
+    )
+
+
+def _contradiction(column: Column, table: Table) -> str | None:
+    """Why the cells of a column do not fit together, or None."""
+    if column.kind == "empty":
+        return "has no value in any row"
+    if column.kind == "other":
+        return f"holds {column.levels[0]}, neither numbers nor text"
+    if column.kind == "date":
+        return (
+            f"holds dates or times, such as {_short(column.levels[0])}; turn them into numbers of "
+            "days"
+        )
+    if column.kind in {"mixed", "text"}:
+        return _disguised(column, table)
+    infinite = np.flatnonzero(np.isinf(column.values))
+    return f"holds an infinite value on {table.place(int(infinite[0]))}" if len(infinite) else None
+
+
+def _disguised(column: Column, table: Table) -> str | None:
+    """What hides numbers from a program: commas, units, quotes, or a few texts among them."""
+    if column.origin in {"codes", "declared"} or (column.kind, column.origin) == ("text", "asked"):
+        return None if column.kind == "text" else _mixed(column, table)
+    texts = [level for level in column.levels if number(level) is None]
+    if column.kind == "text" and not all(map(_DECORATED.fullmatch, texts)):
+        return None
+    row, cell = column.odd
+    example = f"{_short(cell)} on {table.place(row)}"
+    name = shlex.quote(column.name)
+    if not texts:
+        return (
+            f"holds numbers as text, such as {example}; store them as numbers, or run again with "
+            f"--number {name} (or --factor {name})"
+        )
+    if not all(map(_DECORATED.fullmatch, texts)):
+        return _mixed(column, table)
+    if any(map(_DECIMAL_COMMA.fullmatch, texts)):
+        return (
+            f"holds numbers with decimal commas, such as {example}; write them with a point, or "
+            "run again with --decimal ','"
+        )
+    if any("%" in text for text in texts):
+        cure = "write the number alone, 12.5 or 0.125 for 12.5%"
+    elif all(map(_GROUPED.fullmatch, texts)):
+        sign = next(c for c in texts[0] if c in ",'’. \u00a0\u202f")
+        cure = f"run again with --thousands {repr(sign) if sign in ',.' else 'blank'}"
+        cure = f"run again with --thousands {shlex.quote(sign)}" if sign in "'’" else cure
+    else:
+        cure = "write the digits and a decimal point only"
+    return f"holds numbers with separators or signs, such as {example}; {cure}"
+
+
+def _mixed(column: Column, table: Table) -> str:
+    """Texts among numbers, and what to do where a few of them seem to mean missing."""
+    texts = [k for k, level in enumerate(column.levels) if number(level) is None]
+    cells = int(np.isin(column.values, texts).sum())
+    row, cell = column.odd
+    said = f"holds numbers and text, such as {_short(cell)} on {table.place(row)}"
+    if len(texts) > 3 or 2 * cells > len(column.values):
+        return f"{said} (an empty cell means missing)"
+    listed = ",".join(column.levels[k] for k in texts)
+    return (
+        f"{said}; if {'that' if len(texts) == 1 else 'they'} (in {cells} of {table.rows} rows) "
+        f"should mean missing, run again with --na {shlex.quote(listed)} --missing drop (an empty "
+        "cell means missing too)"
+    )
+
+
+def _meaning(column: Column) -> str | None:
+    """Why a column says nothing about y as it stands, or None."""
+    if column.origin == "asked":
+        return None
+    name = shlex.quote(column.name)
+    if column.kind == "number" and _identifies(column):
+        values = column.values
+        runs = f": it runs {values[0]:g}, {values[1]:g}, ..., {values[-1]:g}"
+        return (
+            "looks like an identifier (a different number in every row)"
+            f"{runs if np.all(np.diff(values) == 1) else ''}; if it is a quantity, --number {name}"
+        )
+    if column.kind != "text":
+        return None
+    present = len(column.values) - len(column.missing)
+    count = len(np.unique(column.values[column.values >= 0]))
+    if count > 1 and count >= _UNIQUE * present:
+        return (
+            f"looks like an identifier ({count} different texts in {present} rows); if it is a "
+            f"factor, --factor {name}"
+        )
+    if count > FACTOR_LEVELS and column.origin != "declared":
+        what = "codes" if column.origin == "codes" else "texts"
+        return (
+            f"holds {count} different {what}, and at most {FACTOR_LEVELS} become a factor; group "
+            f"the rare ones, or run again with --factor {name}"
+        )
+    return None
+
+
+def _identifies(column: Column) -> bool:
+    """Whether a column of numbers counts or labels rows: by its name, and no value twice."""
+    key, counter = _KEY.fullmatch(column.name), _COUNTER.fullmatch(column.name)
+    values = column.values
+    if not (key or counter) or len(values) < 3 or not _whole(values):
+        return False
+    running = bool(np.all(np.diff(values) == 1))
+    return running or (key is not None and len(np.unique(values)) == len(values))
+
+
+def _whole(values: Array) -> bool:
+    return bool(np.all(np.isfinite(values)) and np.all(values == np.floor(values)))
+
+
+def suspicion(column: Column) -> str | None:
+    """What to say of a column of numbers that may tell rows apart, though its name does not."""
+    values, name = column.values, shlex.quote(column.name)
+    if column.origin or column.kind != "number" or len(values) < _RUNNING or not _whole(values):
+        return None
+    if values[0] in (0, 1) and np.all(np.diff(values) == 1):
+        return (
+            f"column {column.name!r} runs {values[0]:g}, {values[1]:g}, ..., {values[-1]:g}: if it "
+            f"is the number of the row and no quantity, run again with --drop {name}"
+        )
+    if len(np.unique(values)) == len(values):
+        return (
+            f"column {column.name!r} has a different whole number in each of {len(values)} rows: "
+            f"if it labels them and is no quantity, run again with --drop {name}"
+        )
+    return None
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 40 else text[:39] + "…")
