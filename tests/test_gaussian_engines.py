@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from typing import Any
 
 import numpy as np
@@ -441,18 +440,3 @@ def test_direct_where_columns_outnumber_rows() -> None:
     z = np.abs(run.beta.mean((0, 1)) - found.mean) / found.sd * np.sqrt(20_000)
     assert z.max() < 4.5
     assert np.max(np.abs(run.beta.std((0, 1)) / found.sd - 1)) < 0.06
-
-
-def test_direct_draws_a_hundred_thousand_a_second() -> None:
-    rng = np.random.default_rng(0)
-    X = rng.standard_normal((442, 10))
-    y = X @ rng.standard_normal(10) + 3 * rng.standard_normal(442)
-    problem = br.Model().condition(X, y)
-
-    def seconds(seed: int) -> float:
-        """Of the processor, which other work does not slow down."""
-        start = time.process_time()
-        base.run(direct, problem, draws=25_000, seed=seed)
-        return time.process_time() - start
-
-    assert 100_000 / min(map(seconds, range(3))) > 1e5  # about 8e5 on an idle core
