@@ -14,13 +14,14 @@ from bayesreg.language.errors import BadArgument
 from bayesreg.language.misnamed import explained_throughout
 from bayesreg.results import mixture
 from bayesreg.results.effects import beside, coefficients
-from bayesreg.results.entry import Entry
+from bayesreg.results.entry import Entry, leader
 from bayesreg.results.map_fit import encode
 from bayesreg.results.path import Path
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from bayesreg.diagnostics.adequacy import Adequacy
     from bayesreg.results.choice import Choice
 
 
@@ -89,6 +90,11 @@ class Comparison:
             and (e.agreement is None or e.agreement.ok is True)
             for e in self.entries.values()
         )
+
+    @property
+    def adequacy(self) -> Adequacy | None:
+        """Whether the model that predicts best describes the data; None without rows."""
+        return leader(self.entries, self.table).adequacy
 
     def __getitem__(self, name: str) -> Entry:
         """The entry of one prior."""

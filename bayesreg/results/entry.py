@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,10 @@ from bayesreg.results.same_lam import SameLam
 from bayesreg.results.significance import Significance
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from bayesreg.diagnostics import Agreement
+    from bayesreg.diagnostics.adequacy import Adequacy
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +72,11 @@ class Entry:
         lam = self.post.lam
         return lam if self.fit is None else lam.beside(self.fit)
 
+    @property
+    def adequacy(self) -> Adequacy | None:
+        """Whether the model describes the data; None without rows."""
+        return None if self.problem.design is None else self.post.adequacy
+
     @cached_property
     def significance(self) -> Significance:
         """P(|β_j| > ε) and P(likelier sign), ε as `Significance.of_tenth` has it."""
@@ -92,3 +101,8 @@ class Entry:
     def profiles(self) -> tuple[Profile, ...]:
         """What the prior makes of a least-squares estimate, for each block of columns."""
         return profiles(self)
+
+
+def leader(entries: Mapping[str, Entry], table: pd.DataFrame) -> Entry:
+    """The entry of the prior that predicts best; the first where none was judged."""
+    return entries[str(table.index[0])] if len(table) else next(iter(entries.values()))

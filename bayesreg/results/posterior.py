@@ -28,6 +28,8 @@ from bayesreg.results.significance import Significance
 if TYPE_CHECKING:
     import pandas as pd
 
+    from bayesreg.diagnostics.adequacy import Adequacy
+
 
 @explained_throughout
 @dataclass(frozen=True, eq=False)
@@ -87,6 +89,13 @@ class Posterior:
     def checks(self) -> Checks:
         """R-hat, effective sizes, MCSE and our own tests of the draws."""
         return check(self.draws)
+
+    @cached_property
+    def adequacy(self) -> Adequacy:
+        """Whether the model describes the data: curvature, spread, shape, rows, columns, prior."""
+        from bayesreg.diagnostics.adequacy import adequacy
+
+        return adequacy(self.draws)
 
     @property
     def beta(self) -> pd.Series:

@@ -6,7 +6,7 @@ import dataclasses
 import time
 import warnings
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -39,6 +39,9 @@ from bayesreg.results.same_lam import SameLam
 from bayesreg.verbs.choose import choose
 from bayesreg.verbs.fit import closed_form, fit_map, path, sample
 from bayesreg.verbs.verdict import sentences
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @explained
@@ -123,7 +126,7 @@ def compare(
     how = _How(standardize, intercept, engine, draws, chains)
     entries, said, timing = _each(models, source, how, seed, watch)
     said += _like_with_like(entries)
-    table = compare_elpd({k: e.loo for k, e in entries.items() if e.loo is not None})
+    table = _ranked({k: e.loo for k, e in entries.items() if e.loo is not None})
     along, choice = _along(entries)
     result = Comparison(
         entries=entries,
@@ -169,6 +172,13 @@ def verified(result: Comparison) -> Comparison:
         timing=timing,
         verdict=sentences(entries, result.table, where),
     )
+
+
+def _ranked(scores: dict[str, Any]) -> pd.DataFrame:
+    """The priors by what they predict; no rows where there were none to leave out."""
+    import pandas as pd
+
+    return compare_elpd(scores) if scores else pd.DataFrame()
 
 
 class _How(NamedTuple):

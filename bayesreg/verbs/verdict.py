@@ -10,6 +10,7 @@ import numpy as np
 
 from bayesreg.diagnostics.judgement import KHAT, SMALL, clear, doubt
 from bayesreg.language.text import listed, visible
+from bayesreg.results.entry import leader
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,7 +37,8 @@ def sentences(entries: Mapping[str, Entry], table: pd.DataFrame, where: str) -> 
     out = [*prediction(table, where, rows), *_unreliable(table)]
     out += [account(entry) for entry in entries.values()]
     out += _at_same_lam(entries)
-    out.append(_held(entries))
+    out.append(_held(entries, table))
+    out += _describes(entries, table)
     out += _agreement(entries)
     return tuple(out)
 
@@ -220,7 +222,21 @@ def _at_same_lam(entries: Mapping[str, Entry]) -> Iterator[str]:
     yield f"{text}."
 
 
-def _held(entries: Mapping[str, Entry]) -> str:
+def _describes(entries: Mapping[str, Entry], table: pd.DataFrame) -> Iterator[str]:
+    """What the data say against the model itself, under the prior that predicts best."""
+    best = leader(entries, table)
+    found = best.adequacy
+    if found is None:
+        return
+    if found.ok:
+        yield f"Of the model itself {found.why}."
+        return
+    said = "; ".join(f"{one.seen} ({one.advice})" for one in found.failures)
+    under = f" under {best.name}" if len(entries) > 1 else ""
+    yield f"The model does not describe the data{under}: {said}."
+
+
+def _held(entries: Mapping[str, Entry], table: pd.DataFrame) -> str:
     bad = [
         f"{e.name}: certificate: {e.fit.certificate.why}"
         for e in entries.values()
@@ -229,6 +245,8 @@ def _held(entries: Mapping[str, Entry]) -> str:
     bad += [f"{e.name}: {e.post.checks.why}" for e in entries.values() if not e.post.checks.ok]
     if bad:
         return "NOT all checks held. " + "; ".join(bad) + "."
+    judged = leader(entries, table).adequacy
+    lead = "All checks held" if judged is None or judged.ok else "Computed correctly"
     fits = {e.name: e.fit for e in entries.values() if e.fit is not None}
     largest = max((f.certificate.nats for f in fits.values() if f.certificate.nats), default=None)
     local = [name for name, fit in fits.items() if fit.certificate.gap is None]
@@ -245,7 +263,7 @@ def _held(entries: Mapping[str, Entry]) -> str:
     if local:
         parts.insert(0, f"the MAP of {', '.join(local)} is a local optimum, the best of those seen")
     certified = "; ".join(parts) or "there was no MAP to certify"
-    return f"All checks held: {certified}, and every posterior passed its convergence checks."
+    return f"{lead}: {certified}, and every posterior passed its convergence checks."
 
 
 def _given(entries: Mapping[str, Entry]) -> str:
