@@ -254,7 +254,7 @@ def _judged(design: Design) -> tuple[Design, NDArray[np.intp]]:
 
 
 def _score(term: str, z: Array, root: Array, basis: Array, work: Array, leverage: Array) -> Score:
-    """The score of one term, of the residual variance, with an F test whose variance is White's."""
+    """The share of the residual variance that one term would explain, and its p."""
     from scipy.special import fdtrc
 
     z = root * z
@@ -269,7 +269,9 @@ def _score(term: str, z: Array, root: Array, basis: Array, work: Array, leverage
     noise = float(np.sum(np.square(z * left / (1.0 - leverage))))
     free = len(work) - basis.shape[1] - 1
     share = score**2 / (own * max(float(work @ work), 1e-300))
-    return Score(term, share, float(fdtrc(1, free, score**2 / max(noise, 1e-300))))
+    # Of the two tests the more careful: White's is too ready where few rows carry the term.
+    ratio = min(score**2 / max(noise, 1e-300), free * share / max(1.0 - share, 1e-300))
+    return Score(term, share, float(fdtrc(1, free, ratio)))
 
 
 def _leverage(basis: Array) -> Array:
