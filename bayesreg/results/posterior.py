@@ -12,7 +12,7 @@ import numpy as np
 from bayesreg.diagnostics import Checks, check, loo, to_tree
 from bayesreg.diagnostics.run import summarise, unknowns_of
 from bayesreg.engines.draws import Draws
-from bayesreg.language.arguments import Array, check_level
+from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument
 from bayesreg.language.misnamed import explained_throughout
 from bayesreg.model.problem import Problem
@@ -266,12 +266,8 @@ class Posterior:
             If a column is missing, unknown or not finite.
         """
         rows = encode(self.problem, X)
-        if level is None:
-            return predictive.predicted(self.draws, rows, kind, return_std=return_std)
-        check_level(level)
-        mean, sd = predictive.predicted(self.draws, rows, kind, return_std=True)
-        bounds = mixture.Mixture.of([self.draws]).interval(rows, level, kind)
-        return mixture.table(X, level, mean, bounds, sd if return_std else None)
+        found = predictive.predicted(self.draws, rows, kind, return_std=return_std)
+        return found if level is None else mixture.beside(found, self.draws, X, rows, level, kind)
 
     def posterior_predictive(
         self, X: Any = None, seed: int | None = None, *, draws: int | None = None, rows: Any = None
