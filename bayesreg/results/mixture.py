@@ -142,6 +142,12 @@ class Mixture:
         return y
 
 
+def beside(found: Any, draws: Draws, X: Any, rows: Array, level: float, kind: str) -> pd.DataFrame:
+    """Means, or means and sds, with the bounds of an interval beside them."""
+    mean, sd = found if isinstance(found, tuple) else (found, None)
+    return table(X, level, mean, Mixture.of([draws]).interval(rows, level, kind), sd)
+
+
 def table(
     X: Any, level: float, mean: Array, bounds: Array, sd: Array | None = None
 ) -> pd.DataFrame:

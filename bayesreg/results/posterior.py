@@ -393,7 +393,7 @@ class Posterior:
         )
 
     def plot(self, kind: str = "forest", ax: Any = None) -> Any:
-        """Draw "forest", "trace", "rank", "ppc", "residuals", "shrinkage", "effective" or "scale".
+        """Draw "forest", "trace", "rank", "ppc", "residuals", "shrinkage", "effective", "scale".
 
         Or "significance", with ε a tenth of sd(y) per sd of the column; for another ε use
         ``post.significance(eps).plot()``. Returns the Axes, or an array of them.
@@ -440,5 +440,6 @@ class Posterior:
         from html import escape
 
         head = escape("\n".join(repr(self).split("\n")[:2]))
-        table = self.summary().to_html(max_rows=40, float_format="{:.4g}".format)
-        return f"<pre>{head}</pre>{table}"
+        return (
+            f"<pre>{head}</pre>{self.summary().to_html(max_rows=40, float_format='{:.4g}'.format)}"
+        )
