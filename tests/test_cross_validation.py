@@ -188,9 +188,7 @@ def test_curve_of_lasso_cv():
             assert np.max(np.abs(other.error / curves.mean(axis=1) - 1.0)) > 1e-4
         else:
             assert found.weights == pytest.approx([weights[rows].sum() for rows in found.folds])
-            assert found.error == pytest.approx(
-                np.average(found.fold_error, axis=0, weights=found.weights), rel=1e-12
-            )
+            assert found.error == pytest.approx(found.fold_error.mean(axis=0), rel=1e-12)
 
 
 def test_curve_of_elastic_net_cv():
@@ -483,3 +481,78 @@ def test_splitter_that_cannot_split_is_quoted():
     for lams in ([-1.0, 2.0], [np.inf]):
         with pytest.raises(BadArgument, match="lams"):
             cross_validate(problem, lams, 1.0)
+
+
+def uneven(seed=3):
+    """As many rows as no number of folds divides."""
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((23, 4))
+    return X, X @ [1.0, 0.5, 0.0, 0.0] + 2.0 * rng.standard_normal(23)
+
+
+CHOSEN = {
+    "every rule for ridge": (br.Normal(), lambda p: br.choose(p, folds=5).table["lam"]),
+    "rules for the lasso": (
+        br.Laplace(),
+        lambda p: br.choose(p, ["cv", "cv-1se", "repeated-cv", "bic"], folds=5).table["lam"],
+    ),
+    "a ray": (br.ElasticNet(), lambda p: br.choose(p, "cv", l1_ratio=0.3, folds=5).table["lam"]),
+    "hyper": (br.Laplace(), lambda p: br.fit_map(p, hyper="cv").beta),
+    "hyper of a scale": (br.Cauchy(), lambda p: br.fit_map(p, hyper="cv").beta),
+}
+
+
+@pytest.mark.parametrize("name", list(CHOSEN))
+def test_ones_are_no_weights(name):
+    """Also where folds are of unequal size, and the data are those of any seed."""
+    prior, answer = CHOSEN[name]
+    for seed in (3, 4) if "ridge" not in name else (3, 4, 5, 6):
+        X, y = uneven(seed)
+        model = br.Model(prior)
+        plain, ones = (model.condition(X, y, weights=w) for w in (None, np.ones(len(y))))
+        assert np.asarray(answer(plain)) == pytest.approx(np.asarray(answer(ones)), rel=1e-9)
+
+
+def test_ones_are_no_sample_weight():
+    """The same of an estimator, by number of folds and by a splitter."""
+    from sklearn.model_selection import KFold
+
+    from bayesreg.estimators import MapRegressorCV
+
+    X, y = uneven()
+    for cv in (5, KFold(4)):
+        one, two = (
+            MapRegressorCV(br.Laplace(), cv=cv, random_state=1).fit(X, y, sample_weight=w)
+            for w in (None, np.ones(len(y)))
+        )
+        assert one.lam_ == pytest.approx(two.lam_, rel=1e-12)
+        assert one.cv_error_ == pytest.approx(two.cv_error_, rel=1e-9)
+
+
+@pytest.mark.parametrize("prior", [br.Normal(), br.Laplace()], ids=["ridge", "lasso"])
+@pytest.mark.parametrize("named", [False, True])
+def test_rows_written_out_are_their_frequencies(prior, named):
+    """The same folds at the same seed, if copies share a group, whatever that is called."""
+    X, y = uneven()
+    w = np.random.default_rng(2).integers(1, 5, len(y))
+    many = np.repeat(np.arange(len(y)), w)
+    labels = np.array([f"row {k}" for k in many]) if named else many
+    model = br.Model(prior)
+    weighted = model.condition(X, y, weights=w)
+    copies = model.condition(X[many], y[many])
+    by = ["cv", "cv-1se", "repeated-cv"]
+    one, two = br.choose(weighted, by, folds=5), br.choose(copies, by, folds=5, groups=labels)
+    assert one.table["lam"].to_numpy() == pytest.approx(two.table["lam"].to_numpy(), rel=1e-9)
+    assert one.cross_validation.error == pytest.approx(two.cross_validation.error, rel=1e-9)
+    loose = br.choose(copies, by, folds=5)  # negative control: copies leak into training
+    assert loose.cross_validation.error.min() < 0.95 * two.cross_validation.error.min()
+
+
+def test_folds_are_of_like_weight():
+    """A row that counts ten times fills a fold as ten rows do."""
+    X, y = uneven()
+    w = np.where(np.arange(len(y)) < 3, 10.0, 1.0)
+    problem = br.Model(br.Normal()).condition(X, y, weights=w)
+    sizes = cross_validate(problem, [1.0], 1.0, folds=5, seed=0).weights
+    assert sizes.sum() == w.sum()
+    assert sizes.max() <= 11.0

@@ -51,8 +51,9 @@ class CrossValidation:
     folds : tuple of ndarray
         Rows held out together, by split.
     weights : ndarray (K·R,)
-        How much each split counts in the mean: the sum of the weights of its test rows, and 1 where
-        rows have no weights, whatever the sizes of the folds (both as in scikit-learn's LassoCV).
+        Sum of the weights of the test rows of each split, their number where they have none. Every
+        split counts once in the mean whatever that is, so that weights of 1 are no weights, and
+        rows written out are rows with their frequencies.
     """
 
     lams: Array
@@ -88,8 +89,9 @@ def cross_validate(
     rows go by rows. Each λ starts from the optimum for all rows. Ridge with one row to a fold is
     exact in closed form, unless columns are standardised anew without each row.
 
-    Weights are frequencies: they count in training and in the error, and all copies of a row are in
-    the same fold. Rows that are repeated go to different folds unless they share a group.
+    Weights are frequencies: they count in training and in the error, all copies of a row are in
+    the same fold, and folds are of like weight. Rows that are repeated go to different folds unless
+    they share a group; with a group for the copies of each row the answer is that of the weights.
 
     Parameters
     ----------
@@ -157,8 +159,7 @@ def cross_validate(
     if plain and problem.classes_ is not None:
         folds = _stratified(design, folds, seed)
     splits = splits_of(design, folds, seed=seed, groups=groups, repeats=repeats)
-    w = design.weights
-    weights = np.array([1.0 if w is None else w[split.test].sum() for split in splits])
+    weights = np.array([design.frequencies[split.test].sum() for split in splits])
     if not problem.exact:
         errors = _deviances(problem, lams, splits, l1_ratio, per_row=per_row)
         return _summed(lams, errors, splits, weights)
@@ -234,15 +235,15 @@ def _summed(
 ) -> CrossValidation:
     """The curve over splits, and what its minimum and the one-standard-error rule select."""
     runs = np.array([split.run for split in splits])
-    mean = np.average(errors, axis=0, weights=weights)
-    se = _standard_error(errors, runs, weights)
+    mean = np.mean(errors, axis=0)
+    se = _standard_error(errors, runs)
     best = int(np.lexsort((-lams, mean))[0])
     within = mean <= mean[best] + (0.0 if np.isnan(se[best]) else se[best])
     return CrossValidation(
         lams=lams,
         error=mean,
         se=se,
-        difference_se=_standard_error(errors - errors[:, [best]], runs, weights),
+        difference_se=_standard_error(errors - errors[:, [best]], runs),
         fold_error=errors,
         lam=float(lams[best]),
         lam_1se=float(lams[within].max()) if not np.isnan(se[best]) else float(lams[best]),
@@ -251,14 +252,13 @@ def _summed(
     )
 
 
-def _standard_error(errors: Array, runs: NDArray[np.intp], weights: Array) -> Array:
+def _standard_error(errors: Array, runs: NDArray[np.intp]) -> Array:
     """Of the mean over splits (L,): root mean square over the runs of sd over √K; NaN for K = 1."""
     variances = []
     for run in range(runs.max() + 1):
-        part, w = errors[runs == run], weights[runs == run]
-        centre = np.average(part, axis=0, weights=w)
-        spread = np.average(np.square(part - centre), axis=0, weights=w)
+        part = errors[runs == run]
+        spread = np.mean(np.square(part - np.mean(part, axis=0)), axis=0)
         variances.append(
-            spread / (len(part) - 1) if len(part) > 1 else np.full(len(centre), np.nan)
+            spread / (len(part) - 1) if len(part) > 1 else np.full(len(spread), np.nan)
         )
     return np.asarray(np.sqrt(np.mean(variances, axis=0)))

@@ -46,7 +46,7 @@ def splits_of(
     integer(repeats, "repeats")
     if isinstance(folds, int | np.integer) and not isinstance(folds, bool):
         rng = np.random.default_rng(seed)
-        parts = _parts(design.rows, int(folds), groups)
+        parts = _parts(design, int(folds), groups)
         tests = [test for _ in range(repeats) for test in parts(rng)]
         return _numbered(design.n, [Split(_others(design.n, test), test) for test in tests])
     if repeats != 1:
@@ -69,10 +69,14 @@ def splits_of(
     return _numbered(design.n, found)
 
 
-def _parts(rows: Rows, folds: int, groups: Any) -> Any:
-    """A function of a generator that gives the test sets of one random partition."""
-    labels = np.arange(rows.n) if groups is None else _codes(rows, groups)
-    size = np.bincount(labels)
+def _parts(design: Design, folds: int, groups: Any) -> Any:
+    """A function of a generator that gives the test sets of one random partition.
+
+    What goes together, a row with all its copies or a group of rows, counts by its frequencies:
+    things of one size are dealt out at random, others the largest first to the lightest fold.
+    """
+    labels = np.arange(design.n) if groups is None else _codes(design.rows, groups)
+    size = np.bincount(labels, design.frequencies)
     count = min(folds, len(size))
     if count < 2:
         raise BadArgument(
@@ -82,21 +86,24 @@ def _parts(rows: Rows, folds: int, groups: Any) -> Any:
 
     def draw(rng: np.random.Generator) -> list[Index]:
         order = rng.permutation(len(size))
-        if groups is None:
-            return [np.sort(part) for part in np.array_split(order, count)]
         fold, load = np.empty(len(size), dtype=np.intp), np.zeros(count)
-        for group in order[np.argsort(-size[order], kind="stable")]:
-            fold[group] = lightest = int(np.argmin(load))
-            load[lightest] += size[group]
+        if np.all(size == size[0]):
+            for k, part in enumerate(np.array_split(order, count)):
+                fold[part] = k
+        else:
+            for group in order[np.argsort(-size[order], kind="stable")]:
+                fold[group] = lightest = int(np.argmin(load))
+                load[lightest] += size[group]
         return [np.flatnonzero(fold[labels] == k) for k in range(count)]
 
     return draw
 
 
 def _codes(rows: Rows, groups: Any) -> Index:
-    """The groups numbered from 0."""
+    """The groups numbered from 0 in the order in which they come, whatever they are called."""
     try:
-        return np.unique(rows.keys(groups), return_inverse=True)[1].astype(np.intp)
+        _, first, codes = np.unique(rows.keys(groups), return_index=True, return_inverse=True)
+        return np.argsort(np.argsort(first))[codes].astype(np.intp)
     except TypeError as error:
         raise BadArgument(f"groups mixes labels that cannot be compared: {error}") from error
 
