@@ -16,7 +16,7 @@ FEW = 100  # rows
 # 2024, JMLR 25(72), §3.2.4).
 KHAT = 0.7
 # With few rows the truth has twice the stated standard error: on regressions of 30 and 60 rows on
-# 12 and 30 columns (estimate − truth)/se has an sd of 1.4 to 1.9 (tests/test_verdict.py).
+# 12 and 30 columns (estimate − truth)/se has an sd of 1.6 to 1.9 (tests/test_verdict.py).
 STANDARD_ERRORS, OF_FEW = 2.0, 4.0
 
 

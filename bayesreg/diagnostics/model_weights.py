@@ -82,7 +82,9 @@ def pseudo_bma_weights(values: Array, weights: Array) -> Array:
     return mean / repeats
 
 
-def tied(values: Array, weights: Array, stacked: Array, behind: NDArray[np.bool_]) -> bool:
+def tied(
+    values: Array, weights: Array, stacked: Array, behind: NDArray[np.bool_], khat: float = 0.0
+) -> bool:
     """Whether the data cannot tell the best models and their stacked mixture apart.
 
     Parameters
@@ -93,6 +95,8 @@ def tied(values: Array, weights: Array, stacked: Array, behind: NDArray[np.bool_
         The stacking weights.
     behind : ndarray of bool (K,)
         Which models are clearly worse than the best; all weight is moved among the others.
+    khat : float, default 0
+        The largest k̂ of these others.
 
     Returns
     -------
@@ -109,7 +113,7 @@ def tied(values: Array, weights: Array, stacked: Array, behind: NDArray[np.bool_
         gain = mixture - one
         mean = float(weights @ gain) / size
         se = math.sqrt(float(weights @ np.square(gain - mean)))
-        if clear(mean * size, se, size):
+        if clear(mean * size, se, size, khat):
             return False
     return True
 

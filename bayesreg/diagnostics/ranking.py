@@ -107,7 +107,8 @@ def _mixing(models: list[Any], behind: NDArray[np.bool_]) -> tuple[Array, Array]
     weights = _weights(models[0])
     weights = weights if rows is None else weights[rows]
     stacked = stacking_weights(values, weights)
-    if tied(values, weights, stacked, behind):
+    khats = [_worst_khat(model) for model, worse in zip(models, behind, strict=True) if not worse]
+    if tied(values, weights, stacked, behind, float(np.fmax.reduce(khats))):
         stacked[~behind] = math.nan
     return stacked, pseudo_bma_weights(values, weights)
 
