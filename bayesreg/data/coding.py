@@ -306,11 +306,10 @@ def _fields(state: Any, reduced: bool) -> list[_Field]:
     """What each column of a coded factor stands for, and its values at every level."""
     levels = list(state.levels)
     names = list(state.contrasts.get_coding_column_names(levels, reduced_rank=reduced))
-    kind = type(state.contrasts).__name__
-    if not reduced or kind == "TreatmentContrasts":
+    if not reduced or hasattr(state.contrasts, "base"):  # treatment coding by any name
         return [_Field(plain_level(name), None) for name in names]
     matrix = np.asarray(state.contrasts.get_coding_matrix(levels, reduced_rank=True), dtype=float)
-    unnamed = kind in ("PolyContrasts", "CustomContrasts")
+    unnamed = type(state.contrasts).__name__ in ("PolyContrasts", "CustomContrasts")
     return [
         _Field(None if unnamed else plain_level(name), tuple(code))
         for name, code in zip(names, matrix.T.tolist(), strict=True)

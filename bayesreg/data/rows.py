@@ -136,9 +136,9 @@ def check_total(total: float, rows: int, notes: list[str]) -> None:
 
 def row_labels(rows: Rows) -> NDArray[Any] | None:
     """The labels as an array; None for the default 0, 1, 2, ..."""
-    if rows.labels is None or type(rows.labels).__name__ == "RangeIndex":
-        return None
-    return np.asarray(rows.labels)
+    labels = rows.labels
+    plain = type(labels).__name__ == "RangeIndex" and labels.start == 0 and labels.step == 1
+    return None if labels is None or plain else np.asarray(labels)
 
 
 def _equal(one: Any, other: Any) -> bool:

@@ -1,13 +1,11 @@
 """Problems and draws as arrays and JSON: data, model and numbers, from which they are rebuilt.
 
 A problem is saved as its data and its model, and conditioned anew: the same rows give the same
-moments. A formula is not saved, only the columns that it made; after loading, new rows are given in
-those columns.
+moments. A formula is saved with what it learnt, so that new rows are given as they were at the fit.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import warnings
 from collections.abc import Mapping
 from typing import Any
@@ -15,17 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesreg.data.design import Design, finished
 from bayesreg.data.moments import Moments
-from bayesreg.data.terms import Factor, Term
 from bayesreg.engines.draws import Draws
 from bayesreg.language.errors import BadData, BayesregWarning
 from bayesreg.model.model import Model
 from bayesreg.model.problem import Problem
+from bayesreg.storage.designs import design_from_payload, design_to_payload
+from bayesreg.storage.fields import Arrays, Meta, checked, put_together, taken_apart
 from bayesreg.storage.records import model_from_json, model_to_json
-
-Arrays = dict[str, NDArray[Any]]
-Meta = dict[str, Any]
 
 
 def problem_to_payload(problem: Problem) -> tuple[Arrays, Meta]:
@@ -52,9 +47,9 @@ def problem_to_payload(problem: Problem) -> tuple[Arrays, Meta]:
         "names": list(problem.features),
     }
     if problem.design is None:
-        arrays, meta["moments"] = _taken_apart(problem.moments, "names")
+        arrays, meta["moments"] = taken_apart(problem.moments, "names")
     else:
-        arrays, meta["design"] = _design_to_payload(problem.design)
+        arrays, meta["design"] = design_to_payload(problem.design)
     return arrays, meta
 
 
@@ -73,16 +68,18 @@ def problem_from_payload(arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, 
     """
     model = model_from_json(meta.get("model"))
     try:
-        names = tuple(meta["names"])
+        names = checked(meta["names"], "tuple[str, ...]", "names")
         # What the data and the problem warn of was said when it was made, and is kept with it.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", BayesregWarning)
             if "design" in meta:
-                source: Any = _design_from_payload(arrays, meta["design"], names)
+                source: Any = design_from_payload(arrays, meta["design"], names)
             else:
                 source = _moments_from_payload(arrays, meta["moments"], names)
             problem = model.condition(
-                source, standardize=meta["standardize"], intercept=meta["intercept"]
+                source,
+                standardize=checked(meta["standardize"], "bool", "standardize"),
+                intercept=checked(meta["intercept"], "bool", "intercept"),
             )
         if problem.sigma is None and meta["sigma"] is not None:
             problem = problem.at(sigma=meta["sigma"])
@@ -91,7 +88,7 @@ def problem_from_payload(arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, 
             problem = problem.at(scale=scales[0] if len(scales) == 1 else scales)
     except BadData:
         raise
-    except (KeyError, TypeError, ValueError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise BadData(f"the saved problem is corrupt: {error}") from error
     return problem
 
@@ -105,7 +102,7 @@ def draws_to_payload(draws: Draws) -> tuple[Arrays, Meta]:
         From any engine.
     """
     arrays, problem = problem_to_payload(draws.problem)
-    own, meta = _taken_apart(draws, "problem", "stats")
+    own, meta = taken_apart(draws, "problem", "stats")
     own |= {f"problem.{name}": array for name, array in arrays.items()}
     own |= {f"stats.{name}": np.asarray(array) for name, array in draws.stats.items()}
     return own, {"problem": problem, "draws": meta}
@@ -125,40 +122,16 @@ def draws_from_payload(arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, An
         If something is missing or does not fit together.
     """
     try:
-        draws: Draws = _put_together(
+        draws: Draws = put_together(
             Draws,
             {**meta["draws"], **arrays},
-            scale_labels=tuple(meta["draws"]["scale_labels"]),
             stats=_below(arrays, "stats."),
             problem=problem_from_payload(_below(arrays, "problem."), meta["problem"]),
         )
-    except (KeyError, TypeError) as error:
+    except (LookupError, TypeError, AttributeError) as error:
         raise BadData(f"the saved draws are corrupt: {error} is missing or malformed") from error
     _refuse_misshapen(draws)
     return draws
-
-
-def _taken_apart(record: Any, *without: str) -> tuple[Arrays, Meta]:
-    """The fields of a record, arrays apart from what JSON can hold; what is None is in neither."""
-    names = [field.name for field in dataclasses.fields(record) if field.name not in without]
-    values = {n: getattr(record, n) for n in names if getattr(record, n) is not None}
-    arrays = {name: v for name, v in values.items() if isinstance(v, np.ndarray)}
-    rest = {name: v for name, v in values.items() if name not in arrays}
-    return arrays, {n: v.item() if isinstance(v, np.generic) else v for n, v in rest.items()}
-
-
-def _put_together(cls: Any, parts: Mapping[str, Any], **rebuilt: Any) -> Any:
-    """A record of its saved fields and of those rebuilt; one that may be None need not be saved."""
-    for field in dataclasses.fields(cls):
-        if field.name in rebuilt:
-            continue
-        if field.name in parts:
-            rebuilt[field.name] = parts[field.name]
-        elif field.default is dataclasses.MISSING:
-            if "None" not in str(field.type):
-                raise KeyError(field.name)
-            rebuilt[field.name] = None
-    return cls(**rebuilt)
 
 
 def _below(arrays: Mapping[str, NDArray[Any]], prefix: str) -> Arrays:
@@ -166,80 +139,31 @@ def _below(arrays: Mapping[str, NDArray[Any]], prefix: str) -> Arrays:
 
 
 def _refuse_misshapen(draws: Draws) -> None:
+    """Raise where arrays of draws do not fit each other, or are no draws at all."""
     shape = draws.sigma.shape
     expected = {
         "beta": (*shape, len(draws.problem.features)),
         "intercept": shape,
         "scale": (*shape, len(draws.scale_labels)),
     }
+    if draws.kappa is not None:
+        expected["kappa"] = (*shape, draws.problem.p)
     for name, wanted in expected.items():
         if len(shape) != 2 or getattr(draws, name).shape != wanted:
             raise BadData(f"the saved draws are corrupt: {name} does not have the shape {wanted}")
-
-
-def _design_to_payload(design: Design) -> tuple[Arrays, Meta]:
-    """Rows of a design; labels of rows that are not numbers go into the JSON as text."""
-    arrays, meta = _taken_apart(design, "names", "terms", "spec", "index")
-    meta["terms"] = [term._asdict() for term in design.terms]
-    if design.index is not None and design.index.dtype.kind in "iuf":
-        arrays["index"] = design.index
-    elif design.index is not None:
-        meta["index"] = [str(label) for label in design.index]
-    return arrays, meta
-
-
-def _design_from_payload(
-    arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any], names: tuple[str, ...]
-) -> Design:
-    """The design, its values checked as those of new data are."""
-    X, y = arrays["X"], arrays["y"]
-    if X.ndim != 2 or X.shape != (len(y), len(names)):
-        raise BadData(f"the saved data are corrupt: X has the shape {X.shape}")
-    index = arrays.get("index")
-    if index is None and "index" in meta:
-        index = np.array(meta["index"], dtype=object)
-    terms = [_term(term) for term in meta["terms"]]
-    classes = None if "classes" not in meta else tuple(meta["classes"])
-    design = _put_together(
-        Design,
-        {**meta, **arrays},
-        names=names,
-        terms=tuple(terms),
-        spec=None,
-        index=index,
-        classes=classes,
-    )
-    return finished(design, list(meta["notes"]))
-
-
-def _term(saved: Mapping[str, Any]) -> Term:
-    """A term; files of earlier versions have no levels."""
-    factors = tuple(
-        Factor(name, tuple(levels), coding, *more)
-        for name, levels, coding, *more in saved.get("factors", ())
-    )
-    levels = tuple(tuple(one) for one in saved.get("levels", ()))
-    columns = tuple(saved["columns"])
-    codes = tuple(
-        tuple(None if code is None else tuple(code) for code in column)
-        for column in saved.get("codes", ())
-    )
-    return Term(
-        saved["name"],
-        columns,
-        saved["coding"],
-        saved["reference"],
-        factors,
-        levels,
-        tuple(saved.get("numbers", ())),
-        codes,
-    )
+        if name != "kappa" and not np.isfinite(getattr(draws, name)).all():
+            raise BadData(f"the saved draws are corrupt: {name} is not finite")
+    for name, array in draws.stats.items():
+        if array.shape != shape:
+            raise BadData(f"the saved draws are corrupt: {name} does not have the shape {shape}")
+    if not (np.all(draws.sigma > 0) and np.isfinite(draws.sigma).all() and np.all(draws.scale > 0)):
+        raise BadData("the saved draws are corrupt: a σ or a scale is not positive")
 
 
 def _moments_from_payload(
     arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any], names: tuple[str, ...]
 ) -> Moments:
-    moments: Moments = _put_together(Moments, {**meta, **arrays}, names=names)
+    moments: Moments = put_together(Moments, {**meta, **arrays}, names=names)
     width = len(names) + 1
     parts = [a for a in (moments.gram, moments.root) if a is not None]
     if len(moments.x_mean) != width - 1 or not parts or any(a.shape[-1] != width for a in parts):

@@ -1,0 +1,140 @@
+"""Designs as arrays and JSON: rows with their labels, terms with their levels, and the formula."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayesreg.data.coding import FormulaSpec
+from bayesreg.data.design import Design, finished
+from bayesreg.data.terms import Factor, Term
+from bayesreg.language.errors import BadData
+from bayesreg.language.warned import warn
+from bayesreg.storage.fields import Arrays, Meta, put_together, taken_apart
+from bayesreg.storage.formulas import LostFormula, formula_from_json, formula_to_json
+from bayesreg.storage.values import Unsayable, from_json, to_json
+
+
+def design_to_payload(design: Design) -> tuple[Arrays, Meta]:
+    """Rows, labels, terms and formula of a design; what cannot be kept is warned of."""
+    arrays, meta = taken_apart(design, "names", "terms", "spec", "index", "classes")
+    meta["terms"] = [term._asdict() for term in design.terms]
+    if design.classes is not None:
+        meta["classes"] = [to_json(label) for label in design.classes]
+    if design.index is not None:
+        _keep_labels(design.index, arrays, meta)
+    if isinstance(design.spec, FormulaSpec):
+        try:
+            meta["formula"] = formula_to_json(design.spec)
+        except Unsayable as error:
+            meta["lost"] = (
+                f"the formula {design.spec.formula!r} could not be saved, for {error} is nothing "
+                f"that a file may hold; pass new X with the columns that it made, {_some(design)}"
+            )
+            warn(meta["lost"])
+    elif isinstance(design.spec, LostFormula):
+        meta["lost"] = design.spec.why
+    return arrays, meta
+
+
+def design_from_payload(
+    arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any], names: tuple[str, ...]
+) -> Design:
+    """The design, its values checked as those of new data are."""
+    X, y = arrays["X"], arrays["y"]
+    if X.ndim != 2 or X.shape != (len(y), len(names)):
+        raise BadData(f"the saved data are corrupt: X has the shape {X.shape}")
+    terms = tuple(_term(term, len(names)) for term in meta["terms"])
+    design: Design = put_together(
+        Design,
+        {**meta, **arrays},
+        names=names,
+        terms=terms,
+        spec=formula_from_json(meta["formula"], names) if "formula" in meta else None,
+        index=_labels(arrays, meta, len(y)),
+        classes=None if "classes" not in meta else tuple(map(from_json, meta["classes"])),
+    )
+    design = finished(design, list(meta["notes"]))
+    why = meta.get("lost")
+    if why is None and "formula" not in meta and any(term.coding is not None for term in terms):
+        why = (
+            "this result was saved without what made its columns; pass new X with the columns "
+            f"{_some(design)}, or fit again"
+        )
+    return design if why is None else dataclasses.replace(design, spec=LostFormula(design, why))
+
+
+def _some(design: Design) -> str:
+    shown = ", ".join(map(repr, design.names[:5]))
+    return shown + (", …" if len(design.names) > 5 else "")
+
+
+def _keep_labels(index: NDArray[Any], arrays: Arrays, meta: Meta) -> None:
+    """Row labels: numbers and times as arrays, others as JSON, and as text what has no form."""
+    if index.dtype.kind in "iufb":
+        arrays["index"] = index
+    elif index.dtype.kind in "mM":
+        arrays["index"], meta["index_dtype"] = index.view(np.int64), index.dtype.str
+    else:
+        try:
+            meta["labels"] = [to_json(label) for label in index]
+        except Unsayable as error:
+            meta["labels"] = [str(label) for label in index]
+            warn(f"row labels of type {error} are saved as text, and are text when loaded")
+
+
+def _labels(
+    arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any], n: int
+) -> NDArray[Any] | None:
+    """Row labels as they were; files of earlier versions have text under another name."""
+    index = arrays.get("index")
+    if index is not None and "index_dtype" in meta:
+        dtype = np.dtype(meta["index_dtype"])
+        if dtype.kind not in "mM" or index.dtype != np.int64:
+            raise BadData(f"the saved row labels are corrupt: {meta['index_dtype']!r}")
+        index = index.view(dtype)
+    elif index is None and ("labels" in meta or "index" in meta):
+        found = meta["labels"] if "labels" in meta else meta["index"]
+        index = np.empty(len(found), dtype=object)
+        for row, label in enumerate(found):
+            index[row] = from_json(label)
+    if index is not None and index.shape != (n,):
+        raise BadData(f"the saved row labels are corrupt: {index.shape} of them for {n} rows")
+    return index
+
+
+def _term(saved: Mapping[str, Any], width: int) -> Term:
+    """A term; files of earlier versions have no levels."""
+    term = Term(
+        saved["name"],
+        tuple(saved["columns"]),
+        saved["coding"],
+        saved["reference"],
+        tuple(
+            Factor(name, tuple(levels), coding, *more)
+            for name, levels, coding, *more in saved.get("factors", ())
+        ),
+        tuple(tuple(one) for one in saved.get("levels", ())),
+        tuple(saved.get("numbers", ())),
+        tuple(
+            tuple(None if code is None else tuple(code) for code in column)
+            for column in saved.get("codes", ())
+        ),
+    )
+    texts = (term.name, term.coding or "", term.reference or "", *term.numbers)
+    places = all(type(j) is int and 0 <= j < width for j in term.columns)
+    if not places or not all(isinstance(text, str) for text in texts):
+        raise BadData(f"the saved term {term.name!r} is corrupt")
+    count = len(term.factors)
+    for each in (term.levels, term.codes):  # of each column, one for each factor
+        if each and (len(each) != len(term.columns) or any(len(one) != count for one in each)):
+            raise BadData(f"the levels of the saved term {term.name!r} are corrupt")
+    sizes = [len(factor.levels) for factor in term.factors]
+    for column in term.codes:
+        if any(c is not None and len(c) != n for c, n in zip(column, sizes, strict=True)):
+            raise BadData(f"the codes of the saved term {term.name!r} are corrupt")
+    return term
