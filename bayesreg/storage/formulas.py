@@ -81,7 +81,8 @@ def formula_from_json(record: Any, names: Sequence[str]) -> FormulaSpec:
     """The formula that :func:`formula_to_json` wrote; BadData if it has another form."""
     try:
         variables = [
-            Variable(*map(_text, v[:2]), tuple(from_json(v[2]))) for v in record["variables"]
+            Variable(_text(name), _text(kind), tuple(_levels(levels)))
+            for name, kind, levels in record["variables"]
         ]
         tokens = {_text(token): _text(column) for token, column in record["tokens"].items()}
         spec = FormulaSpec(
@@ -90,7 +91,7 @@ def formula_from_json(record: Any, names: Sequence[str]) -> FormulaSpec:
             tuple(map(_text, record["names"])),
             tokens,
             {one.name: one for one in variables},
-            {_text(name): list(from_json(levels)) for name, levels in record["levels"]},
+            {_text(name): _levels(levels) for name, levels in record["levels"]},
         )
         placed = sorted(j for _, _, target in spec.parts for j in target)
         known = set(spec.variables) == set(tokens.values()) and set(spec.levels) <= set(
@@ -227,6 +228,16 @@ def _is_allowed(node: ast.Attribute) -> bool:
     if isinstance(base, ast.Attribute) and base.attr == "str":
         return True
     return isinstance(base, ast.Name) and name in (*METHODS_OF_COLUMNS, "str")
+
+
+def _levels(record: Any) -> list[Any]:
+    """Levels: what can be looked up, whole numbers within 64 bits."""
+    levels = list(from_json(record))
+    if len(set(levels)) < len(levels):  # TypeError where one cannot be looked up
+        raise ValueError("two levels are equal")
+    if any(isinstance(level, int) and abs(level) >= 2**63 for level in levels):
+        raise ValueError("a level is beyond 64 bits")
+    return levels
 
 
 def _text(value: Any) -> str:
