@@ -92,11 +92,18 @@ def _left_unsaid(table: pd.DataFrame, others: list[_Behind]) -> Iterator[str]:
             f"({', '.join(doubts)}; Sivula et al. 2025)."
         )
     missing = table["weight"].isna()
-    if missing.any():
-        whom = "the priors" if missing.all() else listed(sorted(map(str, table.index[missing])))
+    if not missing.any():
+        return
+    whom = "the priors" if missing.all() else listed(sorted(map(str, table.index[missing])))
+    if all(one.small for one in others if not one.clear):
         yield (
             f"To mix their predictions, {whom} are tied: any weights will do, so no stacking "
             "weights are given; those of pseudo-BMA+ are, which stay even where nothing decides."
+        )
+    else:
+        yield (
+            f"To mix their predictions, no stacking weights of {whom} are given, which would be "
+            "sure of what is not clear; those of pseudo-BMA+ are, which allow for the error."
         )
 
 
