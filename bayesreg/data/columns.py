@@ -75,6 +75,13 @@ def _one_column(values: NDArray[Any], name: str, what: str, notes: list[str]) ->
 
 def plain_array(data: object, what: str) -> NDArray[Any]:
     """`data` as a plain ndarray, refusing the containers whose meaning NumPy would lose."""
+    if isinstance(data, str | bytes):
+        raise BadData(
+            f"{what} is text, {data[:40]!r}; read the file first (pandas.read_csv) and pass the "
+            "frame or its column"
+        )
+    if isinstance(data, set | frozenset):
+        raise BadData(f"{what} is a set, which has no order; pass a list or an array")
     if type(data).__module__.startswith("scipy.sparse"):
         raise BadData(f"{what} is a sparse matrix; if it fits in memory, pass {what}.toarray()")
     if isinstance(data, np.matrix):

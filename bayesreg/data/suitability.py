@@ -135,9 +135,10 @@ def _mixed(column: Column, table: Table) -> str:
     """Texts among numbers, and what to do where a few of them seem to mean missing."""
     texts = [k for k, level in enumerate(column.levels) if number(level) is None]
     cells = int(np.isin(column.values, texts).sum())
+    plain = all(re.fullmatch(r"[^,\s]{1,20}( [^,\s]{1,20})?", column.levels[k]) for k in texts)
     row, cell = column.odd
     said = f"holds numbers and text, such as {_short(cell)} on {table.place(row)}"
-    if len(texts) > 3 or 2 * cells > len(column.values):
+    if not plain or len(texts) > 3 or 2 * cells > len(column.values):
         return f"{said} (an empty cell means missing)"
     listed = ",".join(column.levels[k] for k in texts)
     return (

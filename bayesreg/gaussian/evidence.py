@@ -82,6 +82,11 @@ def maximise_evidence(problem: Problem) -> Evidence:
     if isinstance(columns, str):
         raise NotSupported(f"no closed evidence: {columns}; use hyper='cv', or hyper=post")
     spectrum = Spectrum.of(problem.quadratic.rows, columns)
+    if problem.sigma is None and spectrum.nu <= 0:
+        raise NotSupported(
+            "no row is left from which the evidence could tell σ (ν = 0, the intercept and Flat "
+            "columns took them all); give σ"
+        )
     if not len(columns.free):  # everything is in units of σ: only σ is left
         sigma = problem.sigma or float(np.sqrt(spectrum.rss / spectrum.nu))
         return Evidence(sigma, None, -spectrum.nu * np.log(sigma), at_zero=False)
