@@ -261,7 +261,7 @@ def test_compare_bounds_default_priors_where_they_would_interpolate():
 
 
 @pytest.mark.parametrize(
-    "priors", [{}, [br.Normal()], {"a": "lasso"}, {"a": 3}], ids=["empty", "list", "text", "number"]
+    "priors", [{}, [3], {"a": "lazzo"}, {"a": 3}], ids=["empty", "list", "text", "number"]
 )
 def test_compare_refuses_what_is_no_prior(priors):
     """With the form that it wants."""

@@ -89,6 +89,15 @@ class Simulated:
     name: str = "simulated"
     source: str = "simulated by bayesreg.simulate"
 
+    def __repr__(self) -> str:
+        n, p = self.X.shape
+        return (
+            f"Simulated(seed={self.seed}: {n} rows, {p} columns, "
+            f"{int((self.beta != 0).sum())} of them with an effect; rho={self.rho:g}, "
+            f"snr={self.snr:g}, intercept={self.intercept:g}, sigma={self.sigma:.4g}; "
+            "the truth is .beta)"
+        )
+
 
 def dataset_names() -> tuple[str, ...]:
     """Names that `load_dataset` knows.

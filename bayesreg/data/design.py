@@ -19,6 +19,7 @@ from bayesreg.data.terms import Term
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, BadData
 from bayesreg.language.misnamed import explained_throughout
+from bayesreg.language.text import few, shown
 from bayesreg.language.warned import warn
 
 
@@ -76,6 +77,14 @@ class Design:
     notes: tuple[str, ...] = ()
     classes: tuple[Any, ...] | None = None
     labelled: bool = False
+
+    def __repr__(self) -> str:
+        counted = "" if self.weights is None else f" (N = Σw = {self.frequencies.sum():g})"
+        labels = "" if self.classes is None else f", labels {few(map(str, self.classes))}"
+        return (
+            f"Design: {self.n} rows{counted}, {self.p} columns ({few(self.names)}), response "
+            f"{shown(self.y_name)!r}{labels}\n  .X, .y, .weights, .names, .terms, .moments"
+        )
 
     @classmethod
     def of(cls, X: object, y: object = None, weights: object = None) -> Design:

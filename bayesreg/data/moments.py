@@ -16,6 +16,7 @@ from bayesreg.data.sums import two_sum, unvarying, without
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument
 from bayesreg.language.misnamed import explained_throughout
+from bayesreg.language.text import few, shown
 from bayesreg.language.warned import warn
 
 EPS = float(np.finfo(float).eps)
@@ -72,6 +73,15 @@ class Moments:
     low: Array | None = None
     centred: bool = True
     y_name: str = "y"
+
+    def __repr__(self) -> str:
+        kept = "cross-products" if self.root is None else "a root of the cross-products"
+        kept += "" if self.centred else " about zero"
+        return (
+            f"Moments: {self.rows} rows (N = {self.n:g}), {self.p} columns ({few(self.names)}), "
+            f"response {shown(self.y_name)!r}; means and {kept}\n"
+            "  .x_mean, .y_mean, .cross, .x_sd, .y_sd, .names"
+        )
 
     @classmethod
     def of(

@@ -14,6 +14,7 @@ import numpy as np
 from bayesreg.diagnostics.run import Run, run_of_draws, short_name
 from bayesreg.diagnostics.suspicions import suspicions
 from bayesreg.engines.draws import array_stats
+from bayesreg.language.text import plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,7 +75,7 @@ class Checks:
     def __repr__(self) -> str:
         """Verdict, reason and table."""
         verdict = "checks passed" if self.ok else "CHECKS FAILED"
-        return f"{verdict}: {self.why}\n{self.table.round(4).to_string(max_rows=30)}"
+        return f"{verdict}: {self.why}\n{plain(self.table.round(4)).to_string(max_rows=30)}"
 
 
 def check(draws: Draws) -> Checks:

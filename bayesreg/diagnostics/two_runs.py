@@ -13,6 +13,7 @@ from bayesreg.engines.draws import Draws, array_stats
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument
 from bayesreg.language.misnamed import explained
+from bayesreg.language.text import plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,7 +61,7 @@ class Agreement:
         """Verdict and the largest differences."""
         word = {True: "agree", False: "DISAGREE", None: "no verdict"}[self.ok]
         largest = self.table.reindex(self.table["z"].abs().sort_values(ascending=False).index)
-        return f"{word}: {self.why}\n{largest.head(5).round(4).to_string(index=False)}"
+        return f"{word}: {self.why}\n{plain(largest.head(5).round(4)).to_string(index=False)}"
 
 
 @explained

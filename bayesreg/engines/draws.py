@@ -77,6 +77,15 @@ class Draws:
     problem: Problem
     thin: int = 1
 
+    def __repr__(self) -> str:
+        chains, draws = self.sigma.shape
+        stopped = "" if self.complete else ", interrupted"
+        return (
+            f"Draws by {self.engine}: {chains} chains × {draws} draws of {len(self.unknowns)} "
+            f"unknowns, seed {self.seed}, {self.wall:.2g} s{stopped}\n"
+            "  .beta (chain, draw, column), .intercept, .sigma, .scale, .kappa, .unknowns, .stats"
+        )
+
     @property
     def theta(self) -> dict[str, Array]:
         """The likelihood's own unknowns by name (chain, draw), known or not."""

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import fields, is_dataclass
+from html import escape
+from typing import Any
 
 import numpy as np
 
 # Characters that hide, reorder or end the text around them: C0 and C1 controls, line and
 # paragraph separators, bidirectional marks and overrides (Unicode UAX #9), the byte-order mark,
-# interlinear annotation, lone surrogates and non-characters. Joiners stay: scripts need them.
-_HIDDEN = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb"
-    "\ud800-\udfff\ufffe\uffff]"
+# fillers and hyphens of no width, tags, interlinear annotation, lone surrogates and non-characters.
+# Joiners between letters beyond ASCII stay: scripts need them.
+_NOWHERE = (
+    "\\x00-\\x1f\\x7f-\\x9f\\u00ad\\u034f\\u061c\\u115f\\u1160\\u17b4\\u17b5\\u180e\\u200b\\u200e\\u200f"
+    "\\u2028-\\u202e\\u2060-\\u206f\\u2800\\u3164\\ufeff\\uffa0\\ufff0-\\ufffb\\ufffe\\uffff\\ud800-\\udfff"
+    "\\U000e0000-\\U000e0fff"
 )
+_LETTER = f"[^{_NOWHERE}\\x00-\\x7f\\u200c\\u200d]"
+_JOINER = "[\\u200c\\u200d]"
+_HIDDEN = re.compile(f"[{_NOWHERE}]|(?<!{_LETTER}){_JOINER}|{_JOINER}(?!{_LETTER})")
 
 
 def visible(text: str) -> str:
-    r"""Any text with its controls and direction marks written as ``‹U+202E›``.
+    r"""Any text with its controls, zero-width and direction marks written as ``‹U+202E›``.
 
     Examples
     --------
@@ -50,6 +58,77 @@ def shown(name: str) -> str:
     if not text:
         return "(no name)"
     return text if text.strip() else "␣" * len(text)
+
+
+def plain(frame: Any) -> Any:
+    """A data frame whose labels and texts have nothing hidden; the frame given stays as it is.
+
+    Every exit of a table to a screen or a page goes through here.
+    """
+
+    def label(value: Any) -> Any:
+        return shown(value) if isinstance(value, str) else value
+
+    out = frame.rename(index=label, columns=label)
+    for k, kind in enumerate(out.dtypes):
+        if not hasattr(kind, "kind") or kind.kind not in "biufc":
+            out.isetitem(k, out.iloc[:, k].map(label))
+    return out
+
+
+def html_table(frame: Any, digits: str = "{:.4g}") -> str:
+    """A data frame as escaped HTML, its columns of numbers with digits that tell rows apart."""
+    formats = {name: _telling(frame[name], digits) for name in frame if _numeric(frame[name])}
+    renamed = {shown(name) if isinstance(name, str) else name: f for name, f in formats.items()}
+    written: str = plain(frame).to_html(max_rows=40, formatters=renamed, escape=True)
+    return written
+
+
+def html_lines(*lines: str) -> str:
+    """Lines of text as an escaped block of HTML."""
+    return f"<pre>{escape(chr(10).join(visible(one) for one in lines))}</pre>"
+
+
+def _numeric(column: Any) -> bool:
+    return getattr(column, "ndim", 0) == 1 and getattr(column.dtype, "kind", "O") == "f"
+
+
+def _telling(column: Any, digits: str) -> Callable[[float], str]:
+    """`digits`, or as many decimals as the spread of the column needs, as elpds of −2398 do."""
+    values = np.asarray(column, dtype=float)
+    values = values[np.isfinite(values)]
+    spread = float(np.ptp(values)) if len(values) else 0.0
+    size = float(np.abs(values).max()) if len(values) else 0.0
+    if not 0.0 < spread < 1e-2 * size or size >= 1e7:
+        return digits.format
+    decimals = min(max(1 - int(np.floor(np.log10(spread))), 0), 8)
+    return f"{{:.{decimals}f}}".format
+
+
+def outline(record: Any) -> str:
+    """A record on one line: numbers and short texts as they are, arrays by their shape.
+
+    Examples
+    --------
+    >>> from bayesreg.data.moments import Moments
+    >>> outline(Moments.of([[1.0], [2.0], [4.0]], [1.0, 2.0, 2.0]))[:58]
+    "Moments(n=3.0, rows=3, x_mean=float64 (1,), y_mean=1.66666"
+    """
+    said = (f"{f.name}={_outlined(getattr(record, f.name))}" for f in fields(record) if f.repr)
+    return f"{type(record).__name__}({', '.join(said)})"
+
+
+def _outlined(value: Any) -> str:
+    if hasattr(value, "shape") and value.shape:
+        return f"{getattr(value, 'dtype', type(value).__name__)} {tuple(value.shape)}"
+    if is_dataclass(value):
+        written = repr(value)
+        return (
+            written if len(written) <= 60 and "\n" not in written else f"{type(value).__name__}(…)"
+        )
+    if isinstance(value, tuple | list | dict) and len(repr(value)) > 60:
+        return f"{type(value).__name__} of {len(value)}"
+    return visible(repr(value)) if len(repr(value)) <= 120 else shortened(repr(value), 120)
 
 
 def shortened(name: str, width: int = 32) -> str:
@@ -111,6 +190,19 @@ def labels(names: Iterable[str], width: int = 32) -> list[str]:
 def listed(names: list[str] | tuple[str, ...]) -> str:
     """a, b and c."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def few(names: Iterable[str], most: int = 6) -> str:
+    """The first of the names, and how many more there are.
+
+    Examples
+    --------
+    >>> few("abcdefgh", 3)
+    'a, b, c and 5 more'
+    """
+    every = labels(names, 24)
+    more = len(every) - most
+    return ", ".join(every[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 def number(value: float) -> str:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from bayesreg.data.grammar import same
 from bayesreg.language.arguments import Array, did_you_mean, positive
 from bayesreg.language.errors import BadArgument
+from bayesreg.language.text import outline
 from bayesreg.priors import Flat, HalfCauchy, HalfStudentT
 from bayesreg.priors.base import Prior
 from bayesreg.priors.hyper import HyperPrior
@@ -201,6 +202,9 @@ class Block:
     scale: float | None
     hyper: HyperPrior | None
     group: NDArray[np.intp]
+
+    def __repr__(self) -> str:
+        return outline(self)
 
     @property
     def sizes(self) -> NDArray[np.intp]:

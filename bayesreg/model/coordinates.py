@@ -18,6 +18,7 @@ from scipy.linalg.lapack import dgeqrf, dormqr
 
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadData
+from bayesreg.language.text import outline
 
 EPS = float(np.finfo(float).eps)
 
@@ -58,6 +59,9 @@ class Coordinates:
     flat_y: Array
     flat_x: Array
     flat_root: Array
+
+    def __repr__(self) -> str:
+        return outline(self)
 
     @property
     def p(self) -> int:

@@ -19,6 +19,7 @@ from scipy.linalg import qr, solve_triangular
 
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
+from bayesreg.language.text import outline
 from bayesreg.model.coordinates import Coordinates, by_both, by_columns, project_cross, project_root
 from bayesreg.model.pseudo_data import PseudoData, independent_rows
 
@@ -57,6 +58,9 @@ class Quadratic:
     yy: float
     root: Array | None
     cross: Array | None
+
+    def __repr__(self) -> str:
+        return outline(self)
 
     @classmethod
     def of(

@@ -295,7 +295,7 @@ def _plain(value: Any) -> str:
 
 
 # Arguments that say nothing at their default; what shapes the density is always said.
-_QUIET = ("scale", "loc", "relative", "groups", "expected_nonzero")
+_QUIET = ("scale", "loc", "relative", "groups", "expected_nonzero", "parts")
 
 
 def _said(prior: Prior) -> dict[str, Any]:
@@ -326,12 +326,15 @@ def in_brief(prior: Any) -> str:
             f"{'the rest' if key is ... else key}: {in_brief(one)}" for key, one in prior.items()
         ]
         return ", ".join(parts)
-    words = [f"{k} {v:g}" for k, v in _said(prior).items() if isinstance(v, float)]
-    words = [word for word in words if not word.startswith(("scale ", "rest "))]
+    said = _said(prior)
+    shapes = {k: v for k, v in said.items() if isinstance(v, float) and k not in ("scale", "rest")}
+    words = [f"{name} {value:g}" for name, value in shapes.items()]
     by_sigma = "·σ" if prior.unit == "sigma" else ""
-    if isinstance(prior.scale, HyperPrior):
+    if "scale" not in said:
+        pass
+    elif isinstance(prior.scale, HyperPrior):
         words.append(f"scale ~ {_numbers(prior.scale)}{by_sigma}")
-    elif prior.scale is not None:
+    else:
         scales = np.atleast_1d(prior.scale)
         span = "…".join(f"{one:g}" for one in dict.fromkeys((scales.min(), scales.max())))
         words.append(f"scale {span}{by_sigma}")

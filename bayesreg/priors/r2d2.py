@@ -80,7 +80,7 @@ class R2D2(ScaleMixture):
     unit: str | None = field(default=None, kw_only=True)
     relative: Any = field(default=None, kw_only=True)
     groups: Any = field(default="factors", kw_only=True)
-    parts: int | None = field(default=None, kw_only=True, repr=False)
+    parts: int | None = field(default=None, kw_only=True)
 
     needs_sigma = True
 

@@ -35,7 +35,7 @@ def escape(text: str) -> str:
     a\|b \<i\>
     """
     plain = _SPECIAL.sub(r"\\\1", visible(text))
-    plain = plain.replace("://", ":\u200b//").replace("www.", "www\u200b.")
+    plain = plain.replace("://", r":\//").replace("www.", r"www\.")
     return _LEADING.sub(r"\1\\\2", plain)
 
 

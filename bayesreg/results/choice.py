@@ -13,6 +13,7 @@ import numpy as np
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, NotSupported
 from bayesreg.language.misnamed import explained_throughout
+from bayesreg.language.text import html_table, outline, plain
 from bayesreg.model.model import Model
 from bayesreg.model.problem import Problem
 from bayesreg.results import advice, reasons
@@ -231,7 +232,7 @@ class Choice:
 
     def __repr__(self) -> str:
         """The table, the sentences, and which λ to take."""
-        shown = self.table.drop(columns="optimises").to_string(float_format="{:.4g}".format)
+        shown = plain(self.table.drop(columns="optimises")).to_string(float_format="{:.4g}".format)
         return "\n".join([shown, "", *self.why, "", *self.advice])
 
     def _repr_html_(self) -> str:
@@ -239,7 +240,7 @@ class Choice:
         from html import escape
 
         said = "".join(f"<p>{escape(one)}</p>" for one in (*self.why, *self.advice))
-        return self.table.to_html(float_format="{:.4g}".format) + said
+        return html_table(self.table) + said
 
     def _finite(self, rule: str) -> float:
         lam = self[rule].lam
@@ -326,6 +327,9 @@ class Curve:
     value: Array
     unit: str
     error: Array | None = None
+
+    def __repr__(self) -> str:
+        return outline(self)
 
     @property
     def excess(self) -> Array:

@@ -12,6 +12,7 @@ from bayesreg.diagnostics.run import short_name
 from bayesreg.gaussian.exact import ExactPosterior
 from bayesreg.language.arguments import Array, check_level, interval_names
 from bayesreg.language.misnamed import explained_throughout
+from bayesreg.language.text import html_table, plain
 from bayesreg.model.problem import Problem
 from bayesreg.results import mixture
 from bayesreg.results.effects import described, effects_of
@@ -19,6 +20,8 @@ from bayesreg.results.map_fit import encode
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from bayesreg.results.summary import Summary
 
 ROWS = 16384  # rows at a time, so that no second copy of X is made
 
@@ -182,7 +185,7 @@ class ClosedForm:
         low, high = np.sqrt(self.exact.rate / quantiles)
         return float(low), float(high)
 
-    def summary(self, level: float = 0.95) -> pd.DataFrame:
+    def summary(self, level: float = 0.95) -> Summary:
         """Mean, sd and interval of the intercept, every coefficient and σ, where unknown.
 
         Parameters
@@ -198,6 +201,8 @@ class ClosedForm:
         """
         import pandas as pd
 
+        from bayesreg.results.summary import of_closed
+
         exact, parts = self.exact, [pd.concat([self.mean, self.sd, self.interval(level)], axis=1)]
         parts[0].index = [short_name(f"beta[{name}]") for name in self.problem.features]
         if self.problem.intercept:
@@ -206,7 +211,7 @@ class ClosedForm:
         if self.problem.unknown_sigma:
             row = (self.sigma, exact.sigma_sd, *self.sigma_interval(level))
             parts.append(pd.DataFrame([row], index=["sigma"], columns=parts[0].columns))
-        return pd.concat(parts)
+        return of_closed(self, pd.concat(parts), level)
 
     def _series(self, values: Array, name: str) -> pd.Series:
         import pandas as pd
@@ -218,9 +223,9 @@ class ClosedForm:
         kind = "normal" if np.isinf(self.df) else f"Student-t with {self.df:g} df"
         return (
             f"closed form ({kind}): log evidence {self.log_evidence:.6g}, σ {self.sigma:.6g}\n"
-            f"{self.summary().to_string(max_rows=30)}"
+            f"{plain(self.summary()).to_string(max_rows=30)}"
         )
 
     def _repr_html_(self) -> str:
         """The table, escaped."""
-        return self.summary().to_html(max_rows=40)
+        return html_table(self.summary())

@@ -12,6 +12,7 @@ from bayesreg.data.design import Design
 from bayesreg.language.arguments import check_level, interval_names, is_number
 from bayesreg.language.errors import BadArgument
 from bayesreg.language.misnamed import explained_throughout
+from bayesreg.language.text import html_table, plain, visible
 from bayesreg.results import mixture
 from bayesreg.results.effects import beside, coefficients
 from bayesreg.results.entry import Entry, leader
@@ -382,14 +383,14 @@ class Comparison:
 
     def __repr__(self) -> str:
         """The verdict and the table."""
-        return "\n".join([*self.verdict, "", self.table.round(3).to_string()])
+        return "\n".join([*map(visible, self.verdict), "", plain(self.table.round(3)).to_string()])
 
     def _repr_html_(self) -> str:
         """The same, as escaped HTML for notebooks."""
         from html import escape
 
-        sentences = "".join(f"<p>{escape(s)}</p>" for s in self.verdict)
-        return sentences + self.table.to_html(float_format="{:.4g}".format)
+        sentences = "".join(f"<p>{escape(visible(s))}</p>" for s in self.verdict)
+        return sentences + html_table(self.table)
 
 
 def _weight(value: Any, name: str) -> float:

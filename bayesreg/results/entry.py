@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayesreg.language.text import html_lines, visible
 from bayesreg.model.model import Model
 from bayesreg.model.problem import Problem
+from bayesreg.priors.base import in_brief
 from bayesreg.results.closed_form import ClosedForm
 from bayesreg.results.lam import LamPosterior
 from bayesreg.results.map_fit import MapFit
@@ -60,6 +62,45 @@ class Entry:
     nuts: Posterior | None = None
     agreement: Agreement | None = None
     same_lam: SameLam | None = None
+
+    def __repr__(self) -> str:
+        """One line for each thing that was computed, and the fields that have it."""
+        lines = [
+            f"{visible(self.name)}: {in_brief(self.problem.prior)}, {self.problem.likelihood!r}",
+            f"  .fit     {self._optimum()}",
+            f"  .closed  {self._in_closed_form()}",
+            f"  .post    {self._sampled()}",
+            f"  .loo     {self._predicted()}",
+            f"  .nuts    {'not asked for' if self.agreement is None else self.agreement.why}",
+            "  also     .problem, .model, .lam, .same_lam, .significance, .profiles",
+        ]
+        return "\n".join(one if len(one) < 160 else one[:159] + "…" for one in lines)
+
+    def _repr_html_(self) -> str:
+        """The same, as escaped HTML for notebooks."""
+        return html_lines(*repr(self).split("\n"))
+
+    def _optimum(self) -> str:
+        if self.fit is None:
+            return f"none: {self.why_no_map}"
+        zeros = f"{int(np.sum(self.fit.b == 0.0))} of {len(self.fit.b)} coefficients are 0"
+        held = "certified" if self.fit.certificate.ok else "NOT certified"
+        return f"MAP by {self.fit.solver}, {held}; {zeros}"
+
+    def _in_closed_form(self) -> str:
+        if self.closed is None:
+            return "none: no conjugate posterior under this prior"
+        return f"posterior at the MAP's scale, log evidence {self.closed.log_evidence:.6g}"
+
+    def _sampled(self) -> str:
+        chains, draws = self.post.draws.sigma.shape
+        verdict = "checks passed" if self.post.checks.ok else "CHECKS FAILED"
+        return f"posterior by {self.post.engine}, {chains} chains × {draws} draws; {verdict}"
+
+    def _predicted(self) -> str:
+        if self.loo is None:
+            return "none: there are no rows"
+        return f"elpd {self.loo.elpd:.1f}, standard error {self.loo.se:.1f}"
 
     @property
     def model(self) -> Model:

@@ -13,6 +13,7 @@ from bayesreg.engines.factors import scales_of
 from bayesreg.language.arguments import Array, interval_names
 from bayesreg.language.errors import BadArgument
 from bayesreg.language.misnamed import explained_throughout
+from bayesreg.language.text import html_table, plain
 from bayesreg.model.blocks import Block
 from bayesreg.model.problem import Problem
 from bayesreg.priors.base import Penalised
@@ -149,15 +150,16 @@ class LamPosterior:
     def __repr__(self) -> str:
         """Notes and table."""
         head = [*self.notes, "" if self.quantities else "no prior has a scale here"]
-        table = self.summary().to_string(float_format="{:.4g}".format) if self.quantities else ""
-        return "\n".join(part for part in [*head, table] if part)
+        if self.quantities:
+            head.append(plain(self.summary()).to_string(float_format="{:.4g}".format))
+        return "\n".join(part for part in head if part)
 
     def _repr_html_(self) -> str:
         """The same, as escaped HTML for notebooks."""
         from html import escape
 
         notes = "".join(f"<p>{escape(note)}</p>" for note in self.notes)
-        return notes + self.summary().to_html(float_format="{:.4g}".format)
+        return notes + html_table(self.summary())
 
 
 def _values(

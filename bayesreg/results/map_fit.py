@@ -11,6 +11,7 @@ import numpy as np
 from bayesreg.language.arguments import Array, check_level
 from bayesreg.language.errors import BadArgument, NotSupported
 from bayesreg.language.misnamed import explained_throughout
+from bayesreg.language.text import html_lines, html_table, plain
 from bayesreg.model.problem import Problem
 from bayesreg.results import mixture
 from bayesreg.results.effects import of_optimum
@@ -19,6 +20,7 @@ from bayesreg.solvers.certificate import Certificate
 if TYPE_CHECKING:
     import pandas as pd
 
+    from bayesreg.results.summary import Summary
     from bayesreg.solvers.correspondence import Correspondence
 
 KINDS = ("mean", "linear")  # of prediction
@@ -163,19 +165,21 @@ class MapFit:
         bounds = np.stack([likelihood.ppf(p, eta, theta) for p in (tail, 1.0 - tail)])
         return mixture.table(X, level, mean, bounds)
 
-    def summary(self) -> pd.DataFrame:
+    def summary(self) -> Summary:
         """One row per coefficient: beta, standardized, and whether it is exactly zero.
 
-        Under a logit link also ``odds_ratio``, e^β: what one unit of the column multiplies the
-        odds by.
+        A data frame that prints with what it is about. Under a logit link also ``odds_ratio``, e^β:
+        what one unit of the column multiplies the odds by.
         """
         import pandas as pd
+
+        from bayesreg.results.summary import of_map
 
         table = pd.DataFrame({"beta": self.beta, "standardized": self.standardized})
         if self.problem.likelihood.link == "logit":
             table["odds_ratio"] = np.exp(table["beta"])
         table["zero"] = table["beta"] == 0
-        return table
+        return of_map(self, table)
 
     def effects(self, reference: Any = None, standardized: bool = False) -> pd.DataFrame:
         """What the columns say, levels of factors as contrasts, and whether that is zero.
@@ -207,22 +211,25 @@ class MapFit:
 
     def __repr__(self) -> str:
         """Penalty, hyperparameters, certificate, coefficients."""
-        zero = int(np.sum(self.b == 0.0))
         noise = f"σ = {self.sigma:.6g} ({self.hyper})"
         settled = noise if self.problem.likelihood.has_sigma else self.hyper
         return (
             f"MAP by {self.solver}: {self.penalty!r}\n"
-            f"{settled}; {zero} of {len(self.beta)} coefficients are 0\n"
+            f"{settled}; {_zeros(self.b)} coefficients are 0\n"
             f"certificate: {self.certificate.why}\n"
-            f"intercept {self.intercept:.6g}\n{self.beta.to_string(max_rows=30)}"
+            f"intercept {self.intercept:.6g}\n"
+            f"{plain(self.beta.to_frame()).to_string(max_rows=30, header=False)}"
         )
 
     def _repr_html_(self) -> str:
         """The same, as escaped HTML for notebooks."""
-        from html import escape
+        return html_lines(*repr(self).split("\nintercept")[0].split("\n")) + html_table(
+            self.summary()
+        )
 
-        head = escape(repr(self).split("\nintercept")[0])
-        return f"<pre>{head}</pre>{self.summary().to_html(max_rows=40)}"
+
+def _zeros(b: Array) -> str:
+    return f"{int(np.sum(b == 0.0))} of {len(b)}"
 
 
 def encode(problem: Problem, X: Any) -> Array:

@@ -15,6 +15,7 @@ from bayesreg.engines.draws import Draws
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument
 from bayesreg.language.misnamed import explained_throughout
+from bayesreg.language.text import html_lines, html_table, plain
 from bayesreg.model.problem import Problem
 from bayesreg.results import accuracy, mixture, predictive
 from bayesreg.results.effects import of_draws
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from bayesreg.diagnostics.adequacy import Adequacy
+    from bayesreg.results.summary import Summary
 
 
 @explained_throughout
@@ -136,7 +138,7 @@ class Posterior:
         """The scale's posterior said as one of λ, draw by draw, where the prior is a penalty."""
         return LamPosterior.of(self.draws)
 
-    def summary(self, level: float = 0.95, standardized: bool = False) -> pd.DataFrame:
+    def summary(self, level: float = 0.95, standardized: bool = False) -> Summary:
         """Mean, sd, equal-tailed interval and P(> 0) of every unknown, with ESS and R-hat.
 
         Parameters
@@ -151,8 +153,11 @@ class Posterior:
         BadArgument
             If `level` is not strictly between 0 and 1.
         """
+        from bayesreg.results.summary import of_posterior
+
         values = unknowns_of(self.draws, standardized=standardized)
-        return summarise(values, level).join(self.checks.by_unknown())
+        table = summarise(values, level).join(self.checks.by_unknown())
+        return of_posterior(self, table, level, standardized=standardized)
 
     def effects(
         self, reference: Any = None, level: float = 0.95, standardized: bool = False
@@ -432,14 +437,9 @@ class Posterior:
         return (
             f"posterior by {self.engine} ({self.why_engine}): {chains} chains × {draws} draws, "
             f"seed {self.draws.seed}\n{note}  checks: {self.checks.why}\n"
-            f"{self.summary().round(4).to_string(max_rows=30)}"
+            f"{plain(self.summary().round(4)).to_string(max_rows=30)}"
         )
 
     def _repr_html_(self) -> str:
         """The same, as escaped HTML for notebooks."""
-        from html import escape
-
-        head = escape("\n".join(repr(self).split("\n")[:2]))
-        return (
-            f"<pre>{head}</pre>{self.summary().to_html(max_rows=40, float_format='{:.4g}'.format)}"
-        )
+        return html_lines(*repr(self).split("\n")[:2]) + html_table(self.summary())

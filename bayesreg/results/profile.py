@@ -9,6 +9,7 @@ import numpy as np
 
 from bayesreg.engines.draws import mean_b
 from bayesreg.language.arguments import Array
+from bayesreg.language.text import outline
 from bayesreg.priors.base import Majorised, Penalised, Prior
 
 REACH = 6.0  # standard errors: beyond, every prior has done what it does
@@ -50,6 +51,9 @@ class Profile:
     mean: Array
     map: Array | None
     estimator: str = "least-squares"
+
+    def __repr__(self) -> str:
+        return outline(self)
 
 
 def profiles(entry: Any) -> tuple[Profile, ...]:

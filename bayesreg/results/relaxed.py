@@ -10,6 +10,7 @@ import numpy as np
 from bayesreg.criteria.refit import refit_errors, refitted
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
+from bayesreg.language.text import plain
 from bayesreg.model.problem import Problem
 from bayesreg.solvers.path import Ray
 
@@ -89,7 +90,7 @@ class Relaxed:
 
     def __repr__(self) -> str:
         """The sentence and the coefficients."""
-        return f"{self.why}\n{self.summary().to_string(max_rows=30)}"
+        return f"{self.why}\n{plain(self.summary()).to_string(max_rows=30)}"
 
 
 def relaxed(ray: Ray, lam: float, b: Array, cv: CrossValidation | None) -> Relaxed:

@@ -11,7 +11,7 @@ import numpy as np
 from bayesreg.engines.draws import pooled
 from bayesreg.gaussian import exact
 from bayesreg.language.arguments import Array
-from bayesreg.language.text import visible
+from bayesreg.language.text import html_table, plain, visible
 from bayesreg.model.problem import Problem
 from bayesreg.results.map_fit import MapFit
 from bayesreg.results.posterior import Posterior
@@ -121,15 +121,14 @@ class SameLam:
 
     def __repr__(self) -> str:
         """The comparison in a line, and the table."""
-        return (
-            f"{self.words}\n{self.summary().to_string(float_format='{:.4g}'.format, max_rows=30)}"
-        )
+        table = plain(self.summary())
+        return f"{self.words}\n{table.to_string(float_format='{:.4g}'.format, max_rows=30)}"
 
     def _repr_html_(self) -> str:
         """The same, as escaped HTML for notebooks."""
         from html import escape
 
-        table = self.summary().to_html(max_rows=40, float_format="{:.4g}".format)
+        table = html_table(self.summary())
         return f"<p>{escape(self.words)}</p>{table}"
 
     @property

@@ -14,6 +14,7 @@ from bayesreg.engines.factors import scales_of, shrinkage_factors
 from bayesreg.language.arguments import Array, check_level, interval_names
 from bayesreg.language.errors import BadArgument, NotSupported
 from bayesreg.language.misnamed import explained_throughout
+from bayesreg.language.text import html_table, plain
 from bayesreg.results.quantity import Quantity
 
 if TYPE_CHECKING:
@@ -194,7 +195,7 @@ class Shrinkage:
             f"effective number of non-zero coefficients of {self.directions}, as if columns were "
             f"orthogonal: {self.effective!r}\n"
             f"{'' if self.df is None else repr(self.df) + chr(10)}"
-            f"{self.summary().round(4).to_string(max_rows=30)}"
+            f"{plain(self.summary().round(4)).to_string(max_rows=30)}"
         )
 
     def _repr_html_(self) -> str:
@@ -202,9 +203,7 @@ class Shrinkage:
         from html import escape
 
         head = escape("\n".join(repr(self).split("\n")[:2]))
-        return (
-            f"<pre>{head}</pre>{self.summary().to_html(max_rows=40, float_format='{:.4g}'.format)}"
-        )
+        return f"<pre>{head}</pre>{html_table(self.summary())}"
 
 
 CELLS = 2**22  # numbers in one batch of matrices

@@ -14,6 +14,7 @@ from bayesreg.engines.draws import Draws
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument
 from bayesreg.language.misnamed import explained_throughout
+from bayesreg.language.text import html_table, plain
 from bayesreg.model.problem import Problem
 
 if TYPE_CHECKING:
@@ -149,7 +150,7 @@ class Significance:
         letter = "sd(x)·β" if self.standardized else "β"
         return (
             f"P(|{letter}| > ε), ε = {self.words}, and the probability of the likelier sign\n"
-            f"{self.table.round(4).to_string(max_rows=30)}"
+            f"{plain(self.table.round(4)).to_string(max_rows=30)}"
         )
 
     def _repr_html_(self) -> str:
@@ -157,7 +158,7 @@ class Significance:
         from html import escape
 
         head = escape(repr(self).split("\n")[0])
-        return f"<pre>{head}</pre>{self.table.to_html(max_rows=40, float_format='{:.4g}'.format)}"
+        return f"<pre>{head}</pre>{html_table(self.table)}"
 
 
 def _spread(problem: Problem) -> tuple[float, str]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesreg.language.arguments import Array
+from bayesreg.language.text import html_table, plain
 from bayesreg.solvers import (
     closed_form,
     coordinate_descent,
@@ -56,11 +57,11 @@ class Correspondence:
 
     def __repr__(self) -> str:
         """The verdict and the table."""
-        return f"{self.why}\n{self.table.to_string(float_format=lambda v: f'{v:.2g}')}"
+        return f"{self.why}\n{plain(self.table).to_string(float_format=lambda v: f'{v:.2g}')}"
 
     def _repr_html_(self) -> str:
         """The table, escaped."""
-        return self.table.to_html(float_format=lambda v: f"{v:.2g}")
+        return html_table(self.table, "{:.2g}")
 
 
 def correspond(problem: Problem, b: Array, solver: str) -> Correspondence:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesreg.language.arguments import Array
+from bayesreg.language.text import html_table, plain
 from bayesreg.validation.bands import band, pvalue
 from bayesreg.validation.calibration import ENOUGH, Calibration
 
@@ -137,7 +138,7 @@ class Validation:
             f"{verdict}: engine {self.engine!r} on {prior!r}, {likelihood!r}",
             f"  {self.why}",
             *(f"  {note}" for note in self.notes),
-            self.table.round(4).to_string(max_rows=40),
+            plain(self.table.round(4)).to_string(max_rows=40),
         ]
         return "\n".join(lines)
 
@@ -151,10 +152,11 @@ class Validation:
         notes = "".join(f"<li>{escape(note)}</li>" for note in self.notes)
         figure = ""
         if self.ranks:
-            from bayesreg.plots.canvas import svg
+            from bayesreg.plots.canvas import style, svg
 
-            figure = svg(self.plot()[0].figure)
-        return f"<div>{head}<ul>{notes}</ul>{self.table.round(4).to_html()}{figure}</div>"
+            with style():
+                figure = svg(self.plot()[0].figure)
+        return f"<div>{head}<ul>{notes}</ul>{html_table(self.table)}{figure}</div>"
 
 
 def calibrated(found: Calibration) -> tuple[list[Finding], list[str]]:
