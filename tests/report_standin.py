@@ -185,7 +185,7 @@ def _entry(
         else SimpleNamespace(
             fit=fit,
             farthest=0.32,
-            column=largest,
+            effect=largest,
             margin=0.8,
             exact=1e-15 if family == "normal" else None,
         ),

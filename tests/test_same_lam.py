@@ -48,7 +48,7 @@ def test_no_draw_has_a_higher_density_than_the_map_at_its_lam(name, likelihood):
     mean, sd = (getattr(same.post.draws.beta, f)(axis=(0, 1)) for f in ("mean", "std"))
     apart = np.abs(mean - same.fit.beta.to_numpy()) / sd
     assert same.farthest == pytest.approx(np.max(apart), rel=0.01)
-    assert same.column == same.distance.index[np.argmax(apart)]
+    assert same.effect == same.distance.index[np.argmax(apart)]
     # The control: half of the MAP is below some draw.
     halved = dataclasses.replace(same.fit, b=0.5 * same.fit.b - 0.5 * np.abs(same.fit.b).max())
     assert dataclasses.replace(same, fit=halved).margin < 0.0
@@ -103,3 +103,21 @@ def test_a_comparison_has_the_row_and_the_sentence():
     assert "no draw has a higher density" in said
     shown = repr(fits["lasso"].same_lam) + fits["lasso"].same_lam._repr_html_()
     assert shown.count("posterior sd from the mean") == 2
+
+
+def test_a_factor_is_compared_by_contrasts():
+    """A level's own coefficient is hardly identified beside the intercept; a contrast is."""
+    import pandas as pd
+
+    rng = np.random.default_rng(4)
+    group = np.array(["a", "b"] * 40)
+    frame = pd.DataFrame({"y": 3.0 * (group == "b") + rng.standard_normal(80), "g": group})
+    problem = br.Model(br.Laplace(), br.Gaussian()).condition_formula("y ~ g", frame)
+    post = br.sample(problem, seed=1)
+    same = SameLam(br.fit_map(problem, hyper=post), post)
+    contrast = post.draws.beta[..., 1] - post.draws.beta[..., 0]
+    optimum = same.fit.beta.iloc[1] - same.fit.beta.iloc[0]
+    (row,) = same.summary().itertuples()
+    assert row.Index == "g: b − a"
+    assert row.sd == pytest.approx(contrast.std(ddof=1))
+    assert row.distance == pytest.approx((contrast.mean() - optimum) / contrast.std(ddof=1))

@@ -264,19 +264,15 @@ def sentences_of(*arguments) -> str:
 FEWER = ["--priors", "normal,laplace", "--draws", 300]
 
 
-def test_two_seeds_say_the_same():
-    same = {sentences_of("diabetes", *FEWER, "--seed", seed) for seed in (1, 2, 3)}
-    assert len(same) == 1
-    assert "Seed #" in next(iter(same))
+def test_two_seeds_say_the_same_and_one_of_them_is_the_shells_own():
+    unasked, other = sentences_of("diabetes", *FEWER), sentences_of("diabetes", *FEWER, "--seed", 2)
+    assert unasked == other
+    assert "Seed #" in other
     # The control: other columns, other sentences.
-    assert sentences_of("diabetes", *FEWER, "--drop", "age") not in same
+    assert sentences_of("diabetes", *FEWER, "--drop", "age") != other
 
 
 @pytest.mark.slow
 def test_six_seeds_say_the_same_of_three_priors():
     """Horseshoe and lasso are within half a nat: which is first, and its weight, change."""
     assert len({sentences_of("diabetes", "--seed", seed) for seed in range(1, 7)}) == 1
-
-
-def test_the_shell_has_a_seed_unasked():
-    assert sentences_of("diabetes", *FEWER) == sentences_of("diabetes", *FEWER, "--seed", 1)

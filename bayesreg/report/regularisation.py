@@ -14,6 +14,7 @@ from bayesreg.plots.canvas import Mark
 from bayesreg.plots.paths import chosen_lam
 from bayesreg.report.figure import Figure
 from bayesreg.report.table import Table, columns, from_frame, plain
+from bayesreg.report.trust import standing
 
 SHOWN = 20  # λ's or columns before the rest is folded
 EXACT = 100  # columns up to which knots are followed: beyond, there may be thousands
@@ -50,6 +51,7 @@ def numbers(path: Any, *, folded: bool = False) -> Table:
         "objective number J | gap small duality gap | certified flag certified"
     )
     frame = path.summary().reset_index()[[column.key for column in head]]
+    frame = frame.assign(certified=[standing(one) for one in path.certificates])
     likelihood = path.problem.likelihood
     loss = "½RSS"
     if not likelihood.has_sigma:

@@ -63,7 +63,7 @@ def correspondence(entry: Any) -> Rows:
 @by_prior(
     "same_lam",
     "MAP and posterior at the same λ",
-    "farthest ratio largest |mean − MAP|, posterior sds | column name column | "
+    "farthest ratio largest |mean − MAP|, posterior sds | effect name effect | "
     "margin number log p(MAP) − largest of the draws, nats | "
     "exact small mean against MAP, given σ and scale | ok flag certificate",
     f"{SAME} medians of σ and scale plugged in. Given these no draw can have a higher log density "
@@ -78,7 +78,7 @@ def same_lam(entry: Any) -> Rows:
     """The MAP at the posterior's own λ beside the posterior."""
     one = entry.same_lam
     if one is not None:
-        yield one.farthest, one.column, one.margin, one.exact, standing(one.fit.certificate)
+        yield one.farthest, one.effect, one.margin, one.exact, standing(one.fit.certificate)
 
 
 @by_prior(

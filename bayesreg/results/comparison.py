@@ -187,17 +187,17 @@ class Comparison:
     def at_same_lam(self) -> pd.DataFrame:
         """MAP and posterior at the same λ, by prior: σ and scale at the posterior's medians.
 
-        ``farthest``, the largest |posterior mean − MAP| in posterior sds, and its ``column``;
+        ``farthest``, the largest |posterior mean − MAP| in posterior sds, and whose (``effect``);
         ``margin``, log p at the MAP less the largest log p among the draws, in nats; ``exact``, the
         relative difference of mean and MAP in closed form, for Normal; ``certified``. Priors that
-        have no MAP or no λ have no row. Columns one by one: ``fits[name].same_lam.distance``.
+        have no MAP or no λ have no row. One by one: ``fits[name].same_lam.distance``.
         """
         import pandas as pd
 
         rows = {
             name: {
                 "farthest": one.farthest,
-                "column": one.column,
+                "effect": one.effect,
                 "margin": one.margin,
                 "exact": np.nan if one.exact is None else one.exact,
                 "certified": bool(one.fit.certificate.ok),
@@ -205,7 +205,7 @@ class Comparison:
             for name, entry in self.entries.items()
             if (one := entry.same_lam) is not None
         }
-        columns = ["farthest", "column", "margin", "exact", "certified"]
+        columns = ["farthest", "effect", "margin", "exact", "certified"]
         return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("prior")
 
     def significance(self, eps: Any, standardized: bool = False) -> pd.DataFrame:

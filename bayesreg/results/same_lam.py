@@ -59,25 +59,34 @@ class SameLam:
     post: Posterior
 
     @cached_property
+    def _numbers(self) -> tuple[Array, Array, Array]:
+        """The MAP, the posterior mean and the posterior sd of every effect."""
+        effects = self.post.problem.effects
+        draws = pooled(effects.of(self.post.draws.beta))
+        sd = draws.std(axis=0, ddof=1) if len(draws) > 1 else np.full(draws.shape[1], np.nan)
+        return effects.of(self.fit.beta.to_numpy()), draws.mean(axis=0), sd
+
+    @cached_property
     def distance(self) -> pd.Series:
-        """(posterior mean − MAP)/posterior sd by column; 0 where both are the same number."""
+        """(posterior mean − MAP)/posterior sd by effect; 0 where both are the same number.
+
+        An effect is a column's coefficient, or the contrast of a factor's levels.
+        """
         import pandas as pd
 
-        beta = self.post.draws.beta
-        flat = beta.reshape(-1, beta.shape[-1])
-        sd = flat.std(axis=0, ddof=1) if len(flat) > 1 else np.full(flat.shape[1], np.nan)
-        gap = flat.mean(axis=0) - self.fit.beta.to_numpy()
+        optimum, mean, sd = self._numbers
+        gap = mean - optimum
         size = np.divide(gap, sd, out=np.where(gap == 0.0, 0.0, np.nan), where=sd > 0.0)
-        return pd.Series(size, index=list(self.post.problem.features), name="distance")
+        return pd.Series(size, index=self.post.problem.effects.names, name="distance")
 
     @property
     def farthest(self) -> float:
-        """The largest |distance| of all columns."""
+        """The largest |distance| of all effects."""
         return float(self.distance.abs().max())
 
     @property
-    def column(self) -> str:
-        """The column of the largest |distance|."""
+    def effect(self) -> str:
+        """The effect of the largest |distance|."""
         return str(self.distance.index[int(np.argmax(self.distance.abs().fillna(-1.0)))])
 
     @cached_property
@@ -111,12 +120,10 @@ class SameLam:
         return gap / size if size else gap
 
     def summary(self) -> pd.DataFrame:
-        """One row per column: MAP, posterior mean and sd, and their distance in sds."""
+        """One row per effect: MAP, posterior mean and sd, and their distance in sds."""
         import pandas as pd
 
-        flat = pooled(self.post.draws.beta)
-        sd = flat.std(axis=0, ddof=1) if len(flat) > 1 else np.full(flat.shape[1], np.nan)
-        parts = {"map": self.fit.beta, "mean": flat.mean(axis=0), "sd": sd}
+        parts = dict(zip(("map", "mean", "sd"), self._numbers, strict=True))
         return pd.DataFrame({**parts, "distance": self.distance}, index=self.distance.index)
 
     def __repr__(self) -> str:
@@ -134,7 +141,7 @@ class SameLam:
     @property
     def words(self) -> str:
         """How far MAP and mean are apart, whether a draw is higher, and whether they are one."""
-        parts = [f"at most {self.farthest:.2g} posterior sd from the mean ({visible(self.column)})"]
+        parts = [f"at most {self.farthest:.2g} posterior sd from the mean ({visible(self.effect)})"]
         if self.margin < 0.0:
             parts.append(f"a draw has a log density {-self.margin:.2g} nats higher")
         if self.exact is not None:

@@ -208,9 +208,9 @@ def _optimum(fit: MapFit) -> str:
 def _at_same_lam(entries: Mapping[str, Entry]) -> Iterator[str]:
     """How far MAP and posterior mean are apart at one λ, and whether a draw is higher."""
     found = {name: e.same_lam for name, e in entries.items() if e.same_lam is not None}
-    if not found:
+    apart = [f"{n} {one.farthest:.2f}" for n, one in found.items() if np.isfinite(one.farthest)]
+    if not apart:
         return
-    apart = [f"{name} {one.farthest:.2f}" for name, one in found.items()]
     higher = [name for name, one in found.items() if one.margin < 0.0]
     text = (
         "At the posterior's own λ, σ and scale at their medians, the MAP is off the posterior mean "
