@@ -47,6 +47,7 @@ BY_VALUE = {
     "bools for 0 and 1": ("zero_one", [True, False], [1, 0]),
     "bools for a factor of 0 and 1": ("C(zero_one)", [True, False], [1, 0]),
     "floats for a factor of integers": ("C(k)", [10.0, 1.0], [10, 1]),
+    "categories for a factor of integers": ("C(k)", pd.Categorical([10, 1]), [10, 1]),
     "intervals": ("band", pd.cut([1.0, 8.0], [0, 3, 6, 9]), pd.cut([2.0, 7.0], [0, 3, 6, 9])),
 }
 

@@ -65,7 +65,10 @@ class FormulaSpec:
         """The columns of new rows, coded as at the fit."""
         data, _ = read_variables(new, self.variables, "new X", notes)
         data = data.assign(
-            **{name: one.recoded(data[name].array, "new X") for name, one in self.variables.items()}
+            **{
+                name: one.recoded(data[name].array, "new X", factor=name in self.levels)
+                for name, one in self.variables.items()
+            }
         )
         refuse_unseen(data, self.levels, "new X")
         values = self.values(data)

@@ -97,6 +97,24 @@ def parse(formula: str, columns: Sequence[str]) -> Parsed:
     return Parsed(formula, parsed.lhs[0], tuple(parsed.rhs), sources)
 
 
+def with_response(formula: str, name: str) -> str:
+    """A formula of one side with a column for its response; one of two sides as it is.
+
+    Examples
+    --------
+    >>> with_response("x + C(g)", "y"), with_response("~ x", "a b"), with_response("z ~ x", "y")
+    ('`y` ~ x + C(g)', '`a b` ~ x', 'z ~ x')
+    """
+    pieces = _PIECES.split(formula)
+    at = next((k for k, piece in enumerate(pieces) if k % 2 == 0 and "~" in piece), None)
+    if at is None:
+        return f"`{name}` ~ {formula.strip()}"
+    left, right = pieces[at].split("~", 1)
+    if "".join([*pieces[:at], left]).strip():
+        return formula
+    return f"`{name}` ~ {''.join([right, *pieces[at + 1 :]]).strip()}"
+
+
 def plain(error: BaseException) -> str:
     """A formulaic message without terminal colours, its mark written >>so<<."""
     text = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).replace("⧛", ">>").replace("⧚", "<<")

@@ -56,8 +56,8 @@ class Variable:
         """What the column held, in words."""
         return said(self.kind, self.levels)
 
-    def recoded(self, values: Any, what: str) -> Any:
-        """New values in the type of the fit.
+    def recoded(self, values: Any, what: str, *, factor: bool = False) -> Any:
+        """New values in the type of the fit; `factor` where its numbers were taken as levels.
 
         Raises
         ------
@@ -71,8 +71,9 @@ class Variable:
             return np.empty(0, {BOOL: bool, TEXT: object}.get(self.kind, float))
         if kind == self.kind:
             return values
-        if kind == CATEGORY and kind_of(np.asarray(values.categories)) == self.kind != NUMBER:
-            return np.asarray(values, dtype=object if self.kind == TEXT else bool)
+        inner = kind_of(np.asarray(values.categories)) if kind == CATEGORY else kind
+        if kind == CATEGORY and inner == self.kind and (factor or self.kind != NUMBER):
+            return np.asarray(values, dtype={BOOL: bool, TEXT: object}.get(self.kind))
         flags = {kind, self.kind} == {NUMBER, BOOL} and (self.kind == BOOL or self.levels)
         if flags and np.isin(values, (0, 1)).all():
             return np.asarray(values, dtype=bool if self.kind == BOOL else np.int64)

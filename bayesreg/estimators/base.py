@@ -38,9 +38,11 @@ class PriorEstimator(BaseEstimator):
     """What regressors and classifiers share: nested prior parameters, validation, the verbs."""
 
     prior: Any
+    result_: Any
     standardize: Any
     fit_intercept: Any
     random_state: Any
+    formula: Any
     _unsaid: type[Prior] = Normal  # the prior where none is given
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
@@ -114,11 +116,25 @@ class PriorEstimator(BaseEstimator):
             return design
         return dataclasses.replace(design, names=tuple(map(str, names)))
 
+    def _by_formula(
+        self, X: Any, y: Any, sample_weight: Any, prior: Any, *, labels: bool = False
+    ) -> Design:
+        """The design that the formula makes of a frame, and the columns that it reads of it."""
+        from bayesreg.estimators.by_formula import design_by_formula
+
+        refuse_misaligned(X, y=y, sample_weight=sample_weight)
+        design = design_by_formula(self.formula, X, y, sample_weight, prior, labels=labels)
+        self.feature_names_in_ = np.array(sorted(design.spec.variables), dtype=object)
+        self.n_features_in_ = len(self.feature_names_in_)
+        return design
+
     def _options(self) -> dict[str, bool]:
         return {"standardize": bool(self.standardize), "intercept": bool(self.fit_intercept)}
 
     def _rows(self, X: Any) -> Array:
         check_is_fitted(self)
+        if self.formula is not None:
+            return np.asarray(self.result_.problem.design.encode(X))
         refuse_text(X, "X")
         return np.asarray(validate_data(self, X, dtype=np.float64, reset=False))
 
@@ -130,18 +146,22 @@ class PriorRegressor(RegressorMixin, PriorEstimator):
     sigma: Any
 
     def _condition(self, X: Any, y: Any, sample_weight: Any, **fields: Any) -> Problem:
-        refuse_misaligned(X, y=y, sample_weight=sample_weight)
-        refuse_text(X, "X")
-        refuse_text(y, "y")
-        X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
-        if len(y) == 1 and self.sigma is None:
-            raise BadArgument("n_samples=1: one sample cannot tell σ from β₀; pass sigma=")
-        prior, design = self._prior(fields), self._design(X, y, sample_weight)
+        prior = self._prior(fields)
+        if self.formula is not None:
+            design = self._by_formula(X, y, sample_weight, prior)
+        else:
+            refuse_misaligned(X, y=y, sample_weight=sample_weight)
+            refuse_text(X, "X")
+            refuse_text(y, "y")
+            X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
+            if len(y) == 1 and self.sigma is None:
+                raise BadArgument("n_samples=1: one sample cannot tell σ from β₀; pass sigma=")
+            design = self._design(X, y, sample_weight)
         try:
             return Model(prior, Gaussian(self.sigma)).condition(design, **self._options())
         except PerfectFit:
             # A model refuses this; scikit-learn's users expect a fit, and its limit σ → 0 is one.
-            rounding = float(1e-8 * np.std(y)) or 1.0
+            rounding = float(1e-8 * np.std(design.y)) or 1.0
             warn(
                 f"y is fitted without residual: σ was held at {rounding:.2g}; pass sigma=",
             )
@@ -165,7 +185,8 @@ class OptimumRegressor(PriorRegressor):
         rows = self._rows(X)
         if level is None:
             return np.asarray(rows @ self.coef_ + self.intercept_)
-        return labelled_as(X, self.result_.predict(rows, level=level))
+        given = rows if self.formula is None else X
+        return labelled_as(X, self.result_.predict(given, level=level))
 
 
 def labelled_as(X: Any, found: Any) -> Any:
@@ -238,6 +259,10 @@ def refuse_text(values: Any, what: str) -> None:
     """
     kinds: Any = getattr(values, "dtypes", getattr(values, "dtype", None))
     each = [kinds] if np.ndim(kinds) == 0 else list(kinds)
+    for j, kind in enumerate(each):
+        if str(kind).lower().startswith(("category", "categorical", "enum")):
+            name = str(list(getattr(values, "columns", [what]))[j])
+            raise BadData(text_advice(name, what, "categories"))
     if values is None or issparse(values) or (kinds is not None and all(map(_numeric, each))):
         return
     cells = np.asarray(values)

@@ -33,6 +33,9 @@ class BayesRegressor(PriorRegressor):
         Whether there is an unpenalised intercept.
     random_state : int, Generator, RandomState or None
         Seeds the draws.
+    formula : str, optional
+        Such as ``"y ~ x + C(g)"``: then X is a data frame, and `y` may be left out where it is a
+        column of X, or the formula written without it, ``"x + C(g)"``.
 
     Attributes
     ----------
@@ -73,6 +76,7 @@ class BayesRegressor(PriorRegressor):
         standardize: bool = False,
         fit_intercept: bool = True,
         random_state: Any = None,
+        formula: str | None = None,
     ) -> None:
         self.prior = prior
         self.sigma = sigma
@@ -82,8 +86,9 @@ class BayesRegressor(PriorRegressor):
         self.standardize = standardize
         self.fit_intercept = fit_intercept
         self.random_state = random_state
+        self.formula = formula
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Sample the posterior given X (n, P) and y (n,), rows counted by `sample_weight`."""
         self.result_ = self._posterior(X, y, sample_weight)
         self.coef_ = self.result_.beta.to_numpy()
@@ -107,5 +112,6 @@ class BayesRegressor(PriorRegressor):
         rows = self._rows(X)
         if level is None and not return_std:
             return np.asarray(rows @ self.coef_ + self.intercept_)
-        found = self.result_.predict(rows, return_std, level=level)
+        given = rows if self.formula is None else X
+        found = self.result_.predict(given, return_std, level=level)
         return found if level is None else labelled_as(X, found)

@@ -11,6 +11,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import validate_data
 
+from bayesreg.data.design import Design
 from bayesreg.estimators.base import PriorEstimator, refuse_misaligned, refuse_text
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadData
@@ -39,6 +40,18 @@ class PriorClassifier(ClassifierMixin, PriorEstimator):
         return tags
 
     def _condition(self, X: Any, y: Any, sample_weight: Any, **fields: Any) -> Problem:
+        prior = self._prior(fields)
+        if self.formula is None:
+            design = self._labelled(X, y, sample_weight)
+        else:
+            design = self._by_formula(X, y, sample_weight, prior, labels=True)
+        problem = Model(prior, Bernoulli(self.positive)).condition(design, **self._options())
+        if self.formula is not None:
+            self.classes_ = np.array(sorted(problem.classes_ or (0, 1)))
+        return problem
+
+    def _labelled(self, X: Any, y: Any, sample_weight: Any) -> Design:
+        """Validated rows whose y is the place of a label among `classes_`."""
         refuse_misaligned(X, y=y, sample_weight=sample_weight)
         refuse_text(X, "X")
         X, y = validate_data(self, X, y, dtype=np.float64)
@@ -56,10 +69,7 @@ class PriorClassifier(ClassifierMixin, PriorEstimator):
                 f"y has one class only, {self.classes_.tolist()[int(design.y[0])]!r}, in the rows "
                 "that count; a classifier needs two"
             )
-        design = dataclasses.replace(design, classes=tuple(self.classes_.tolist()))
-        return Model(self._prior(fields), Bernoulli(self.positive)).condition(
-            design, **self._options()
-        )
+        return dataclasses.replace(design, classes=tuple(self.classes_.tolist()))
 
     def _keep(self, beta: Array, intercept: float) -> None:
         """The coefficients as those of ``classes_[1]``, in the shapes of scikit-learn."""
@@ -116,6 +126,9 @@ class MapClassifier(PriorClassifier):
     scale : float or str, optional
         The prior's scale, as ``prior__scale`` sets it; or the rule that chooses it, "cv" or
         "cv-1se" of :func:`bayesreg.choose`. Not beside `hyper`.
+    formula : str, optional
+        Such as ``"y ~ x + C(g)"``: then X is a data frame, and `y` may be left out where it is a
+        column of X, or the formula written without it, ``"x + C(g)"``.
 
     Attributes
     ----------
@@ -162,6 +175,7 @@ class MapClassifier(PriorClassifier):
         positive: Any = None,
         random_state: Any = None,
         scale: Any = None,
+        formula: str | None = None,
     ) -> None:
         self.prior = prior
         self.hyper = hyper
@@ -170,8 +184,9 @@ class MapClassifier(PriorClassifier):
         self.positive = positive
         self.random_state = random_state
         self.scale = scale
+        self.formula = formula
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Fit to X (n, P) and labels y (n,), rows counted by `sample_weight` (frequencies)."""
         self.result_ = self._optimum(X, y, sample_weight)
         beta, intercept = self.result_.problem.restore(self.result_.b)
@@ -199,6 +214,9 @@ class BayesClassifier(PriorClassifier):
         The label that `result_` and the prior are about; unsaid, the second in sorted order.
     random_state : int, Generator, RandomState or None
         Seeds the draws.
+    formula : str, optional
+        Such as ``"y ~ x + C(g)"``: then X is a data frame, and `y` may be left out where it is a
+        column of X, or the formula written without it, ``"x + C(g)"``.
 
     Attributes
     ----------
@@ -244,6 +262,7 @@ class BayesClassifier(PriorClassifier):
         fit_intercept: bool = True,
         positive: Any = None,
         random_state: Any = None,
+        formula: str | None = None,
     ) -> None:
         self.prior = prior
         self.draws = draws
@@ -253,8 +272,9 @@ class BayesClassifier(PriorClassifier):
         self.fit_intercept = fit_intercept
         self.positive = positive
         self.random_state = random_state
+        self.formula = formula
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Sample the posterior given X (n, P) and labels y (n,), rows counted by weights."""
         self.result_ = self._posterior(X, y, sample_weight)
         self._keep(self.result_.beta.to_numpy(), self.result_.intercept)

@@ -43,6 +43,9 @@ class MapRegressor(OptimumRegressor):
     scale : float or str, optional
         The prior's scale, as ``prior__scale`` sets it; or the rule that chooses it, one of those of
         :func:`bayesreg.verbs.choose`: "evidence", "cv", "cv-1se", "bic", …. Not beside `hyper`.
+    formula : str, optional
+        Such as ``"y ~ x + C(g)"``: then X is a data frame, and `y` may be left out where it is a
+        column of X, or the formula written without it, ``"x + C(g)"``.
 
     Attributes
     ----------
@@ -85,6 +88,7 @@ class MapRegressor(OptimumRegressor):
         fit_intercept: bool = True,
         random_state: Any = None,
         scale: Any = None,
+        formula: str | None = None,
     ) -> None:
         self.prior = prior
         self.sigma = sigma
@@ -93,8 +97,9 @@ class MapRegressor(OptimumRegressor):
         self.fit_intercept = fit_intercept
         self.random_state = random_state
         self.scale = scale
+        self.formula = formula
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Fit to X (n, P) and y (n,), rows counted by `sample_weight` (frequencies)."""
         self.result_ = self._optimum(X, y, sample_weight)
         beta, intercept = self.result_.problem.restore(self.result_.b)
@@ -132,6 +137,9 @@ class MapRegressorCV(OptimumRegressor):
         Whether there is an unpenalised intercept.
     random_state : int, Generator, RandomState or None
         Seeds the folds.
+    formula : str, optional
+        Such as ``"y ~ x + C(g)"``: then X is a data frame, and `y` may be left out where it is a
+        column of X, or the formula written without it, ``"x + C(g)"``.
 
     Attributes
     ----------
@@ -187,6 +195,7 @@ class MapRegressorCV(OptimumRegressor):
         standardize: bool = False,
         fit_intercept: bool = True,
         random_state: Any = None,
+        formula: str | None = None,
     ) -> None:
         self.prior = prior
         self.lams = lams
@@ -199,8 +208,9 @@ class MapRegressorCV(OptimumRegressor):
         self.standardize = standardize
         self.fit_intercept = fit_intercept
         self.random_state = random_state
+        self.formula = formula
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, groups: Any = None) -> Self:
         """Choose λ and fit to X (n, P) and y (n,).
 
         Parameters
