@@ -18,7 +18,9 @@ from click.testing import CliRunner
 
 from bayesreg.cli import main
 from bayesreg.data.cells import Format
+from bayesreg.data.design import Design
 from bayesreg.data.files import read
+from bayesreg.data.formula import design_from_formula
 from bayesreg.data.predictors import Roles, design, groups_of, select
 from bayesreg.language.errors import BadArgument, BadData
 
@@ -378,6 +380,21 @@ def test_categories_stay_categories(tmp_path, name, write, values, levels):
     _said(notes, "'c' holds categories and was read as a factor")
     if levels[0] == "10":
         assert made(tmp_path / name, numbers=frozenset("c"))[0].names == ("x", "c")
+
+
+def test_categories_of_an_arrow_table_stay_categories(tmp_path):
+    """What pandas declared is known to every door that takes the table, not to the shell alone."""
+    frame = TABLE[["x", "y"]].assign(c=categories([10, 20, 30]))
+    frame.to_parquet(tmp_path / "t.parquet")
+    table = pq.read_table(tmp_path / "t.parquet")
+    assert not pa.types.is_dictionary(table.schema.field("c").type)
+    with pytest.raises(BadData, match="'c' of X holds"):
+        Design.of(table.drop_columns("y"), frame["y"].to_numpy())
+    one, two = (design_from_formula("y ~ x + c", data) for data in (table, frame))
+    assert one.names == two.names
+    np.testing.assert_array_equal(one.X, two.X)
+    plain = table.replace_schema_metadata(None)  # the control: numbers if nobody says otherwise
+    assert design_from_formula("y ~ x + c", plain).names == ("x", "c")
 
 
 def test_text_of_digits_in_a_typed_file(tmp_path):

@@ -233,3 +233,22 @@ def test_a_comparison_says_and_keeps_what_the_data_warn_of():
         )  # fmt: skip
     assert len(fits.warnings) == 2
     assert {str(w.message) for w in caught} == set(fits.warnings)
+
+
+def test_folds_of_labels_are_refused():
+    """Row numbers they would be taken for; where labels are row numbers they are both."""
+    shuffled = pd.Index(ORDER)
+    X, y, *_ = rows(shuffled)
+    problem = model().condition(X, y)
+    for folds in ([X.index[:8], X.index[8:]], [(X.index[8:], X.index[:8])]):
+        with pytest.raises(BadArgument, match=r"X\.index\.get_indexer"):
+            br.choose(problem, ["cv"], lams=[1.0], folds=folds)
+        numbers = [
+            tuple(X.index.get_indexer(part) for part in one)
+            if isinstance(one, tuple)
+            else X.index.get_indexer(one)
+            for one in folds
+        ]
+        br.choose(problem, ["cv"], lams=[1.0], folds=numbers)
+    X, y, *_ = rows(LABELS["numbers"])
+    br.choose(model().condition(X, y), ["cv"], lams=[1.0], folds=[X.index[:8], X.index[8:]])

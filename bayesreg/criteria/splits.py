@@ -57,7 +57,7 @@ def splits_of(
     elif groups is not None:
         raise BadArgument("groups goes with a number of folds or a splitter, not with given rows")
     else:
-        pairs = _given(design.n, folds)
+        pairs = _given(design, folds)
     try:
         found = [_checked(design.n, k, *pair) for k, pair in enumerate(pairs)]
     except (TypeError, ValueError) as error:
@@ -115,15 +115,25 @@ def _others(n: int, rows: Index) -> Index:
     return np.flatnonzero(kept)
 
 
-def _given(n: int, folds: Any) -> Iterator[tuple[Any, Any]]:
+def _given(design: Design, folds: Any) -> Iterator[tuple[Any, Any]]:
     """(train, test) pairs as they are, and test sets with all other rows as training set."""
     for item in folds:
         pair = isinstance(item, tuple | list) and len(item) == 2
         if pair and all(np.ndim(part) == 1 for part in item):
-            yield item[0], item[1]
+            yield _by_number(design, item[0]), _by_number(design, item[1])
         else:
-            test = _rows(n, item, "a test set")
-            yield _others(n, test), test
+            test = _rows(design.n, _by_number(design, item), "a test set")
+            yield _others(design.n, test), test
+
+
+def _by_number(design: Design, rows: Any) -> Any:
+    """The row numbers; labels of a pandas index, which are none, are refused."""
+    if hasattr(rows, "get_indexer") and design.index is not None:
+        raise BadArgument(
+            "folds holds row labels (a pandas index), and rows are numbered from 0 here; pass "
+            "X.index.get_indexer(labels)"
+        )
+    return rows
 
 
 def _rows(n: int, rows: Any, what: str) -> Index:

@@ -142,10 +142,27 @@ def as_narwhals(data: object) -> Any:
     from narwhals.exceptions import DuplicateError
 
     try:
-        native = nw.from_native(data, pass_through=True, allow_series=True)
+        native = nw.from_native(_declared(data), pass_through=True, allow_series=True)
     except DuplicateError as error:
         raise BadData(f"column names must be unique; {_one_line(error)}; rename them") from None
     return native if type(native).__name__ in {"DataFrame", "LazyFrame", "Series"} else None
+
+
+def _declared(data: Any) -> Any:
+    """An Arrow table whose columns are categories where its pandas metadata say so.
+
+    Parquet keeps categories of numbers as numbers, and what they are in the metadata only.
+    """
+    if type(data).__name__ != "Table" or not type(data).__module__.startswith("pyarrow"):
+        return data
+    for one in (data.schema.pandas_metadata or {}).get("columns", []):
+        where = data.schema.get_all_field_indices(str(one.get("name")))
+        if one.get("pandas_type") == "categorical" and len(where) == 1:
+            column = data.column(where[0])
+            if not hasattr(column.type, "value_type"):  # which a dictionary has
+                field = str(one["name"])
+                data = data.set_column(where[0], field, column.dictionary_encode())
+    return data
 
 
 def row_index(data: object) -> Any:

@@ -82,11 +82,8 @@ def maximise_evidence(problem: Problem) -> Evidence:
     if isinstance(columns, str):
         raise NotSupported(f"no closed evidence: {columns}; use hyper='cv', or hyper=post")
     spectrum = Spectrum.of(problem.quadratic.rows, columns)
-    if problem.sigma is None and spectrum.nu <= 0:
-        raise NotSupported(
-            "no row is left from which the evidence could tell σ (ν = 0, the intercept and Flat "
-            "columns took them all); give σ"
-        )
+    if problem.sigma is None:
+        _refuse_unknown_sigma(spectrum)
     if not len(columns.free):  # everything is in units of σ: only σ is left
         sigma = problem.sigma or float(np.sqrt(spectrum.rss / spectrum.nu))
         return Evidence(sigma, None, -spectrum.nu * np.log(sigma), at_zero=False)
@@ -106,6 +103,20 @@ def maximise_evidence(problem: Problem) -> Evidence:
         return Evidence(sigma, None, value, at_zero=False)
     unit = sigma if columns.block.prior.unit == "y" else 1.0
     return Evidence(sigma, float(unit / np.sqrt(lam)), value, at_zero=False)
+
+
+def _refuse_unknown_sigma(spectrum: Spectrum) -> None:
+    """Raise where nothing is left from which σ could be told."""
+    if spectrum.nu <= 0:
+        raise NotSupported(
+            "no row is left from which the evidence could tell σ (ν = 0: the intercept and Flat "
+            "columns took them all); give σ"
+        )
+    if spectrum.rss + float(np.sum(np.square(spectrum.g))) == 0.0:
+        raise NotSupported(
+            "y does not vary about its intercept and Flat columns, so the evidence grows without "
+            "bound as σ → 0; give σ"
+        )
 
 
 @dataclass(frozen=True, eq=False)
