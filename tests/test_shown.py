@@ -265,3 +265,37 @@ def test_rows_that_differ_are_shown_to_differ():
     text = html_table(frame)
 
     assert all(value in text for value in ("-2397.8", "-2398.1", "-2400.5", "0.1", "0.3"))
+
+
+class Table:
+    """A stand-in for the reader of maketables 0.2: what its plug-in extractor asks of a model."""
+
+    def __init__(self, model):
+        self.coefficients = model.__maketables_coef_table__
+        self.response = model.__maketables_depvar__
+        labels = model.__maketables_stat_labels__
+        self.under = {labels[k]: model.__maketables_stat__(k) for k in labels}
+        self.usual = [labels[k] for k in model.__maketables_default_stat_keys__]
+        self.unknown = model.__maketables_stat__("adj_r2")
+        self.spread = model.__maketables_vcov_info__
+
+
+@pytest.mark.parametrize("name", ["fit", "posterior", "closed"])
+def test_results_go_into_tables_for_word_and_typst(many, name):
+    result, made = many[name], Table(many[name])
+    features = list(result.problem.features)
+    table = made.coefficients
+
+    assert {"b", "se", "t", "p"} <= set(table.columns)
+    assert table.index.name == "Coefficient"
+    assert list(table.index) == ["Intercept", *features]
+    assert table["b"].iloc[0] == pytest.approx(result.intercept)
+    beta = result.mean if name == "closed" else result.beta
+    np.testing.assert_allclose(table["b"].iloc[1:], beta)
+    assert table["p"].isna().all(), "no p-value, hence no stars"
+    assert table["se"].isna().all() if name == "fit" else (table["se"] > 0).all()
+    assert made.under["Observations"] == 200
+    assert made.response == "column_0?"
+    assert made.unknown is None
+    assert set(made.usual) <= set(made.under)
+    assert all(isinstance(value, str) for value in made.spread.values())

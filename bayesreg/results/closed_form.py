@@ -17,6 +17,7 @@ from bayesreg.model.problem import Problem
 from bayesreg.results import mixture
 from bayesreg.results.effects import described, effects_of
 from bayesreg.results.map_fit import encode
+from bayesreg.results.publication import published
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 ROWS = 16384  # rows at a time, so that no second copy of X is made
 
 
+@published
 @explained_throughout
 @dataclass(frozen=True, eq=False)
 class ClosedForm:

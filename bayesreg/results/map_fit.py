@@ -15,6 +15,7 @@ from bayesreg.language.text import html_lines, html_table, plain
 from bayesreg.model.problem import Problem
 from bayesreg.results import mixture
 from bayesreg.results.effects import of_optimum
+from bayesreg.results.publication import published
 from bayesreg.solvers.certificate import Certificate
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 KINDS = ("mean", "linear")  # of prediction
 
 
+@published
 @explained_throughout
 @dataclass(frozen=True, eq=False)
 class MapFit:

@@ -22,6 +22,7 @@ from bayesreg.results.effects import of_draws
 from bayesreg.results.events import contrast_of, event_draws, level_event
 from bayesreg.results.lam import LamPosterior
 from bayesreg.results.map_fit import encode
+from bayesreg.results.publication import published
 from bayesreg.results.quantity import Quantity
 from bayesreg.results.shrinkage import Shrinkage
 from bayesreg.results.significance import Significance
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from bayesreg.results.summary import Summary
 
 
+@published
 @explained_throughout
 @dataclass(frozen=True, eq=False)
 class Posterior:
