@@ -14,6 +14,7 @@ import pytest
 import bayesreg as br
 from bayesreg.data.formula import design_from_formula
 from bayesreg.data.rowwise import refuse_batchwise
+from bayesreg.estimators import MapRegressor
 from bayesreg.language.errors import BadArgument, BadData, BayesregWarning
 
 RNG = np.random.default_rng(31)
@@ -97,6 +98,37 @@ def test_categories_are_coded_by_value_from_other_frames(make):
     design = design_from_formula("y ~ rooms + grade", FRAME)
     new = {"rooms": [10, 1], "grade": ["p", "q"]}
     assert np.array_equal(design.encode(make(new)), design.encode(pd.DataFrame(new)))
+
+
+PLAIN = {
+    "bools": ("flag", [True, False], [1.0, 0.0], None),
+    "0 and 1 for bools": ("flag", [1, 0], [1.0, 0.0], None),
+    "bools for 0 and 1": ("zero_one", [True, False], [1.0, 0.0], None),
+    "2 for bools": ("flag", [2, 0], None, "holds numbers, and held true and false at the fit"),
+    "bools for numbers": ("x", [True, False], None, "holds true and false, and held numbers"),
+    "text": ("x", ["a", "b"], None, "'x' of .*X holds text"),
+    "categories": ("x", pd.Categorical([1, 2]), None, "'x' of .*X holds .*categories"),
+}
+
+
+@pytest.mark.parametrize("name, new, coded, words", PLAIN.values(), ids=PLAIN)
+@pytest.mark.parametrize("door", ["condition", "estimator", "saved"])
+def test_plain_columns_keep_their_type(door, name, new, coded, words, tmp_path):
+    columns = FRAME[["k", name]]
+    fit = br.fit_map(br.Model(br.Normal(1.0)).condition(columns, FRAME["y"]))
+    if door == "estimator":
+        fit = MapRegressor(br.Normal(1.0)).fit(columns, FRAME["y"])
+    elif door == "saved":
+        fit.save(tmp_path / "fit.breg")
+        fit = br.load(tmp_path / "fit.breg")
+    frame = pd.DataFrame({name: new, "k": [1, 2]})[["k", name]]
+    if words is not None:
+        with pytest.raises(BadData, match=words):
+            fit.predict(frame)
+    else:
+        same = frame.astype({name: float}).assign(**{name: np.array(coded)})
+        same = same.astype({name: columns[name].dtype})
+        assert np.array_equal(fit.predict(frame), fit.predict(same))
 
 
 BATCHWISE = [

@@ -136,6 +136,17 @@ def _read_array(data: object, what: str, notes: list[str]) -> Array:
     return out
 
 
+def truth_columns(data: Any) -> frozenset[int]:
+    """Positions of the columns of an array or frame that hold true and false."""
+    native = None if isinstance(data, np.ndarray | list | tuple) else as_narwhals(data)
+    if native is not None:
+        kinds = [str(column.dtype) for column in native.iter_columns()]
+        return frozenset(j for j, kind in enumerate(kinds) if kind == "Boolean")
+    if getattr(getattr(data, "dtype", None), "kind", "") == "b" and np.ndim(data) == 2:
+        return frozenset(range(data.shape[1]))
+    return frozenset()
+
+
 def as_narwhals(data: object) -> Any:
     """The narwhals view of a data frame or series, or None for anything else."""
     import narwhals.stable.v2 as nw

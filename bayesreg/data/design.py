@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -11,11 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesreg.data.blocks import listed, positions
-from bayesreg.data.columns import default_names, read_columns, refuse_nonfinite
+from bayesreg.data.columns import (
+    default_names,
+    read_columns,
+    refuse_nonfinite,
+    truth_columns,
+)
 from bayesreg.data.frames import as_frame, take_response
 from bayesreg.data.moments import Moments
 from bayesreg.data.rows import Rows, check_total, check_weights, row_labels
 from bayesreg.data.terms import Term
+from bayesreg.data.variables import BOOL, NUMBER, refuse_other_kind
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, BadData
 from bayesreg.language.misnamed import explained_throughout
@@ -52,6 +58,8 @@ class Design:
         Labels that the numbers of y stand for, y = 0 first; None where y is what it says.
     labelled : bool
         Whether the rows came with labels: `index`, or 0, 1, 2, ... where that is None.
+    truths : tuple of str
+        The columns that held true and false, and not numbers.
 
     Examples
     --------
@@ -77,6 +85,7 @@ class Design:
     notes: tuple[str, ...] = ()
     classes: tuple[Any, ...] | None = None
     labelled: bool = False
+    truths: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         counted = "" if self.weights is None else f" (N = Σw = {self.frequencies.sum():g})"
@@ -141,6 +150,7 @@ class Design:
             labelled=rows.labels is not None,
             terms=tuple(Term(name, (j,)) for j, name in enumerate(names)),
             named=columns.names is not None,
+            truths=tuple(names[j] for j in sorted(truth_columns(X))),
         )
         return finished(design, notes)
 
@@ -212,20 +222,41 @@ class Design:
         if self.spec is not None:
             values = self.spec.encode(new, notes)
         else:
-            values = self._by_name_or_position(new, notes)
+            new = as_frame(new)
+            values, truths = self._by_name_or_position(new, notes)
+            self.refuse_other_kinds(values, truths)
         refuse_nonfinite(values, self.names, "new X")
         _warn(notes)
         return np.asarray(values)
 
-    def _by_name_or_position(self, new: object, notes: list[str]) -> Array:
-        columns = read_columns(as_frame(new), "new X", notes)
+    def refuse_other_kinds(self, values: Array, truths: Collection[int]) -> None:
+        """Raise where numbers have become true and false since the fit, or these numbers.
+
+        Parameters
+        ----------
+        values : ndarray (n_new, p)
+            New rows in the columns of the fit.
+        truths : collection of int
+            Which of them hold true and false.
+        """
+        kinds = (NUMBER, BOOL)
+        for j in {*truths, *(self.names.index(name) for name in self.truths)}:
+            now, held = kinds[j in truths], kinds[self.names[j] in self.truths]
+            numbers = values[:, j] if held == BOOL else self.X[:, j]
+            refuse_other_kind(self.names[j], now, held, numbers, "new X")
+
+    def _by_name_or_position(self, new: object, notes: list[str]) -> tuple[Array, frozenset[int]]:
+        """New rows in the columns of the fit, and which of these hold true and false."""
+        columns, truths = read_columns(new, "new X", notes), truth_columns(new)
         width = columns.values.shape[1]
         by_name = columns.names is not None and (
             self.named or set(columns.names) == set(self.names)
         )
         if by_name:
             assert columns.names is not None
-            return columns.values[:, positions(self.names, columns.names, "new X", "the fit")]
+            places = positions(self.names, columns.names, "new X", "the fit")
+            found = frozenset(j for j, place in enumerate(places) if place in truths)
+            return columns.values[:, places], found
         if width != self.p:
             raise BadData(
                 f"new X has {width} columns and the fit has {self.p}: {listed(self.names)}"
@@ -237,7 +268,7 @@ class Design:
             )
         elif columns.names is not None:
             notes.append("the fit had no column names; the columns of new X were taken in order")
-        return columns.values
+        return columns.values, truths
 
 
 def finished(design: Design, notes: list[str]) -> Design:

@@ -99,6 +99,26 @@ class Variable:
         return pd.Categorical.from_codes(found[codes].tolist(), categories=pd.Index(self.levels))
 
 
+def refuse_other_kind(name: str, now: str, held: str, values: Any, what: str) -> None:
+    """Raise where numbers have become true and false, or back, and are not all of them 0 and 1.
+
+    Parameters
+    ----------
+    name : str
+    now, held : {"number", "bool"}
+        The kind of the new column, and of the one at the fit.
+    values : ndarray
+        Of whichever of the two holds numbers.
+    what : str
+        What the new column is of.
+    """
+    if now != held and not np.isin(values, (0, 1)).all():
+        raise BadData(
+            f"column {name!r} of {what} holds {said(now)}, and held {said(held)} at the fit; "
+            "convert it to what it was"
+        )
+
+
 def kind_of(values: Any) -> str:
     """The kind of a column."""
     if type(values).__name__ == "Categorical":

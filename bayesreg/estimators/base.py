@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from bayesreg.data.columns import row_index, text_advice
+from bayesreg.data.columns import row_index, text_advice, truth_columns
 from bayesreg.data.design import Design
 from bayesreg.data.rows import Rows
 from bayesreg.language.arguments import Array
@@ -104,17 +104,17 @@ class PriorEstimator(BaseEstimator):
         prior = self._said()
         return changed(single(prior), fields) if fields else prior
 
-    def _design(self, X: Any, y: Any, sample_weight: Any) -> Design:
-        """Validated rows with scikit-learn's names."""
+    def _design(self, X: Any, y: Any, sample_weight: Any, truths: frozenset[int]) -> Design:
+        """Validated rows with scikit-learn's names, and which columns held true and false."""
         if sample_weight is not None:
             sample_weight = _check_sample_weight(
                 sample_weight, X, dtype=np.float64, ensure_non_negative=True
             )
-        names = getattr(self, "feature_names_in_", None)
         design = Design.of(X, y, sample_weight)
-        if names is None:
-            return design
-        return dataclasses.replace(design, names=tuple(map(str, names)))
+        names = tuple(map(str, getattr(self, "feature_names_in_", design.names)))
+        return dataclasses.replace(
+            design, names=names, truths=tuple(names[j] for j in sorted(truths))
+        )
 
     def _by_formula(
         self, X: Any, y: Any, sample_weight: Any, prior: Any, *, labels: bool = False
@@ -136,7 +136,9 @@ class PriorEstimator(BaseEstimator):
         if self.formula is not None:
             return np.asarray(self.result_.problem.design.encode(X))
         refuse_text(X, "X")
-        return np.asarray(validate_data(self, X, dtype=np.float64, reset=False))
+        rows = np.asarray(validate_data(self, X, dtype=np.float64, reset=False))
+        self.result_.problem.design.refuse_other_kinds(rows, truth_columns(X))
+        return rows
 
 
 @explained_throughout
@@ -153,10 +155,11 @@ class PriorRegressor(RegressorMixin, PriorEstimator):
             refuse_misaligned(X, y=y, sample_weight=sample_weight)
             refuse_text(X, "X")
             refuse_text(y, "y")
+            truths = truth_columns(X)
             X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
             if len(y) == 1 and self.sigma is None:
                 raise BadArgument("n_samples=1: one sample cannot tell σ from β₀; pass sigma=")
-            design = self._design(X, y, sample_weight)
+            design = self._design(X, y, sample_weight, truths)
         try:
             return Model(prior, Gaussian(self.sigma)).condition(design, **self._options())
         except PerfectFit:

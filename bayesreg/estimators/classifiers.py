@@ -11,6 +11,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import validate_data
 
+from bayesreg.data.columns import truth_columns
 from bayesreg.data.design import Design
 from bayesreg.estimators.base import PriorEstimator, refuse_misaligned, refuse_text
 from bayesreg.language.arguments import Array
@@ -54,6 +55,7 @@ class PriorClassifier(ClassifierMixin, PriorEstimator):
         """Validated rows whose y is the place of a label among `classes_`."""
         refuse_misaligned(X, y=y, sample_weight=sample_weight)
         refuse_text(X, "X")
+        truths = truth_columns(X)
         X, y = validate_data(self, X, y, dtype=np.float64)
         check_classification_targets(y)
         kind = type_of_target(y, input_name="y", raise_unknown=True)
@@ -63,7 +65,7 @@ class PriorClassifier(ClassifierMixin, PriorEstimator):
                 "wrap the classifier in sklearn.multiclass.OneVsRestClassifier for more classes"
             )
         self.classes_, codes = np.unique(y, return_inverse=True)
-        design = self._design(X, codes.astype(np.float64), sample_weight)
+        design = self._design(X, codes.astype(np.float64), sample_weight, truths)
         if len(np.unique(design.y)) < 2:
             raise BadData(
                 f"y has one class only, {self.classes_.tolist()[int(design.y[0])]!r}, in the rows "
