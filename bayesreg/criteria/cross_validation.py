@@ -254,11 +254,11 @@ def _summed(
 
 def _standard_error(errors: Array, runs: NDArray[np.intp]) -> Array:
     """Of the mean over splits (L,): root mean square over the runs of sd over √K; NaN for K = 1."""
-    variances = []
+    variances, size = [], float(np.max(np.abs(errors), initial=0.0)) or 1.0  # so that squares fit
     for run in range(runs.max() + 1):
-        part = errors[runs == run]
+        part = errors[runs == run] / size
         spread = np.mean(np.square(part - np.mean(part, axis=0)), axis=0)
         variances.append(
             spread / (len(part) - 1) if len(part) > 1 else np.full(len(spread), np.nan)
         )
-    return np.asarray(np.sqrt(np.mean(variances, axis=0)))
+    return np.asarray(size * np.sqrt(np.mean(variances, axis=0)))

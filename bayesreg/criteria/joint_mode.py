@@ -163,7 +163,7 @@ class _Curve:
         fit, l1, l2 = float(r @ r), fixed.l1, fixed.l2
         assert l1 is not None
         assert l2 is not None
-        first, second = l1 * np.abs(b) / sigma**2, l2 * np.square(b / sigma)
+        first, second = (l1 / sigma) * (np.abs(b) / sigma), l2 * np.square(b / sigma)
         value = -0.5 * fit - float(first.sum()) - 0.5 * float(second.sum()) - self.count * t
         pull = fit + float(first[self.scaled].sum() + second[self.scaled].sum())
         return _Point(t, b, value + self.log_prior(t), pull)

@@ -10,6 +10,7 @@ from bayesreg.model.pseudo_data import EPS, PseudoData, decomposed
 
 # Above this ratio of column norms an ordinary SVD loses the small columns (Drmač & Veselić 2008).
 _GRADED = 1e3
+LEAST = 1e-300  # of a sum of squares whose logarithm is taken
 _ENOUGH = 400  # pseudo-rows for a rough estimate of two numbers
 
 
@@ -99,7 +100,7 @@ def maxima(data: PseudoData, sigma: float | None) -> list[tuple[float, float]]:
     low, high = (-0.5 * float(np.log(x)) for x in (d.max(), d[d > 0.0].min()))
     log_s = np.linspace(low - 2.0, min(high, low + 60.0) + 8.0, 801)
     share = 1.0 / (1.0 + d * np.exp(2.0 * log_s)[:, None])
-    rest = data.rss + outside + share @ np.square(g)
+    rest = np.maximum(data.rss + outside + share @ np.square(g), LEAST)
     fit = 0.5 * data.nu * np.log(rest) if sigma is None else 0.5 * rest / sigma**2
     curve = 0.5 * np.sum(np.log(share), axis=1) - fit
     inner = 1 + np.flatnonzero((curve[1:-1] > curve[:-2]) & (curve[1:-1] >= curve[2:]))

@@ -91,7 +91,9 @@ class Certificate:
     @property
     def nats(self) -> float | None:
         """gap/φ: given σ and scale, no b has a log density higher by more; None without either."""
-        return None if self.sigma is None or self.gap is None else self.gap / self.sigma**2
+        return (
+            None if self.sigma is None or self.gap is None else self.gap / self.sigma / self.sigma
+        )
 
     def __str__(self) -> str:
         """One line."""
@@ -390,9 +392,8 @@ def _words(
     elif sigma is not None:
         # Over σ and scale too a density may have no maximum: under Laplace it rises as scale → 0.
         given = "σ and scale" if problem.likelihood.has_sigma else "the scale"
-        bound = (
-            f"given {given}, no b has a log posterior higher by more than {gap / sigma**2:.1e} nats"
-        )
+        nats = gap / sigma / sigma
+        bound = f"given {given}, no b has a log posterior higher by more than {nats:.1e} nats"
     else:
         bound = f"no b has a J lower by more than {gap:.1e}"
     relation = "is within" if kkt <= kkt_limit else "exceeds"
