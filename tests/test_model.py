@@ -396,3 +396,39 @@ class TestGiven:
         assert [b.scale for b in problem.given(scale=[3.0, 4.0]).blocks] == [3.0, 4.0]
         with pytest.raises(br.BadArgument, match="3 value"):
             problem.given(scale=[1.0, 2.0, 3.0])
+
+
+# Columns, hyperprior, and which columns have a posterior without a variance.
+TAILS = {
+    "twins": ("xx", br.HalfCauchy(), ("x1", "x2")),
+    "twins, light hyperprior": ("xx", br.HalfNormal(1.0), ()),
+    "twins beside another": ("xxz", br.HalfCauchy(), ()),
+    "twins, a tail of x^-2.5": ("xx", br.HalfStudentT(1.5), ()),
+    "a zero column": ("x0", br.HalfCauchy(), ("x2",)),
+    "a zero column beside two": ("xz0", br.HalfCauchy(), ()),
+    "one column": ("x", br.HalfCauchy(), ()),
+}
+
+
+@pytest.mark.parametrize("name", TAILS)
+def test_a_posterior_without_variance_is_said_to_have_none(name):
+    """E s² over the posterior of the scale, by quadrature, grows without end or does not."""
+    columns, hyper, without = TAILS[name]
+    rng = np.random.default_rng(0)
+    x, z = rng.standard_normal((2, 30))
+    X = np.column_stack([{"x": x, "z": z, "0": 0 * x}[letter] for letter in columns])
+    model = br.Model(br.Normal(hyper, unit="y"), br.Gaussian(1.0))
+    y = x + rng.standard_normal(30)
+    problem = model.condition(X, y)
+    (said,) = [text for text in problem.warnings if "no variance" in text] or [""]
+    assert all(repr(feature) in said for feature in without)
+    assert bool(said) == bool(without)
+    u, d, _ = np.linalg.svd(X - X.mean(0), full_matrices=False)
+    t = np.linspace(np.log(1e-3), np.log(1e9), 1500)
+    spread = 1.0 + np.square(np.exp(t)[:, None] * d * (d > 1e-9 * d[0]))
+    evidence = -0.5 * np.sum(np.log(spread) + np.square(u.T @ y) / spread, axis=1)
+    density = np.exp(evidence - evidence.max() + hyper.log_density(np.exp(t)) + t)
+    square = np.cumsum(density * np.exp(2 * t))
+    grows = square[-1] > 1.1 * square[1250]  # from 1e7 to 1e9
+    silent = np.sum(d > 1e-9 * d[0]) < len(columns)
+    assert bool(without) == (grows and silent)

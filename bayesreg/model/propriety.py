@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 # A residual below this share of ‖ỹ‖ is rounding: a fit through QR leaves about 1e-15.
 ROUNDING = 1e-13
+ALONG = 1e-12  # below which 1 − |cosine| of two columns is rounding
 
 
 def refuse_improper(problem: Problem) -> None:
@@ -132,6 +133,7 @@ def concerns(problem: Problem) -> Iterator[str]:
     yield from _collinearity(problem)
     if not problem.exact:
         return
+    yield from _without_variance(problem)
     improper = problem.sigma_prior is not None and not problem.sigma_prior.proper
     if improper and problem.quadratic.rank >= problem.nu and _free_sigma_scale(problem):
         yield (
@@ -203,6 +205,46 @@ def _expected(problem: Problem) -> Iterator[str]:
             )
 
 
+def _without_variance(problem: Problem) -> Iterator[str]:
+    """Coefficients that only the prior bounds, by a tail too heavy for a variance.
+
+    Given the scale s the evidence falls as s^−r, r the directions that the data tell apart: E s^k
+    is finite below k = a + r, where a is that of its hyperprior. In a direction of which the data
+    say nothing the coefficient has the tail of s, or of the prior given s where that is heavier.
+    Levels of a factor are read as contrasts, which the data tell apart.
+    """
+    if len(problem.blocks) != 1 or problem.root is None or not problem.p:
+        return
+    (block,) = problem.blocks
+    norms = problem.quadratic.norms
+    known = np.flatnonzero(norms > 0)
+    of_scale = np.inf if block.hyper is None else block.hyper.moments
+    unit = problem.root[:, :-1][:, known[:2000]] / norms[known[:2000]]
+    if len(known) and np.all(np.abs(unit[:, 0] @ unit) > 1.0 - ALONG):
+        silent = list(known) if len(known) > 1 else []
+        of_scale += 1.0
+    else:
+        silent, of_scale = [], of_scale + 2.0 * bool(len(known))
+    levels = _indicators(problem)
+    silent = [j for j in silent if of_scale <= 2.0 and problem.proper[j] not in levels]
+    if block.prior.moments(of_scale) <= 2.0:
+        silent += list(np.flatnonzero(norms == 0))
+    if silent:
+        names = [repr(problem.features[problem.proper[j]]) for j in silent[:6]]
+        yield (
+            f"the posterior of {', '.join(names)}{'…' if len(silent) > 6 else ''} has no variance, "
+            "because the data leave a direction to the prior and its tail is too heavy: an sd of "
+            "draws does not settle as they grow; read quantiles, or take a lighter hyperprior such "
+            "as HalfNormal(1.0)"
+        )
+
+
+def _indicators(problem: Problem) -> list[int]:
+    """Columns with one indicator per level, collinear by design: a proper prior identifies them."""
+    terms = () if problem.design is None else problem.design.terms
+    return [j for term in terms if term.coding == "indicator" for j in term.columns]
+
+
 def _collinearity(problem: Problem) -> Iterator[str]:
     """Exact or near collinearity of the proper columns, with the condition number."""
     if not problem.exact or problem.root is None:
@@ -210,10 +252,7 @@ def _collinearity(problem: Problem) -> Iterator[str]:
     if problem.wide or problem.p < 2 or problem.p > 2000:
         return
     keep = problem.quadratic.norms > 0
-    if problem.design is not None:
-        # One indicator per level is collinear by design: a proper prior is what identifies it.
-        coded = [j for t in problem.design.terms if t.coding == "indicator" for j in t.columns]
-        keep &= ~np.isin(problem.proper, coded)
+    keep &= ~np.isin(problem.proper, _indicators(problem))
     if keep.sum() < 2:
         return
     unit = problem.root[:, :-1][:, keep] / problem.quadratic.norms[keep]
