@@ -146,7 +146,21 @@ ADVISED = {
     ),
     "a few question marks": (
         TABLE.astype(object).assign(z=["?", *TABLE["z"][1:]]).to_csv(index=False), {},
-        r"\(in 1 of 24 rows\) should mean missing, run again with --na '\?' --missing drop",
+        r"in 1 of 24 rows, .*correct them, or run again with --na '\?' --missing drop$",
+    ),
+    "a few question marks among decimal commas": (
+        TABLE.assign(z=["?", *map("{},5".format, TABLE["z"][1:])]).to_csv(
+            index=False, sep=";", decimal=","
+        ),
+        {"decimal": ","},
+        r"such as '\?' on line 2 .*--na '\?' --missing drop$",
+    ),
+    "two cures and a column": (
+        TABLE.assign(id=range(N), y=range(N), z=[f"{v:,}" for v in TABLE["z"]]).to_csv(
+            index=False, sep=";", decimal=","
+        ),
+        {},
+        "correct them, or run again with --decimal ',' --thousands ',' --drop id$",
     ),
     "trailing commas": (TEXT.replace("\n", ",\n").replace("y,\n", "y\n", 1), {}, "end with ','"),
     "two files": (zipped(TEXT, "a.csv", "b.csv"), {}, "archive of 2 files"),
@@ -297,6 +311,26 @@ def test_missing_has_the_sign_that_is_said(tmp_path, cells, missing):
         made(path, missing=missing)
     found, _ = made(path, missing=missing, roles=Roles("y", drop_missing=True))
     assert found.n == N - spoiled
+
+
+def test_missing_has_the_sign_that_is_said_in_typed_files(tmp_path):
+    frame = TABLE.assign(z=TABLE["z"].where(TABLE.index != 3, -999))
+    for name, write in WRITERS.items():
+        write(frame, tmp_path / name)
+        with pytest.raises(BadData, match=r"'z': 1, first on row 3 .*'-999': 1"):
+            made(tmp_path / name, missing=("-999",))
+        made(tmp_path / name)
+
+
+def test_lines_are_those_of_the_file(tmp_path):
+    """Left-out lines count, as they do in an editor."""
+    broken = TEXT.split("\n")
+    broken[6] = broken[6].rsplit(",", 1)[0] + ","  # the response in row 5
+    text = commented("\n".join(broken))
+    with pytest.raises(BadData, match="'y': 1, first on line 11"):
+        made(written(tmp_path, text), comment="#")
+    with pytest.raises(BadData, match="'y': 1, first on line 13"):
+        made(written(tmp_path, 'a "\nb\n' + text), comment="#", skip=2)
 
 
 # Rows that are numbered -----------------------------------------------------------------------

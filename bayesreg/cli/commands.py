@@ -130,7 +130,10 @@ def datasets() -> None:
 @options.ending
 @click.pass_context
 def compare(context: click.Context, /, debug: bool, **given: Any) -> None:
-    """Compare priors on DATA: the name of a data set, or the path of a CSV or parquet file."""
+    """Compare priors on DATA: the name of a data set, or the path of a file.
+
+    A file is CSV or text like it, packed or not, parquet, Feather, Stata or SPSS.
+    """
     with explained(debug=debug):
         from bayesreg.cli.procedure import run
 

@@ -130,6 +130,8 @@ class Column:
         What must be said if the column is used.
     absent : mapping
         How often each text was read as missing; an empty cell is the text "".
+    words : tuple of str or None
+        The levels that are no numbers as the file writes them; None as Python does.
     """
 
     name: str
@@ -139,6 +141,7 @@ class Column:
     origin: str = ""
     note: str = ""
     absent: Mapping[str, int] = field(default_factory=dict)
+    words: tuple[str, ...] | None = None
 
     @cached_property
     def missing(self) -> NDArray[np.intp]:
@@ -146,9 +149,17 @@ class Column:
         return np.flatnonzero(self.values < 0 if self.levels else np.isnan(self.values))
 
     @property
+    def texts(self) -> tuple[str, ...]:
+        """The levels that are no numbers."""
+        if self.words is not None:
+            return self.words
+        return tuple(level for level in self.levels if number(level) is None)
+
+    @property
     def odd(self) -> tuple[int, str]:
         """Row and text of the first cell that is no number; of the first cell if all are."""
-        texts = np.array([number(level) is None for level in self.levels])
+        known = set(self.texts)
+        texts = np.array([level in known for level in self.levels])
         sought = (texts if texts.any() else ~texts)[self.values] & (self.values >= 0)
         row = int(np.argmax(sought))
         return row, self.levels[self.values[row]]
@@ -194,7 +205,7 @@ def read_cells(name: str, raw: Any, form: Format, *, parse: bool = True) -> Colu
         if found.kind != "number":
             return found if parse else _declared_text(found, cells)
         values, absent = found.values, found.absent
-    values, absent = _without_sentinels(values, absent, form)
+    values, absent = without_sentinels(values, absent, form)
     if np.isnan(values).all():
         return Column(name, "empty", values, absent=absent)
     note, codes = ("", False) if asked else _given_back(name, cells)
@@ -242,7 +253,7 @@ def _at_once(cells: Any, form: Format) -> NDArray[Any] | None:
     return np.asarray(found.to_numpy())
 
 
-def _without_sentinels(
+def without_sentinels(
     values: NDArray[Any], absent: Mapping[str, int], form: Format
 ) -> tuple[NDArray[Any], Mapping[str, int]]:
     """Numbers that stand for no value, such as -999, however they are written."""
@@ -287,12 +298,16 @@ def _levels(
                 values = np.array([*found, np.nan], dtype=float)[codes]
                 return Column(name, kind, values, absent=absent)
         if any(value is not None for value in numbers):
-            return Column(name, "mixed", codes, levels, absent=absent)
+            words = tuple(one for one, x in zip(levels, numbers, strict=True) if x is None)
+            return Column(name, "mixed", codes, levels, absent=absent, words=words)
     date = not origin and all(_DATE.fullmatch(level) for level in levels[:1000])
     twice = next((texts for texts in spellings.values() if len(texts) > 1), None)
     if twice is not None and not note:
         note = f"column {name!r}: {twice[0]!r} and {twice[1]!r} were read as one level"
-    return Column(name, "date" if date else "text", codes, levels, origin, note, absent)
+    kind = "date" if date else "text"
+    # As the file writes numbers, there is none among the levels.
+    said = levels if parse else None
+    return Column(name, kind, codes, levels, origin, note, absent, said)
 
 
 def _declared_text(found: Column, cells: Any) -> Column:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import numpy as np
 
-from bayesreg.data.cells import Column, Table, number
+from bayesreg.data.cells import Column, Table
 from bayesreg.language.arguments import Array, did_you_mean
 from bayesreg.language.errors import BadArgument, BadData
 
@@ -16,7 +17,8 @@ FACTOR_LEVELS = 20
 # A text that differs in nine rows of ten tells rows apart, not groups of them.
 _UNIQUE = 0.9
 _DECORATED = re.compile(r"[(+\-−]?\s*[$€£¥]?\s*[+\-−]?\d[\d\s.,'’_]*\s*[%$€£¥]?\)?")
-_GROUPED = re.compile(r"[+\-−]?\d{1,3}([.,'’ \u00a0\u202f]\d{3})+([.,]\d+)?")
+_GROUPS = ",.'’ \u00a0\u2009\u202f"
+_GROUPED = re.compile(rf"[+\-−]?\d{{1,3}}([{_GROUPS}]\d{{3}})+([.,]\d+)?")
 _DECIMAL_COMMA = re.compile(r"[+\-−]?\s*(0,\d+|\d*,\d{1,2}|\d*,\d{4,})")
 # "id", "customer_id", "customerId", "Unnamed: 0" or no name; not "humid" or "acid".
 _KEY = re.compile(
@@ -38,7 +40,7 @@ def refuse_unusable(table: Table, predictors: Iterable[str], *, formula: bool = 
 
     What the columns of a formula mean is its business: only contradictions between cells count.
     """
-    found = {}
+    found: dict[str, Reason] = {}
     for name in predictors:
         column = table.columns[name]
         reason = _contradiction(column, table)
@@ -48,16 +50,22 @@ def refuse_unusable(table: Table, predictors: Iterable[str], *, formula: bool = 
             found[name] = reason
     if not found:
         return
-    said = [f"column {name!r} {reason}" for name, reason in list(found.items())[:5]]
+    said = [f"column {name!r} {reason.text}" for name, reason in list(found.items())[:5]]
     more = f"; and {len(found) - 5} more columns" if len(found) > 5 else ""
-    drops = " ".join(f"--drop {shlex.quote(name)}" for name in found)
-    raise BadData(f"{table.name}: {'; '.join(said)}{more}; correct them, or run again with {drops}")
+    cures = [reason.cure or f"--drop {shlex.quote(name)}" for name, reason in found.items()]
+    raise BadData(
+        f"{table.name}: {'; '.join(said)}{more}; correct them, or run again with "
+        f"{' '.join(dict.fromkeys(cures))}"
+    )
 
 
 def refuse_target(table: Table, name: str, *, labels: bool = False) -> None:
     """Raise if the response is not made of numbers, or of labels where these are read."""
     column = table.columns[name]
-    reason = _contradiction(column, table)
+    found = _contradiction(column, table)
+    reason = None if found is None else found.text
+    if found is not None and found.cure:
+        reason = f"{found.text}; correct them, or run again with {found.cure}"
     if reason is None and column.kind == "text" and not labels:
         what = {"codes": "codes", "declared": "categories"}.get(column.origin, "text")
         reason = f"holds {what}, such as {_short(column.levels[0])}"
@@ -81,74 +89,79 @@ def find(table: Table, name: str, option: str) -> str:
     )
 
 
-def _contradiction(column: Column, table: Table) -> str | None:
+class Reason(NamedTuple):
+    """Why a column cannot be used as it is, and the options that would change it, if any do."""
+
+    text: str
+    cure: str = ""
+
+
+def _contradiction(column: Column, table: Table) -> Reason | None:
     """Why the cells of a column do not fit together, or None."""
     if column.kind == "empty":
-        return "has no value in any row"
+        return Reason("has no value in any row")
     if column.kind == "other":
-        return f"holds {column.levels[0]}, neither numbers nor text"
+        return Reason(f"holds {column.levels[0]}, neither numbers nor text")
     if column.kind == "date":
-        return (
+        return Reason(
             f"holds dates or times, such as {_short(column.levels[0])}; turn them into numbers of "
             "days"
         )
-    if column.kind in {"mixed", "text"}:
+    if column.kind == "mixed" or (column.kind == "text" and not column.origin):
         return _disguised(column, table)
+    if column.levels:
+        return None
     infinite = np.flatnonzero(np.isinf(column.values))
-    return f"holds an infinite value on {table.place(int(infinite[0]))}" if len(infinite) else None
+    if not len(infinite):
+        return None
+    return Reason(f"holds an infinite value on {table.place(int(infinite[0]))}")
 
 
-def _disguised(column: Column, table: Table) -> str | None:
+def _disguised(column: Column, table: Table) -> Reason | None:
     """What hides numbers from a program: commas, units, quotes, or a few texts among them."""
-    if column.origin in {"codes", "declared"} or (column.kind, column.origin) == ("text", "asked"):
-        return None if column.kind == "text" else _mixed(column, table)
-    texts = [level for level in column.levels if number(level) is None]
+    texts = column.texts
     if column.kind == "text" and not all(map(_DECORATED.fullmatch, texts)):
         return None
     row, cell = column.odd
     example = f"{_short(cell)} on {table.place(row)}"
     name = shlex.quote(column.name)
     if not texts:
-        return (
+        return Reason(
             f"holds numbers as text, such as {example}; store them as numbers, or run again with "
-            f"--number {name} (or --factor {name})"
+            f"--number {name} or --factor {name}"
         )
     if not all(map(_DECORATED.fullmatch, texts)):
         return _mixed(column, table)
     if any(map(_DECIMAL_COMMA.fullmatch, texts)):
-        return (
-            f"holds numbers with decimal commas, such as {example}; write them with a point, or "
-            "run again with --decimal ','"
-        )
+        return Reason(f"holds numbers with decimal commas, such as {example}", "--decimal ','")
+    said = f"holds numbers with separators or signs, such as {example}"
+    if all(map(_GROUPED.fullmatch, texts)):
+        sign = next(c for c in texts[0] if c in _GROUPS)
+        spoken = "blank" if sign.isspace() else shlex.quote("'" if sign == "’" else sign)
+        return Reason(said, f"--thousands {spoken if sign != ',' else repr(sign)}")
     if any("%" in text for text in texts):
-        cure = "write the number alone, 12.5 or 0.125 for 12.5%"
-    elif all(map(_GROUPED.fullmatch, texts)):
-        sign = next(c for c in texts[0] if c in ",'’. \u00a0\u202f")
-        cure = f"run again with --thousands {repr(sign) if sign in ',.' else 'blank'}"
-        cure = f"run again with --thousands {shlex.quote(sign)}" if sign in "'’" else cure
-    else:
-        cure = "write the digits and a decimal point only"
-    return f"holds numbers with separators or signs, such as {example}; {cure}"
+        return Reason(f"{said}; write the number alone, 12.5 or 0.125 for 12.5%")
+    return Reason(f"{said}; write the digits and a decimal point only")
 
 
-def _mixed(column: Column, table: Table) -> str:
+def _mixed(column: Column, table: Table) -> Reason:
     """Texts among numbers, and what to do where a few of them seem to mean missing."""
-    texts = [k for k, level in enumerate(column.levels) if number(level) is None]
-    cells = int(np.isin(column.values, texts).sum())
-    plain = all(re.fullmatch(r"[^,\s]{1,20}( [^,\s]{1,20})?", column.levels[k]) for k in texts)
+    texts = column.texts
+    places = [k for k, level in enumerate(column.levels) if level in set(texts)]
+    cells = int(np.isin(column.values, places).sum())
+    plain = all(re.fullmatch(r"[^,\s]{1,20}( [^,\s]{1,20})?", text) for text in texts)
     row, cell = column.odd
     said = f"holds numbers and text, such as {_short(cell)} on {table.place(row)}"
     if not plain or len(texts) > 3 or 2 * cells > len(column.values):
-        return f"{said} (an empty cell means missing)"
-    listed = ",".join(column.levels[k] for k in texts)
-    return (
-        f"{said}; if {'that' if len(texts) == 1 else 'they'} (in {cells} of {table.rows} rows) "
-        f"should mean missing, run again with --na {shlex.quote(listed)} --missing drop (an empty "
-        "cell means missing too)"
+        return Reason(f"{said} (an empty cell means missing)")
+    return Reason(
+        f"{said} (if {'that' if len(texts) == 1 else 'they'}, in {cells} of {table.rows} rows, "
+        "should mean missing, as an empty cell does, --na says so)",
+        f"--na {shlex.quote(','.join(texts))} --missing drop",
     )
 
 
-def _meaning(column: Column) -> str | None:
+def _meaning(column: Column) -> Reason | None:
     """Why a column says nothing about y as it stands, or None."""
     if column.origin == "asked":
         return None
@@ -156,24 +169,24 @@ def _meaning(column: Column) -> str | None:
     if column.kind == "number" and _identifies(column):
         values = column.values
         runs = f": it runs {values[0]:g}, {values[1]:g}, ..., {values[-1]:g}"
-        return (
+        return Reason(
             "looks like an identifier (a different number in every row)"
-            f"{runs if np.all(np.diff(values) == 1) else ''}; if it is a quantity, --number {name}"
+            f"{runs if np.all(np.diff(values) == 1) else ''} (--number {name} if it is a quantity)"
         )
     if column.kind != "text":
         return None
     present = len(column.values) - len(column.missing)
     count = len(np.unique(column.values[column.values >= 0]))
     if count > 1 and count >= _UNIQUE * present:
-        return (
-            f"looks like an identifier ({count} different texts in {present} rows); if it is a "
-            f"factor, --factor {name}"
+        return Reason(
+            f"looks like an identifier ({count} different texts in {present} rows) (--factor "
+            f"{name} if it is none)"
         )
     if count > FACTOR_LEVELS and column.origin != "declared":
         what = "codes" if column.origin == "codes" else "texts"
-        return (
+        return Reason(
             f"holds {count} different {what}, and at most {FACTOR_LEVELS} become a factor; group "
-            f"the rare ones, or run again with --factor {name}"
+            f"the rare ones (or say --factor {name})"
         )
     return None
 

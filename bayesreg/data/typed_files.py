@@ -6,6 +6,7 @@ What such a file declares is kept: categories in their order, and value labels a
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesreg.data.cells import Column, Format, Table, coded, in_order, read_cells
+from bayesreg.data.cells import (
+    Column,
+    Format,
+    Table,
+    coded,
+    in_order,
+    read_cells,
+    without_sentinels,
+)
 from bayesreg.language.errors import BadData, NotSupported
 
 if TYPE_CHECKING:
@@ -155,9 +164,9 @@ def _typed(name: str, cells: Any, form: Format, *, declared: bool = False) -> Co
         return Column(name, "date", *coded(cells))
     origin = "asked" if name in form.numbers else ""
     if of.is_boolean(kind):
-        return _floats(name, "flag", cells, origin)
+        return _floats(name, "flag", cells, form, origin)
     if of.is_integer(kind) or of.is_floating(kind) or of.is_decimal(kind):
-        return _floats(name, "number", cells, origin)
+        return _floats(name, "number", cells, form, origin)
     return Column(name, "other", np.full(len(cells), -1), (str(kind),))
 
 
@@ -179,15 +188,18 @@ def _categorical(name: str, cells: Any, origin: str) -> Column:
     return Column(name, "text", codes, levels, origin, absent={"": empty} if empty else {})
 
 
-def _floats(name: str, kind: str, cells: Any, origin: str) -> Column:
+def _floats(name: str, kind: str, cells: Any, form: Format, origin: str) -> Column:
     """Arrow's numbers or truth values as a column; NaN is missing as null is."""
     import pyarrow as pa
 
     # pyarrow refuses to round a large integer unless told; here the reader is told of it.
     values = cells.cast(pa.float64(), safe=False).to_numpy()
     empty = int(np.isnan(values).sum())
-    kind = "empty" if empty == len(values) else kind
-    return Column(name, kind, values, origin=origin, absent={"": empty} if empty else {})
+    absent: Mapping[str, int] = {"": empty} if empty else {}
+    if kind == "number":
+        values, absent = without_sentinels(values, absent, form)
+    kind = "empty" if np.isnan(values).all() else kind
+    return Column(name, kind, values, origin=origin, absent=absent)
 
 
 def refuse_twice(path: Path, names: list[str]) -> None:
