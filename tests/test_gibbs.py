@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline, RectBivariateSpline
 
 import bayesreg as br
-from bayesreg.engines import base, gibbs
+from bayesreg.engines import base, gibbs, mixture
 from bayesreg.gaussian import direct, exact
 from tests import reference_gibbs
 from tests.cases import CASES, Case, others
@@ -44,6 +44,11 @@ FAMILIES: dict[str, Any] = {
 FAMILIES |= {prior.family: prior for prior in others(FAMILIES.values(), scale=H, unit=None)}
 
 
+def compiled(problem: br.Problem, **how: Any) -> base.Draws:
+    """Draws of the compiled form; the one in NumPy is compared with it in `test_strands`."""
+    return base.run(gibbs, problem, compiled=True, **how)
+
+
 def change(name: str, **changes: Any) -> Any:
     """The prior of this family with other fields; R2D2 has neither scale nor unit."""
     prior = FAMILIES[name]
@@ -69,7 +74,7 @@ def test_without_data_gibbs_returns_the_prior(name: str, unit: str, groups: Any)
     prior = change(name, unit=unit, **({"groups": groups} if name in SHARED else {}))
     sigma, rng, size = br.HalfNormal(2.0), np.random.default_rng(1), 40_000
     problem = condition(prior, NO_DATA, sigma)
-    run = base.run(gibbs, problem, draws=1500, chains=2, tune=50, seed=5)
+    run = compiled(problem, draws=1500, chains=2, tune=50, seed=5)
     block = problem.blocks[0]
     sigmas, scales = sigma.sample(rng, size), block.hyper.sample(rng, size)
     sds = block.prior.sample_sds(rng, scales, block.sizes)[:, block.group] * block.relative
@@ -211,20 +216,20 @@ def scores(draws: Array, line: Array, weights: Array) -> list[float]:
 @contextmanager
 def scans_from(columns: int) -> Iterator[None]:
     """Scan half-Cauchy local scales where there are so many columns."""
-    kept = gibbs._MANY
+    kept = mixture._MANY
     try:
-        gibbs._MANY = columns
+        mixture._MANY = columns
         yield
     finally:
-        gibbs._MANY = kept
+        mixture._MANY = kept
 
 
 @cache
 def drawn(setting: str, name: str) -> dict[str, Array]:
     """The engine's draws of what is unknown, with a seed for each."""
     problem, seed = single(setting, name), zlib.crc32(f"{setting}, {name}".encode())
-    with scans_from(1 if SETTINGS[setting].scans else gibbs._MANY):
-        run = base.run(gibbs, problem, draws=4000, chains=4, tune=200, seed=seed)
+    with scans_from(1 if SETTINGS[setting].scans else mixture._MANY):
+        run = compiled(problem, draws=4000, chains=4, tune=200, seed=seed)
     out = {"b": run.beta[..., 0]}
     if problem.unknown_sigma:
         out["log σ"] = np.log(run.sigma)
@@ -344,7 +349,7 @@ def compared(
         seed=seed,
     )
     with scans_from(30):
-        run = base.run(gibbs, problem, draws=10_000, chains=4, tune=300, seed=seed)
+        run = compiled(problem, draws=10_000, chains=4, tune=300, seed=seed)
     found = [run.beta, run.intercept[..., None], np.log(run.sigma)[..., None], np.log(run.scale)]
     one, two = np.concatenate(found, -1), np.concatenate(list(known.values()), -1)
     assert one.shape[-1] == two.shape[-1]
@@ -394,7 +399,7 @@ def test_gibbs_is_direct_for_normal_priors(name: str) -> None:
     prior, sigma = HYPER[name]
     problem = condition({"c0": br.Flat(), ...: prior}, small(10, n=18, p=4), sigma)
     found = direct.moments(problem)
-    run = base.run(gibbs, problem, draws=1500, chains=2, tune=100, seed=7)
+    run = compiled(problem, draws=1500, chains=2, tune=100, seed=7)
     pairs = [(run.beta[..., j], found.mean[j], found.sd[j]) for j in range(4)]
     if problem.unknown_sigma:
         pairs.append((np.log(run.sigma), *found.log_sigma))
@@ -409,7 +414,7 @@ def test_gibbs_where_columns_outnumber_rows() -> None:
     problem = condition(br.Normal(HALF), CASES[3], br.HalfNormal(3.0))
     assert problem.p > problem.nu
     found = direct.moments(problem)
-    run = base.run(gibbs, problem, draws=2000, chains=2, tune=150, seed=8)
+    run = compiled(problem, draws=2000, chains=2, tune=150, seed=8)
     z = [z_mean(run.beta[..., j], found.mean[j]) for j in range(0, 40, 4)]
     z += [z_mean(np.log(run.sigma), found.log_sigma[0])]
     z += [z_mean(np.log(run.scale[..., 0]), found.log_scale[0])]
@@ -434,7 +439,7 @@ def test_flat_and_located_columns_beside_others() -> None:
     laplace, horseshoe = br.Laplace(0.5, 0.2, unit="sigma"), br.Horseshoe(0.4, -0.3)
     mapping = {"c0": laplace, "c2": br.Flat(), ...: horseshoe}
     problem = condition(mapping, Case("orthogonal", x, y), 1.1)
-    run = base.run(gibbs, problem, draws=1500, chains=2, tune=50, seed=9)
+    run = compiled(problem, draws=1500, chains=2, tune=50, seed=9)
     for j, prior, s in [(0, laplace, 0.55), (1, horseshoe, 0.4)]:
         away = dataclasses.replace(prior, loc=0.0)
         c = problem.xy[j]  # of y less the fit at loc
@@ -452,9 +457,9 @@ def test_flat_and_located_columns_beside_others() -> None:
 def test_gibbs_changes_unit_with_y(name: str) -> None:
     case = small(14, n=30)
     problem = condition(FAMILIES[name], case)
-    run = base.run(gibbs, problem, draws=50, chains=1, seed=1)
+    run = compiled(problem, draws=50, chains=1, seed=1)
     other = Case("thousandfold", case.X, case.y * 1024.0)
-    scaled = base.run(gibbs, condition(FAMILIES[name], other), draws=50, chains=1, seed=1)
+    scaled = compiled(condition(FAMILIES[name], other), draws=50, chains=1, seed=1)
     assert np.allclose(scaled.beta, 1024.0 * run.beta, rtol=1e-6)
     assert np.allclose(scaled.scale, run.scale, rtol=1e-6)
 
@@ -466,7 +471,7 @@ def test_gibbs_at_scales_without_end(name: str, size: float) -> None:
     case, prior = small(1), change(name, scale=size, unit="y")
     if name == "slab":
         prior = dataclasses.replace(prior, slab_scale=max(size, 1e6) if size > 1 else 1.0)
-    run = base.run(gibbs, condition(prior, case), draws=200, chains=2, seed=1)
+    run = compiled(condition(prior, case), draws=200, chains=2, seed=1)
     least = exact.posterior(condition(br.Flat(), case))
     expected = np.zeros(3) if size < 1 else least.mean
     error = run.beta.std((0, 1)) * np.sqrt(2 / 400) + 1e-60
@@ -477,8 +482,7 @@ def test_gibbs_at_scales_without_end(name: str, size: float) -> None:
 @pytest.mark.parametrize("name", FAMILIES)
 def test_gibbs_on_every_case(name: str) -> None:
     for case in CASES:
-        run = base.run(
-            gibbs,
+        run = compiled(
             condition(FAMILIES[name], case, br.HalfNormal(5.0)),
             draws=20,
             chains=1,

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 import bayesreg as br
-from bayesreg.engines import gibbs
+from bayesreg.engines import mixture
 from bayesreg.engines.loops import linear, tables, triangle
 from bayesreg.engines.loops.arrays import TABLE_LOW, TABLE_STEP
 from bayesreg.engines.loops.blocked import _scale_and_locals
@@ -457,7 +457,7 @@ class Step:
     """The update of a block's scale and local variances given b, as the sampler calls it."""
 
     def __init__(self, prior: Any, sizes: tuple[int, ...], shift: float = 0.0) -> None:
-        blocks, self.groups, self.tables = gibbs._records((block(prior, sizes),))
+        blocks, self.groups, self.tables = mixture._records((block(prior, sizes),))
         self.one, self.shift, self.law = blocks[0], shift, prior.mixing.law
 
     def __call__(self, squares: Array, rng: np.random.Generator) -> float:
@@ -564,7 +564,7 @@ def scanned(x: Array, y: Array, s: float, sigma: float, narrow: bool, count: int
     """b (count, p) and log t of repeated scans at a known scale in units of σ."""
     p = x.shape[1]
     relative = np.linspace(1.0, 1.5, p)
-    blocks, groups, _ = gibbs._records((block(br.Horseshoe(s), (1,) * p),))
+    blocks, groups, _ = mixture._records((block(br.Horseshoe(s), (1,) * p),))
     blocks["absolute"] = 0
     gram, xy = (x.T @ x, x.T @ y) if narrow else (np.empty((0, 0)), np.empty(0))
     data = (turned(x), y, gram, xy, np.einsum("ij,ij->j", x, x))

@@ -26,9 +26,11 @@ def form_of(
     if isinstance(kernel, SideBySide):
         plan = side_by_side(kernel, setup, plan, chains)
         return kernel, plan, _duration(kernel, setup, plan, chains)
-    each = kernel.seconds(setup)
+    each, twin = kernel.seconds(setup), kernel.twin(setup)
+    if twin is not None and each == math.inf:
+        return form_of(twin, setup, plan, chains)
     one = _blocks(_thinned(plan, each), each)
-    work, twin = each * one.iterations * chains, kernel.twin(setup)
+    work = each * one.iterations * chains
     if twin is None or compiled:
         return kernel, one, work
     many = side_by_side(twin, setup, one, chains)
@@ -48,8 +50,8 @@ def side_by_side(kernel: SideBySide, setup: Any, plan: Plan, chains: int) -> Pla
     plan = _thinned(plan, each + overhead / _STRAND)
     kept = plan.draws * plan.thin
     best = math.sqrt(overhead * kept / (each * chains * max(plan.tune, 1)))
-    most = min(best, kept / _STRAND, _LONG / (each * chains), plan.draws)
-    strands = 2 ** int(math.log2(most)) if most > 1.0 else 1
+    most = min(best, kept / _STRAND, _LONG / (each * chains))
+    strands = 2 ** round(math.log2(most)) if most > 1.0 else 1
     # Threads gain nothing but where each row is long work.
     together = chains if each < overhead else 1
     plan = replace(plan, strands=strands, together=together)

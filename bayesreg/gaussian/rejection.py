@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bayesreg.engines.strands.rejection import until_accepted
 from bayesreg.language.arguments import Array
 
 Random = np.random.Generator
-Trial = Callable[[Any], tuple[Array, NDArray[np.bool_]]]
-
-# Refusals in a row that chance never brings: only what is not a number is refused so often.
-_REFUSALS = 10_000
 
 
 def power_normal(rng: Random, k: Any, A: Any, B: Any) -> Array:
@@ -58,9 +54,9 @@ def power_normal(rng: Random, k: Any, A: Any, B: Any) -> Array:
 
     d = np.full(len(mode), np.nan)
     with np.errstate(divide="ignore"):
-        _until_accepted(root_of_gamma, sound & ~small & (B >= 0.0), d)
-        _until_accepted(normal, sound & ~small & (B < 0.0), d)
-        _until_accepted(gamma, sound & small, d)
+        until_accepted(root_of_gamma, sound & ~small & (B >= 0.0), d)
+        until_accepted(normal, sound & ~small & (B < 0.0), d)
+        until_accepted(gamma, sound & small, d)
     return np.asarray(mode * (1.0 + d)).reshape(shape)
 
 
@@ -88,19 +84,5 @@ def half_t_scale(rng: Random, count: float, total: Any, df: float, scale: float)
         return log_mu, rng.standard_exponential(len(mu)) >= fall
 
     log_mu = np.full(len(rate), np.nan)
-    _until_accepted(trial, sound, log_mu)
+    until_accepted(trial, sound, log_mu)
     return (math.log(unit) - log_mu).reshape(total.shape)
-
-
-def _until_accepted(trial: Trial, which: NDArray[np.bool_], out: Array) -> None:
-    """Fill some of `out`, each with the first of its trials that is accepted."""
-    rows = np.flatnonzero(which)
-    if not len(rows):
-        return
-    at: Any = slice(None) if len(rows) == len(out) else rows
-    for _ in range(_REFUSALS):
-        value, accepted = trial(at)
-        out[rows[accepted]] = value[accepted]
-        rows = at = rows[~accepted]
-        if not len(rows):
-            return

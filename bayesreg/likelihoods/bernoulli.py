@@ -241,7 +241,7 @@ class Bernoulli(NormalMixture):
         self, rng: np.random.Generator, y: Array, eta: Array, theta: Theta, weights: Array
     ) -> tuple[Array, Array]:
         """ω ~ PG(w, η) and z = w(y − ½)/ω (Polson, Scott & Windle 2013, §3.1)."""
-        from bayesreg.likelihoods.polya_gamma import draw_polya_gamma  # compiled, so loaded late
+        from bayesreg.likelihoods.polya_gamma import draw_polya_gamma
 
         omega = draw_polya_gamma(rng, weights, eta)
         return omega, weights * (y - 0.5) / omega

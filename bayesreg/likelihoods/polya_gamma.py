@@ -1,4 +1,4 @@
-r"""Exact draws from the Pólya–Gamma distribution PG(b, z), b a whole number.
+r"""Exact draws from the Pólya–Gamma distribution PG(b, z), b a whole number, many side by side.
 
 PG(1, z) is a quarter of a tilted Jacobi variable J*(1, z/2), drawn by rejection from an envelope
 that is exponential beyond t = 0.64 and inverse Gaussian below, with an alternating series that
@@ -13,9 +13,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr
 
 from bayesreg.language.arguments import Array
-from bayesreg.language.compiled import compiled
 
 MEETING = 0.64  # where the two halves of the envelope meet: the best place for every z
 FAR = 30.0  # of z/2, beyond which e^z Φ(−…) is 0 to every digit
@@ -23,90 +24,90 @@ FAR = 30.0  # of z/2, beyond which e^z Φ(−…) is 0 to every digit
 
 def draw_polya_gamma(rng: np.random.Generator, b: Array, z: Array) -> Array:
     """One draw of PG(b_i, z_i) for each i; b whole and positive."""
-    out = np.empty(len(z))
-    _fill(rng, np.ascontiguousarray(b, dtype=float), np.ascontiguousarray(z, dtype=float), out)
+    half = 0.5 * np.abs(np.asarray(z, dtype=float))
+    counts = np.asarray(b).astype(np.intp)
+    single = bool(np.all(counts == 1))
+    share = _share_beyond(half)
+    if single:
+        return 0.25 * _jacobi(rng, half, share)
+    parts = _jacobi(rng, np.repeat(half, counts), np.repeat(share, counts))
+    return np.asarray(0.25 * np.add.reduceat(parts, np.cumsum(counts) - counts))
+
+
+def _rate(z: Array) -> Array:
+    """Of the exponential half of the envelope."""
+    return 0.125 * math.pi**2 + 0.5 * z * z
+
+
+def _share_beyond(z: Array) -> Array:
+    """The share of the envelope's mass that lies beyond MEETING."""
+    rate, root = _rate(z), math.sqrt(MEETING)
+    beyond = math.pi / (2.0 * rate) * np.exp(-rate * MEETING)
+    below = 2.0 * np.exp(-z) * ndtr((MEETING * z - 1.0) / root)
+    near = np.minimum(z, FAR)
+    rest = 2.0 * np.exp(near) * ndtr(-(MEETING * near + 1.0) / root)
+    below += np.where(z < FAR, rest, 0.0)
+    return np.where(beyond > 0.0, beyond / np.where(beyond > 0.0, beyond + below, 1.0), 0.0)
+
+
+def _jacobi(rng: np.random.Generator, z: Array, share: Array) -> Array:
+    """One draw of each J*(1, z)."""
+    out, rows = np.empty(len(z)), np.arange(len(z))
+    while len(rows):
+        at = z[rows]
+        x = MEETING + rng.standard_exponential(len(rows)) / _rate(at)
+        below = np.flatnonzero(rng.random(len(rows)) >= share[rows])
+        x[below] = _inverse_gaussian(rng, at[below])
+        accepted = _squeezed(rng, x)
+        out[rows[accepted]] = x[accepted]
+        rows = rows[~accepted]
     return out
 
 
-@compiled
-def _fill(rng: np.random.Generator, b: Array, z: Array, out: Array) -> None:
-    for i in range(len(z)):
-        half = 0.5 * abs(z[i])
-        rate = 0.125 * math.pi**2 + 0.5 * half * half
-        share = _share_beyond(half, rate)
-        total = 0.0
-        for _ in range(int(b[i])):
-            total += _jacobi(rng, half, rate, share)
-        out[i] = 0.25 * total
+def _squeezed(rng: np.random.Generator, x: Array) -> NDArray[np.bool_]:
+    """Whether each trial is accepted: partial sums close in on the density from both sides."""
+    s = _term(0, x)
+    y = rng.random(len(x)) * s
+    accepted, rows, n = np.zeros(len(x), bool), np.arange(len(x)), 0
+    while len(rows):
+        n += 1
+        s = s - _term(n, x) if n % 2 else s + _term(n, x)
+        settled = y <= s if n % 2 else y > s
+        accepted[rows[settled]] = n % 2 == 1
+        open_ = ~settled
+        rows, x, y, s = rows[open_], x[open_], y[open_], s[open_]
+    return accepted
 
 
-@compiled
-def _share_beyond(z: float, rate: float) -> float:
-    """The share of the envelope's mass that lies beyond MEETING."""
-    beyond = math.pi / (2.0 * rate) * math.exp(-rate * MEETING)
-    if beyond == 0.0:
-        return 0.0
-    root = math.sqrt(MEETING)
-    below = 2.0 * math.exp(-z) * _normal_cdf((MEETING * z - 1.0) / root)
-    if z < FAR:
-        below += 2.0 * math.exp(z) * _normal_cdf(-(MEETING * z + 1.0) / root)
-    return beyond / (beyond + below)
-
-
-@compiled
-def _normal_cdf(x: float) -> float:
-    return 0.5 * float(math.erfc(-x / math.sqrt(2.0)))
-
-
-@compiled
-def _jacobi(rng: np.random.Generator, z: float, rate: float, share: float) -> float:
-    """One draw of J*(1, z)."""
-    while True:
-        if rng.random() < share:
-            x = MEETING + rng.standard_exponential() / rate
-        else:
-            x = _inverse_gaussian(rng, z)
-        s = _term(0, x)
-        y = rng.random() * s
-        n = 0
-        while True:
-            n += 1
-            if n % 2 == 1:
-                s -= _term(n, x)
-                if y <= s:
-                    return x
-            else:
-                s += _term(n, x)
-                if y > s:
-                    break
-
-
-@compiled
-def _term(n: int, x: float) -> float:
+def _term(n: int, x: Array) -> Array:
     """The n-th term of the alternating series for the density at x."""
     k = n + 0.5
-    if x > MEETING:
-        return math.pi * k * math.exp(-0.5 * k * k * math.pi**2 * x)
-    return float(math.pi * k * (2.0 / (math.pi * x)) ** 1.5 * math.exp(-2.0 * k * k / x))
+    far = x > MEETING
+    power = np.where(far, -0.5 * k * k * math.pi**2 * x, -2.0 * k * k / x)
+    front = np.where(far, 1.0, (2.0 / (math.pi * x)) ** 1.5)
+    return np.asarray(math.pi * k * front * np.exp(power))
 
 
-@compiled
-def _inverse_gaussian(rng: np.random.Generator, z: float) -> float:
-    """An inverse Gaussian of mean 1/z and shape 1, below MEETING."""
-    if z * MEETING < 1.0:
-        while True:
-            e = rng.standard_exponential()
-            while e * e > 2.0 * rng.standard_exponential() / MEETING:
-                e = rng.standard_exponential()
-            x = MEETING / (1.0 + MEETING * e) ** 2
-            if rng.random() <= math.exp(-0.5 * z * z * x):
-                return x
-    mean = 1.0 / z
-    while True:
-        y: float = rng.standard_normal() ** 2
-        root = math.sqrt(4.0 * mean * y + mean * mean * y * y)
-        x = mean + 0.5 * mean * (mean * y - root)
-        if rng.random() > mean / (mean + x):
-            x = mean * mean / x
-        if 0.0 < x <= MEETING:
-            return x
+def _inverse_gaussian(rng: np.random.Generator, z: Array) -> Array:
+    """An inverse Gaussian of mean 1/z and shape 1, below MEETING, for each z."""
+    out, rows = np.empty(len(z)), np.arange(len(z))
+    small = z * MEETING < 1.0
+    while len(rows):
+        at, low = z[rows], small[rows]
+        e, other = rng.standard_exponential((2, len(rows)))
+        near = MEETING / np.square(1.0 + MEETING * e)
+        taken = np.square(e) <= 2.0 * other / MEETING
+        taken &= rng.random(len(rows)) <= np.exp(-0.5 * at * at * near)
+        if low.all():
+            x, accepted = near, taken
+        else:
+            mean = 1.0 / np.maximum(at, 1.0)  # of those that are not small
+            y = np.square(rng.standard_normal(len(rows)))
+            far = mean + 0.5 * mean * (mean * y - np.sqrt(4.0 * mean * y + mean * mean * y * y))
+            turned = rng.random(len(rows)) > mean / (mean + far)
+            far = np.where(turned, mean * mean / far, far)
+            x = np.where(low, near, far)
+            accepted = np.where(low, taken, (far > 0.0) & (far <= MEETING))
+        out[rows[accepted]] = x[accepted]
+        rows = rows[~accepted]
+    return out

@@ -94,6 +94,7 @@ def _one(
         progress=False,
         workers=1,
         thin=1,
+        compiled=True,  # of hundreds of runs, each of them short
     )
     found = Unknowns.of_draws(run)
     if not found.finite:

@@ -25,7 +25,7 @@ def local_variances(
     mixing, flat = prior.mixing, np.ascontiguousarray(x.reshape(-1, x.shape[-1]))
     if mixing.law == "tabulated":
         law = with_slacks(tabulated(prior.log_mixing))
-        return np.asarray(_draw_by_table(law, flat, sizes.astype(float), rng)).reshape(x.shape)
+        return np.asarray(draw_by_table(law, flat, sizes.astype(float), rng)).reshape(x.shape)
     first, second = (*mixing.parameters, 0.0, 0.0)[:2]
     return np.asarray(
         _draw(LAWS[mixing.law], first, second, flat, sizes.astype(float), rng)
@@ -44,7 +44,8 @@ def _draw(
 
 
 @compiled
-def _draw_by_table(law: Array, x: Array, sizes: Array, rng: np.random.Generator) -> Array:
+def draw_by_table(law: Array, x: Array, sizes: Array, rng: np.random.Generator) -> Array:
+    """Draw t (N, G) given x (N, G) under a law known by its table, a row of `tables.laws`."""
     out = np.empty(x.shape)
     for i in range(x.shape[0]):
         for g in range(x.shape[1]):

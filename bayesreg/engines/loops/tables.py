@@ -5,6 +5,7 @@ The density of a group's ‖u‖ with its local variance integrated out, over lo
 
 from __future__ import annotations
 
+import dataclasses
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -41,6 +42,7 @@ def hyper(prior: HyperPrior | None) -> tuple[int, float, float]:
 def collapsed(blocks: tuple[Block, ...]) -> tuple[NDArray[np.int64], Array]:
     """Per group, the row of its density; and the rows."""
     rows: dict[tuple[bytes, int], int] = {}
+    known: dict[tuple[bytes, int], Array] = {}
     place: list[int] = []
     for block in blocks:
         assert isinstance(block.prior, ScaleMixture)
@@ -48,8 +50,16 @@ def collapsed(blocks: tuple[Block, ...]) -> tuple[NDArray[np.int64], Array]:
         law = _coarse(block.prior) if needed else b""
         sizes = block.sizes.tolist()
         place += [rows.setdefault((law, m), len(rows)) if needed else 0 for m in sizes]
-    values = [_log_density(law, size) for law, size in rows]
+        if needed and block.prior.mixing.law != "tabulated":
+            known[law, 1] = _marginal(block.prior)
+    values = [known[row] if row in known else _log_density(*row) for row in rows]
     return np.array(place, dtype=np.int64), np.array(values or [np.zeros(4)])
+
+
+def _marginal(prior: ScaleMixture) -> Array:
+    """The density of one column, which such a prior knows."""
+    u = np.exp(TABLE_LOW + TABLE_STEP * np.arange(TABLE_NODES))
+    return np.asarray(dataclasses.replace(prior, loc=0.0).log_density(u, np.float64(1.0)))
 
 
 def _coarse(prior: ScaleMixture) -> bytes:
