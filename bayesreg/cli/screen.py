@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -23,6 +25,8 @@ DISPENSABLE = ("zero", "method", "max_khat", "weight", "p_eff", "kappa", "sd")
 WIDEST_NAME = 24  # on a terminal
 WIDEST_PIPED = 48
 GAP = 2
+# Rows beyond which a table is cut anywhere, and how many are shown then: a screen or so.
+LONG, SCREEN = 150, 48
 
 
 def print_answers(comparison: Comparison, level: float) -> None:
@@ -48,29 +52,54 @@ def seeded(seed: int) -> str:
 def print_sentences(sentences: Sequence[str]) -> None:
     """One paragraph each; a terminal wraps at words, a pipe gets whole lines."""
     console = _terminal()
-    for sentence in sentences:
-        if console is None:
-            click.echo(printable(sentence))
-        else:
-            from rich.text import Text
+    with _read_or_not():
+        for sentence in sentences:
+            if console is None:
+                click.echo(printable(sentence))
+            else:
+                from rich.text import Text
 
-            console.print(Text(printable(sentence)))
+                console.print(Text(printable(sentence)))
 
 
 def print_table(table: Table) -> None:
-    """A table: for people on a terminal, every row in full and aligned elsewhere."""
+    """A table: for people on a terminal, in full and aligned elsewhere unless it is endless."""
     console = _terminal()
     texts = _cells(table, WIDEST_PIPED if console is None else WIDEST_NAME)
-    if console is None:
-        click.echo(f"\n{table.title}")
-        widths = [_width(column) for column in zip(*texts, strict=True)]
-        for row in texts:
-            cells = zip(row, widths, table.columns, strict=True)
-            click.echo(
-                (" " * GAP).join(_padded(t, w, left=c.textual) for t, w, c in cells).rstrip()
-            )
-        return
-    _print_rich(console, table, texts)
+    shown = _shown(table, on_terminal=console is not None)
+    texts = texts[: 1 + shown]
+    with _read_or_not():
+        if console is None:
+            click.echo(f"\n{table.title}")
+            widths = [_width(column) for column in zip(*texts, strict=True)]
+            for row in texts:
+                cells = zip(row, widths, table.columns, strict=True)
+                line = (" " * GAP).join(_padded(t, w, left=c.textual) for t, w, c in cells)
+                click.echo(line.rstrip())
+        else:
+            _print_rich(console, table, texts)
+        if shown < len(table.rows):
+            more = f"... and {len(table.rows) - shown} more rows: all with --out or --export"
+            (click.echo if console is None else console.print)(more)
+
+
+def _shown(table: Table, *, on_terminal: bool) -> int:
+    """How many rows: what the table says for people, all elsewhere; a screen where it is long."""
+    rows = len(table.rows)
+    first = table.first if on_terminal else 0
+    if not first and rows > LONG:
+        first = SCREEN - SCREEN % max(table.group, 1)
+    return min(first or rows, rows)
+
+
+@contextmanager
+def _read_or_not() -> Iterator[None]:
+    """Whoever reads stdout may leave early, as `head` does: the files are still written."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def deliver(
@@ -80,7 +109,8 @@ def deliver(
     if options.json:
         from bayesreg.report.records import json_text
 
-        click.echo(json_text(page()), nl=False)
+        with _read_or_not():
+            click.echo(json_text(page()), nl=False)
     for line in [f"{what}: {path}" for what, path in files]:
         if options.json:
             say(line)
@@ -113,7 +143,7 @@ def _cells(table: Table, widest: int) -> list[list[str]]:
 
 
 def _print_rich(console: Any, table: Table, texts: list[list[str]]) -> None:
-    """Columns that fit, groups of rows under one heading, the first rows of a long table."""
+    """Columns that fit, and groups of rows under one heading."""
     from rich import box
     from rich.table import Table as Grid
     from rich.text import Text
@@ -132,16 +162,13 @@ def _print_rich(console: Any, table: Table, texts: list[list[str]]) -> None:
         column = table.columns[j]
         justify: Literal["left", "right"] = "left" if column.textual else "right"
         grid.add_column(Text(texts[0][j]), justify=justify, no_wrap=True)
-    shown_rows = texts[1 : table.first + 1] if table.first else texts[1:]
-    for i, row in enumerate(shown_rows):
+    for i, row in enumerate(texts[1:]):
         cells = [Text(row[j]) for j in kept]
         if i % table.group:
             cells[0] = Text("")
         grid.add_row(*cells)
     console.print()
     console.print(grid)
-    if len(shown_rows) < len(table.rows):
-        console.print(f"... {len(table.rows) - len(shown_rows)} more rows: see --out or --export")
 
 
 def _fitting(table: Table, texts: list[list[str]], width: int) -> list[int]:

@@ -113,14 +113,11 @@ class Abreast(SideBySide):
         xt, y, gram, xy, squares = setup.data
         facts = setup.facts[0]
         yy, rss = np.array([facts["yy"]]), float(facts["rss"])
-        data = Data(
-            xt.T[None],
-            y[None],
-            *(a[None] if a.size else a for a in (gram, xy)),
-            squares[None],
-            yy,
-            rss,
-        )
+        if gram.size:
+            gram, xy = gram[None], xy[None]
+        else:
+            gram, xy = np.empty((0, 0, 0)), np.empty((0, 0))
+        data = Data(xt.T[None], y[None], gram, xy, squares[None], yy, rss)
         record, steps = _Record(setup, len(state.b), count), _steps(setup)
         for i in range(count):
             record.put(i, state, squares, steps.iterate(data, state, rng))

@@ -111,10 +111,9 @@ def run(
     reason = engine.supports(problem)
     if reason is not None:
         raise NotSupported(f"engine {engine.NAME!r} cannot serve: {reason}")
-    begin = time.perf_counter()
-    streams = _streams(root, engine.NAME, chains)
+    begin, streams = time.perf_counter(), _streams(root, engine.NAME, chains)
     with _LOCK:
-        found, thin = _collect(
+        found, thin, apart = _collect(
             engine.KERNEL, problem, plan, [s[0] for s in streams], workers, progress, compiled
         )
         if found.shortest == 0:
@@ -129,7 +128,7 @@ def run(
         warmup=plan.tune,
         independent=isinstance(engine.KERNEL, Independent),
         complete=found.complete,
-        wall=time.perf_counter() - begin,
+        wall=time.perf_counter() - begin - apart,
         problem=problem,
         thin=thin,
     )
@@ -172,25 +171,29 @@ def _collect(
     workers: int | None,
     progress: bool,
     compiled: bool | None,
-) -> tuple[Collected, int]:
-    """Run the chains, PyMC's way for an External kernel and ours for others; and the thinning."""
+) -> tuple[Collected, int, float]:
+    """Run the chains, PyMC's way or ours; also the thinning, and seconds spent on compiling."""
     if isinstance(kernel, External):
         seeds = tuple(int(s.generate_state(1)[0]) for s in streams)
         thin = max(plan.thin, 1)
         draws = plan.draws * thin
         found = kernel.sample(problem, Request(draws, plan.tune, seeds, workers, progress))
-        return found.every(thin) if thin > 1 else found, thin
+        return found.every(thin) if thin > 1 else found, thin, 0.0
     with one_blas_thread():
-        setup, work = kernel.prepare(problem), 0.0
+        setup, work, apart = kernel.prepare(problem), 0.0, 0.0
         if isinstance(kernel, Independent):
             plan = replace(plan, thin=max(plan.thin, 1))
         else:
             kernel, plan, work = form_of(kernel, setup, plan, len(streams), compiled)
+        if isinstance(kernel, Markov):
+            begin = time.perf_counter()
+            kernel.ready(setup)
+            apart = time.perf_counter() - begin
         start, advance = _steps(kernel, setup, plan.strands)
         found = collect(
             start, advance, streams, plan, workers=workers, work=work, progress=progress
         )
-        return found, plan.thin
+        return found, plan.thin, apart
 
 
 def _steps(

@@ -83,6 +83,12 @@ class Gibbs(Markov):
         """What every iteration needs."""
         return mixture.prepare(problem)
 
+    def ready(self, setup: Setup) -> None:
+        """Compile, or load what was compiled before, by no iterations at all."""
+        self.advance(
+            setup, self.start(setup, np.random.default_rng(0)), np.random.default_rng(0), 0
+        )
+
     def twin(self, setup: Any) -> SideBySide:
         """The same iteration in NumPy."""
         del setup

@@ -76,6 +76,10 @@ class Markov(ABC):
 
     compiling = 0.0
 
+    def ready(self, setup: Any) -> None:
+        """Whatever is done once on a machine, compiling above all, and is no part of sampling."""
+        del setup
+
     def twin(self, setup: Any) -> SideBySide | None:
         """The same chain in NumPy, for runs that are over before this kernel would be compiled."""
         return None

@@ -2,7 +2,7 @@
 
 Numba asks whether a function's own file has changed since it was compiled, not whether the files of
 the functions that it calls have. All compiled code is therefore forgotten when any file beside some
-of it is newer.
+of it is newer. Compiling takes seconds to half a minute, and is said when it happens.
 """
 
 from __future__ import annotations
@@ -12,6 +12,28 @@ from pathlib import Path
 from typing import Any
 
 from numba import njit
+from numba.core import event
+
+from bayesreg.language.aloud import aloud
+
+
+class _Announcement(event.Listener):
+    """Says once in a process that Numba compiles a function of ours, not merely loads it."""
+
+    said = False
+
+    def on_start(self, event: Any) -> None:
+        """Numba begins with a function."""
+        function = getattr((event.data or {}).get("dispatcher"), "py_func", None)
+        if not self.said and getattr(function, "__module__", "").startswith("bayesreg."):
+            self.said = True
+            aloud("compiling the Gibbs sampler (about 30 s, once on this machine) ...")
+
+    def on_end(self, event: Any) -> None:
+        """Numba is done with it."""
+
+
+event.register("numba:compile", _Announcement())  # type: ignore[no-untyped-call]
 
 
 def compiled[Function: Callable[..., Any]](function: Function) -> Function:

@@ -66,6 +66,16 @@ def draw_tabulated(law: Array, x: float, m: float, rng: np.random.Generator) -> 
 
 
 @compiled
+def draw_by_table(law: Array, x: Array, sizes: Array, rng: np.random.Generator) -> Array:
+    """Draw t (N, G) given x (N, G) under a law known by its table, a row of `tables.laws`."""
+    out = np.empty(x.shape)
+    for i in range(x.shape[0]):
+        for g in range(x.shape[1]):
+            out[i, g] = draw_tabulated(law, x[i, g], sizes[g], rng)
+    return out
+
+
+@compiled
 def _weigh(bounds: Array, levels: Places, weights: Array, count: int) -> float:
     """Width times bound, in proportion to which intervals are taken, and their sum."""
     top, total = bounds[0], 0.0

@@ -46,7 +46,7 @@ def draw_slab(
 
         def of_width(x: Array, rows: Any) -> Array:  # x = log c²
             value = -0.5 * df * x - 0.5 * (df * width * width + total[rows]) * np.exp(-x)
-            return value + 0.5 * np.logaddexp(0.0, at[rows] - x[:, None]) @ sizes
+            return np.asarray(value + 0.5 * np.logaddexp(0.0, at[rows] - x[:, None]) @ sizes)
 
         return np.exp(log_t), shrink(of_width, log_slab, WIDTH, rng)
 
@@ -77,7 +77,7 @@ def draw_shares(t: Array, x: Array, concentration: float, sizes: Array, rng: Ran
 
         gammas[:, g] = np.exp(shrink(of_gamma, np.log(gamma), TAILS, rng))
         total, weight = others + gammas[:, g], rest + own / gammas[:, g]
-    return np.maximum(gammas / total[:, None], SMALL)
+    return np.asarray(np.maximum(gammas / total[:, None], SMALL))
 
 
 def scale_of_shares(

@@ -30,6 +30,7 @@ from bayesreg.engines.strands.linear import Data, Factor, draw, factor, fit_of_b
 from bayesreg.engines.strands.local_laws import draw_local
 from bayesreg.engines.strands.scans import Scan
 from bayesreg.engines.strands.slices import (
+    Terms,
     cubics,
     interpolate,
     log_hyper,
@@ -227,7 +228,7 @@ class Steps:
         """t given ‖u‖²; a law that is known by a table alone has its draws compiled, as ever."""
         if one.law != TABULATED:
             return draw_local(one.law, *one.numbers, x, sizes, rng)
-        from bayesreg.engines.loops.local_variances import draw_by_table
+        from bayesreg.engines.loops.tabulated import draw_by_table
 
         return np.asarray(draw_by_table(self.laws[one.table], x, sizes, rng))
 
@@ -236,6 +237,7 @@ class Steps:
     ) -> Array:
         """log s | b, σ with local variances integrated out; `squares` are ‖b/relative‖²."""
         columns, (first, second) = float(one.columns.stop - one.columns.start), one.numbers
+        terms: Terms
         if one.law == EXPONENTIAL:
             linear = np.sqrt(squares).sum(axis=1)
             terms = (-columns, -first * linear, -1.0, -0.5 * second * squares.sum(axis=1), -2.0)

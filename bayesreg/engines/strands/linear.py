@@ -49,7 +49,8 @@ class Data:
         if len(self.y) == 1 or isinstance(rows, slice):
             return self
         arrays = (self.x, self.y, self.gram, self.xy, self.squares, self.yy)
-        return Data(*(a[rows] if len(a) else a for a in arrays), self.rss)
+        x, y, gram, xy, squares, yy = (a[rows] if len(a) else a for a in arrays)
+        return Data(x, y, gram, xy, squares, yy, self.rss)
 
     def fit(self, b: Array) -> Array:
         """Xb."""
@@ -97,7 +98,7 @@ def factor(data: Data, sd: Array, core: Array | None = None, square: Any = 1.0) 
                 lower[i] = np.linalg.cholesky(one)
             except np.linalg.LinAlgError:
                 lost[i] = True
-    for i in np.flatnonzero(lost):
+    for i in np.flatnonzero(lost).tolist():
         half = data.x[i if len(data.x) > 1 else 0] * sd[i]
         lower[i] = _triangle(half if data.narrow else half.T)
     return _with_sum(data, sd, lower)

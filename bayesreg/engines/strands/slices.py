@@ -89,7 +89,8 @@ def shrink(
     level = np.where(np.isnan(top), -np.inf, top) - rng.standard_exponential(len(x))
     low = x - width * rng.random(len(x)) if low is None else low
     high, here, out = low + width, x, x.copy()
-    rows, at, open_ = np.arange(len(x)), ALL, np.ones(len(x), bool)
+    rows, open_ = np.arange(len(x)), np.ones(len(x), bool)
+    at: Any = ALL
     for _ in range(STEPS):
         trial = low + (high - low) * rng.random(len(rows))
         inside = log_density(trial, at) > level
