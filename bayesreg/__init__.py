@@ -21,8 +21,9 @@ _HOME = {
     "verbs.choose": "choose",
     "verbs.bayesian_path": "bayesian_path",
     "verbs.validate": "validate",
+    "verbs.margins": "comparisons predictions slopes",
     "validation.findings": "Validation",
-    "results": "BayesianPath Choice ClosedForm Comparison MapFit Path Posterior",
+    "results": "BayesianPath Choice ClosedForm Comparison MapFit Margins Path Posterior",
     "diagnostics": "agreement",
     "model.model": "Model",
     "model.problem": "Problem",
@@ -46,6 +47,9 @@ if TYPE_CHECKING:  # what mypy must know of the package's own verbs
     from bayesreg.verbs.fit import path as path
     from bayesreg.verbs.fit import sample as sample
     from bayesreg.verbs.load import load as load
+    from bayesreg.verbs.margins import comparisons as comparisons
+    from bayesreg.verbs.margins import predictions as predictions
+    from bayesreg.verbs.margins import slopes as slopes
     from bayesreg.verbs.validate import validate as validate
 
 

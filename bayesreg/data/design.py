@@ -60,6 +60,8 @@ class Design:
         Whether the rows came with labels: `index`, or 0, 1, 2, ... where that is None.
     truths : tuple of str
         The columns that held true and false, and not numbers.
+    frame : pandas.DataFrame or None
+        The variables that a formula read, by row, as they came; None without one.
 
     Examples
     --------
@@ -86,6 +88,7 @@ class Design:
     classes: tuple[Any, ...] | None = None
     labelled: bool = False
     truths: tuple[str, ...] = ()
+    frame: Any = None
 
     def __repr__(self) -> str:
         counted = "" if self.weights is None else f" (N = Σw = {self.frequencies.sum():g})"
@@ -198,6 +201,7 @@ class Design:
             weights=None if self.weights is None else _read_only(self.weights[rows]),
             index=None if self.index is None else self.index[rows],
             labelled=self.labelled and self.index is not None,
+            frame=None if self.frame is None else self.frame.iloc[rows],
         )
 
     def encode(self, new: object) -> Array:
@@ -283,6 +287,7 @@ def finished(design: Design, notes: list[str]) -> Design:
             keep = w > 0
             X, y, w = X[keep], y[keep], w[keep]
             index = np.arange(len(keep))[keep] if index is None else index[keep]
+            design = replace(design, frame=None if design.frame is None else design.frame[keep])
     refuse_nonfinite(X, design.names, "X")
     refuse_nonfinite(y[:, None], ["y"], "y")
     _warn(notes)

@@ -119,6 +119,7 @@ def design_from_formula(
         y_name=parsed.term_name(parsed.left),
         index=index,
         labelled=labelled,
+        frame=data[list(spec.variables)],
         terms=terms,
         spec=spec,
         intercept=any(term.degree == 0 for term in parsed.right),

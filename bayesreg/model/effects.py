@@ -231,6 +231,14 @@ class Effects:
         added = np.asarray(beta)[..., list(self.intercept.columns)]
         return np.asarray(intercept + added @ np.array(self.intercept.weights))
 
+    def base(self, variable: str) -> str | None:
+        """The level that a variable's factor is set against; None where that is no level."""
+        for one in readings(self.columns.terms, None).values():
+            references = {contrast.reference for contrast in one.contrasts}
+            if one.name == variable and len(references) == 1:
+                return references.pop()
+        return None
+
     def between(self, factor: str, level: str, other: str) -> Effect | None:
         """The effect of one level of a factor against another; None if there are no such."""
         for one in readings(self.columns.terms, None).values():

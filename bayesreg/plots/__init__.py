@@ -18,6 +18,7 @@ from bayesreg.plots.checks import (
 from bayesreg.plots.choice import plot_choice
 from bayesreg.plots.coefficients import plot_forest, plot_map, plot_posterior
 from bayesreg.plots.densities import plot_densities, plot_priors
+from bayesreg.plots.margins import plot_margins
 from bayesreg.plots.paths import plot_path
 from bayesreg.plots.scales import plot_scale
 from bayesreg.plots.shrinkage import (
@@ -36,6 +37,7 @@ __all__ = [
     "plot_effective",
     "plot_forest",
     "plot_map",
+    "plot_margins",
     "plot_path",
     "plot_posterior",
     "plot_ppc",

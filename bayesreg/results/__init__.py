@@ -8,6 +8,7 @@ from typing import Any
 # A closed-form fit must import neither ArviZ nor PyMC, so each result is loaded at first use.
 _HOME = {
     "MapFit": "map_fit",
+    "Margins": "margins",
     "Path": "path",
     "ClosedForm": "closed_form",
     "Posterior": "posterior",

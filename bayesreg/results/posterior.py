@@ -181,7 +181,7 @@ class Posterior:
 
         Examples
         --------
-        >>> import numpy as np, pandas as pd
+        >>> import numpy as np, pandas as pd, bayesreg as br
         >>> frame = pd.DataFrame({"y": np.arange(12.0), "g": list("abc") * 4})
         >>> problem = br.Model(br.Normal(50.0)).condition_formula("y ~ g", frame)
         >>> list(br.sample(problem, seed=1).effects(reference={"g": "b"}).index)

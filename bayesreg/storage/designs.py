@@ -21,7 +21,7 @@ from bayesreg.storage.values import Unsayable, from_json, to_json
 
 def design_to_payload(design: Design) -> tuple[Arrays, Meta]:
     """Rows, labels, terms and formula of a design; what cannot be kept is warned of."""
-    arrays, meta = taken_apart(design, "names", "terms", "spec", "index", "classes")
+    arrays, meta = taken_apart(design, "names", "terms", "spec", "index", "classes", "frame")
     meta["terms"] = [term._asdict() for term in design.terms]
     if design.classes is not None:
         meta["classes"] = [to_json(label) for label in design.classes]
