@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
 
 import numpy as np
@@ -10,6 +11,8 @@ import pytest
 
 import bayesreg as br
 from bayesreg.language.errors import BadArgument, BadData, BayesregWarning, NotSupported
+from bayesreg.results import Posterior
+from tests.synthetic_draws import synthetic
 
 RNG = np.random.default_rng(21)
 N = 60
@@ -41,7 +44,11 @@ def posterior(right, kind, weights=None):
         warnings.simplefilter("ignore", BayesregWarning)
         model = br.Model(br.Normal(2.0), likelihood)
         problem = model.condition_formula(f"{y} ~ {right}", FRAME, weights=weights)
-        return br.sample(problem, draws=50, chains=2, seed=5)
+    draws = synthetic(problem, seed=5, chains=2, length=50, kappa=None)
+    spread = np.array([0.02, -0.03, 0.5, 1.0, -0.8, 0.3])
+    beta = draws.beta * np.resize(spread, draws.beta.shape[-1])
+    sigma = draws.sigma if kind == "gaussian" else np.ones((2, 50))
+    return Posterior(dataclasses.replace(draws, beta=beta, sigma=sigma), "made up")
 
 
 POSTS = {

@@ -26,6 +26,10 @@ FEW = 10  # different numbers, which are then all looked at
 POINTS = 50  # between the smallest and the largest of many
 
 
+# Names of the variables, the levels of the factors, and the numbers that are 0 and 1.
+_Known = tuple[tuple[str, ...], dict[str, tuple[Any, ...]], frozenset[str]]
+
+
 @dataclass(frozen=True, eq=False)
 class Population:
     """Rows of the variables that a fit was told of, each with how often it counts.
@@ -204,26 +208,11 @@ class Population:
         return out
 
 
-def _variables(
-    design: Design,
-) -> tuple[tuple[str, ...], dict[str, tuple[Any, ...]], frozenset[str]]:
-    """What can be varied, the levels of the factors, and the numbers that are 0 and 1."""
-    levels: dict[str, tuple[Any, ...]] = {}
+def _variables(design: Design) -> _Known:
+    """What can be varied: of a formula, or of columns that stand for themselves."""
     if design.spec is None:
-        for term in design.terms:
-            if term.numbers and not (term.factors or term.numbers == (term.name,)):
-                raise _needs_the_formula()
-            if len(term.factors) > 1 or (term.factors and term.numbers):
-                raise _needs_the_formula()
-            if term.factors:
-                levels[term.name] = term.factors[0].levels
-        names = tuple(term.name for term in design.terms)
-        numbers = [term for term in design.terms if not term.factors]
-        if any(len(term.columns) != 1 for term in numbers):
-            raise _needs_the_formula()
-        both = {t.name for t in numbers if np.isin(design.X[:, t.columns[0]], (0.0, 1.0)).all()}
-        return names, levels, frozenset(both)
-    spec = design.spec
+        return _of_columns(design)
+    spec, levels = design.spec, dict[str, tuple[Any, ...]]()
     if not isinstance(spec, FormulaSpec):
         raise _needs_the_formula()
     for name, variable in spec.variables.items():
@@ -231,8 +220,23 @@ def _variables(
             levels[name] = (False, True)
         elif variable.kind in (CATEGORY, TEXT) or name in spec.levels:
             levels[name] = tuple(spec.levels.get(name, variable.levels))
-    numbers_of = [v for k, v in spec.variables.items() if v.kind == NUMBER and k not in levels]
-    return tuple(spec.variables), levels, frozenset(v.name for v in numbers_of if v.levels)
+    numbers = [v for name, v in spec.variables.items() if v.kind == NUMBER and name not in levels]
+    return tuple(spec.variables), levels, frozenset(v.name for v in numbers if v.levels)
+
+
+def _of_columns(design: Design) -> _Known:
+    """Columns of numbers and factors, of a design that had no formula."""
+    levels: dict[str, tuple[Any, ...]] = {}
+    both: set[str] = set()
+    for term in design.terms:
+        lost = term.numbers not in ((), (term.name,)) or len(term.factors) > 1
+        if lost or (len(term.columns) != 1 and not term.factors):
+            raise _needs_the_formula()
+        if term.factors:
+            levels[term.name] = term.factors[0].levels
+        elif np.isin(design.X[:, term.columns[0]], (0.0, 1.0)).all():
+            both.add(term.name)
+    return tuple(term.name for term in design.terms), levels, frozenset(both)
 
 
 def _needs_the_formula() -> NotSupported:
