@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesreg.engines.draws import rows_of
+from bayesreg.engines.draws import Rows, rows_of
 from bayesreg.language.arguments import Array
 from bayesreg.language.versions import versions
 from bayesreg.model.model import Model
@@ -22,7 +22,7 @@ CELLS = 2**20  # numbers in one array of rows × draws
 STACK = ("bayesreg", "numpy", "scipy", "arviz-base", "pymc")
 
 
-def to_tree(draws: Draws) -> xarray.DataTree:
+def to_tree(draws: Draws, at: Rows | None = None) -> xarray.DataTree:
     r"""The draws as a DataTree in ArviZ's schema.
 
     Groups: ``posterior`` (``beta`` by ``feature``, ``intercept``, and ``sigma`` and ``scale`` where
@@ -36,6 +36,9 @@ def to_tree(draws: Draws) -> xarray.DataTree:
     ----------
     draws : Draws
         Arrays of shape (chain, draw, …).
+    at : ndarray of int, optional
+        Rows to show, each as often as it occurs here: with a frequency written out, ``obs_id`` says
+        which copy it is, and ``constant_data`` holds the position of its ``row`` and no weights.
 
     Returns
     -------
@@ -68,12 +71,13 @@ def to_tree(draws: Draws) -> xarray.DataTree:
     if len(draws.scale_labels) > 1:
         coords["block"] = list(draws.scale_labels)
     given = "given_scale" if draws.scale_labels else "scale"
-    constant, fixed_labels = _constant(problem, given)
+    constant, fixed_labels = _constant(problem, given, at)
     if fixed_labels:
         coords["fixed_block"] = fixed_labels
     if problem.design is not None:
-        groups["observed_data"] = {"y": problem.design.y}
-        coords["obs_id"] = row_labels(problem)
+        y = problem.design.y
+        groups["observed_data"] = {"y": y if at is None else y[at]}
+        coords["obs_id"] = row_labels(problem) if at is None else _copies(row_labels(problem), at)
     if constant:
         groups["constant_data"] = constant
     dims = {
@@ -81,6 +85,7 @@ def to_tree(draws: Draws) -> xarray.DataTree:
         "y": ["obs_id"],
         "X": ["obs_id", "feature"],
         "weights": ["obs_id"],
+        "row": ["obs_id"],
         "scale": ["block"] if len(draws.scale_labels) > 1 else [],
     }
     dims[given] = ["fixed_block"] if fixed_labels else dims.get(given, [])
@@ -92,10 +97,40 @@ def to_tree(draws: Draws) -> xarray.DataTree:
 
 
 def row_labels(problem: Problem) -> Any:
-    """Labels of the rows: those of the data frame, or 0 to n − 1."""
+    """Labels of the rows as a coordinate that every file format holds.
+
+    Those of the data frame, or 0 to n − 1: numbers, truth values, and dates without a time zone as
+    they are; whatever else as text, the parts of a compound label joined by ", ".
+    """
     assert problem.design is not None
     index = problem.design.index
-    return np.arange(len(problem.design.y)) if index is None else np.asarray(index)
+    if index is None:
+        return np.arange(len(problem.design.y))
+    labels = np.asarray(index)
+    if labels.ndim == 1 and labels.dtype.kind in "biufMm":
+        return labels
+    return np.array([_as_text(label) for label in labels], dtype=np.str_)
+
+
+def _as_text(label: Any) -> str:
+    """One label as text that UTF-8 can hold."""
+    if isinstance(label, tuple | np.ndarray):
+        return ", ".join(_as_text(part) for part in label)
+    return str(label).encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _copies(labels: Any, at: Rows) -> Any:
+    """Labels of rows written out: as they are if each occurs once, else which copy of how many."""
+    times = np.bincount(at, minlength=len(labels))
+    if len(at) == len(labels) and np.all(times == 1):
+        return labels
+    first = np.searchsorted(at, at)
+    which = np.arange(len(at)) - first + 1
+    said = [
+        _as_text(labels[row]) + (f" ({k} of {times[row]})" if times[row] > 1 else "")
+        for row, k in zip(at, which, strict=True)
+    ]
+    return np.array(said, dtype=np.str_)
 
 
 def _posterior(draws: Draws) -> dict[str, Any]:
@@ -111,13 +146,14 @@ def _posterior(draws: Draws) -> dict[str, Any]:
     return out
 
 
-def _constant(problem: Problem, scale: str) -> tuple[dict[str, Any], list[str]]:
+def _constant(problem: Problem, scale: str, at: Rows | None) -> tuple[dict[str, Any], list[str]]:
     """What is known, and the labels of the given scales, called `scale`, if there are several."""
     out: dict[str, Any] = {}
     if problem.design is not None:
-        out["X"] = problem.design.X
-        if problem.design.weights is not None:
-            out["weights"] = problem.design.weights
+        weights = problem.design.weights
+        out["X"] = problem.design.X if at is None else problem.design.X[at]
+        if weights is not None:
+            out |= {"weights": weights} if at is None else {"row": at}
     for name in problem.likelihood.unknowns:
         if getattr(problem, name) is not None:
             out[name] = np.asarray(getattr(problem, name))
@@ -183,7 +219,7 @@ def log_prior(draws: Draws) -> dict[str, Array]:
 
 def log_posterior(draws: Draws, prior: dict[str, Array]) -> Array:
     """Log likelihood plus log prior (chain, draw), of a Gaussian from cross-products alone."""
-    total = sum(v.reshape(*draws.sigma.shape, -1).sum(axis=-1) for v in prior.values())
+    total = sum(v.sum(axis=tuple(range(2, v.ndim))) for v in prior.values())
     if not draws.problem.exact:
         return np.asarray(_on_rows(draws) + total)
     moments, n = draws.problem.moments, draws.problem.n

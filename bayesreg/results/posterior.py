@@ -17,7 +17,7 @@ from bayesreg.language.errors import BadArgument
 from bayesreg.language.misnamed import explained_throughout
 from bayesreg.language.text import html_lines, html_table, plain
 from bayesreg.model.problem import Problem
-from bayesreg.results import accuracy, mixture, predictive
+from bayesreg.results import accuracy, groups, mixture, predictive
 from bayesreg.results.effects import of_draws
 from bayesreg.results.events import contrast_of, event_draws, level_event
 from bayesreg.results.lam import LamPosterior
@@ -277,26 +277,32 @@ class Posterior:
         return found if level is None else mixture.beside(found, self.draws, X, rows, level, kind)
 
     def posterior_predictive(
-        self, X: Any = None, seed: int | None = None, *, draws: int | None = None, rows: Any = None
+        self,
+        X: Any = None,
+        seed: int | None = None,
+        *,
+        draws: int | None = None,
+        rows: Any = None,
+        memory: float = predictive.MEMORY,
     ) -> Array:
         """Replicated y (chain, draw, rows), noise included; for the fit's own rows unless given.
 
         With `draws`, of so many, evenly spaced, as one chain; `rows` are indices of the fit's own.
+        BadArgument if draws × rows would take more than `memory` bytes.
         """
         kept = self.draws if draws is None else predictive.thinned(self.draws, draws)
         at = None if X is None else encode(self.problem, X)
         if rows is not None and self.problem.design is not None:
             at = self.problem.design.X[rows]
-        return predictive.replicate(kept, at, seed)
+        return predictive.replicate(kept, at, seed, memory)
 
     def r2(self, kind: str = "in-sample", level: float = 0.95) -> Quantity:
         r"""R²: the share of the variance of y that the model explains, with its posterior.
 
-        ``in-sample`` is, draw by draw, V(μ)/(V(μ) + v̄) with μ_i = E(y_i | η_i), V their variance
-        over rows and v̄ the mean of Var(y_i | η_i): σ², or P(1 − P) for a yes/no response. It is
-        ``az.bayesian_r2``. ``loo`` is 1 − V(e)/V(y) with e_i = y_i − E(y_i | y_-i), what the model
-        would explain of new rows; its draws are those of a Bayesian bootstrap over rows, as in
-        ``az.loo_r2``, and it may be below 0. A row of frequency w counts as w rows.
+        ``in-sample`` is V(μ)/(V(μ) + v̄) by draw, μ_i = E(y_i | η_i) and v̄ the mean Var(y_i | η_i):
+        σ², or P(1 − P) for a yes/no response; it is ``az.bayesian_r2``. ``loo``, 1 − V(e)/V(y) with
+        e_i = y_i − E(y_i | y_-i), is what new rows would see, with the spread of a Bayesian
+        bootstrap over rows, as ``az.loo_r2``; it may be below 0. A row counts w times.
 
         Parameters
         ----------
@@ -316,8 +322,7 @@ class Posterior:
         References
         ----------
         Gelman, Goodrich, Gabry & Vehtari (2019), "R-squared for Bayesian regression models", The
-        American Statistician 73(3), https://doi.org/10.1080/00031305.2018.1549100; Vehtari,
-        Gabry, Goodrich & Gelman (2020), https://avehtari.github.io/bayes_R2/bayes_R2.html.
+        American Statistician 73(3), https://doi.org/10.1080/00031305.2018.1549100.
 
         Examples
         --------
@@ -333,21 +338,8 @@ class Posterior:
         """Root mean squared error of the posterior mean of y, in the unit of y.
 
         Of the rows that were seen, or with ``loo`` of E(y_i | y_-i): what a prediction of a new row
-        is off by. Its draws are those of a Bayesian bootstrap over rows (Rubin 1981). For a yes/no
-        response it is the root of Brier's score.
-
-        Parameters
-        ----------
-        kind : {"in-sample", "loo"}
-        level : float, default 0.95
-            Probability inside the interval that is shown.
-
-        Raises
-        ------
-        BadArgument
-            If `kind` is another, or `level` no probability.
-        NotSupported
-            If the problem was conditioned on Moments.
+        is off by. Its spread is that of a Bayesian bootstrap over rows. For a yes/no response it is
+        the root of Brier's score. Arguments and errors as for `r2`; it always needs rows.
 
         Examples
         --------
@@ -369,7 +361,7 @@ class Posterior:
         posterior_predictive: bool = False,
         prior: bool = False,
         seed: int | None = None,
-        memory: float = 4e9,
+        memory: float = predictive.MEMORY,
     ) -> Any:
         """`tree` with further groups, after a check of memory.
 
@@ -377,7 +369,8 @@ class Posterior:
         ----------
         log_likelihood, posterior_predictive, prior : bool
             Groups to add: draws × rows of log density; replicated y; prior draws and the prior
-            predictive (conditional, and labelled so, where a part of the prior is improper).
+            predictive (conditional, and labelled so, where a part of the prior is improper). In
+            them, and in what was observed, a row of frequency w is written out w times.
         seed : int, optional
             For what is simulated.
         memory : float, default 4e9
@@ -388,9 +381,10 @@ class Posterior:
         BadArgument
             If more memory would be needed; ``post.loo()`` streams instead.
         NotSupported
-            If the problem has no rows.
+            If the problem has no rows, or some frequency is no whole number, which ArviZ would not
+            know: ``post.loo()``, ``post.r2()`` and ``br.compare`` do.
         """
-        return predictive.extend_tree(
+        return groups.extend_tree(
             self.draws,
             log_likelihood=log_likelihood,
             posterior_predictive=posterior_predictive,

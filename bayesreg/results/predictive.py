@@ -1,4 +1,4 @@
-"""Prediction from draws: means and sds in two passes over columns, replicates, prior predictive."""
+"""Prediction from draws: means and sds in two passes over columns, and replicates."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bayesreg.diagnostics import log_likelihood_blocks, to_tree
 from bayesreg.engines.draws import Draws, pooled
-from bayesreg.engines.prior import prior_draws
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, NotSupported
 from bayesreg.model.problem import Problem
@@ -18,6 +16,7 @@ from bayesreg.results.map_fit import KINDS
 # Rows are taken in blocks of this many, so that no second copy of X is ever made.
 ROWS = 16384
 CELLS = 2**20  # numbers in one array of rows × draws
+MEMORY = 4e9  # bytes that arrays of draws × rows may take unless more is allowed
 
 
 def predicted(draws: Draws, rows: Array, kind: str, *, return_std: bool) -> Any:
@@ -80,84 +79,39 @@ def thinned(draws: Draws, count: int) -> Draws:
     return replace(draws, **{f.name: kept(getattr(draws, f.name)) for f in fields(draws)})
 
 
-def replicate(draws: Draws, rows: Array | None, seed: int | None) -> Array:
-    """Replicated y (chain, draw, rows), noise included, for every draw."""
-    rows = _rows(draws.problem) if rows is None else rows
-    rng = np.random.default_rng(seed)
-    eta = draws.beta @ rows.T + draws.intercept[..., None]
-    theta = {name: value[..., None] for name, value in draws.theta.items()}
-    return draws.problem.likelihood.sample(rng, eta, theta)
+def replicate(draws: Draws, rows: Array | None, seed: int | None, memory: float = MEMORY) -> Array:
+    """Replicated y (chain, draw, rows), noise included, for every draw.
+
+    A block of draws at a time, in their order, so that blocks do not change the noise.
+    """
+    rows = rows_in(draws.problem) if rows is None else rows
+    refuse_large(draws.sigma.size, len(rows), 1, memory)
+    rng, beta, intercept = np.random.default_rng(seed), pooled(draws.beta), pooled(draws.intercept)
+    theta = {name: pooled(value)[:, None] for name, value in draws.theta.items()}
+    out = np.empty((len(beta), len(rows)))
+    size = max(1, CELLS // max(1, len(rows)))
+    for start in range(0, len(beta), size):
+        part = slice(start, start + size)
+        eta = beta[part] @ rows.T + intercept[part, None]
+        own = {name: value[part] for name, value in theta.items()}
+        out[part] = draws.problem.likelihood.sample(rng, eta, own)
+    return out.reshape(*draws.sigma.shape, len(rows))
 
 
-def extend_tree(
-    draws: Draws,
-    *,
-    log_likelihood: bool,
-    posterior_predictive: bool,
-    prior: bool,
-    seed: int | None,
-    memory: float,
-) -> Any:
-    """The DataTree with the groups asked for, after a check of memory."""
-    problem = draws.problem
-    rows = _rows(problem)
-    chains, length = draws.sigma.shape
-    groups = int(log_likelihood) + int(posterior_predictive) + int(prior)
-    need = 8.0 * chains * length * len(rows) * groups
+def refuse_large(draws: int, rows: int, arrays: int, memory: float) -> None:
+    """BadArgument where arrays of draws × rows would not fit; the one check of their size."""
+    need = 8.0 * draws * rows * arrays
     if need > memory:
         raise BadArgument(
-            f"draws × rows × {groups} group(s) need {need / 1e9:.1f} GB, above memory="
-            f"{memory / 1e9:.1f} GB; use post.loo(), which streams, or fewer draws"
+            f"{draws} draws × {rows} rows{f' × {arrays} groups' if arrays > 1 else ''} need "
+            f"{need / 1e9:.1f} GB, above memory={memory:.3g} bytes ({memory / 1e9:.1f} GB); take "
+            "fewer draws (draws=), rows in blocks, or what needs no such array: post.predict, "
+            "post.loo() and post.r2() stream"
         )
-    import xarray as xr
-
-    tree = to_tree(draws)
-    coords = {"chain": np.arange(chains), "draw": np.arange(length)}
-    coords["obs_id"] = tree["observed_data"]["y"].coords["obs_id"].to_numpy()
-    dims = ("chain", "draw", "obs_id")
-    if log_likelihood:
-        values = np.concatenate(list(log_likelihood_blocks(draws)), axis=-1)
-        tree["log_likelihood"] = xr.DataTree(xr.Dataset({"y": (dims, values)}, coords))
-    if posterior_predictive:
-        values = replicate(draws, None, seed)
-        tree["posterior_predictive"] = xr.DataTree(xr.Dataset({"y": (dims, values)}, coords))
-    if prior:
-        _add_prior(tree, draws, rows, coords, seed)
-    return tree
 
 
-def _add_prior(
-    tree: Any, draws: Draws, rows: Array, coords: dict[str, Any], seed: int | None
-) -> None:
-    """Groups `prior` and `prior_predictive`, labelled with what they were conditioned on."""
-    import xarray as xr
-
-    shape = draws.sigma.shape
-    values, label = prior_draws(draws.problem, shape[0] * shape[1], seed)
-    rng = np.random.default_rng(None if seed is None else [seed, 1])
-    eta = values["beta"] @ rows.T + values["intercept"][:, None]
-    theta = {name: values[name][:, None] for name in draws.theta}
-    y = draws.problem.likelihood.sample(rng, eta, theta)
-    dims = ("chain", "draw")
-    keep: dict[str, Any] = {
-        "beta": ((*dims, "feature"), values["beta"].reshape(*shape, -1)),
-        "intercept": (dims, values["intercept"].reshape(shape)),
-    }
-    keep |= {name: (dims, values[name].reshape(shape)) for name in draws.theta}
-    scale = values.get("scale")
-    if scale is not None and scale.shape[1] == 1:
-        keep["scale"] = (dims, scale.reshape(shape))
-    elif scale is not None:
-        keep["scale"] = ((*dims, "block"), scale.reshape(*shape, -1))
-    names = {**{k: coords[k] for k in dims}, "feature": list(draws.problem.features)}
-    if "scale" in keep and keep["scale"][0][-1] == "block":
-        names["block"] = list(draws.scale_labels)
-    tree["prior"] = xr.DataTree(xr.Dataset(keep, names, attrs={"label": label}))
-    data = xr.Dataset({"y": ((*dims, "obs_id"), y.reshape(*shape, -1))}, coords)
-    tree["prior_predictive"] = xr.DataTree(data.assign_attrs(label=label))
-
-
-def _rows(problem: Problem) -> Array:
+def rows_in(problem: Problem) -> Array:
+    """X of the rows, or why there are none."""
     if problem.design is None:
         raise NotSupported(
             "this needs rows, and the problem was conditioned on Moments; condition on X and y"
