@@ -8,6 +8,7 @@ import pickle
 import warnings
 
 import arviz_stats as azs
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -146,3 +147,73 @@ def test_replicates_do_not_depend_on_blocks(monkeypatch):
     monkeypatch.setattr("bayesreg.results.predictive.CELLS", 700)
     np.testing.assert_allclose(post.posterior_predictive(seed=3), whole, rtol=1e-12)
     assert np.abs(post.posterior_predictive(seed=4) - whole).max() > 1.0
+
+
+NULLS = {
+    "intercept alone": lambda m, f, y: m.condition_formula(f"{y} ~ 1", f),
+    "weights": lambda m, f, y: m.condition_formula(
+        f"{y} ~ 1", f, weights=np.arange(len(f)) % 3 + 1.0
+    ),
+    "Flat columns": lambda m, f, y: br.Model(br.Flat(), m.likelihood).condition(f[["x"]], f[y]),
+    "Flat, no intercept": lambda m, f, y: br.Model(br.Flat(), m.likelihood).condition(
+        f[["x"]], f[y], intercept=False
+    ),
+}
+NOISE = {
+    "Gaussian": (br.Gaussian(), "y"),
+    "not conjugate": (br.Gaussian(br.HalfNormal(3.0)), "y"),
+    # Without a proper column this likelihood is sampled by PyMC.
+    "Bernoulli": (br.Bernoulli(), "b"),
+}
+NOISE_ROWS = [
+    pytest.param(*row, id=name, marks=[pytest.mark.slow] if name == "Bernoulli" else [])
+    for name, row in NOISE.items()
+]
+
+
+@quiet
+@pytest.mark.parametrize("likelihood, y", NOISE_ROWS)
+@pytest.mark.parametrize("build", NULLS.values(), ids=NULLS)
+def test_a_model_without_a_proper_column_answers_every_question(build, likelihood, y, tmp_path):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"x": rng.normal(size=30)})
+    frame["y"] = 1.0 + 0.5 * frame.x + rng.normal(size=30)
+    frame["b"] = frame.y > 1.0
+    problem = build(br.Model(likelihood=likelihood), frame, y)
+    fit, post = br.fit_map(problem), br.sample(problem, seed=1, draws=60)
+    new = frame[["x"]]
+    assert np.all(np.isfinite(fit.predict(new)))
+    tree = post.to_arviz(**GROUPS, seed=1)
+    tree.to_netcdf(tmp_path / "null.nc")
+    assert np.all(np.isfinite(tree["prior_predictive"]["y"]))
+    assert post.summary().drop(columns="rhat").notna().all(axis=None)
+    assert len(post.effects()) == len(problem.features)
+    for answer in (post.r2(), post.r2("loo"), post.rmse(), post.rmse("loo")):
+        assert np.all(np.isfinite(answer.draws))
+    assert np.all(np.isfinite([post.loo().elpd, post.loo("psis").elpd]))
+    assert np.all(np.isfinite(post.predict(new, level=0.9)))
+    assert np.all(np.isfinite(post.posterior_predictive(new, seed=1)))
+    for kind in ("forest", "trace", "rank", "ppc", "residuals", "significance"):
+        post.plot(kind)
+    plt.close("all")
+    for result in (fit, post):
+        result.save(tmp_path / "null.breg", overwrite=True)
+        assert repr(br.load(tmp_path / "null.breg"))
+        assert repr(result)
+        assert result._repr_html_()
+
+
+def test_one_draw_is_no_summary():
+    case = CASES[0]
+    problem = br.Model(br.Normal(1.0)).condition(case.X, case.y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        post = br.sample(problem, draws=1, chains=1, seed=1)
+        for ask in (post.summary, post.effects):
+            with pytest.raises(BadArgument, match="at least two draws"):
+                ask()
+        assert "single draw" in repr(post)
+        assert "single draw" in post._repr_html_()
+        two = br.sample(problem, draws=2, chains=1, seed=1).summary()
+    assert two["sd"].notna().all()
+    assert "R-hat" in two.attrs["checks"] or "independent" in two.attrs["checks"]

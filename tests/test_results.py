@@ -306,6 +306,6 @@ def test_a_failed_leave_one_out_is_said(monkeypatch):
     X[7], y[7] = X[7] + 60.0, y[7] - 400.0
     fits = br.compare({"ridge": br.Normal(), "lasso": br.Laplace()}, X, y, seed=1)
     assert fits.table["max_khat"].max() > 0.7
-    assert "provisional" in fits.verdict[1]
+    assert any("provisional" in text for text in fits.verdict)
     calm = br.compare({"ridge": br.Normal()}, case.X, case.y, seed=1)
     assert not any("provisional" in text for text in calm.verdict)

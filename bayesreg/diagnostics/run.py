@@ -151,17 +151,29 @@ def unknowns_of(draws: Draws, *, standardized: bool = False) -> dict[str, Array]
 
 
 def summarise(values: Mapping[str, Array], level: float) -> pd.DataFrame:
-    """Mean, sd, equal-tailed interval and P(> 0) of each, one row per name."""
+    """Mean, sd, equal-tailed interval and P(> 0) of each, one row per name.
+
+    Raises
+    ------
+    BadArgument
+        If `level` is no probability, or a single draw was kept: it has no sd and no interval.
+    """
     import pandas as pd
 
+    low, high = interval_names(level)
     tails = [(1 - check_level(level)) / 2, (1 + level) / 2]
     flat = {name: v.reshape(-1) for name, v in values.items()}
-    table = pd.DataFrame(
-        {
-            "mean": {k: v.mean() for k, v in flat.items()},
-            "sd": {k: v.std(ddof=1) for k, v in flat.items()},
-        }
-    )
-    table[list(interval_names(level))] = np.array([np.quantile(v, tails) for v in flat.values()])
-    table["p_positive"] = [np.mean(v > 0) for v in flat.values()]
-    return table
+    if any(v.size < 2 for v in flat.values()):
+        raise BadArgument(
+            "a summary needs at least two draws, and one was kept: a single draw has no sd and no "
+            "interval; sample(problem, draws=1000), or read post.draws"
+        )
+    ends = np.array([np.quantile(v, tails) for v in flat.values()]).reshape(-1, 2)
+    columns = {
+        "mean": [v.mean() for v in flat.values()],
+        "sd": [v.std(ddof=1) for v in flat.values()],
+        low: ends[:, 0],
+        high: ends[:, 1],
+        "p_positive": [np.mean(v > 0) for v in flat.values()],
+    }
+    return pd.DataFrame(columns, index=list(flat), dtype=float)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesreg.engines.draws import Draws
+from bayesreg.engines.draws import Draws, pooled
 from bayesreg.language.arguments import Array, check_level, interval_names
 from bayesreg.likelihoods import Likelihood
 
@@ -45,9 +45,9 @@ class Component:
     @classmethod
     def of(cls, draws: Draws, weight: float = 1.0) -> Component:
         """All chains together."""
-        theta = {name: value.reshape(-1) for name, value in draws.theta.items()}
-        beta = draws.beta.reshape(-1, draws.beta.shape[-1])
-        return cls(draws.problem.likelihood, beta, draws.intercept.reshape(-1), theta, weight)
+        theta = {name: pooled(value) for name, value in draws.theta.items()}
+        beta, intercept = pooled(draws.beta), pooled(draws.intercept)
+        return cls(draws.problem.likelihood, beta, intercept, theta, weight)
 
 
 @dataclass(frozen=True, eq=False)

@@ -153,12 +153,13 @@ class Posterior:
         Raises
         ------
         BadArgument
-            If `level` is not strictly between 0 and 1.
+            If `level` is not strictly between 0 and 1, or a single draw was kept.
         """
         from bayesreg.results.summary import of_posterior
 
         values = unknowns_of(self.draws, standardized=standardized)
         table = summarise(values, level).join(self.checks.by_unknown())
+        table.attrs["checks"] = self.checks.why  # also why R-hat or ESS are not available
         return of_posterior(self, table, level, standardized=standardized)
 
     def effects(
@@ -433,9 +434,17 @@ class Posterior:
         return (
             f"posterior by {self.engine} ({self.why_engine}): {chains} chains × {draws} draws, "
             f"seed {self.draws.seed}\n{note}  checks: {self.checks.why}\n"
-            f"{plain(self.summary().round(4)).to_string(max_rows=30)}"
+            f"{self._shown()}"
         )
+
+    def _shown(self) -> str:
+        """The summary as text, or why there is none."""
+        if self.draws.sigma.size < 2:
+            return "no summary: a single draw has no sd and no interval"
+        return plain(self.summary().round(4)).to_string(max_rows=30)
 
     def _repr_html_(self) -> str:
         """The same, as escaped HTML for notebooks."""
+        if self.draws.sigma.size < 2:
+            return html_lines(*repr(self).split("\n"))
         return html_lines(*repr(self).split("\n")[:2]) + html_table(self.summary())
