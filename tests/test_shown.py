@@ -299,3 +299,12 @@ def test_results_go_into_tables_for_word_and_typst(many, name):
     assert made.unknown is None
     assert set(made.usual) <= set(made.under)
     assert all(isinstance(value, str) for value in made.spread.values())
+
+
+def test_completion_lists_what_users_ask_of_a_problem(many):
+    problem = many["problem"]
+    listed = dir(problem)
+
+    assert {"given", "penalty", "features", "to_pymc", "warnings"} <= set(listed)
+    assert not {"rss0", "xy", "yy", "root", "gram", "pull"} & set(listed)
+    assert all(hasattr(problem, name) for name in listed)

@@ -112,7 +112,7 @@ def outline(record: Any) -> str:
     --------
     >>> from bayesreg.data.moments import Moments
     >>> outline(Moments.of([[1.0], [2.0], [4.0]], [1.0, 2.0, 2.0]))[:58]
-    "Moments(n=3.0, rows=3, x_mean=float64 (1,), y_mean=1.66666"
+    'Moments(n=3.0, rows=3, x_mean=float64 (1,), y_mean=1.66666'
     """
     said = (f"{f.name}={_outlined(getattr(record, f.name))}" for f in fields(record) if f.repr)
     return f"{type(record).__name__}({', '.join(said)})"

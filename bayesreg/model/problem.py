@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from bayesreg.data.design import Design
 from bayesreg.data.moments import Moments
 from bayesreg.language.arguments import Array, positive
-from bayesreg.language.errors import BadArgument, NotSupported
+from bayesreg.language.errors import NotSupported
 from bayesreg.language.misnamed import explained_throughout
+from bayesreg.language.text import shortened
 from bayesreg.likelihoods import ConstantCurvature, Gaussian, Likelihood
 from bayesreg.model.blocks import Block, fix_scales, with_prior, with_scale
 from bayesreg.model.coordinates import Coordinates
@@ -29,6 +30,10 @@ from bayesreg.priors.written import prior_of
 if TYPE_CHECKING:
     import pymc
 
+_ASKED = (
+    "at classes_ column_sd design effects features given intercept likelihood moments n nu p "
+    "penalty prior restore sigma standardize to_pymc unknown_scales unknown_sigma warnings"
+)
 PriorLike = Prior | Mapping[Any, Prior]
 
 
@@ -429,21 +434,17 @@ class Problem:
 
         return compose(self)
 
+    def __dir__(self) -> list[str]:
+        """What users ask of a problem; what solvers and engines read of it is not listed."""
+        return _ASKED.split()
+
     def __repr__(self) -> str:
         """Data, prior, likelihood and penalty in four lines."""
         flat = f", {len(self.flat)} flat" if len(self.flat) else ""
         return (
             f"Problem: N = {self.n:g}, {len(self.features)} columns"
             f"{' (standardised)' if self.standardize else ''}{flat}, ν = {self.nu:g}\n"
-            f"  prior       {self.prior!r}\n"
+            f"  prior       {shortened(repr(self.prior), 200)}\n"
             f"  likelihood  {self.likelihood!r}\n"
             f"  penalty     {self.penalty!r}"
-        )
-
-
-def need_problem(value: Any) -> None:
-    """Refuse what is not a Problem, such as data or a Model."""
-    if not isinstance(value, Problem):
-        raise BadArgument(
-            f"expected a Problem, from model.condition(X, y), not {type(value).__name__}"
         )

@@ -10,13 +10,13 @@ from bayesreg.engines.draws import Draws, pooled
 from bayesreg.language.arguments import Array, check_level, integer, positive
 from bayesreg.language.errors import NotSupported
 from bayesreg.language.misnamed import explained
-from bayesreg.model.problem import Problem, need_problem
+from bayesreg.model.problem import Problem
 from bayesreg.priors import Penalised
 from bayesreg.results.bayesian_path import BayesianPath
 from bayesreg.results.quantity import Quantity
 from bayesreg.results.shrinkage import Shrinkage
 from bayesreg.solvers.scale_path import solve_scales
-from bayesreg.verbs.fit import closed_form, path, sample
+from bayesreg.verbs.fit import closed_form, need_problem, path, sample
 
 DRAWS, CHAINS = 500, 4  # at each scale
 BEYOND = 12.0  # times what the posterior of the scale reaches, or what is given

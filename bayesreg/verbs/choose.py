@@ -10,11 +10,11 @@ import numpy as np
 from bayesreg.language.arguments import did_you_mean, integer
 from bayesreg.language.errors import BadArgument, NotSupported
 from bayesreg.language.misnamed import explained
-from bayesreg.model.problem import Problem, need_problem
+from bayesreg.model.problem import Problem
 from bayesreg.priors import Laplace
 from bayesreg.results.choice import Choice, Rule
 from bayesreg.solvers.path import one_block, penalised
-from bayesreg.verbs.fit import path
+from bayesreg.verbs.fit import need_problem, path
 from bayesreg.verbs.judges import JUDGES, Bench, ridge_evidence
 
 RULES = (

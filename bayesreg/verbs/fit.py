@@ -9,7 +9,7 @@ from bayesreg.gaussian.evidence import reference_sigma
 from bayesreg.language.arguments import Array, integer
 from bayesreg.language.errors import BadArgument, NotConverged, NotSupported, PerfectFit
 from bayesreg.language.misnamed import explained
-from bayesreg.model.problem import Problem, need_problem
+from bayesreg.model.problem import Problem
 from bayesreg.priors import Normal
 from bayesreg.results.map_fit import MapFit
 from bayesreg.results.path import Path
@@ -29,6 +29,14 @@ from bayesreg.verbs.hyper import settle
 if TYPE_CHECKING:
     from bayesreg.results.closed_form import ClosedForm
     from bayesreg.results.posterior import Posterior
+
+
+def need_problem(value: Any) -> None:
+    """Refuse what is not a Problem, such as data or a Model."""
+    if not isinstance(value, Problem):
+        raise BadArgument(
+            f"expected a Problem, from model.condition(X, y), not {type(value).__name__}"
+        )
 
 
 def default_engine(problem: Problem) -> tuple[str, str]:
