@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+import io
 
 import numpy as np
 import pandas as pd
 import pytest
 
+import bayesreg as br
 from bayesreg.cli.priorspec import parse_priors, parse_sigma
 from bayesreg.data import files
 from bayesreg.data.files import MISSING, read, read_csv, read_parquet, separator
@@ -55,6 +57,29 @@ def test_flat_gets_a_reference_level(tmp_path):
     assert made.names == ("x", "g[b]")
     assert made.terms[1] == of_factor("g", ("a", "b"), 1, reference="a")
     assert made.terms[1][:4] == ("g", (1,), "treatment", "a")
+
+
+@pytest.mark.parametrize("reference", [False, True])
+def test_new_rows_of_a_file_are_coded_as_at_the_fit(tmp_path, reference):
+    made = design(chosen(tmp_path, GOOD), reference=reference)
+    frame = pd.read_csv(io.StringIO(GOOD))
+    problem = br.Model(br.Normal(1.0), br.Gaussian(1.0)).condition(made)
+    fit = br.fit_map(problem)
+    fit.save(tmp_path / "fit.breg")
+    for one in (fit, br.load(tmp_path / "fit.breg")):
+        assert np.array_equal(one.problem.design.encode(frame[["g", "x"]]), made.X)
+        assert np.array_equal(one.predict(frame), fit.predict(frame))
+        with pytest.raises(BadData, match="'g' of new X has category 'z' in row 0"):
+            one.predict(frame.assign(g="z"))
+        with pytest.raises(BadData, match="holds text, and held numbers"):
+            one.predict(frame.assign(x="1"))
+
+
+def test_levels_of_rows_that_do_not_count_are_no_levels(tmp_path):
+    text = "x,g,y,w\n1.5,a,3,1\n2.5,b,4,2\n0.5,a,2,1\n3.0,b,6,1\n9.0,zz,99,0\n"
+    made = design(chosen(tmp_path, text, weights="w"))
+    assert made.names == ("x", "g[a]", "g[b]")
+    assert made.weights.tolist() == [1, 2, 1, 1]
 
 
 def test_columns_are_those_of_the_formula(tmp_path):

@@ -15,7 +15,7 @@ from bayesreg.data.cells import MISSING, Column, Table, in_order, number
 from bayesreg.data.columns import EXACT
 from bayesreg.data.labels import numbered, read_labels
 from bayesreg.data.suitability import find, refuse_target, refuse_unusable, suspicion
-from bayesreg.data.variables import refuse_lookalikes
+from bayesreg.data.variables import BOOL, TEXT, Variable, refuse_lookalikes
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, BadData
 
@@ -105,6 +105,9 @@ def select(table: Table, roles: Roles) -> Selection:
             f"--weights: column {roles.weights!r} of {table.name} holds {kind} cells, no numbers"
         )
     keep, notes = _complete(table, used, drop=roles.drop_missing)
+    if roles.weights is not None:  # a row of weight 0 has no say in levels
+        counts = keep & (table.columns[roles.weights].values != 0)
+        keep = counts if counts.any() else keep
     said = [table.columns[name].note for name in used if table.columns[name].note]
     if roles.formula is None:
         said += [note for name in predictors if (note := suspicion(table.columns[name]))]
@@ -119,6 +122,7 @@ def design(selection: Selection, *, reference: bool = False) -> Design:
     """
     if selection.roles.formula is not None:
         return _from_formula(selection, reference=reference)
+    from bayesreg.data.coded_columns import CodedColumns
     from bayesreg.data.design import Design
     from bayesreg.data.terms import Term, of_factor
 
@@ -152,8 +156,19 @@ def design(selection: Selection, *, reference: bool = False) -> Design:
         names=tuple(names),
         y_name=target,
         terms=tuple(terms),
+        spec=CodedColumns(tuple(_remembered(columns[t.name]) for t in terms), tuple(terms)),
         named=True,
         notes=tuple(notes),
+    )
+
+
+def _remembered(column: Column) -> Variable:
+    """The type of a column, for new rows to have."""
+    if column.kind == "text":
+        return Variable(column.name, TEXT)
+    values = column.values[np.isfinite(column.values)]
+    return (
+        Variable(column.name, BOOL) if column.kind == "flag" else Variable.of(column.name, values)
     )
 
 

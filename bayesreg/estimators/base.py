@@ -60,8 +60,10 @@ class PriorEstimator(BaseEstimator):
 
     def set_params(self, **params: Any) -> Self:
         """Set parameters; ``prior__scale=…`` replaces the prior by one with that scale."""
-        nested = {k.removeprefix("prior__"): v for k, v in params.items() if "prior__" in k}
-        plain = {k: v for k, v in params.items() if "prior__" not in k}
+        nested = {
+            k.removeprefix("prior__"): v for k, v in params.items() if k.startswith("prior__")
+        }
+        plain = {k: v for k, v in params.items() if not k.startswith("prior__")}
         BaseEstimator.set_params(self, **plain)
         if nested:
             self.prior = changed(single(self._said(), "prior__…"), nested)

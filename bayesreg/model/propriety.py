@@ -131,17 +131,23 @@ def concerns(problem: Problem) -> Iterator[str]:
     yield from _spread(problem)
     yield from _expected(problem)
     yield from _collinearity(problem)
-    if not problem.exact:
-        return
-    yield from _without_variance(problem)
-    improper = problem.sigma_prior is not None and not problem.sigma_prior.proper
-    if improper and problem.quadratic.rank >= problem.nu and _free_sigma_scale(problem):
+    if problem.exact:
+        yield from _without_variance(problem)
+    if interpolates(problem):
         yield (
             f"p = {problem.p} columns reach ν = {problem.nu:g}: under {problem.sigma_prior!r} and "
             "a hyperprior in units of σ the posterior is proper but interpolates y (σ far too "
             "small). Two cures: expected_nonzero=m on the prior (a larger precision= for R2D2), or "
             "a proper prior for σ such as Gaussian(HalfNormal(s))"
         )
+
+
+def interpolates(problem: Problem) -> bool:
+    """Whether the posterior is proper and yet σ far too small, for the columns span y."""
+    if not problem.exact:
+        return False
+    improper = problem.sigma_prior is not None and not problem.sigma_prior.proper
+    return bool(improper and problem.quadratic.rank >= problem.nu and _free_sigma_scale(problem))
 
 
 def _lost(problem: Problem, j: int) -> str | None:

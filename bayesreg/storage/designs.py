@@ -9,13 +9,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bayesreg.data.coded_columns import CodedColumns
 from bayesreg.data.coding import FormulaSpec
 from bayesreg.data.design import Design, finished
 from bayesreg.data.terms import Factor, Term
 from bayesreg.language.errors import BadData
 from bayesreg.language.warned import warn
 from bayesreg.storage.fields import Arrays, Meta, put_together, taken_apart
-from bayesreg.storage.formulas import LostFormula, formula_from_json, formula_to_json
+from bayesreg.storage.formulas import (
+    LostFormula,
+    formula_from_json,
+    formula_to_json,
+    variable_from_json,
+    variable_to_json,
+)
 from bayesreg.storage.values import Unsayable, from_json, to_json
 
 
@@ -36,6 +43,8 @@ def design_to_payload(design: Design) -> tuple[Arrays, Meta]:
                 f"that a file may hold; pass new X with the columns that it made, {_some(design)}"
             )
             warn(meta["lost"])
+    elif isinstance(design.spec, CodedColumns):
+        meta["columns"] = [variable_to_json(one) for one in design.spec.variables]
     elif isinstance(design.spec, LostFormula):
         meta["lost"] = design.spec.why
     return arrays, meta
@@ -54,18 +63,35 @@ def design_from_payload(
         {**meta, **arrays},
         names=names,
         terms=terms,
-        spec=formula_from_json(meta["formula"], names) if "formula" in meta else None,
+        spec=_spec(meta, names, terms),
         index=_labels(arrays, meta, len(y)),
         classes=None if "classes" not in meta else tuple(map(from_json, meta["classes"])),
     )
     design = finished(design, list(meta["notes"]))
     why = meta.get("lost")
-    if why is None and "formula" not in meta and any(term.coding is not None for term in terms):
+    if why is None and design.spec is None and any(term.coding is not None for term in terms):
         why = (
             "this result was saved without what made its columns; pass new X with the columns "
             f"{_some(design)}, or fit again"
         )
     return design if why is None else dataclasses.replace(design, spec=LostFormula(design, why))
+
+
+def _spec(
+    meta: Mapping[str, Any], names: tuple[str, ...], terms: tuple[Term, ...]
+) -> FormulaSpec | CodedColumns | None:
+    """What codes new rows: a formula, or the columns of a file."""
+    if "formula" in meta:
+        return formula_from_json(meta["formula"], names)
+    if "columns" not in meta:
+        return None
+    variables = tuple(map(variable_from_json, meta["columns"]))
+    placed = sorted(j for term in terms for j in term.columns)
+    if placed != list(range(len(names))) or [v.name for v in variables] != [t.name for t in terms]:
+        raise BadData("the saved columns are corrupt: they are not those of the terms")
+    if any(len(t.factors) > 1 or (len(t.columns) > 1 and not t.factors) for t in terms):
+        raise BadData("the saved columns are corrupt: a term is not of one column")
+    return CodedColumns(variables, terms)
 
 
 def _some(design: Design) -> str:

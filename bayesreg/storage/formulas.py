@@ -71,7 +71,7 @@ def formula_to_json(spec: FormulaSpec) -> dict[str, Any]:
         "formula": spec.formula,
         "names": list(spec.names),
         "tokens": dict(spec.tokens),
-        "variables": [[v.name, v.kind, to_json(list(v.levels))] for v in spec.variables.values()],
+        "variables": [variable_to_json(one) for one in spec.variables.values()],
         "levels": [[name, to_json(list(levels))] for name, levels in spec.levels.items()],
         "parts": [_part(*part) for part in spec.parts],
     }
@@ -80,10 +80,7 @@ def formula_to_json(spec: FormulaSpec) -> dict[str, Any]:
 def formula_from_json(record: Any, names: Sequence[str]) -> FormulaSpec:
     """The formula that :func:`formula_to_json` wrote; BadData if it has another form."""
     try:
-        variables = [
-            Variable(_text(name), _text(kind), tuple(_levels(levels)))
-            for name, kind, levels in record["variables"]
-        ]
+        variables = [variable_from_json(one) for one in record["variables"]]
         tokens = {_text(token): _text(column) for token, column in record["tokens"].items()}
         spec = FormulaSpec(
             _text(record["formula"]),
@@ -99,8 +96,6 @@ def formula_from_json(record: Any, names: Sequence[str]) -> FormulaSpec:
         )
         if spec.names != tuple(names) or placed != list(range(len(names))) or not known:
             raise ValueError("its columns are not those of the data")
-        if any(one.kind not in KINDS for one in variables):
-            raise ValueError("a variable is of no known kind")
     except BadData:
         raise
     except (
@@ -114,6 +109,19 @@ def formula_from_json(record: Any, names: Sequence[str]) -> FormulaSpec:
     ) as error:
         raise BadData(f"the saved formula is corrupt: {error}") from None
     return spec
+
+
+def variable_to_json(variable: Variable) -> list[Any]:
+    """Name, kind and levels of a variable."""
+    return [variable.name, variable.kind, to_json(list(variable.levels))]
+
+
+def variable_from_json(record: Any) -> Variable:
+    """The variable that :func:`variable_to_json` wrote; ValueError if it has another form."""
+    name, kind, levels = record
+    if kind not in KINDS:
+        raise ValueError(f"a variable is of kind {kind!r}")
+    return Variable(_text(name), kind, tuple(_levels(levels)))
 
 
 def _part(spec: Any, source: list[int], target: list[int]) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from bayesreg.language.warned import warn
 from bayesreg.likelihoods import Gaussian, Likelihood
 from bayesreg.model.model import Model, flat_terms
 from bayesreg.model.problem import Problem
+from bayesreg.model.propriety import interpolates
 from bayesreg.priors import R2D2, HalfCauchy, Normal, Prior
 from bayesreg.priors.written import prior_of, read_priors
 from bayesreg.results.choice import Choice
@@ -328,7 +329,7 @@ def _condition(
             isinstance(prior, Prior)
             and prior == type(prior)()
             and not isinstance(prior, R2D2)  # whose scale is what R² says; `problem` warns
-            and any("interpolates" in text for text in problem.warnings)
+            and interpolates(problem)
         ):
             bounded, m = _bounded(prior, problem)
             notes.append(
