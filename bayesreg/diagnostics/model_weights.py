@@ -55,11 +55,11 @@ def stacking_weights(values: Array, weights: Array) -> Array:
     return np.asarray(raw / raw.sum())
 
 
-def pseudo_bma_weights(values: Array, weights: Array) -> Array:
+def pseudo_bma_weights(values: Array, weights: Array, rows: float | None = None) -> Array:
     r"""Weights (K,) of pseudo-BMA+: mean of softmax(N Σ v_i·elpd_i) over v ~ Dirichlet(weights).
 
     Unlike ``az.compare(method="BB-pseudo-BMA")`` in two points: a row of weight w has w copies, and
-    the memory is bounded.
+    the memory is bounded. Where the m rows are a sample, N is that of all `rows`.
 
     References
     ----------
@@ -72,7 +72,7 @@ def pseudo_bma_weights(values: Array, weights: Array) -> Array:
     >>> pseudo_bma_weights(np.array([[-1.0, -2.0], [-2.0, -1.0]]), np.ones(2)).round(1).tolist()
     [0.5, 0.5]
     """
-    total, rng = float(weights.sum()), np.random.default_rng(SEED)
+    total, rng = float(weights.sum()) if rows is None else rows, np.random.default_rng(SEED)
     mean = np.zeros(len(values))
     repeats = int(np.clip(MOST // len(weights), 100, BOOTSTRAPS))
     for _ in range(repeats):
@@ -83,7 +83,13 @@ def pseudo_bma_weights(values: Array, weights: Array) -> Array:
 
 
 def tied(
-    values: Array, weights: Array, stacked: Array, behind: NDArray[np.bool_], khat: float = 0.0
+    values: Array,
+    weights: Array,
+    stacked: Array,
+    behind: NDArray[np.bool_],
+    *,
+    rows: float | None = None,
+    khat: float = 0.0,
 ) -> bool:
     """Whether the data cannot tell the best models and their stacked mixture apart.
 
@@ -95,6 +101,8 @@ def tied(
         The stacking weights.
     behind : ndarray of bool (K,)
         Which models are clearly worse than the best; all weight is moved among the others.
+    rows : float, optional
+        How many there are in all, where the m are a sample of them.
     khat : float, default 0
         The largest k̂ of these others.
 
@@ -109,11 +117,12 @@ def tied(
     with np.errstate(divide="ignore"):
         mixture = np.logaddexp.reduce(values + np.log(stacked)[:, None], axis=0)
     size = float(weights.sum())
+    total = size if rows is None else rows
     for one in values[near]:
         gain = mixture - one
         mean = float(weights @ gain) / size
-        se = math.sqrt(float(weights @ np.square(gain - mean)))
-        if clear(mean * size, se, size, khat):
+        sd = math.sqrt(float(weights @ np.square(gain - mean)) / size)
+        if clear(mean * total, total * sd / math.sqrt(size), total, khat):
             return False
     return True
 

@@ -102,15 +102,15 @@ def compare_elpd(models: Mapping[str, Any]) -> pd.DataFrame:
 
 def _mixing(models: list[Any], behind: NDArray[np.bool_]) -> tuple[Array, Array]:
     """Stacking weights, NaN for models between which any will do, and those of pseudo-BMA+."""
-    rows = _shared_rows(models)
+    rows, weights = _shared_rows(models), _weights(models[0])
     values = np.array([_per_copy(model, rows) for model in models])
-    weights = _weights(models[0])
-    weights = weights if rows is None else weights[rows]
+    total, weights = float(weights.sum()), weights if rows is None else weights[rows]
     stacked = stacking_weights(values, weights)
     khats = [_worst_khat(model) for model, worse in zip(models, behind, strict=True) if not worse]
-    if tied(values, weights, stacked, behind, float(np.fmax.reduce(khats))):
+    khat = float(np.fmax.reduce(khats))
+    if tied(values, weights, stacked, behind, rows=total, khat=khat):
         stacked[~behind] = math.nan
-    return stacked, pseudo_bma_weights(values, weights)
+    return stacked, pseudo_bma_weights(values, weights, total)
 
 
 def _difference(model: Any, best: Any) -> Total:

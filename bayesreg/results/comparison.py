@@ -383,7 +383,8 @@ class Comparison:
 
     def __repr__(self) -> str:
         """The verdict and the table."""
-        return "\n".join([*map(visible, self.verdict), "", plain(self.table.round(3)).to_string()])
+        shown = plain(self.table.round(3)).to_string(formatters={"p_worse": _never_one})
+        return "\n".join([*map(visible, self.verdict), "", shown])
 
     def _repr_html_(self) -> str:
         """The same, as escaped HTML for notebooks."""
@@ -391,6 +392,11 @@ class Comparison:
 
         sentences = "".join(f"<p>{escape(visible(s))}</p>" for s in self.verdict)
         return sentences + html_table(self.table)
+
+
+def _never_one(p: float) -> str:
+    """A probability in three decimals; one that rounds to 1 is not 1."""
+    return "> 0.999" if p > 0.999 else f"{p:.3f}"
 
 
 def _weight(value: Any, name: str) -> float:

@@ -34,7 +34,8 @@ def sentences(entries: Mapping[str, Entry], table: pd.DataFrame, where: str) -> 
         The data in words.
     """
     rows = next(iter(entries.values())).problem.n
-    out = [*prediction(table, where, rows), *_unreliable(table)]
+    first, *unsaid = prediction(table, where, rows)
+    out = [first, *_unreliable(table), *unsaid]
     out += [account(entry) for entry in entries.values()]
     out += _at_same_lam(entries)
     out.append(_held(entries, table))
