@@ -110,7 +110,7 @@ def test_stranger_file_with_report_and_export(tmp_path):
     assert result.stdout.splitlines()[-2:] == [f"report: {page}", f"tables and figures: {folder}"]
     assert "note: column 'region' is text and was read as a factor of 3 levels" in result.stderr
     assert "note: column 'member' holds true and false" in result.stderr
-    for name in ("region[north]", "member", "z"):
+    for name in ("region: north − east", "region[north]", "member", "z"):
         assert name in result.stdout
     text = page.read_text(encoding="utf-8")
     assert "Prices" in text
@@ -146,6 +146,7 @@ def test_formula(tmp_path):
     assert result.exit_code == 0, result.stderr
     assert "x:z" in result.stdout
     assert "C(region)[south]" in result.stdout
+    assert "region: south − east" in result.stdout
     assert "term 'C(region)' is a factor" in result.stderr
 
 

@@ -277,6 +277,7 @@ def test_a_comparison_speaks_of_contrasts_and_keeps_the_columns():
         fits.plot(kind)
     drawn = [t.get_text() for t in fits.plot("forest").get_yticklabels()]
     assert sorted(drawn) == sorted(names)
-    assert "g against p" in str(
-        fits.effects().attrs["coding"] or fits["ridge"].problem.effects.words
-    )
+    for result in (fits["ridge"].post, fits["ridge"].fit):
+        assert "g against p" in repr(result)
+        assert "g against q" in repr(result.effects({"g": "q"}))
+        assert "g against q" in result.effects({"g": "q"})._repr_html_()

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 # zero prints as 0, and no other does, so its own column comes first.
 DISPENSABLE = ("zero", "method", "max_khat", "weight", "p_eff", "kappa", "sd")
 WIDEST_NAME = 24  # on a terminal
-WIDEST_PIPED = 48
+WIDEST_PIPED = 72
+COLUMNS = 12  # of factors, named below the table
 GAP = 2
 # Rows beyond which a table is cut anywhere, and how many are shown then: a screen or so.
 LONG, SCREEN = 150, 48
@@ -41,12 +42,21 @@ def print_answers(comparison: Comparison, level: float) -> None:
         print_table(tables.prediction(comparison))
     print_table(tables.coefficients(comparison, level))
     if factors := tables.coding(comparison):
-        print_sentences(["", factors])
+        print_sentences(["", f"{factors} {_columns_of_factors(comparison)}"])
 
 
 def seeded(seed: int) -> str:
     """Which seed the numbers come from, and how to have others."""
     return f"Seed {seed}: the same command gives the same numbers, --seed others."
+
+
+def _columns_of_factors(comparison: Comparison) -> str:
+    """The columns behind the contrasts, by which the optimum and the draws call them."""
+    problem = next(iter(comparison.entries.values())).problem
+    single = set(problem.effects.single.tolist())
+    names = [name for j, name in enumerate(problem.features) if j not in single]
+    more = f", … ({len(names)} in all)" if len(names) > COLUMNS else ""
+    return f"Their columns in the fit: {', '.join(names[:COLUMNS])}{more}." if names else ""
 
 
 def print_sentences(sentences: Sequence[str]) -> None:

@@ -257,6 +257,13 @@ class Effects:
         return tuple(group for family in found for group in family.groups)
 
     @property
+    def note(self) -> str:
+        """A line to stand above coefficients of levels; nothing without factors."""
+        if self.plain:
+            return ""
+        return f"  levels are told apart by their differences only: see effects() ({self.words})\n"
+
+    @property
     def words(self) -> str:
         """How the factors are read, in a sentence; nothing without factors."""
         if self.plain:

@@ -148,7 +148,7 @@ class ClosedForm:
 
     def effects(
         self, reference: Any = None, level: float = 0.95, standardized: bool = False
-    ) -> pd.DataFrame:
+    ) -> Summary:
         """Exact mean, sd, interval and P(> 0) of what the columns say, levels as contrasts.
 
         Parameters
@@ -174,7 +174,7 @@ class ClosedForm:
         values |= {high: mean + half}
         known = np.isinf(self.df)
         values["p_positive"] = ndtr(ratio) if known else stdtr(self.df, ratio)
-        return described(pd.DataFrame(values), effects)
+        return described(pd.DataFrame(values), effects, standardized=standardized)
 
     def sigma_interval(self, level: float = 0.95) -> tuple[float, float]:
         """Equal-tailed interval of σ, whose square is inverse gamma; both ends the known σ."""
@@ -225,6 +225,7 @@ class ClosedForm:
         kind = "normal" if np.isinf(self.df) else f"Student-t with {self.df:g} df"
         return (
             f"closed form ({kind}): log evidence {self.log_evidence:.6g}, σ {self.sigma:.6g}\n"
+            f"{self.problem.effects.note}"
             f"{plain(self.summary()).to_string(max_rows=30)}"
         )
 

@@ -15,6 +15,8 @@ from bayesreg.model.problem import Problem
 if TYPE_CHECKING:
     import pandas as pd
 
+    from bayesreg.results.summary import Summary
+
 
 def effects_of(problem: Problem, reference: Any = None) -> Effects:
     """The effects of a problem: those that it has already, unless another reference is asked."""
@@ -23,7 +25,7 @@ def effects_of(problem: Problem, reference: Any = None) -> Effects:
     )
 
 
-def of_draws(draws: Draws, reference: Any, level: float, *, standardized: bool) -> pd.DataFrame:
+def of_draws(draws: Draws, reference: Any, level: float, *, standardized: bool) -> Summary:
     """Mean, sd, interval and P(> 0) of every effect, and what it is.
 
     Parameters
@@ -40,12 +42,10 @@ def of_draws(draws: Draws, reference: Any, level: float, *, standardized: bool) 
     effects = effects_of(draws.problem, reference)
     values = effects.of(draws.beta) * (effects.sd if standardized else 1.0)
     columns = {str(k): values[..., k] for k in range(len(effects.rows))}
-    return described(summarise(columns, level), effects)
+    return described(summarise(columns, level), effects, standardized=standardized)
 
 
-def of_optimum(
-    problem: Problem, beta: Array, reference: Any, *, standardized: bool
-) -> pd.DataFrame:
+def of_optimum(problem: Problem, beta: Array, reference: Any, *, standardized: bool) -> Summary:
     """Every effect of an optimum, whether it is zero, and what it is."""
     import pandas as pd
 
@@ -53,9 +53,8 @@ def of_optimum(
     values = effects.of(beta)
     factor = effects.sd if standardized else 1.0
     zero = effects.zero(beta)
-    return described(
-        pd.DataFrame({"estimate": np.where(zero, 0.0, values * factor), "zero": zero}), effects
-    )
+    table = pd.DataFrame({"estimate": np.where(zero, 0.0, values * factor), "zero": zero})
+    return described(table, effects, standardized=standardized)
 
 
 def coefficients(entry: Any, level: float, *, raw: bool) -> pd.DataFrame:
@@ -100,10 +99,14 @@ def beside(of_draws: pd.DataFrame, of_optimum: pd.DataFrame | None) -> pd.DataFr
     return of_draws
 
 
-def described(table: pd.DataFrame, effects: Effects) -> pd.DataFrame:
+def described(table: pd.DataFrame, effects: Effects, *, standardized: bool) -> Summary:
     """The table by the names of the effects, with their terms, levels and references."""
+    from bayesreg.results.summary import Summary
+
     table.index = list(effects.names)
     for key in ("term", "level", "reference"):
         table[key] = [getattr(row, key) for row in effects.rows]
     table.attrs["coding"] = effects.words
-    return table
+    facts = {"of numbers": f"per {'sd' if standardized else 'unit'} of the number"}
+    facts |= {"of levels": "; ".join(f"{name} {how}" for name, how in effects.coding.items())}
+    return Summary.of(table, "Effects", facts, ())

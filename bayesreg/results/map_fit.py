@@ -183,7 +183,7 @@ class MapFit:
         table["zero"] = table["beta"] == 0
         return of_map(self, table)
 
-    def effects(self, reference: Any = None, standardized: bool = False) -> pd.DataFrame:
+    def effects(self, reference: Any = None, standardized: bool = False) -> Summary:
         """What the columns say, levels of factors as contrasts, and whether that is zero.
 
         Parameters
@@ -218,7 +218,7 @@ class MapFit:
         return (
             f"MAP by {self.solver}: {self.penalty!r}\n"
             f"{settled}; {_zeros(self.b)} coefficients are 0\n"
-            f"certificate: {self.certificate.why}\n"
+            f"certificate: {self.certificate.why}\n{self.problem.effects.note}"
             f"intercept {self.intercept:.6g}\n"
             f"{plain(self.beta.to_frame()).to_string(max_rows=30, header=False)}"
         )

@@ -164,7 +164,7 @@ class Posterior:
 
     def effects(
         self, reference: Any = None, level: float = 0.95, standardized: bool = False
-    ) -> pd.DataFrame:
+    ) -> Summary:
         """Mean, sd, interval and P(> 0) of what the columns say: levels of factors as contrasts.
 
         Beside an intercept a level's own coefficient has nearly its prior; differences of levels
@@ -431,9 +431,10 @@ class Posterior:
         """Engine, checks, table."""
         chains, draws = self.draws.sigma.shape
         note = "" if self.complete else "  INTERRUPTED: fewer draws than asked for\n"
+        levels = self.problem.effects.note
         return (
             f"posterior by {self.engine} ({self.why_engine}): {chains} chains × {draws} draws, "
-            f"seed {self.draws.seed}\n{note}  checks: {self.checks.why}\n"
+            f"seed {self.draws.seed}\n{note}  checks: {self.checks.why}\n{levels}"
             f"{self._shown()}"
         )
 
