@@ -431,11 +431,10 @@ class Posterior:
         """Engine, checks, table."""
         chains, draws = self.draws.sigma.shape
         note = "" if self.complete else "  INTERRUPTED: fewer draws than asked for\n"
-        levels = self.problem.effects.note
         return (
             f"posterior by {self.engine} ({self.why_engine}): {chains} chains × {draws} draws, "
-            f"seed {self.draws.seed}\n{note}  checks: {self.checks.why}\n{levels}"
-            f"{self._shown()}"
+            f"seed {self.draws.seed}\n{note}  checks: {self.checks.why}\n"
+            f"{self.problem.effects.note}{self._shown()}"
         )
 
     def _shown(self) -> str:
