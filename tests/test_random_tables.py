@@ -85,7 +85,9 @@ def answer(seed):
         return [fit.beta, fit.intercept, fit.sigma]
     if verb == 2:
         found = br.closed_form(problem)
-        return [found.mean, found.sd, found.intercept]
+        # A t law of one degree of freedom has no mean, and of two no variance.
+        moments = [found.mean, found.sd, found.intercept] if problem.nu > 2 else []
+        return [found.interval(0.9), *moments]
     if verb == 3:
         walk = br.path(problem, n=5)
         assert all(c.ok for c in walk.certificates)

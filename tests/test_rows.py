@@ -51,6 +51,18 @@ DOORS = {
     "compare": lambda X, y, w, g, mix: br.compare(
         {"one": br.Normal(1.0)}, X, mix(y), likelihood=br.Gaussian(1.0), seed=1, draws=20
     ),
+    "compare by formula": lambda X, y, w, g, mix: br.compare(
+        {"one": br.Normal(1.0)},
+        formula="r ~ a + b",
+        data=X.assign(r=y),
+        weights=mix(w),
+        seed=1,
+        likelihood=br.Gaussian(1.0),
+        draws=20,
+    ),
+    "regressor by formula": lambda X, y, w, g, mix: MapRegressor(
+        br.Normal(1.0), sigma=1.0, formula="r ~ a + b"
+    ).fit(X, mix(y)),
     "Moments y": lambda X, y, w, g, mix: Moments.of(X, mix(y)),
     "Moments weights": lambda X, y, w, g, mix: Moments.of(X, y, mix(w)),
     "blocks y": lambda X, y, w, g, mix: Moments.from_blocks([(X, mix(y))]),
