@@ -83,6 +83,16 @@ def test_a_loaded_posterior_predicts_from_the_original_frame(path):
     assert np.array_equal(br.load(path).predict(FRAME), fit.predict(FRAME))
 
 
+def test_a_loaded_posterior_knows_the_variables_of_its_formula(path):
+    formula = "y ~ C(g)*scale(x) + rooms + flag + band"
+    post = br.sample(MODEL.condition_formula(formula, FRAME), seed=1, draws=50)
+    post.save(path)
+    back = br.load(path)
+    before, after = post.problem.design.frame, back.problem.design.frame
+    pd.testing.assert_frame_equal(before, after, check_index_type=False, check_categorical=True)
+    assert repr(br.comparisons(back, "g")) == repr(br.comparisons(post, "g"))
+
+
 def test_a_formula_that_a_file_may_not_hold_is_said(path):
     fit = br.fit_map(MODEL.condition_formula("y ~ x.pow(2) + g", FRAME))
     with pytest.warns(BayesregWarning, match=r"could not be saved, for 'x.pow' .*pass new X with"):

@@ -23,6 +23,7 @@ from bayesreg.storage.formulas import (
     variable_from_json,
     variable_to_json,
 )
+from bayesreg.storage.frames import frame_from_payload, frame_to_payload
 from bayesreg.storage.values import Unsayable, from_json, to_json
 
 
@@ -37,6 +38,9 @@ def design_to_payload(design: Design) -> tuple[Arrays, Meta]:
     if isinstance(design.spec, FormulaSpec):
         try:
             meta["formula"] = formula_to_json(design.spec)
+            if design.frame is not None:
+                columns, meta["variables"] = frame_to_payload(design.frame)
+                arrays |= columns
         except Unsayable as error:
             meta["lost"] = (
                 f"the formula {design.spec.formula!r} could not be saved, for {error} is nothing "
@@ -64,6 +68,9 @@ def design_from_payload(
         names=names,
         terms=terms,
         spec=_spec(meta, names, terms),
+        frame=frame_from_payload(arrays, meta["variables"], len(y))
+        if "variables" in meta
+        else None,
         index=_labels(arrays, meta, len(y)),
         classes=None if "classes" not in meta else tuple(map(from_json, meta["classes"])),
     )
