@@ -109,6 +109,8 @@ def results(names, n=60):
         "moments": entry.problem.moments,
         "quadratic": entry.problem.quadratic,
         "block": entry.problem.blocks[0],
+        "margins": br.slopes(entry.post, names[2]),
+        "adequacy": entry.post.adequacy,
         "simulated": br.simulate(n=30, p=40, seed=1),
         "dataset": br.load_dataset("diabetes"),
     }
@@ -151,7 +153,7 @@ class Tags(HTMLParser):
 
 
 SHOWN = ["comparison", "entry", "fit", "certificate", "correspondence", "posterior", "closed"]
-SHOWN += ["choice", "lam", "shrinkage", "significance"]
+SHOWN += ["choice", "lam", "shrinkage", "significance", "margins", "adequacy"]
 SHOWN += ["fit.summary", "post.summary", "closed.summary"]
 TEXTS = [*SHOWN, "checks", "relaxed", "design", "moments"]
 
@@ -308,3 +310,16 @@ def test_completion_lists_what_users_ask_of_a_problem(many):
     assert {"given", "penalty", "features", "to_pymc", "warnings"} <= set(listed)
     assert not {"rss0", "xy", "yy", "root", "gram", "pull"} & set(listed)
     assert all(hasattr(problem, name) for name in listed)
+
+
+def calls(attribute):
+    """Where an attribute of this name is called."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            called = node.func if isinstance(node, ast.Call) else None
+            if isinstance(called, ast.Attribute) and called.attr == attribute:
+                yield path.relative_to(PACKAGE).as_posix()
+
+
+def test_tables_have_one_exit_to_html():
+    assert list(calls("to_html")) == ["language/text.py"]

@@ -2,6 +2,7 @@
 
 import inspect
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -71,3 +72,14 @@ def test_fits_outside_a_search_each_have_their_warning():
             MapRegressor(br.Normal(1.0)).fit(X, Y)
 
     assert len(given(twice)) == 2
+
+
+def test_warnings_are_given_in_one_place():
+    package = Path(br.__file__).parent
+    found = [
+        path.relative_to(package).as_posix()
+        for path in package.rglob("*.py")
+        if "warnings.warn(" in path.read_text(encoding="utf-8")
+    ]
+
+    assert found == ["language/warned.py"]

@@ -13,7 +13,7 @@ import numpy as np
 
 from bayesreg.diagnostics.residuals import Residuals
 from bayesreg.diagnostics.sensitivity import SENSITIVE, sensitivity
-from bayesreg.language.text import listed, shortened
+from bayesreg.language.text import html_table, listed, shortened
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -127,7 +127,7 @@ class Adequacy:
 
     def _repr_html_(self) -> str:
         """The table, escaped."""
-        return self.table.to_html(max_rows=20)
+        return html_table(self.table)
 
 
 def adequacy(draws: Draws) -> Adequacy:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from bayesreg.diagnostics.run import summarise
 from bayesreg.language.arguments import Array, check_level
 from bayesreg.language.errors import BadArgument, NotSupported
+from bayesreg.language.misnamed import explained_throughout
+from bayesreg.language.text import html_lines, html_table, plain, visible
 from bayesreg.results.quantity import Quantity
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ WORDS = {
 }
 
 
+@explained_throughout
 @dataclass(frozen=True, eq=False)
 class Margins:
     r"""What a fit says of y at rows or on average, one row of `table` for each question.
@@ -140,11 +143,9 @@ class Margins:
 
     def __repr__(self) -> str:
         """What it is, table."""
-        return f"{self.words}\n{self.table.to_string(max_rows=40, float_format='{:.4g}'.format)}"
+        table = plain(self.table).to_string(max_rows=40, float_format="{:.4g}".format)
+        return f"{visible(self.words)}\n{table}"
 
     def _repr_html_(self) -> str:
         """The same, as escaped HTML for notebooks."""
-        from html import escape
-
-        table = self.table.to_html(max_rows=40, float_format="{:.4g}".format)
-        return f"<pre>{escape(self.words)}</pre>{table}"
+        return html_lines(self.words) + html_table(self.table)

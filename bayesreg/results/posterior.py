@@ -441,7 +441,7 @@ class Posterior:
         """The summary as text, or why there is none."""
         if self.draws.sigma.size < 2:
             return "no summary: a single draw has no sd and no interval"
-        return plain(self.summary().round(4)).to_string(max_rows=30)
+        return str(plain(self.summary().round(4)).to_string(max_rows=30))
 
     def _repr_html_(self) -> str:
         """The same, as escaped HTML for notebooks."""

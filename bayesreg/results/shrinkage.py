@@ -14,7 +14,7 @@ from bayesreg.engines.factors import scales_of, shrinkage_factors
 from bayesreg.language.arguments import Array, check_level, interval_names
 from bayesreg.language.errors import BadArgument, NotSupported
 from bayesreg.language.misnamed import explained_throughout
-from bayesreg.language.text import html_table, plain
+from bayesreg.language.text import html_lines, html_table, plain
 from bayesreg.results.quantity import Quantity
 
 if TYPE_CHECKING:
@@ -200,10 +200,7 @@ class Shrinkage:
 
     def _repr_html_(self) -> str:
         """The same, as escaped HTML for notebooks."""
-        from html import escape
-
-        head = escape("\n".join(repr(self).split("\n")[:2]))
-        return f"<pre>{head}</pre>{html_table(self.summary())}"
+        return html_lines(*repr(self).split("\n")[:2]) + html_table(self.summary())
 
 
 CELLS = 2**22  # numbers in one batch of matrices

@@ -14,7 +14,7 @@ from bayesreg.engines.draws import Draws
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument
 from bayesreg.language.misnamed import explained_throughout
-from bayesreg.language.text import html_table, plain
+from bayesreg.language.text import html_lines, html_table, plain
 from bayesreg.model.problem import Problem
 
 if TYPE_CHECKING:
@@ -155,10 +155,7 @@ class Significance:
 
     def _repr_html_(self) -> str:
         """The same, as escaped HTML for notebooks."""
-        from html import escape
-
-        head = escape(repr(self).split("\n")[0])
-        return f"<pre>{head}</pre>{html_table(self.table)}"
+        return html_lines(repr(self).split("\n")[0]) + html_table(self.table)
 
 
 def _spread(problem: Problem) -> tuple[float, str]:
