@@ -70,8 +70,9 @@ def correspondence(entry: Any) -> Rows:
     "than the MAP. Under a normal prior the mean given σ and scale is the MAP: their relative "
     "difference in closed form; – for other priors.",
     no_sigma={
+        "less": "exact",
         "note": f"{SAME} median of the scale plugged in. Given it no draw can have a higher log "
-        "density than the MAP."
+        "density than the MAP.",
     },
 )
 def same_lam(entry: Any) -> Rows:

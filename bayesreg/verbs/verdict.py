@@ -214,8 +214,8 @@ def _at_same_lam(entries: Mapping[str, Entry]) -> Iterator[str]:
         return
     higher = [name for name, one in found.items() if one.margin < 0.0]
     text = (
-        "At the posterior's own λ, σ and scale at their medians, the MAP is off the posterior mean "
-        f"by at most so many posterior sds: {', '.join(apart)}; "
+        f"At the posterior's own λ, {_given(entries)} at the median, the MAP is off the posterior "
+        f"mean by at most so many posterior sds: {', '.join(apart)}; "
     )
     text += (
         f"NOT the highest: draws of {listed(higher)} have a higher density than its MAP"
