@@ -49,11 +49,6 @@ class Posterior:
     warnings : tuple of str
         What the reader must know, those of the problem included.
 
-    References
-    ----------
-    Vehtari et al. (2021), "Rank-normalization, folding, and localization: an improved R-hat",
-    Bayesian Analysis 16(2), https://doi.org/10.1214/20-BA1221.
-
     Examples
     --------
     >>> import bayesreg as br
@@ -159,8 +154,9 @@ class Posterior:
 
         values = unknowns_of(self.draws, standardized=standardized)
         table = summarise(values, level).join(self.checks.by_unknown())
-        table.attrs["checks"] = self.checks.why  # also why R-hat or ESS are not available
-        return of_posterior(self, table, level, standardized=standardized)
+        made = of_posterior(self, table, level, standardized=standardized)
+        made.attrs["checks"] = self.checks.why  # also why R-hat or ESS are not available
+        return made
 
     def effects(
         self, reference: Any = None, level: float = 0.95, standardized: bool = False
