@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 NAME = "nuts"
 ROWS = 5000  # up to here on rows, so that it shares no arithmetic with what it checks
 STRONG = 10.0  # (prior sd ÷ se of b)² above which b itself is sampled
+FEW = 3  # columns, which say so little of their common scale that it may be anything near 0
 
 # PyMC's statistics that are kept, under ArviZ's names.
 _STATS = {
@@ -78,11 +79,15 @@ def _funnel(problem: Problem) -> bool:
     """Whether rows say so little of b that its unknown scale makes a funnel of (b, log scale).
 
     Betancourt & Girolami (2015), "Hamiltonian Monte Carlo for hierarchical models", §3: centred
-    where data are strong, non-centred where they are weak.
+    where data are strong, non-centred where they are weak. Under Gaussian noise it is the few
+    columns whose common scale may be anything near 0 that the centred form reaches too rarely; b is
+    integrated out there instead, and nothing is left of the funnel.
     """
     mixtures = all(isinstance(block.prior, ScaleMixture) for block in problem.blocks)
-    if problem.exact or not problem.unknown_scales or not mixtures:
+    if not problem.unknown_scales or not mixtures:
         return False
+    if problem.exact:
+        return len(problem.proper) <= FEW
     told = information(problem)
     return bool(np.median(told[told > 0.0]) < STRONG) if np.any(told > 0.0) else True
 

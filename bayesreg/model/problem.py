@@ -423,7 +423,8 @@ class Problem:
         Returns
         -------
         pymc.Model
-            With ``X`` as ``pm.Data``, observed ``y``, and beta, intercept, sigma and scale.
+            With ``X`` as ``pm.Data``, observed ``y``, beta, intercept, sigma and scale, and ``mu``,
+            η by row, to extend the model with.
 
         Raises
         ------

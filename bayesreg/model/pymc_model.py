@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 
 def compose(problem: Any) -> pymc.Model:
-    """Build the ``pm.Model``: β₀ at the column means, b per block, β and β₀ as deterministics.
+    """Build the ``pm.Model``: β₀ at the means, b per block; β, β₀ and ``mu`` are deterministic.
+
+    ``mu`` is η = β₀ + x'β by row, there to be extended: ``pm.Potential``, another likelihood.
 
     Raises
     ------
@@ -51,6 +53,7 @@ def compose(problem: Any) -> pymc.Model:
         # its cost only where a mean is so large that Xβ would lose digits which y needs.
         near = np.all(np.abs(problem.x_mean) <= FAR * np.maximum(problem.column_sd, TINY))
         eta = x @ beta + (centre - offset) if near else (x - problem.x_mean) @ beta + centre
+        eta = pm.Deterministic("mu", eta, dims="obs_id")
         theta = {"sigma": sigma} if problem.likelihood.has_sigma else {}
         problem.likelihood.node("y", design.y, eta, theta, design.weights)
     return model
