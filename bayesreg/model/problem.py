@@ -423,8 +423,7 @@ class Problem:
         Returns
         -------
         pymc.Model
-            With ``X`` as ``pm.Data``, observed ``y``, beta, intercept, sigma and scale, and ``mu``,
-            η by row, to extend the model with.
+            With ``X`` as ``pm.Data``, observed ``y``, beta, intercept, sigma, scale and ``mu`` = η.
 
         Raises
         ------
