@@ -281,3 +281,18 @@ def test_a_comparison_speaks_of_contrasts_and_keeps_the_columns():
         assert "g against p" in repr(result)
         assert "g against q" in repr(result.effects({"g": "q"}))
         assert "g against q" in result.effects({"g": "q"})._repr_html_()
+
+
+def test_a_published_table_has_the_contrasts_of_every_result():
+    problem = quiet("y ~ g + x", FRAME, br.Normal(2.0), br.Gaussian(1.0))
+    fit, closed, post = br.fit_map(problem), br.closed_form(problem), br.sample(problem, seed=3)
+    names = ["Intercept at g = p", "g: q − p", "g: r − p", "x"]
+    tables = [one.__maketables_coef_table__ for one in (fit, closed, post)]
+    for table in tables:
+        assert list(table.index) == names
+        assert {"b", "se", "t", "p"} <= set(table.columns)
+    assert tables[0]["b"].tolist() == pytest.approx(tables[1]["b"].tolist(), rel=1e-9)
+    errors = tables[1]["se"] / np.sqrt(4000)
+    assert (np.abs(tables[2]["b"] - tables[1]["b"]) < 5 * errors).all()
+    assert np.allclose(tables[2]["se"], tables[1]["se"], rtol=0.1)
+    assert np.allclose(tables[2]["ci95u"], tables[1]["ci95u"], atol=0.1)

@@ -54,10 +54,15 @@ def published[Result: type](cls: Result) -> Result:
 
 
 def _coefficients(self: Any) -> pd.DataFrame:
-    """Estimate b, posterior sd as se, and the interval of 95 %; of an optimum, b alone."""
+    """Estimate b, posterior sd as se, and the interval of 95 %; of an optimum, b alone.
+
+    Levels of factors are set against their reference, and the intercept is where these are.
+    """
     import pandas as pd
 
     problem, table = self.problem, self.summary()
+    if problem.effects.coding:
+        return _of_effects(self)
     names = ["Intercept"] * problem.intercept + [shown(name) for name in problem.features]
     empty = np.full(len(names), np.nan)
     if "beta" in table:
@@ -69,6 +74,36 @@ def _coefficients(self: Any) -> pd.DataFrame:
         columns = {name: rows[own].to_numpy(dtype=float) for name, own in wanted.items()}
     columns |= {"t": empty, "p": empty}
     return pd.DataFrame(columns, index=pd.Index(names, name="Coefficient"))
+
+
+def _of_effects(self: Any) -> pd.DataFrame:
+    """The same of effects."""
+    import pandas as pd
+
+    problem, table = self.problem, pd.DataFrame(self.effects())
+    names = {"estimate": "b", "mean": "b", "sd": "se", "eti95_lb": "ci95l", "eti95_ub": "ci95u"}
+    table = table.rename(columns=names)[[new for old, new in names.items() if old in table]]
+    if problem.intercept:
+        place = f"Intercept at {problem.effects.anchor}"
+        first = pd.DataFrame([_at_anchor(self)], index=[place], columns=table.columns)
+        table = pd.concat([first, table])
+    table.index = pd.Index([shown(str(name)) for name in table.index], name="Coefficient")
+    return table.reindex(columns=[*dict.fromkeys([*table.columns, "se"]), "t", "p"])
+
+
+def _at_anchor(self: Any) -> list[float]:
+    """β₀ where every factor is at its reference: estimate, and sd and interval where there are."""
+    effects = self.problem.effects
+    if hasattr(self, "draws"):
+        values = effects.at_anchor(self.draws.intercept, self.draws.beta)
+        return [values.mean(), values.std(ddof=1), *np.quantile(values, [0.025, 0.975])]
+    if hasattr(self, "exact"):
+        weights = np.zeros(len(self.problem.features))
+        weights[list(effects.intercept.columns)] = effects.intercept.weights
+        (mean,), (scale,) = self.exact.linear(weights, 1.0)
+        half = self.exact.half_width(0.95) * scale
+        return [mean, scale * self.exact.inflation, mean - half, mean + half]
+    return [float(effects.at_anchor(self.intercept, self.beta.to_numpy(float)))]
 
 
 def _statistic(self: Any, key: str) -> Any:
