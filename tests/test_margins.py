@@ -351,7 +351,14 @@ def test_without_the_variables_new_rows_are_asked_for(tmp_path):
     post = POSTS["interaction", "bernoulli"]
     post.save(tmp_path / "post.npz")
     loaded = br.load(tmp_path / "post.npz")
-    with pytest.raises(NotSupported, match="newdata="):
-        br.predictions(loaded)
+    frame = loaded.problem.design.frame
+    assert frame.equals(post.problem.design.frame)
     for verb in (br.predictions, br.comparisons, br.slopes):
-        close(verb(loaded, newdata=FRAME).draws, verb(post, newdata=FRAME).draws)
+        close(verb(loaded).draws, verb(post).draws)
+    design = dataclasses.replace(loaded.problem.design, frame=None)  # as of an earlier version
+    problem = dataclasses.replace(loaded.problem, design=design)
+    old = Posterior(dataclasses.replace(loaded.draws, problem=problem), "made up")
+    with pytest.raises(NotSupported, match="newdata="):
+        br.predictions(old)
+    for verb in (br.predictions, br.comparisons, br.slopes):
+        close(verb(old, newdata=FRAME).draws, verb(post, newdata=FRAME).draws)
