@@ -243,9 +243,12 @@ class Together:
         ratio = np.zeros_like(own)
         np.divide(1.0 / np.maximum(own, TINY) - 1.0, norms, out=ratio, where=norms > 0)
         seen = ratio[:, norms > 0]
-        if np.all(np.ptp(seen, axis=1) <= ALIKE * seen.max(axis=1, initial=0.0)):
-            size = np.linalg.svd(self.root, compute_uv=False) ** 2 * seen[:, :1]
-            return np.sum(size / (1.0 + size), axis=1).reshape(kappa.shape[:-1])
+        if not self.rank:
+            return np.zeros(kappa.shape[:-1])
+        if np.all(np.ptp(seen, axis=1) <= ALIKE * seen.max(axis=1)):
+            pull = np.linalg.svd(self.root, compute_uv=False) ** 2 * seen[:, :1]
+            kept: Array = np.sum(pull / (1.0 + pull), axis=1)
+            return kept.reshape(kappa.shape[:-1])
         lost = np.empty(len(ratio))
         size = max(1, CELLS // max(1, self.rank * len(self.at)))
         eye = np.eye(self.rank)
