@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 # In n-space the matrix is XΛ₂⁻¹X' + I: beyond this ratio of penalties it is dominated by the least
 # penalised columns, and the augmented rows in p-space keep the accuracy instead.
 MAX_SPREAD = 1e8
+ALIKE = 2.0  # ratio of scales of columns up to which the rank of one is that of the other
 MAX_RATIO = 1e3  # of column norms, for an eigendecomposition to serve them all
 
 
@@ -143,9 +144,13 @@ def _eigenbasis(unit: UnitData, scale: Array) -> tuple[Array, Array, Array]:
     if unit.X is not None and unit.y is not None:
         X, y = unit.X, unit.y
         left, s, right = svd(X * scale, full_matrices=False, check_finite=False)
-        if len(s) and s[-1] <= WEAK * s[0] and (few := independent_rows(X, y, unit.rounding)):
-            X, y = few
-            left, s, right = svd(X * scale, full_matrices=False, check_finite=False)
+        if len(s) and s[-1] <= WEAK * s[0]:
+            if np.max(scale) <= ALIKE * np.min(scale):
+                kept = s > unit.rounding * s[0]
+                left, s, right = left[:, kept], s[kept], right[kept]
+            elif few := independent_rows(X, y, unit.rounding):
+                X, y = few
+                left, s, right = svd(X * scale, full_matrices=False, check_finite=False)
         return s * s, right.T, s * (left.T @ y)
     d, basis = np.linalg.eigh(unit.gram * scale * scale[:, None])
     if len(d) and d[0] <= WEAK**2 * d[-1]:
