@@ -84,7 +84,14 @@ class Search:
     def look(self, theta: Array, total: int) -> Look:
         """Draw at θ and average the derivatives of c."""
         b, engine = self.draw(theta, total)
-        return Look.of(theta, *self.derivatives(b, self.at(theta)), engine)
+        with np.errstate(over="ignore", invalid="ignore"):
+            slopes, bends = self.derivatives(b, self.at(theta))
+        if not (np.all(np.isfinite(slopes)) and np.all(np.isfinite(bends))):
+            raise NotSupported(
+                "draws of the coefficients leave the range of float64: columns and y are of "
+                "too different sizes; use standardize=True, rescale them, or give σ and the scale"
+            )
+        return Look.of(theta, slopes, bends, engine)
 
     def derivatives(self, b: Array, fixed: Problem) -> tuple[Array, Array]:
         """∇c of every draw (…, d), and the mean of ∇²c (d, d)."""
@@ -327,7 +334,10 @@ def _climb(search: Search, look: Look) -> Look:
         if float(np.max(np.abs(look.step))) <= 0.2 or search.faded(look):
             break
         look = search.look(look.theta + look.step, SMALL)
-        if search.first and look.theta[0] < math.log(search.null_sigma) - 20.0:
+        if (
+            search.first
+            and look.theta[0] < math.log(search.null_sigma or np.finfo(float).tiny) - 20.0
+        ):
             raise _unbounded()
     return look
 

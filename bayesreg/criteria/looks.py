@@ -58,7 +58,13 @@ class Look:
     @cached_property
     def _shares(self) -> tuple[Array, Array]:
         """Eigenvalues of `information` relative to `complete`, and T with T'(complete)T = 1."""
-        inverse = np.linalg.inv(np.linalg.cholesky(self.complete))
+        try:
+            inverse = np.linalg.inv(np.linalg.cholesky(self.complete))
+        except np.linalg.LinAlgError:
+            raise NotSupported(
+                "draws do not tell which way the evidence rises: y says next to nothing about the "
+                "scale; use hyper='cv', or give the scale"
+            ) from None
         share, basis = np.linalg.eigh(inverse @ self.information @ inverse.T)
         return share, inverse.T @ basis
 

@@ -150,6 +150,12 @@ def unknowns_of(draws: Draws, *, standardized: bool = False) -> dict[str, Array]
     return out | {name: one.values for name, one in found.items() if one.positive}
 
 
+def _sd(values: Array) -> float:
+    """Standard deviation, in units of a power of two, so that squares of any size are numbers."""
+    power = int(np.frexp(np.max(np.abs(values), initial=0.0))[1])
+    return float(np.ldexp(np.ldexp(values, -power).std(ddof=1), power))
+
+
 def summarise(values: Mapping[str, Array], level: float) -> pd.DataFrame:
     """Mean, sd, equal-tailed interval and P(> 0) of each, one row per name.
 
@@ -171,7 +177,7 @@ def summarise(values: Mapping[str, Array], level: float) -> pd.DataFrame:
     ends = np.array([np.quantile(v, tails) for v in flat.values()]).reshape(-1, 2)
     columns = {
         "mean": [v.mean() for v in flat.values()],
-        "sd": [v.std(ddof=1) for v in flat.values()],
+        "sd": [_sd(v) for v in flat.values()],
         low: ends[:, 0],
         high: ends[:, 1],
         "p_positive": [np.mean(v > 0) for v in flat.values()],

@@ -185,7 +185,7 @@ def _best(curve: _Curve) -> tuple[float, float, bool]:
     if curve.tied:  # λ = σ² cannot exceed what all of ỹ leaves, nor undercut the residual
         s = curve.spectrum.rss + float(np.sum(np.square(curve.spectrum.g)))
         low, high = np.log(s / curve.spectrum.nu) - 60.0, np.log(s / curve.spectrum.nu) + 2.0
-    low, high = np.clip([low, high], -FARTHEST, FARTHEST)
+    low, high = np.clip([low, high], [max(0.0, size.max()) - FARTHEST] * 2, FARTHEST)
     grid = np.linspace(low, high, GRID + int(high - low))
     slopes = curve.slope(grid)
     found = [

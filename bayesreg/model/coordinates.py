@@ -80,8 +80,9 @@ class Coordinates:
         beta = np.empty((*b.shape[:-1], len(self.x_sd)))
         beta[..., self.proper] = (b + self.loc) / self.x_sd[self.proper]
         beta[..., self.flat] = (self.flat_y - b @ self.flat_x.T) / self.x_sd[self.flat]
-        intercept = self.y_mean - beta @ self.x_mean
-        return beta, intercept if self.intercept else np.zeros(b.shape[:-1])
+        if not self.intercept:
+            return beta, np.zeros(b.shape[:-1])
+        return beta, self.y_mean - beta @ self.x_mean
 
     def restore_draws(
         self, b: Array, sigma: Array, rng: np.random.Generator

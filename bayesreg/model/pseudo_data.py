@@ -117,10 +117,11 @@ class PseudoData:
 
     def residual_square(self, b: Array) -> Any:
         """The residual sum of squares at b (p,), or at each of L coefficients (L, p)."""
-        if b.ndim == 1:
-            r = self.y - self.x @ b
-            return self.rss + float(r @ r)
-        return self.rss + np.square(self.y - b @ self.x.T).sum(axis=-1)
+        with np.errstate(over="ignore", invalid="ignore"):  # beyond all numbers it is ∞ or none
+            if b.ndim == 1:
+                r = self.y - self.x @ b
+                return self.rss + float(r @ r)
+            return self.rss + np.square(self.y - b @ self.x.T).sum(axis=-1)
 
 
 def independent_rows(x: Array, y: Array, rounding: float) -> tuple[Array, Array] | None:
