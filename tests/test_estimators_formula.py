@@ -79,10 +79,10 @@ def test_every_estimator_takes_a_formula():
 
 def test_scikit_learn_selects_over_formulas():
     model = MapRegressor(br.Normal(1.0))
-    grid = GridSearchCV(model, {"formula": ["C(g)", "x"], "prior__scale": [0.1, 10.0]}, cv=3)
+    grid = GridSearchCV(model, {"formula": ["C(g)", "x"]}, cv=2)
     found = grid.fit(NEW, FRAME["y"])
     assert found.best_params_["formula"] == "x"
-    assert cross_val_score(clone(model).set_params(formula="x"), NEW, FRAME["y"], cv=3).min() > 0.3
+    assert cross_val_score(clone(model).set_params(formula="x"), NEW, FRAME["y"], cv=2).min() > 0.3
     pipe = make_pipeline(FunctionTransformer(), MapRegressor(br.Normal(1.0), formula="x + g"))
     assert pipe.fit(NEW, FRAME["y"]).predict(NEW.iloc[:2]).shape == (2,)
 
