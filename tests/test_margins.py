@@ -243,6 +243,18 @@ def test_columns_of_text_from_a_file_are_factors(tmp_path):
     )
     with pytest.raises(BadData, match="never saw"):
         br.predictions(fit, newdata=new.assign(g="t"))
+    fit.save(tmp_path / "fit.npz")
+    loaded = br.comparisons(br.load(tmp_path / "fit.npz")).table
+    assert loaded.equals(br.comparisons(fit).table)
+
+
+def test_columns_of_truth_values_are_true_and_false():
+    frame = FRAME[["x", "flag"]]
+    fit = br.fit_map(br.Model(br.Normal(3.0), br.Gaussian(1.0)).condition(frame, FRAME["y"]))
+    found = br.slopes(fit).table
+    assert found["contrast"].tolist() == ["dy/dx", "True − False"]
+    assert found["estimate"].tolist() == pytest.approx(fit.beta.tolist(), rel=1e-12)
+    assert br.comparisons(fit, newdata=frame[:5]).table["contrast"].tolist()[1] == "True − False"
 
 
 def test_in_closed_form_mean_and_sd_are_exact_within_monte_carlo_error():

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bayesreg.data.coded_columns import CodedColumns
 from bayesreg.data.coding import FormulaSpec
 from bayesreg.data.columns import as_narwhals
 from bayesreg.data.design import Design
 from bayesreg.data.frames import read_variables
 from bayesreg.data.rows import Rows
-from bayesreg.data.variables import BOOL, CATEGORY, NUMBER, TEXT, unseen_level
+from bayesreg.data.variables import BOOL, CATEGORY, NUMBER, TEXT
 from bayesreg.language.arguments import Array, did_you_mean
 from bayesreg.language.errors import BadArgument, BadData, NotSupported
 
@@ -166,7 +167,7 @@ class Population:
 
     def seen(self, name: str) -> tuple[Array, Array]:
         """The values of a number at the fit and how often each counts; else those asked at."""
-        known = self.design.spec is None or self.design.frame is not None
+        known = not isinstance(self.design.spec, FormulaSpec) or self.design.frame is not None
         frame = _own(self.design, self.variables) if known else self.frame
         weights = self.design.frequencies if known else self.weights
         return frame[name].to_numpy().astype(float), weights
@@ -193,26 +194,16 @@ class Population:
         if self.design.spec is not None:
             return self.design.encode(self.frame)
         out = np.empty((len(self.frame), self.design.p))
-        for term in self.design.terms or ():
-            values = self.frame[term.name].to_numpy()
-            if not term.factors:
-                out[:, term.columns[0]] = values.astype(float)
-                continue
-            known = term.factors[0].levels
-            unseen = [k for k, value in enumerate(values) if value not in known]
-            if unseen:
-                k = unseen[0]
-                raise BadData(unseen_level(term.name, "newdata", k, values[k], known))
-            for j, (level,) in zip(term.columns, term.levels, strict=True):
-                out[:, j] = values == level
+        for j, name in enumerate(self.variables):
+            out[:, j] = self.frame[name].to_numpy().astype(float)
         return out
 
 
 def _variables(design: Design) -> _Known:
     """What can be varied: of a formula, or of columns that stand for themselves."""
-    if design.spec is None:
-        return _of_columns(design)
     spec, levels = design.spec, dict[str, tuple[Any, ...]]()
+    if spec is None or isinstance(spec, CodedColumns):
+        return _of_columns(design)
     if not isinstance(spec, FormulaSpec):
         raise _needs_the_formula()
     for name, variable in spec.variables.items():
@@ -225,18 +216,24 @@ def _variables(design: Design) -> _Known:
 
 
 def _of_columns(design: Design) -> _Known:
-    """Columns of numbers and factors, of a design that had no formula."""
-    levels: dict[str, tuple[Any, ...]] = {}
-    both: set[str] = set()
+    """Columns of numbers, truth values and factors, of a design that had no formula."""
+    if any(len(term.columns) != 1 and not term.factors for term in design.terms):
+        raise _needs_the_formula()
+    truths, levels, both = _truths(design), dict[str, tuple[Any, ...]](), set[str]()
     for term in design.terms:
-        lost = term.numbers not in ((), (term.name,)) or len(term.factors) > 1
-        if lost or (len(term.columns) != 1 and not term.factors):
-            raise _needs_the_formula()
         if term.factors:
             levels[term.name] = term.factors[0].levels
+        elif term.name in truths:
+            levels[term.name] = (False, True)
         elif np.isin(design.X[:, term.columns[0]], (0.0, 1.0)).all():
             both.add(term.name)
     return tuple(term.name for term in design.terms), levels, frozenset(both)
+
+
+def _truths(design: Design) -> frozenset[str]:
+    """Columns of a design without a formula that held true and false."""
+    coded = design.spec.variables if isinstance(design.spec, CodedColumns) else ()
+    return frozenset(design.truths) | {one.name for one in coded if one.kind == BOOL}
 
 
 def _needs_the_formula() -> NotSupported:
@@ -250,11 +247,11 @@ def _own(design: Design, names: Sequence[str]) -> pd.DataFrame:
     """The rows of the fit in its variables."""
     import pandas as pd
 
-    if design.spec is not None:
+    if isinstance(design.spec, FormulaSpec):
         if design.frame is None:
             raise NotSupported(
-                "the fit has its columns but not the variables that they were made of, as after "
-                "it was saved; pass the data frame as newdata="
+                "the fit has its columns but not the variables that they were made of; pass the "
+                "data frame as newdata="
             )
         own: pd.DataFrame = design.frame
         return own
@@ -268,16 +265,23 @@ def _own(design: Design, names: Sequence[str]) -> pd.DataFrame:
             chosen = np.where(found.any(axis=1), found.argmax(axis=1), len(shown))
             columns[term.name] = every[chosen]
         else:
-            columns[term.name] = design.X[:, term.columns[0]]
+            columns[term.name] = _typed(design, term.name, design.X[:, term.columns[0]])
     return pd.DataFrame(columns, index=range(design.n), copy=False)[list(names)]
+
+
+def _typed(design: Design, name: str, values: Array) -> NDArray[Any]:
+    """A column as it came: truth values, or numbers."""
+    return values.astype(bool) if name in _truths(design) else values
 
 
 def _given(design: Design, newdata: Any, names: Sequence[str]) -> pd.DataFrame:
     """The variables of new rows."""
     import pandas as pd
 
-    if design.spec is None and not any(term.factors for term in design.terms):
-        return pd.DataFrame(design.encode(newdata), columns=list(names))
+    if design.spec is None:
+        X = design.encode(newdata)
+        columns = {name: _typed(design, name, X[:, j]) for j, name in enumerate(names)}
+        return pd.DataFrame(columns, index=range(len(X)), copy=False)
     found, _ = read_variables(newdata, names, "newdata", [])
     if len(found) == 0:
         raise BadData("newdata has no rows")
