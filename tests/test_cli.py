@@ -484,8 +484,38 @@ def test_answers_need_no_pymc_and_survive_a_poor_terminal():
 
     assert code == 0, errors
     assert b"Predictive comparison" in out
-    assert "pymc" not in loaded
+    assert not loaded & {"pymc", "pytensor", "numba", "matplotlib", "sklearn"}
     assert "numpy" in loaded
+
+
+def test_whoever_reads_may_leave_early_and_the_report_is_written(tmp_path):
+    """As `bayesreg compare … | head -1` does."""
+    code = "from bayesreg.cli import main\nmain()\n"
+    out, page = ["--out", "page.json", "--quiet"], tmp_path / "page.json"
+    with subprocess.Popen(
+        [sys.executable, "-c", code, "compare", "diabetes", *FAST, "--priors", "normal", *out],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(Path(bayesreg.__file__).parents[1])},
+    ) as running:
+        running.stdout.close()
+        errors = running.stderr.read().decode()
+
+    assert running.returncode == 0, errors
+    assert page.exists()
+
+
+def test_an_endless_table_is_cut_in_a_pipe_and_a_long_one_is_whole(capsys):
+    from bayesreg.report.table import Column, Table
+
+    columns = (Column("name", "name", "name"), Column("value", "value", "number"))
+    for rows, shown in ((screen.LONG, screen.LONG), (screen.LONG + 3, screen.SCREEN)):
+        cells = tuple((f"x{i}", float(i)) for i in range(rows))
+        screen.print_table(Table("t", "A table", columns, cells, group=3))
+        text = capsys.readouterr().out
+        assert text.count("\nx") == shown
+        assert ("more rows" in text) == (shown < rows)
 
 
 def yes_no(tmp_path, ending="csv"):

@@ -12,6 +12,12 @@ from numpy.typing import NDArray
 
 import bayesreg as br
 from bayesreg.engines import base, gibbs, mixture
+from bayesreg.engines.chains import Plan
+from bayesreg.engines.kernel import Markov, SideBySide
+from bayesreg.engines.layout import form_of
+from bayesreg.engines.loops.arrays import LAWS
+from bayesreg.engines.strands import local_laws
+from bayesreg.engines.strands.slices import shrink
 from tests.test_engines import condition, ess
 from tests.test_gibbs import COUPLED, MIXED, PAIR, SIGMA, TALL, WEIGHTED, WIDE, H, rows
 
@@ -83,3 +89,80 @@ def test_every_law_in_numpy_is_the_compiled_one(monkeypatch: pytest.MonkeyPatch)
 
 def test_data_that_are_another_by_a_tenth_are_told_apart() -> None:
     assert np.max(np.abs(compared("four blocks", 1500, off=0.1))) > 5.0
+
+
+# --- which form, and how it is laid out ----------------------------------------------------------
+
+
+def form(problem: br.Problem, draws: int, compiled: bool | None = None) -> tuple[Any, Plan]:
+    """The form taken for four chains, and its plan."""
+    setup = gibbs.KERNEL.prepare(problem)
+    kernel, plan, _ = form_of(gibbs.KERNEL, setup, Plan(draws, 500, 0, 1), 4, compiled)
+    return kernel, plan
+
+
+def test_short_runs_are_numpys_and_long_ones_compiled() -> None:
+    problem = condition(br.Horseshoe(), TALL)
+    assert isinstance(form(problem, 1000)[0], SideBySide)
+    assert isinstance(form(problem, 3_000_000)[0], Markov)
+    assert isinstance(form(problem, 1000, compiled=True)[0], Markov)
+    assert isinstance(form(problem, 3_000_000, compiled=False)[0], SideBySide)
+
+
+def test_under_latent_weights_numpy_serves_always() -> None:
+    X, y = np.arange(12.0).reshape(6, 2), np.array([0, 1, 1, 0, 1, 0])
+    problem = br.Model(br.Normal(1.0), br.Bernoulli()).condition(X, y)
+    for draws in (10, 3_000_000):
+        assert isinstance(form(problem, draws)[0], SideBySide)
+
+
+def test_strands_make_chains_of_the_length_asked_for() -> None:
+    problem = condition(br.Laplace(), TALL)
+    for draws in (1, 7, 997, 5000):
+        plan = form(problem, draws)[1]
+        assert plan.of_strand * plan.strands >= draws > (plan.of_strand - 1) * plan.strands
+        run = base.run(gibbs, problem, draws=draws, chains=2, tune=5, seed=1, compiled=False)
+        assert run.beta.shape == (2, draws, problem.p)
+        assert run.kappa is not None
+        assert np.isfinite(run.kappa).all()
+    assert form(problem, 5000)[1].strands > 1
+
+
+def test_a_start_that_is_not_forgotten_sets_chains_apart() -> None:
+    """Strands of one chain begin at one point: that their chain is told from others is seen."""
+    problem = condition(br.Laplace(), TALL)
+    state = gibbs.TWIN.start(gibbs.TWIN.prepare(problem), np.random.default_rng(1), 3, 4)
+    scale = state.log_scale.reshape(3, 4)
+    assert np.all(scale == scale[:, :1])
+    assert len(np.unique(scale)) == 3
+
+
+# --- numbers side by side --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dear", [False, True])
+def test_each_number_is_sliced_under_its_own_density(dear: bool) -> None:
+    rng = np.random.default_rng(2)
+    mean, sd = np.repeat([0.0, 5.0, -3.0], 4000), np.repeat([1.0, 0.1, 2.0], 4000)
+
+    def log_density(x: Array, rows: Any) -> Array:
+        return -0.5 * np.square((x - mean[rows]) / sd[rows])
+
+    x = mean.copy()
+    for _ in range(12):
+        x = shrink(log_density, x, 2.5, rng, dear=dear)
+    z = ((x - mean) / sd).reshape(3, -1)
+    assert np.all(np.abs(z.mean(1)) < 4.5 / np.sqrt(4000))
+    assert np.all(np.abs(z.var(1) - 1.0) < 4.5 * np.sqrt(2.0 / 4000))
+    assert np.abs((x / sd).reshape(3, -1).mean(1)).max() > 1.0
+
+
+@pytest.mark.parametrize("law", ["exponential", "inverse_gamma", "half_cauchy", "stable", "gamma"])
+@pytest.mark.parametrize("x", [0.0, 1e-320, 1e300, math.inf, math.nan], ids=str)
+def test_local_variances_side_by_side_are_positive_and_finite(law: str, x: float) -> None:
+    numbers = {"exponential": (1.0, 0.0), "inverse_gamma": (3.0, 0.0), "half_cauchy": (0.0, 0.0)}
+    first, second = numbers.get(law, (0.7, 0.0))
+    values, sizes = np.full((50, 3), x), np.array([1.0, 2.0, 1.0])
+    with np.errstate(all="ignore"):
+        t = local_laws.draw_local(LAWS[law], first, second, values, sizes, np.random.default_rng(1))
+    assert np.all((t > 0.0) & np.isfinite(t))
