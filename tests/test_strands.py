@@ -148,7 +148,7 @@ def test_each_number_is_sliced_under_its_own_density(dear: bool) -> None:
     def log_density(x: Array, rows: Any) -> Array:
         return -0.5 * np.square((x - mean[rows]) / sd[rows])
 
-    x = mean.copy()
+    x = mean + sd * rng.standard_normal(len(mean))
     for _ in range(12):
         x = shrink(log_density, x, 2.5, rng, dear=dear)
     z = ((x - mean) / sd).reshape(3, -1)

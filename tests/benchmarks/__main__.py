@@ -1,7 +1,7 @@
 """Print benchmark tables: ``uv run python -m tests.benchmarks [map] [direct] [moments]``.
 
 ``uv run python -m tests.benchmarks posteriors [--quick]`` and ``... paths [CASE ...]`` have options
-and a figure of their own.
+and a figure of their own; ``... cold`` is the first command of a newcomer.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ SUITES = {"map": "optima", "direct": "draws", "moments": "passes"}
 def main(words: list[str]) -> None:
     """Run the suites named, or all but posteriors and paths, which take longer."""
     warnings.simplefilter("ignore")
-    if words[:1] in (["posteriors"], ["paths"]):
+    if words[:1] in (["posteriors"], ["paths"], ["cold"]):
         import_module(f"tests.benchmarks.{words[0]}").main(words[1:])
         return
     for name in words or SUITES:
