@@ -10,10 +10,13 @@ import numpy as np
 import pandas as pd
 
 from bayesreg.data.design import Design
+from bayesreg.diagnostics.adequacy import Adequacy, Finding
+from bayesreg.language.text import shortened
 from bayesreg.likelihoods import Gaussian
 from bayesreg.model.model import Model
 from bayesreg.priors import Horseshoe, Laplace, Normal
 from bayesreg.results import LamPosterior, Shrinkage, Significance
+from bayesreg.results.brief import Answer, Brief
 from bayesreg.results.effects import of_draws
 from bayesreg.results.entry import Entry
 from bayesreg.results.profile import profiles
@@ -85,6 +88,10 @@ def standin(
             "All checks held: every MAP is certified, and every posterior passed its checks.",
         ),
         warnings=(f"column {features[0]!r} is nearly constant",),
+        adequacy=_adequacy(features),
+        brief=lambda level=0.95: Brief(
+            (Answer("Which effects are clear?", f"one more {shortened(features[0])}: +1"),), level
+        ),
         path=_path(entries),
         choice=_choice(entries),
         provenance={
@@ -102,6 +109,18 @@ def standin(
             {name: entry.post.shrinkage.summary(level) for name, entry in entries.items()},
             names=["prior", "feature"],
         ),
+    )
+
+
+def _adequacy(features: tuple[str, ...]) -> Adequacy:
+    """One finding of each kind, about the first column."""
+    seen = f"residuals are curved along {shortened(features[0])}"
+    return Adequacy(
+        (
+            Finding("curvature", "Is the mean straight?", False, seen, "add a curve"),
+            Finding("shape", "Is the noise normal?", True, "skewness 0.1"),
+            Finding("rows", "Does no single row decide?", None, "too few rows"),
+        )
     )
 
 

@@ -478,12 +478,12 @@ def test_level_is_printed_with_the_kind_of_interval(tmp_path: Path) -> None:
     assert "eti95" not in text
 
 
-def test_verdict_and_warnings_come_first(plain: Document, pages: dict[str, str]) -> None:
+def test_answers_and_warnings_come_first(plain: Document, pages: dict[str, str]) -> None:
     text = pages["plain"]
 
-    assert plain.sections[0].key == "verdict"
+    assert plain.sections[0].key == "short"
     assert plain.warnings
-    assert text.index("nearly constant") < text.index('<section id="verdict"')
+    assert text.index("nearly constant") < text.index('<section id="short"')
 
 
 def test_methods_name_versions_priors_and_interval(plain: Document) -> None:
@@ -535,7 +535,7 @@ def test_export_writes_every_part(tmp_path: Path) -> None:
     names = {one.name for one in target.iterdir()}
     made = document(comparison, sections=sections)
 
-    assert len(made.tables) == 4  # the path has two: who enters when, and every λ
+    assert len(made.tables) == 5  # the path has two: who enters when, and every λ
     assert len(made.figures) == 3
     for one in made.tables:
         assert {f"{one.key}.csv", f"{one.key}.tex"} <= names

@@ -13,7 +13,7 @@ import numpy as np
 
 from bayesreg.diagnostics.residuals import Residuals
 from bayesreg.diagnostics.sensitivity import SENSITIVE, sensitivity
-from bayesreg.language.text import html_table, listed, shortened
+from bayesreg.language.text import html_table, listed, percent, shortened
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,6 +70,8 @@ class Adequacy:
     ----------
     findings : tuple of Finding
         In the order in which they matter.
+    residuals : Residuals or None
+        What they were found in, for figures; None where nothing could be judged.
 
     References
     ----------
@@ -87,6 +89,7 @@ class Adequacy:
     """
 
     findings: tuple[Finding, ...]
+    residuals: Residuals | None = None
 
     @property
     def ok(self) -> bool:
@@ -125,6 +128,12 @@ class Adequacy:
             lines += [f"      {one.advice}"] if one.ok is False and one.advice else []
         return "\n".join(lines)
 
+    def plot(self, ax: Any = None) -> Any:
+        """Draw what was looked at: predictions, spread, shape, calibration, strong columns."""
+        from bayesreg.plots import plot_adequacy
+
+        return plot_adequacy(self, ax)
+
     def _repr_html_(self) -> str:
         """The table, escaped."""
         return html_table(self.table)
@@ -158,7 +167,7 @@ def adequacy(draws: Draws) -> Adequacy:
         curved = _curvature(found)
         parts = [_give_away(found, curved), curved, _spread(found), _shape(found)]
         parts += [_calibration(found), _rows(found), _response(found)]
-    return Adequacy((*parts, _prior(draws)))
+    return Adequacy((*parts, _prior(draws)), found)
 
 
 def _curvature(found: Residuals) -> Finding:
@@ -171,9 +180,11 @@ def _curvature(found: Residuals) -> Finding:
     bent = [s for s in scores if s.p * len(scores) < ALPHA and s.share > CURVED]
     if not bent:
         seen = f"of {len(scores)} terms the most missed is {shortened(worst.term)}"
-        return Finding("curvature", question, True, f"{seen} ({worst.share:.1%} of the residuals)")
+        return Finding(
+            "curvature", question, True, f"{seen} ({percent(worst.share, 1)} of the residuals)"
+        )
     bent.sort(key=lambda one: -one.share)
-    names = listed([f"{shortened(s.term)} ({s.share:.0%})" for s in bent[:NAMED]])
+    names = listed([f"{shortened(s.term)} ({percent(s.share)})" for s in bent[:NAMED]])
     seen = f"residuals are curved: a share of their variance follows {names}"
     column = next((s.term[:-1] for s in bent if s.term[:-1] in found.design.names), None)
     advice = "add a curve to the formula, such as poly(x, 2) or bs(x, df=4), or transform y"
@@ -321,7 +332,7 @@ def _response(found: Residuals) -> Finding:
     below = found.below_zero() if y.min() >= 0.0 else 0.0
     if below < IMPOSSIBLE:
         return Finding("response", question, True, f"{len(values)} different values")
-    seen = f"{below:.0%} of what is predicted lies below 0, where no response does"
+    seen = f"{percent(below)} of what is predicted lies below 0, where no response does"
     whole = bool(np.all(values == np.round(values))) and y.min() <= 0.02 * y.max()
     advice = "a response that cannot be negative is better modelled as log(y), or log(y + 1)"
     if whole:

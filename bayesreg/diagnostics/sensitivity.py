@@ -57,11 +57,9 @@ def sensitivity(draws: Draws) -> pd.DataFrame | None:
     prior = log_prior(draws)
     scaled = _scaled(prior)
     proper = draws.problem.proper
-    if scaled is None or "beta" not in prior or not len(proper):
+    if scaled is None or not len(proper):
         return None
-    likelihood = log_posterior(draws, prior) - sum(
-        value.reshape(*draws.sigma.shape, -1).sum(axis=-1) for value in prior.values()
-    )
+    likelihood = log_posterior(draws, {})
     size = np.abs(draws.beta.mean(axis=(0, 1))) * draws.problem.column_sd
     columns = proper[np.argsort(-size[proper], kind="stable")][:COLUMNS]
     names = [draws.problem.features[j] for j in columns]

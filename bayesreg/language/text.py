@@ -205,6 +205,11 @@ def few(names: Iterable[str], most: int = 6) -> str:
     return ", ".join(every[:most]) + (f" and {more} more" if more > 0 else "")
 
 
+def percent(share: float, decimals: int = 0) -> str:
+    """A share as ``49 %``."""
+    return f"{100.0 * share:.{decimals}f} %"
+
+
 def number(value: float) -> str:
     """Three digits, and no exponent where plain digits will do."""
     if value == 0 or not np.isfinite(value):

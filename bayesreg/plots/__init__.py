@@ -6,6 +6,7 @@ backend and the rcParams that are set; with it, nothing else is touched.
 
 from __future__ import annotations
 
+from bayesreg.plots.adequacy import plot_adequacy
 from bayesreg.plots.bayesian_path import plot_bayesian_path
 from bayesreg.plots.calibration import plot_calibration
 from bayesreg.plots.checks import (
@@ -29,6 +30,7 @@ from bayesreg.plots.shrinkage import (
 )
 
 __all__ = [
+    "plot_adequacy",
     "plot_agreement",
     "plot_bayesian_path",
     "plot_calibration",

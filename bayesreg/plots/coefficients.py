@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesreg.language.text import labels
+from bayesreg.language.text import labels, shortened
 from bayesreg.plots.canvas import INK, MUTED, PAPER, Mark, axes, dress, legend, marks, stripes
 from bayesreg.priors.base import in_brief
 
@@ -214,12 +214,20 @@ def _intervals(
     return handle
 
 
+def moved(problem: Any) -> str:
+    """What effects change: the response by its name, or its log-odds."""
+    design = problem.design
+    if design is None or problem.likelihood.link != "identity":
+        return str(problem.likelihood.moved)
+    return shortened(design.y_name, 28)
+
+
 def per_sd(problem: Any, *, effects: bool = False) -> str:
     """What a coefficient is, for an axis; with `effects`, what an effect is."""
-    moved = problem.likelihood.moved
+    what = f"change in {moved(problem)} per standard deviation of"
     if not effects or problem.effects.plain:
-        return f"change in {moved} per standard deviation of the column"
-    return f"change in {moved} per standard deviation of a number, or between levels of a factor"
+        return f"{what} the column"
+    return f"{what} a number, or between levels of a factor"
 
 
 def name_rows(ax: Axes, names: Sequence[str], where: NDArray[Any]) -> None:

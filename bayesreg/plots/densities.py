@@ -21,7 +21,7 @@ from bayesreg.plots.canvas import (
     legend,
     marks,
 )
-from bayesreg.plots.coefficients import problem_of
+from bayesreg.plots.coefficients import moved, problem_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -67,7 +67,7 @@ def plot_densities(comparison: Any, ax: Any = None) -> NDArray[np.object_]:
     left = len(effects.names) - len(order)
     note = f"; the {len(order)} largest effects, {left} smaller left out" if left else ""
     levels = "" if effects.plain else ", or between levels"
-    unit = f"change in {problem.likelihood.moved} per unit of the column{levels}"
+    unit = f"change in {moved(problem)} per unit of the column{levels}"
     footer(panels, f"{unit}; mark on the axis: MAP{note}")
     return panels
 

@@ -10,7 +10,7 @@ from typing import Any
 from bayesreg.language.arguments import did_you_mean
 from bayesreg.language.errors import BadArgument
 from bayesreg.language.text import shortened
-from bayesreg.report import effects, regularisation, tables
+from bayesreg.report import effects, regularisation, short, tables
 from bayesreg.report import trust as evidence
 from bayesreg.report.figure import Figure
 from bayesreg.report.figures import draw
@@ -18,22 +18,25 @@ from bayesreg.report.methods import methods, objective
 from bayesreg.report.table import Column, Table
 
 TITLES = {
+    "short": "In short",
+    "forest": "Effects under each prior",
+    "coefficients": "Coefficients",
+    "fit": "Does the model describe the data?",
     "verdict": "Verdict",
     "priors": "Priors and penalties",
-    "coefficients": "Coefficients",
-    "forest": "Effects under each prior",
     "densities": "Posterior densities",
     "shrinkage": "What each prior did",
     "path": "Regularisation path",
     "choice": "Which λ, by which argument",
-    "fit": "Fit to the data",
     "correspondence": "The MAP by every route, and beside the posterior",
     "agreement": "Engines against PyMC",
     "diagnostics": "Convergence",
     "methods": "Methods",
+    "references": "References",
     "provenance": "Provenance",
 }
 SECTIONS = tuple(TITLES)
+CITED = "(Kallioinen et al., 2024) (Gelman et al., 2019)"  # by notes and by page one
 # What not every reader of a comparison asks for stands behind these words.
 FOLDED = {"path": "The path in a figure and in numbers", "choice": "Every criterion along λ"}
 
@@ -169,6 +172,10 @@ def _contents(
 ) -> tuple[list[str], list[Callable[[Any], Table | Figure | None]]]:
     """Paragraphs and makers of blocks of one section."""
     figure = partial(draw, key=key, level=level)
+    if key == "short":
+        return [], [partial(short.answers, level=level)]
+    if key == "references":
+        return short.works([*comparison.verdict, methods(comparison, level), CITED]), []
     if key == "verdict":
         rows = [tables.prediction] if len(comparison.table) else []
         return list(comparison.verdict), [*rows, tables.held]
@@ -186,6 +193,7 @@ def _contents(
                 partial(tables.unknowns, level=level),
             ],
         ),
+        "fit": ([], [short.findings, figure, partial(draw, key="adequacy", level=level)]),
         "path": _along(comparison.path, figure),
         "choice": _chosen(comparison.choice, figure),
         "correspondence": (

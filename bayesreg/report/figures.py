@@ -10,7 +10,7 @@ import numpy as np
 from bayesreg import plots
 from bayesreg.language.text import shortened
 from bayesreg.plots import canvas
-from bayesreg.plots.coefficients import effects_of, kind, problem_of, size, standardised
+from bayesreg.plots.coefficients import effects_of, kind, moved, problem_of, size, standardised
 from bayesreg.report.figure import Figure
 from bayesreg.report.regularisation import drawn_choice, drawn_path
 from bayesreg.report.tables import coding
@@ -48,6 +48,7 @@ def draw(comparison: Any, key: str, level: float) -> Figure | None:
         "path": _path,
         "choice": _choice,
         "fit": _fit,
+        "adequacy": _adequacy,
         "agreement": _agreement,
     }
     with canvas.style():
@@ -227,19 +228,45 @@ def _choice(comparison: Any, _: float) -> Figure | None:
 def _fit(comparison: Any, _: float) -> Figure | None:
     if comparison.data is None:
         return None
-    ranked = [str(name) for name in comparison.table.index] or list(comparison.entries)
-    post = comparison.entries[ranked[0]].post
+    best = _best(comparison)
+    post = comparison.entries[best].post
     panels = canvas.axes_grid(None, 2, 2, (3.9, 2.7))
-    mark = canvas.marks(comparison.entries)[ranked[0]]
+    mark = canvas.marks(comparison.entries)[best]
     plots.plot_ppc(post, panels[0], mark=mark)
     plots.plot_residuals(post, panels[1], mark=mark)
-    name = shortened(ranked[0])
+    name = shortened(best)
     caption, alt = FIT, DRAWN
     if problem_of(comparison).classes_ is not None:
         caption, alt = SHARES, DRAWN_SHARES
     return _figure(
         "fit", f"Fit to the data under {name}", f"Under {name}. {caption}", f"{alt} {name}.", panels
     )
+
+
+def _adequacy(comparison: Any, _: float) -> Figure | None:
+    found = comparison.adequacy
+    if found is None or found.residuals is None or found.residuals.labels:
+        return None
+    name = _best(comparison)
+    mark = canvas.marks(comparison.entries)[name]
+    columns = min(4, len(found.residuals.strong))
+    return _figure(
+        "adequacy",
+        "What the residuals say",
+        "Above: predictions of rows left out should lie about the line; √|residual| should not "
+        "rise or fall; residuals should follow the normal line; the LOO-PIT, where each row falls "
+        "in what the others predict of it, should be even, within the band. Below: residuals "
+        f"against the {columns} columns that move the response most should have a mean (line) of 0 "
+        "everywhere.",
+        f"Residual plots under {shortened(name)}. {found.why[:1].upper()}{found.why[1:]}.",
+        plots.plot_adequacy(found, mark=mark),
+    )
+
+
+def _best(comparison: Any) -> str:
+    """The prior that predicts best, or the first."""
+    ranked = [str(name) for name in comparison.table.index] or list(comparison.entries)
+    return ranked[0]
 
 
 def _agreement(comparison: Any, _: float) -> Figure | None:
@@ -260,8 +287,9 @@ def _agreement(comparison: Any, _: float) -> Figure | None:
 def _response(comparison: Any) -> str:
     """What effects are on: y, or the log-odds of a class."""
     problem = problem_of(comparison)
-    of = "" if problem.classes_ is None else f"the {problem.likelihood.moved} of "
-    return f"{of}“{shortened(str(problem.classes_[1]), 40)}”" if of else problem.likelihood.moved
+    if problem.classes_ is None:
+        return moved(problem)
+    return f"the {moved(problem)} of “{shortened(str(problem.classes_[1]), 40)}”"
 
 
 def _listed(comparison: Any) -> str:

@@ -20,10 +20,12 @@ if TYPE_CHECKING:
 MINUS = "−"
 KINDS = (
     "name", "prior", "text", "code", "number", "estimate", "small", "decimal", "probability",
-    "share", "ratio", "integer", "flag", "zero", "sign", "why",
+    "share", "ratio", "integer", "flag", "answer", "zero", "sign", "why",
 )  # fmt: skip
 Rows = Iterable[tuple[Any, ...]]
-_FLAGS = {True: "held", False: "FAILED"}  # anything between the two is said in words
+# Anything between the two is said in words.
+_FLAGS = {True: "held", False: "FAILED"}
+_ANSWERS = {True: "yes", False: "NO", None: "not judged"}
 TEXTS = ("name", "prior", "text", "code", "why")
 
 
@@ -100,8 +102,8 @@ class Table:
         So many rows are shown at once, the others folded; 0 shows all.
     folded : bool
         Whether the whole table is folded.
-    layout : {"table", "cards"}
-        As a table, or as one card per row.
+    layout : {"table", "cards", "answers"}
+        As a table, as one card per row, or as questions with their answers.
     """
 
     key: str
@@ -235,6 +237,8 @@ def spoken(value: Any, kind: str, decimals: int | None = None) -> str:
     """
     if kind == "flag":
         return value if isinstance(value, str) else _FLAGS.get(value, "not run")
+    if kind == "answer":
+        return _ANSWERS[value]
     if kind == "zero":
         return {True: "0", False: "≠ 0"}.get(value, "–")
     if value is None or (isinstance(value, float) and math.isnan(value)):

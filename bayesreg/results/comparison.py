@@ -14,6 +14,7 @@ from bayesreg.language.errors import BadArgument
 from bayesreg.language.misnamed import explained_throughout
 from bayesreg.language.text import html_table, plain, visible
 from bayesreg.results import mixture
+from bayesreg.results.brief import Brief, brief
 from bayesreg.results.effects import beside, coefficients
 from bayesreg.results.entry import Entry, leader
 from bayesreg.results.map_fit import encode
@@ -96,6 +97,21 @@ class Comparison:
     def adequacy(self) -> Adequacy | None:
         """Whether the model that predicts best describes the data; None without rows."""
         return leader(self.entries, self.table).adequacy
+
+    def brief(self, level: float = 0.95) -> Brief:
+        """The answers for a reader of one page: what predicts, how well, which effects are clear.
+
+        Parameters
+        ----------
+        level : float, default 0.95
+            Probability of the intervals.
+
+        Raises
+        ------
+        BadArgument
+            If `level` is not strictly between 0 and 1.
+        """
+        return brief(self, level)
 
     def __getitem__(self, name: str) -> Entry:
         """The entry of one prior."""

@@ -391,10 +391,10 @@ class Posterior:
         )
 
     def plot(self, kind: str = "forest", ax: Any = None) -> Any:
-        """Draw "forest", "trace", "rank", "ppc", "residuals", "shrinkage", "effective", "scale".
+        """Draw "forest", "trace", "rank", "ppc", "residuals", "adequacy", "shrinkage", "scale".
 
-        Or "significance", with ε a tenth of sd(y) per sd of the column; for another ε use
-        ``post.significance(eps).plot()``. Returns the Axes, or an array of them.
+        Or "effective" (m_eff), and "significance", with ε a tenth of sd(y) per sd of the column;
+        for another ε use ``post.significance(eps).plot()``. Returns Axes, or an array of them.
         """
         from bayesreg import plots
 
@@ -404,6 +404,7 @@ class Posterior:
             "rank": lambda: plots.plot_rank(self, ax),
             "ppc": lambda: plots.plot_ppc(self, ax),
             "residuals": lambda: plots.plot_residuals(self, ax),
+            "adequacy": lambda: self.adequacy.plot(ax),
             "shrinkage": lambda: self.shrinkage.plot(ax),
             "effective": lambda: plots.plot_effective({"posterior": self.shrinkage}, ax),
             "scale": lambda: self.lam.plot(ax),

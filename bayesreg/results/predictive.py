@@ -85,7 +85,7 @@ def replicate(draws: Draws, rows: Array | None, seed: int | None, memory: float 
     A block of draws at a time, in their order, so that blocks do not change the noise.
     """
     rows = rows_in(draws.problem) if rows is None else rows
-    refuse_large(draws.sigma.size, len(rows), 1, memory)
+    refuse_large(draws.intercept.size, len(rows), 1, memory)
     rng, beta, intercept = np.random.default_rng(seed), pooled(draws.beta), pooled(draws.intercept)
     theta = {name: pooled(value)[:, None] for name, value in draws.theta.items()}
     out = np.empty((len(beta), len(rows)))
@@ -95,7 +95,7 @@ def replicate(draws: Draws, rows: Array | None, seed: int | None, memory: float 
         eta = beta[part] @ rows.T + intercept[part, None]
         own = {name: value[part] for name, value in theta.items()}
         out[part] = draws.problem.likelihood.sample(rng, eta, own)
-    return out.reshape(*draws.sigma.shape, len(rows))
+    return out.reshape(*draws.intercept.shape, len(rows))
 
 
 def refuse_large(draws: int, rows: int, arrays: int, memory: float) -> None:

@@ -1,0 +1,63 @@
+"""Page one and what it rests on: the answers, the findings on the model, the works cited."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from bayesreg.report.table import Table, columns
+
+# By how the texts cite them: author, year.
+WORKS = {
+    "Carvalho, Polson and Scott, 2010": "Carvalho, C. M., Polson, N. G. & Scott, J. G. (2010). The "
+    "horseshoe estimator for sparse signals. Biometrika 97(2), 465–480. doi:10.1093/biomet/asq017",
+    "Piironen and Vehtari, 2017": "Piironen, J. & Vehtari, A. (2017). Sparsity information and "
+    "regularization in the horseshoe and other shrinkage priors. Electronic Journal of Statistics "
+    "11(2), 5018–5051. doi:10.1214/17-EJS1337SI",
+    "Vehtari et al., 2021": "Vehtari, A., Gelman, A., Simpson, D., Carpenter, B. & Bürkner, P.-C. "
+    "(2021). Rank-normalization, folding, and localization: an improved R̂ for assessing "
+    "convergence of MCMC. Bayesian Analysis 16(2), 667–718. doi:10.1214/20-BA1221",
+    "Vehtari, Gelman and Gabry, 2017": "Vehtari, A., Gelman, A. & Gabry, J. (2017). Practical "
+    "Bayesian model evaluation using leave-one-out cross-validation and WAIC. Statistics and "
+    "Computing 27(5), 1413–1432. doi:10.1007/s11222-016-9696-4",
+    "Sivula et al. 2025": "Sivula, T., Magnusson, M., Matamoros, A. A. & Vehtari, A. (2025). "
+    "Uncertainty in Bayesian leave-one-out cross-validation based model comparison. Bayesian "
+    "Analysis. arXiv:2008.10296",
+    "Yao et al. (2018)": "Yao, Y., Vehtari, A., Simpson, D. & Gelman, A. (2018). Using stacking to "
+    "average Bayesian predictive distributions. Bayesian Analysis 13(3), 917–1007. "
+    "doi:10.1214/17-BA1091",
+    "Gelman et al., 2019": "Gelman, A., Goodrich, B., Gabry, J. & Vehtari, A. (2019). R-squared "
+    "for Bayesian regression models. The American Statistician 73(3), 307–309. "
+    "doi:10.1080/00031305.2018.1549100",
+    "Kallioinen et al., 2024": "Kallioinen, N., Paananen, T., Bürkner, P.-C. & Vehtari, A. (2024). "
+    "Detecting and diagnosing prior and likelihood sensitivity with power-scaling. Statistics and "
+    "Computing 34, 57. doi:10.1007/s11222-023-10366-5",
+}
+
+
+def answers(comparison: Any, level: float) -> Table:
+    """What a reader asks first, and the answers in units."""
+    rows = tuple(tuple(one) for one in comparison.brief(level).answers)
+    head = columns("question text question | answer text answer")
+    return Table("in_short", "In short", head, rows, layout="answers")
+
+
+def findings(comparison: Any) -> Table | None:
+    """What was looked at to see whether the model describes the data, and what was seen."""
+    found = comparison.adequacy
+    if found is None:
+        return None
+    head = columns("question text question | ok answer answer | seen text what was seen | why why")
+    rows = tuple((f.question, f.ok, f.seen, f.advice) for f in found.findings)
+    note = (
+        "Each is asked of the prior that predicts best. A test alone would call any departure of "
+        "many rows: a finding needs p < 0.001 and a size that changes an answer. Prior: "
+        "sensitivity by power-scaling (Kallioinen et al., 2024)."
+    )
+    return Table("adequacy", "What was looked at", head, rows, note)
+
+
+def works(texts: Iterable[str]) -> list[str]:
+    """The references of those works that the texts cite, by author."""
+    said = " ".join(texts)
+    return sorted(full for cited, full in WORKS.items() if cited in said)
