@@ -113,7 +113,7 @@ def _count_rows(ax: Axes, p: Array, y: Array, weights: Array, mark: Mark) -> Non
 
 def _probabilities(post: Any, rows: NDArray[np.intp]) -> Array:
     """P(y = 1) of each row, averaged over at most `DRAWS` draws, evenly spaced."""
-    beta = post.draws.beta.reshape(post.draws.sigma.size, -1)
+    beta = post.draws.beta.reshape(post.draws.intercept.size, -1)
     pick = np.linspace(0, len(beta) - 1, min(DRAWS, len(beta))).astype(int)
     X = np.asarray(post.problem.design.X[rows], dtype=float)
     eta = X @ beta[pick].T + post.draws.intercept.ravel()[pick]
