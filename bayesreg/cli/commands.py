@@ -137,7 +137,7 @@ def compare(context: click.Context, /, debug: bool, **given: Any) -> None:
     with explained(debug=debug):
         from bayesreg.cli.procedure import run
 
-        context.exit(run(options.Options(**given)))
+        context.exit(run(options.Options(command=options.again(context), **given)))
 
 
 @main.command(epilog=PATH_EPILOG)
@@ -154,7 +154,7 @@ def path(context: click.Context, /, debug: bool, **given: Any) -> None:
     with explained(debug=debug):
         from bayesreg.cli.regularisation import follow
 
-        context.exit(follow(options.Options(**given)))
+        context.exit(follow(options.Options(command=options.again(context), **given)))
 
 
 @main.command(epilog=CHOOSE_EPILOG)
@@ -189,7 +189,7 @@ def choose(context: click.Context, /, debug: bool, **given: Any) -> None:
     with explained(debug=debug):
         from bayesreg.cli.regularisation import weigh
 
-        context.exit(weigh(options.Options(**given)))
+        context.exit(weigh(options.Options(command=options.again(context), **given)))
 
 
 @main.command(epilog="Exit codes: 0 validated, 1 failure, 2 usage, 3 a check failed.")

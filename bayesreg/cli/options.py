@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from bayesreg.language import families
 
@@ -68,6 +70,37 @@ class Options:
     overwrite: bool = False
     json: bool = False
     quiet: bool = False
+    command: str = ""  # the line that asks for the same again
+
+
+def again(context: click.Context) -> str:
+    """The command line that asks for the same again: what was given, and the rest as it was.
+
+    Examples
+    --------
+    >>> @click.command("path")
+    ... @click.argument("data")
+    ... @click.option("--n", "count", type=int, default=100)
+    ... @click.pass_context
+    ... def demo(context, data, count):
+    ...     print(again(context))
+    >>> demo.main(["my data.csv", "--n", "5"], standalone_mode=False)
+    path 'my data.csv' --n 5
+    """
+    words = context.command_path.split()
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        given = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        value = context.params.get(name)
+        if isinstance(parameter, click.Argument):
+            words.append(str(value))
+        elif given and isinstance(value, bool):
+            names = parameter.opts if value else parameter.secondary_opts
+            words += names[:1]
+        elif given:
+            for one in value if isinstance(value, tuple) else (value,):
+                words += [parameter.opts[0], str(one)]
+    return shlex.join(words)
 
 
 def together(*decorators: Decorator) -> Decorator:

@@ -94,7 +94,8 @@ def _fitted(options: Options, selection: Selection, log: Log) -> Comparison:
         )
     for note in result.warnings:
         log.note(note)
-    return result
+    known = {"command": options.command, **result.provenance}
+    return dataclasses.replace(result, provenance=known)
 
 
 def _account(out: TextIO, entry: Entry) -> None:

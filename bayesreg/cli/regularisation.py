@@ -134,6 +134,7 @@ def _about(
         "likelihood": repr(problem.likelihood),
         "l1_ratio": options.l1_ratio,
     }
+    known = provenance(source, options.seed or 0, problem.standardize, **settings)
     return About(
         facts={
             "data": shortened(selection.table.name, 60),
@@ -145,7 +146,7 @@ def _about(
         title=options.title,
         author=options.author,
         warnings=tuple(log.said),
-        provenance=provenance(source, options.seed or 0, problem.standardize, **settings),
+        provenance={"command": options.command, **known},
         timing=timing,
     )
 
