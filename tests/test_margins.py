@@ -303,15 +303,16 @@ def test_linear_is_on_the_scale_of_the_coefficients():
 
 def test_a_result_is_drawn_and_asked_row_by_row():
     post = POSTS["interaction", "gaussian"]
-    curve = br.predictions(post, variables=["x", "g"])
-    assert len(curve.table) == 150
+    curve = br.predictions(post, {"x": [1.0, 4.0, 9.0], "g": list("pqr")})
+    assert len(curve.table) == 9
     ax = curve.plot()
     assert len(ax.lines) == 3
     assert len(ax.collections) == 3
     drawn = br.comparisons(post).plot()
     assert drawn.get_yticklabels()[0].get_text() == "c: high − low"
     fit = br.fit_map(post.problem)
-    assert len(br.predictions(fit, variables="x").plot().collections) == 0
+    drawn = br.predictions(fit, "x").plot()
+    assert (len(drawn.collections), len(drawn.lines[0].get_xdata())) == (0, 50)
     row = br.comparisons(post, "x")[0]
     assert row.p_positive == np.mean(br.comparisons(post, "x").draws > 0)
     with pytest.raises(BadArgument, match="row of the table"):
