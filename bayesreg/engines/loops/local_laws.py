@@ -22,10 +22,13 @@ from bayesreg.engines.loops.arrays import (
     HALF_CAUCHY_PRODUCT,
     INVERSE_GAMMA,
     LARGE,
+    LAWS,
     SMALL,
     STABLE,
 )
 from bayesreg.language.compiled import compiled
+
+__all__ = ["LAWS", "draw_local"]
 
 
 @compiled
