@@ -302,8 +302,6 @@ def test_conditioning_on_moments_equals_rows():
 @pytest.mark.parametrize("case", [CASES[0], CASES[6]], ids=str)
 def test_pymc_density_is_the_moments_form(case, prior, likelihood):
     """log p(y, β | …) on rows minus the moments form is one constant over random points."""
-    import pymc as pm
-
     problem = condition(case, br.Model(prior, likelihood))
     model = problem.to_pymc()
     compiled = model.compile_logp(mode="FAST_COMPILE", jacobian=False)
@@ -312,44 +310,27 @@ def test_pymc_density_is_the_moments_form(case, prior, likelihood):
     for _ in range(4):
         point = {k: rng.normal(0.3, 0.4, np.shape(v)) for k, v in model.initial_point().items()}
         gaps.append(float(compiled(point)) - _moments_form(problem, point))
-    del pm
     assert np.ptp(gaps) < 1e-8 * max(1.0, np.abs(gaps).max())
 
 
 def _moments_form(problem: br.Problem, point: dict) -> float:
-    """Log density of the point from cross-products alone, β₀ at the column means included."""
+    """Log density of the point from cross-products alone, per dσ, d scale, db and dβ₀ at x = 0."""
     value = lambda name: np.asarray(point[name], dtype=float)  # noqa: E731
-    prior = problem.sigma_prior
-    if "log_sigma" in point:
-        log_sigma, log_prior = float(value("log_sigma")), 0.0
-    elif "sigma_log__" in point:
-        log_sigma = float(value("sigma_log__"))
-        log_prior = float(prior.log_density(np.exp(log_sigma)))
-    else:
-        log_sigma = 0.5 * float(value("sigma_squared_log__"))
-        # The density is that of σ², the declared variable.
-        log_prior = float(prior.log_density(np.exp(log_sigma))) - np.log(2) - log_sigma
-    sigma = np.exp(log_sigma)
-    total = log_prior
-    beta = np.zeros(len(problem.features))
-    several = len(problem.blocks) > 1
+    sigma = np.exp(float(value("sigma_log__")))
+    total = float(problem.sigma_prior.log_density(sigma))
+    b = value("beta_penalised__")
     for block in problem.blocks:
-        name = f"b_{block.label}" if several else "b"
-        b = value(name)
         scale = block.scale
         if block.hyper is not None:
             scale = np.exp(float(value("scale_log__")))
             total += float(block.hyper.log_density(scale))
-        total += block.prior.log_density(b, problem.effective_scale(block, sigma, scale)).sum()
-        columns = problem.proper[block.columns]
-        beta[columns] = b / problem.x_sd[columns]
-    if len(problem.flat):
-        beta[problem.flat] = value("b_flat") / problem.x_sd[problem.flat]
+        effective = problem.effective_scale(block, sigma, scale)
+        total += block.prior.log_density(b[problem.proper[block.columns]], effective).sum()
     cross = problem.moments.cross
-    full = np.append(-beta, 1.0)
-    centre = float(value("intercept_at_mean")) - problem.moments.y_mean
+    full = np.append(-b / problem.x_sd, 1.0)
+    centre = float(value("intercept_at_mean__")) - problem.moments.y_mean
     rss = full @ cross @ full + problem.n * centre**2
-    return total - problem.n * log_sigma - 0.5 * rss / sigma**2
+    return total - problem.n * np.log(sigma) - 0.5 * rss / sigma**2
 
 
 class TestGiven:

@@ -52,7 +52,7 @@ HEAVY = {"arviz", "matplotlib", "pandas", "pymc", "sklearn"}
 FILE_LINES = 450
 FUNCTION_LINES = 45
 EXCEPTIONS = {
-    "priors/hyper.py": (570, "nine distributions of one number, each with its few lines"),
+    "priors/hyper.py": (580, "nine distributions of one number, each with its few lines"),
 }
 
 # What is imported under another name than that of the library which brings it.

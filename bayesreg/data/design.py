@@ -19,7 +19,7 @@ from bayesreg.data.columns import (
 )
 from bayesreg.data.frames import as_frame, take_response
 from bayesreg.data.moments import Moments
-from bayesreg.data.rows import Rows, check_total, check_weights, row_labels
+from bayesreg.data.rows import Rows, check_total, check_weights, row_labels, storable
 from bayesreg.data.terms import Term
 from bayesreg.data.variables import BOOL, NUMBER, refuse_other_kind
 from bayesreg.language.arguments import Array
@@ -166,6 +166,11 @@ class Design:
     def p(self) -> int:
         """Number of columns."""
         return int(self.X.shape[1])
+
+    @property
+    def obs_id(self) -> NDArray[Any]:
+        """The labels of the rows, 0 to n − 1 where they have none, as a coordinate."""
+        return np.arange(self.n) if self.index is None else storable(np.asarray(self.index))
 
     @property
     def rows(self) -> Rows:

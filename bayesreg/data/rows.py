@@ -134,6 +134,24 @@ def check_total(total: float, rows: int, notes: list[str]) -> None:
         )
 
 
+def storable(labels: NDArray[Any]) -> NDArray[Any]:
+    """Row labels as a coordinate that every file format holds.
+
+    Numbers, truth values, and dates without a time zone as they are; whatever else as text, the
+    parts of a compound label joined by ", ".
+    """
+    if labels.ndim == 1 and labels.dtype.kind in "biufMm":
+        return labels
+    return np.array([as_text(label) for label in labels], dtype=np.str_)
+
+
+def as_text(label: Any) -> str:
+    """One label as text that UTF-8 can hold."""
+    if isinstance(label, tuple | np.ndarray):
+        return ", ".join(as_text(part) for part in label)
+    return str(label).encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def row_labels(rows: Rows) -> NDArray[Any] | None:
     """The labels as an array; None for the default 0, 1, 2, ..."""
     labels = rows.labels

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesreg.diagnostics.tree import row_labels
 from bayesreg.language.arguments import Array
 from bayesreg.language.warned import warn
 
@@ -203,7 +202,7 @@ class _Label:
             chosen, method = method, np.zeros(len(values.weights), method.dtype)
             method[values.rows] = chosen
         coords = {
-            "obs_id": row_labels(problem),
+            "obs_id": problem.design.obs_id,
             "y": ("obs_id", problem.design.y),
             "weight": ("obs_id", values.weights),
             "method": ("obs_id", method),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayesreg.data.rows import as_text
 from bayesreg.engines.draws import Rows, rows_of
 from bayesreg.language.arguments import Array
 from bayesreg.language.versions import versions
@@ -77,7 +78,8 @@ def to_tree(draws: Draws, at: Rows | None = None) -> xarray.DataTree:
     if problem.design is not None:
         y = problem.design.y
         groups["observed_data"] = {"y": y if at is None else y[at]}
-        coords["obs_id"] = row_labels(problem) if at is None else _copies(row_labels(problem), at)
+        labels = problem.design.obs_id
+        coords["obs_id"] = labels if at is None else _copies(labels, at)
     if constant:
         groups["constant_data"] = constant
     dims = {
@@ -96,29 +98,6 @@ def to_tree(draws: Draws, at: Rows | None = None) -> xarray.DataTree:
     return tree
 
 
-def row_labels(problem: Problem) -> Any:
-    """Labels of the rows as a coordinate that every file format holds.
-
-    Those of the data frame, or 0 to n − 1: numbers, truth values, and dates without a time zone as
-    they are; whatever else as text, the parts of a compound label joined by ", ".
-    """
-    assert problem.design is not None
-    index = problem.design.index
-    if index is None:
-        return np.arange(len(problem.design.y))
-    labels = np.asarray(index)
-    if labels.ndim == 1 and labels.dtype.kind in "biufMm":
-        return labels
-    return np.array([_as_text(label) for label in labels], dtype=np.str_)
-
-
-def _as_text(label: Any) -> str:
-    """One label as text that UTF-8 can hold."""
-    if isinstance(label, tuple | np.ndarray):
-        return ", ".join(_as_text(part) for part in label)
-    return str(label).encode("utf-8", "backslashreplace").decode("utf-8")
-
-
 def _copies(labels: Any, at: Rows) -> Any:
     """Labels of rows written out: as they are if each occurs once, else which copy of how many."""
     times = np.bincount(at, minlength=len(labels))
@@ -127,7 +106,7 @@ def _copies(labels: Any, at: Rows) -> Any:
     first = np.searchsorted(at, at)
     which = np.arange(len(at)) - first + 1
     said = [
-        _as_text(labels[row]) + (f" ({k} of {times[row]})" if times[row] > 1 else "")
+        as_text(labels[row]) + (f" ({k} of {times[row]})" if times[row] > 1 else "")
         for row, k in zip(at, which, strict=True)
     ]
     return np.array(said, dtype=np.str_)

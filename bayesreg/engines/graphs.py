@@ -274,7 +274,7 @@ def _prior_precision(
 
 
 def _start(problem: Problem, model: Any, guess: tuple[float, float]) -> dict[str, Any]:
-    """Type-II values for the free variables behind σ and the scales."""
+    """Type-II values of σ and the scales, where they are free."""
     log_ratio, log_sigma = guess
     targets = {"sigma": (problem.sigma_prior, log_sigma)}
     for k, block in enumerate(problem.blocks):
@@ -285,10 +285,8 @@ def _start(problem: Problem, model: Any, guess: tuple[float, float]) -> dict[str
     for name, (prior, value) in targets.items():
         if prior is None or not np.isfinite(prior.log_density_of_log(value)):
             continue
-        square = np.exp(2 * value)
-        forms = {name: np.exp(value), f"log_{name}": value, f"{name}_squared": square}
-        forms[f"{name}_r2"] = square / (1.0 + square)
-        start |= {form: at for form, at in forms.items() if form in free}
+        if name in free:
+            start[name] = np.exp(value)
     return start
 
 

@@ -136,8 +136,35 @@ class Likelihood(ABC):
         """One y per η."""
 
     @abstractmethod
+    def law(self, eta: Any, theta: Theta) -> tuple[Any, dict[str, Any]]:
+        """The PyMC distribution of y, and its arguments."""
+
     def node(self, name: str, y: Array, eta: Any, theta: Theta, weights: Array | None) -> None:
-        """Observe y in an open PyMC model, in the dims ``obs_id`` where the model has them."""
+        """Observe y in an open PyMC model, in the dims ``obs_id`` where the model has them.
+
+        A row that counts w times has w times its log density, and is drawn as any other.
+        """
+        import pymc as pm
+
+        dims = "obs_id" if "obs_id" in pm.modelcontext(None).coords else None
+        kind, arguments = self.law(eta, theta)
+        seen = y.astype(np.int64) if kind.rv_op.dtype == "int64" else y
+        if weights is None:
+            kind(name, **arguments, observed=seen, dims=dims)
+            return
+
+        def row(*values: Any, **options: Any) -> Any:
+            return kind.dist(**dict(zip(arguments, values, strict=True)), **options)
+
+        pm.CustomDist(
+            name,
+            *arguments.values(),
+            dist=lambda *values: row(*values[:-1], size=values[-1]),
+            logp=lambda value, *values: weights * pm.logp(row(*values), value),
+            observed=seen,
+            dims=dims,
+            class_name=f"Weighted{kind.__name__}",
+        )
 
 
 # Of a curvature, below which a row would divide by nothing; any larger curvature serves a step.

@@ -226,16 +226,11 @@ class Bernoulli(NormalMixture):
         """0 or 1."""
         return np.asarray(rng.random(np.shape(eta)) < expit(eta), dtype=float)
 
-    def node(self, name: str, y: Array, eta: Any, theta: Theta, weights: Array | None) -> None:
-        """``pm.Bernoulli``; a frequency w adds (w − 1) log p."""
+    def law(self, eta: Any, theta: Theta) -> tuple[Any, dict[str, Any]]:
+        """``pm.Bernoulli``."""
         import pymc as pm
-        import pytensor.tensor as pt
 
-        dims = "obs_id" if "obs_id" in pm.modelcontext(None).coords else None
-        seen = pm.Bernoulli(name, logit_p=eta, observed=y.astype(np.int64), dims=dims)
-        if weights is not None:
-            one = pm.logp(pm.Bernoulli.dist(logit_p=eta), seen)
-            pm.Potential("frequency", pt.sum((weights - 1.0) * one))
+        return pm.Bernoulli, {"logit_p": eta}
 
     def augment(
         self, rng: np.random.Generator, y: Array, eta: Array, theta: Theta, weights: Array

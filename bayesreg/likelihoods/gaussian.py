@@ -135,18 +135,11 @@ class Gaussian(ConstantCurvature):
         """η + σε."""
         return np.asarray(eta + theta["sigma"] * rng.standard_normal(np.shape(eta)))
 
-    def node(self, name: str, y: Array, eta: Any, theta: Theta, weights: Array | None) -> None:
-        """``pm.Normal``; a frequency w is sd σ/√w and the factor σ^(1−w) that this leaves out."""
+    def law(self, eta: Any, theta: Theta) -> tuple[Any, dict[str, Any]]:
+        """``pm.Normal``."""
         import pymc as pm
-        import pytensor.tensor as pt
 
-        sigma = theta["sigma"]
-        dims = "obs_id" if "obs_id" in pm.modelcontext(None).coords else None
-        if weights is None:
-            pm.Normal(name, eta, sigma, observed=y, dims=dims)
-            return
-        pm.Normal(name, eta, sigma / np.sqrt(weights), observed=y, dims=dims)
-        pm.Potential("frequency", (len(weights) - float(np.sum(weights))) * pt.log(sigma))
+        return pm.Normal, {"mu": eta, "sigma": theta["sigma"]}
 
     def __repr__(self) -> str:
         """Show σ as it was declared."""

@@ -420,10 +420,10 @@ class Problem:
     def to_pymc(self) -> pymc.Model:
         """An ordinary, unsampled ``pm.Model`` on rows, with the names and coords of ``post.tree``.
 
-        Returns
-        -------
-        pymc.Model
-            With ``X`` as ``pm.Data``, observed ``y``, beta, intercept, sigma, scale and ``mu`` = η.
+        beta, intercept and what is unknown of sigma and scale are free; ``mu`` is η by row. After
+        ``pm.set_data({"X": new}, coords={"obs_id": ids})`` a posterior's own draws predict:
+        ``pm.sample_posterior_predictive(post.tree, predictions=True)``; ``freeze_vars=["beta",
+        "intercept"]`` silences PyMC's remark on local scales, which no tree of ours has.
 
         Raises
         ------

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,7 +57,20 @@ class HyperPrior(ABC):
 
     @abstractmethod
     def node(self, name: str) -> Any:
-        """The PyMC variable `name` inside an open model."""
+        """The free PyMC variable `name` inside an open model."""
+
+    def variable(self, name: str, logp: Callable[[Any], Any]) -> Any:
+        """The node of a law that PyMC has not: started at 1, and sampled as its logarithm."""
+        import pymc as pm
+
+        return pm.CustomDist(
+            name,
+            logp=logp,
+            random=lambda rng=None, size=None: self.sample(rng, () if size is None else size),
+            support_point=lambda rv, _size: pm.math.ones_like(rv),
+            transform=pm.distributions.transforms.log,
+            class_name=type(self).__name__,
+        )
 
 
 @explained
@@ -439,11 +453,14 @@ class InverseGammaSquared(HyperPrior):
         return np.sqrt(self.rate / rng.gamma(self.shape, 1.0, size))
 
     def node(self, name: str) -> Any:
-        """Square root of ``pm.InverseGamma``."""
+        """A ``pm.CustomDist`` with this density."""
         import pymc as pm
 
-        square = pm.InverseGamma(f"{name}_squared", alpha=self.shape, beta=self.rate)
-        return pm.Deterministic(name, pm.math.sqrt(square))
+        constant = math.log(2.0) + self.shape * math.log(self.rate) - math.lgamma(self.shape)
+        power = 2.0 * self.shape + 1.0
+        return self.variable(
+            name, lambda x: constant - power * pm.math.log(x) - self.rate / pm.math.sqr(x)
+        )
 
 
 @dataclass(frozen=True)
@@ -509,13 +526,11 @@ class Power(HyperPrior):
         )
 
     def node(self, name: str) -> Any:
-        """Exponential of a flat log, with the density corrected when the exponent is not 1."""
+        """A ``pm.CustomDist`` with this density, from which nothing can be drawn."""
         import pymc as pm
 
-        log = pm.Flat(f"log_{name}", initval=0.0)
-        if self.exponent != 1.0:
-            pm.Potential(f"{name}_jacobian", (1.0 - self.exponent) * log)
-        return pm.Deterministic(name, pm.math.exp(log))
+        constant = math.log(2.0) if self.exponent == 1.0 else 0.0
+        return self.variable(name, lambda x: constant - self.exponent * pm.math.log(x))
 
     def __repr__(self) -> str:
         """The density in words."""

@@ -276,8 +276,12 @@ class BetaPrimeSquared(HyperPrior):
         return np.clip(ratio, SMALLEST, 1.0 / SMALLEST)
 
     def node(self, name: str) -> Any:
-        """√(R²/(1 − R²)) with R² a ``pm.Beta``, which PyMC samples as its log odds."""
-        import pymc as pm
+        """A ``pm.CustomDist`` with this density."""
+        import pytensor.tensor as pt
 
-        share = pm.Beta(f"{name}_r2", alpha=self.a, beta=self.b)
-        return pm.Deterministic(name, pm.math.sqrt(share / (1.0 - share)))
+        def logp(x: Any) -> Any:
+            log_x = pt.log(x)
+            fall = (self.a + self.b) * pt.softplus(2.0 * log_x)
+            return self._log_constant + (2.0 * self.a - 1.0) * log_x - fall
+
+        return self.variable(name, logp)
