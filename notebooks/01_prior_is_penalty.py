@@ -24,8 +24,11 @@
 
 # %%
 # %matplotlib inline
+import warnings
+
+import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.figure import Figure
+import pandas as pd
 
 import bayesreg as br
 
@@ -88,32 +91,61 @@ fit
 fit.certificate
 
 # %% [markdown]
-# The certificate is a statement about the posterior: no coefficient vector whatever has a log posterior
-# higher than ours by more than this many nats.
+# The certificate is a statement about the posterior *given σ and scale*: no coefficient vector whatever
+# has a log posterior higher than ours by more than this many nats.
+#
+# Left, minus the log density of three priors: two are penalties, and the horseshoe's falls without bound
+# at 0. It does so as slowly as a logarithm of a logarithm, so the arrow stands for what no axis can show.
+# Right, where the lasso leads: every optimum from λ_max down.
 
 # %%
-path = br.path(problem)
-figure = Figure(figsize=(11, 4.2), layout="constrained")
-left, right = figure.subplots(1, 2)
-beta = np.linspace(-40, 40, 801)
+figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
+side = np.geomspace(1e-6, 40, 2000)
+beta = np.concatenate([-side[::-1], side])
 for prior, colour in (
     (br.Normal(12.0), "#0072B2"),
     (br.Laplace(12.0), "#D55E00"),
     (br.Horseshoe(12.0), "#009E73"),
 ):
-    with np.errstate(divide="ignore"):
-        left.plot(
-            beta, -prior.log_density(beta, 12.0), color=colour, label=repr(prior).split("(")[0]
-        )
-left.set_xlabel("coefficient of one standard deviation")
-left.set_ylabel("− log prior density")
-left.set_title("Three priors as penalties (scale 12)", loc="left")
-left.legend(frameon=False)
+    left.plot(beta, -prior.log_density(beta, 12.0), color=colour, label=type(prior).__name__)
+left.annotate("", (0, -1.0), (0, 1.2), arrowprops={"arrowstyle": "->", "color": "#009E73"})
+left.annotate("−∞ at 0", (0.8, -0.8), color="#009E73")
+left.set(xlabel="coefficient of one standard deviation", ylabel="− log prior density", ylim=(-1, 9))
+left.set_title("Two penalties, and a prior that is none (scale 12)", loc="left")
+left.legend(frameon=False, loc="upper center")
 left.spines[["top", "right"]].set_visible(False)
-path.plot(right)
+br.path(problem).plot(right)
 figure.savefig("../figures/prior_is_penalty.png", dpi=150, metadata={"Software": None})
-figure
 
+# %% [markdown]
+# ## What each does to one estimate
+#
+# Where columns are uncorrelated, every coefficient is shrunk on its own, so the whole of a penalty is one
+# curve: the optimum $b$ against the least-squares estimate $\hat b$. With $N$ rows and unit sds,
+#
+# $$\text{ridge: } b=\frac{N}{N+\lambda_2}\,\hat b,\qquad
+# \text{lasso: } b=\operatorname{sign}(\hat b)\,\max(|\hat b|-\lambda_1/N,\,0).$$
+#
+# Ridge takes a share of everything; the lasso takes the same amount from everything that it leaves.
+
+# %%
+n, sigma, scale = 8, 1.0, 0.35
+column = np.tile([-1.0, 1.0], n // 2)  # mean 0, sd 1
+least_squares = np.linspace(-2, 2, 81)
+shrunk = {}
+for name, prior in {"ridge": br.Normal(scale), "lasso": br.Laplace(scale)}.items():
+    model = br.Model(prior, br.Gaussian(sigma))
+    fits = [br.fit_map(model.condition(column[:, None], b * column)) for b in least_squares]
+    shrunk[name] = [fit.beta.iloc[0] for fit in fits]
+shrunk = pd.DataFrame(shrunk, index=pd.Index(least_squares, name="least squares"))
+by_hand = {
+    "ridge": n / (n + sigma**2 / scale**2) * least_squares,
+    "lasso": np.sign(least_squares) * np.maximum(abs(least_squares) - sigma**2 / scale / n, 0),
+}
+print("largest difference:", np.abs(shrunk - pd.DataFrame(by_hand, index=shrunk.index)).max().max())
+ax = shrunk.plot(figsize=(5, 4), color=["#0072B2", "#D55E00"], ylabel="optimum")
+ax.axline((0, 0), slope=1, color="#999999", linewidth=0.8)
+plt.show()
 # %% [markdown]
 # ## Which λ is that elsewhere?
 #
@@ -134,3 +166,37 @@ try:
     )
 except br.NotSupported as error:
     print(error)
+
+# %% [markdown]
+# ## Where least squares fails
+#
+# A column twice, or more columns than rows: least squares has no single answer, and a flat prior no
+# posterior. A proper prior has both. Ridge shares an effect between two copies of a column; the lasso's
+# optimum is not unique there, and the certificate is about the value of the objective, which is.
+
+# %%
+twice = data.X[["bmi"]].assign(copy=data.X["bmi"])
+try:
+    br.fit_map(br.Model(br.Flat()).condition(twice, data.y))
+except ValueError as error:
+    print(error)
+with warnings.catch_warnings(record=True) as said:  # shown below, without the place in this file
+    problem = ridge.condition(twice, data.y, standardize=True)
+print(said[0].message)
+br.fit_map(problem).beta
+
+# %%
+wide = br.simulate(n=40, p=200, n_nonzero=4, snr=4.0, seed=1)
+model = br.Model(br.Laplace(), br.Gaussian(wide.sigma))
+fit = br.fit_map(model.condition(wide.X, wide.y, standardize=True), hyper="cv")
+print("truly not zero:", *wide.beta.index[wide.beta != 0])
+print(f"kept, {fit.hyper}:", *fit.beta.index[fit.beta != 0])
+fit.certificate
+
+# %% [markdown]
+# ## To try
+#
+# 1. `br.ElasticNet(scale=12.0, mix=0.5)` in the place of the lasso: which λ₁ and λ₂ is that, and what is
+#    its curve of the one estimate?
+# 2. `br.Bridge(0.5, scale=12.0)` is a penalty that is not convex. What does its certificate still claim?
+# 3. Halve `sigma`. Which λ moves by four, which by two in `unit="sigma"`, and which not at all?

@@ -20,10 +20,9 @@
 
 # %%
 # %matplotlib inline
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
 
 import bayesreg as br
 
@@ -79,43 +78,20 @@ def decomposed(truth, prior):
 results = {(truth, prior): decomposed(truth, prior) for truth in truths for prior in priors}
 
 # %%
-BIAS, VARIANCE, ERROR = "#0072B2", "#D55E00", "#20242A"
-plain = FuncFormatter(lambda value, _: f"{value:g}")
-figure = Figure(figsize=(10, 7), layout="constrained")
-panels = figure.subplots(2, 2, sharey=True)
-for panel, ((truth, prior), (bias2, variance, errors, scale)) in zip(
-    panels.flat, results.items(), strict=True
-):
-    error = errors.mean(axis=0)
-    lam, best = grids[prior], int(np.argmin(error))
-    panel.plot(lam, bias2, color=BIAS, label="bias²")
-    panel.plot(lam, variance, color=VARIANCE, label="variance", linestyle="--")
-    panel.plot(lam, error, color=ERROR, label="error", linewidth=2)
-    panel.axhline(0.21, color="#999999", linewidth=0.8, linestyle=":")
-    panel.plot(lam[best], error[best], "o", color=ERROR)
-    panel.annotate(
-        f"λ = {lam[best]:.3g}, scale {scale[best]:.2g}\nerror {error[best]:.3f}",
-        (lam[best], error[best]), xytext=(0, 60), textcoords="offset points", ha="center",
-        arrowprops={"arrowstyle": "-", "color": "#999999"},
-    )  # fmt: skip
-    panel.set(xscale="log", ylim=(0, 0.5), title=f"{truth}, {prior}", xlabel="λ")
-    panel.xaxis.set_major_formatter(plain)
-    power = 2 if prior == "ridge" else 1  # λ₂ = σ²/scale², λ₁ = σ²/scale
-    top = panel.secondary_xaxis(
-        "top",
-        functions=(
-            lambda v, k=power: (sigma**2 / np.maximum(v, 1e-9)) ** (1 / k),
-            lambda v, k=power: sigma**2 / np.maximum(v, 1e-9) ** k,
-        ),
+curves = {
+    key: pd.DataFrame(
+        {"bias²": bias2, "variance": variance, "error": errors.mean(axis=0)}, index=grids[key[1]]
     )
-    top.set_xlabel("scale of the prior")
-    top.xaxis.set_major_formatter(plain)
-    panel.spines["right"].set_visible(False)
-panels[0, 0].set_ylabel("over σ², per row")
-panels[1, 0].set_ylabel("over σ², per row")
-panels[0, 0].legend(frameon=False, loc="upper left")
+    for key, (bias2, variance, errors, _) in results.items()
+}
+figure, panels = plt.subplots(2, 2, figsize=(10, 7), sharey=True, layout="constrained")
+for panel, (key, curve) in zip(panels.flat, curves.items(), strict=True):
+    curve.plot(ax=panel, logx=True, ylim=(0, 0.5), title=", ".join(key), xlabel="λ",
+               ylabel="over σ², per row", legend=panel is panels[0, 0],
+               color=["#0072B2", "#D55E00", "#20242A"])  # fmt: skip
+    panel.axhline(0.21, color="#999999", linewidth=0.8, linestyle=":")  # least squares
+    panel.plot(curve["error"].idxmin(), curve["error"].min(), "o", color="#20242A")
 figure.savefig("../figures/bias_variance.png", dpi=150, metadata={"Software": None})
-figure
 
 # %% [markdown]
 # Three things to see. Bias grows and variance falls along every path, and the best λ is where the two
@@ -163,47 +139,26 @@ def picked(truth, prior):
 
 picks = {key: picked(*key) for key in RULES}
 
-# %%
-figure = Figure(figsize=(10, 4.6), layout="constrained")
-panels = figure.subplots(1, 2)
-costs = {}
-for panel, ((truth, prior), lams) in zip(panels, picks.items(), strict=True):
-    _, _, errors, _ = results[truth, prior]
-    errors, grid = errors[:ASKED], grids[prior]
-    panel.plot(grid, errors.mean(axis=0), color=ERROR, linewidth=2)
-    rows = []
-    for k, (rule, chosen) in enumerate(lams.items()):
-        height = -0.05 * (k + 1)
-        low, middle, high = np.quantile(chosen, [0.1, 0.5, 0.9])
-        panel.plot(chosen, np.full(ASKED, height), "|", color=BIAS, alpha=0.4, markersize=9)
-        panel.plot([low, high], [height, height], color=VARIANCE, linewidth=1.5)
-        panel.plot(middle, height, "o", color=VARIANCE)
-        nearest = np.abs(np.log(grid)[:, None] - np.log(chosen.to_numpy())).argmin(axis=0)
-        paid = errors[np.arange(ASKED), nearest]
-        panel.annotate(
-            f"{rule}: {paid.mean():.3f}", (1.01, height), xycoords=("axes fraction", "data"),
-            va="center", fontsize=9,
-        )  # fmt: skip
-        rows.append((rule, middle, paid.mean(), paid.std(ddof=1) / np.sqrt(ASKED)))
-    least = errors.min(axis=1).mean()
-    rows.append(("the best λ, had we known", np.nan, least, np.nan))
-    columns = ["rule", "median λ", "mean error", "standard error"]
-    costs[f"{truth}, {prior}"] = pd.DataFrame(rows, columns=columns).set_index("rule")
-    panel.axhline(0, color="#999999", linewidth=0.8)
-    panel.axvline(grid[errors.mean(axis=0).argmin()], color="#999999", linewidth=0.8)
-    panel.set(xscale="log", ylim=(-0.3, 0.5), title=f"{truth}, {prior}", xlabel="λ")
-    panel.set_yticks([0, 0.1, 0.2, 0.3, 0.4, 0.5])
-    panel.xaxis.set_major_formatter(plain)
-    panel.spines[["top", "right"]].set_visible(False)
-panels[0].set_ylabel("error over σ², per row")
-figure
 
 # %%
-pd.concat(costs).round(3)
+def paid(truth, prior):
+    """For each rule: its median λ, and the error of what it picked, over the replications."""
+    errors, grid = results[truth, prior][2][:ASKED], grids[prior]
+    cost = {
+        rule: errors[np.arange(ASKED), abs(np.log(grid[:, None] / lams.to_numpy())).argmin(axis=0)]
+        for rule, lams in picks[truth, prior].items()
+    }
+    table = pd.DataFrame(cost).agg(["mean", "sem"]).T
+    table.insert(0, "median λ", picks[truth, prior].median())
+    table.loc["the best λ, had we known"] = [np.nan, errors.min(axis=1).mean(), np.nan]
+    return table
+
+
+pd.concat({", ".join(key): paid(*key) for key in RULES}).round(3)
 
 # %% [markdown]
 # The rules that aim at prediction land near the best λ and cost little more than it; for ridge the
-# evidence scatters least. The one-standard-error rule and the BIC family aim at few columns, and pay for
+# evidence costs least. The one-standard-error rule and the BIC family aim at few columns, and pay for
 # it in error. No rule finds the λ that is best for its own data: that λ depends on the truth.
 #
 # ## On real data
@@ -214,33 +169,50 @@ pd.concat(costs).round(3)
 # %%
 data = br.load_dataset("diabetes")
 problem = br.Model(br.Laplace()).condition(data.X, data.y, standardize=True)
-choice = br.choose(problem, seed=1)
+choice = br.choose(problem)
 choice.table
 
 # %%
-axes = np.ravel(choice.plot())
-axes[0].figure.savefig("../figures/choosing_lambda.png", dpi=150, metadata={"Software": None})
-axes[0].figure
+choice.plot()
+plt.savefig("../figures/choosing_lambda.png", dpi=150, metadata={"Software": None})
 
 # %%
 print("\n\n".join(choice.why))
 
 # %% [markdown]
-# A rule is not a result yet. `choice.model` is the model with that scale fixed, ready for the optimum
-# and for the posterior:
+# Which to take depends on what for:
 
 # %%
-fixed = choice.model("cv-1se").condition(data.X, data.y, standardize=True)
-br.fit_map(fixed)
-
-# %%
-br.sample(fixed, seed=1).summary().round(2)
+print("\n\n".join(choice.advice))
 
 # %% [markdown]
-# Shrinkage that selects also biases. The relaxed refit keeps the columns and drops the penalty:
+# A rule is not a result yet. `choice.problem` is the problem with exactly that λ, ready for the optimum
+# and for the posterior. σ is then given too, because λ and the scale of the prior are tied by it:
+# λ = σ/scale, in units of σ.
+
+# %%
+chosen = choice.problem("cv-1se")
+br.fit_map(chosen)
+
+# %%
+print(br.sample(chosen, seed=1).summary())
+
+# %% [markdown]
+# Shrinkage that selects also biases. The relaxed refit keeps the columns and drops the penalty. Beside
+# it, as "penalised", stands the optimum above, number for number:
 
 # %%
 choice.relaxed("cv-1se")
+
+# %% [markdown]
+# `choice.model` is less: the model with that *scale*, for any data. Its σ is unknown again, and
+# `br.fit_map` estimates it anew, together with β. Shrunk coefficients leave larger residuals, so σ̂ is
+# larger, and with it λ = σ̂/scale:
+
+# %%
+again = br.fit_map(choice.model("cv-1se").condition(data.X, data.y, standardize=True))
+table = {"sigma": [chosen.sigma, again.sigma], "lam": [chosen.penalty.lam, again.penalty.lam]}
+pd.DataFrame(table, index=["choice.problem", "choice.model"])
 
 # %% [markdown]
 # ## The whole posterior along the path
@@ -249,7 +221,12 @@ choice.relaxed("cv-1se")
 # of the prior; shaded, where the posterior of the scale lies.
 
 # %%
-walk = br.bayesian_path(problem, seed=1)
-axes = np.ravel(walk.plot())
-axes[0].figure.savefig("../figures/bayesian_path.png", dpi=150, metadata={"Software": None})
-axes[0].figure
+br.bayesian_path(problem, seed=1).plot()
+plt.savefig("../figures/bayesian_path.png", dpi=150, metadata={"Software": None})
+
+# %% [markdown]
+# ## To try
+#
+# 1. `br.choose(problem, seed=1)`: which λ's move, by how much, and what does `choice.why` say of that?
+# 2. The same with `br.Normal()`: which rules are exact now that needed simulation or folds before?
+# 3. With `n=400` rows in the simulation above: do the rules come closer to each other, or to the truth?

@@ -354,7 +354,7 @@ def test_verification_is_the_default_and_comes_last(monkeypatch, tmp_path):
     ]
     assert order == sorted(order)
     assert [row["pymc"] for row in report["tables"]["checks"]["rows"]] == [True, True]
-    verdict = report["sections"][0]["text"]
+    verdict = next(one["text"] for one in report["sections"] if one["key"] == "verdict")
     assert sum("Against PyMC" in sentence for sentence in verdict) == 2
     assert {f"{name}, PyMC" for name in BOTH} <= set(report["timing"])
 

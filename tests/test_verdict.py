@@ -6,9 +6,11 @@ rows are sums: two priors, one tight and one wide, on effects of random size and
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import math
 import re
+import sys
 
 import numpy as np
 import pytest
@@ -276,3 +278,19 @@ def test_two_seeds_say_the_same_and_one_of_them_is_the_shells_own():
 def test_six_seeds_say_the_same_of_three_priors():
     """Horseshoe and lasso are within half a nat: which is first, and its weight, change."""
     assert len({sentences_of("diabetes", "--seed", seed) for seed in range(1, 7)}) == 1
+
+
+def test_some_priors_of_a_comparison_are_verified_on_their_own(monkeypatch):
+    """As the shell does, one by one, whichever prior predicts best."""
+    room = sys.modules["bayesreg.verbs.compare"]
+    data = br.load_dataset("diabetes")
+    fits = br.compare(["ridge", "lasso"], data.X, data.y, standardize=True, seed=1, draws=300)
+    monkeypatch.setattr(
+        room, "sample", lambda problem, engine, seed: br.sample(problem, engine="gibbs", seed=seed)
+    )
+    for name in fits.names:
+        alone = room.verified(dataclasses.replace(fits, entries={name: fits[name]}))
+        *before, last = alone.verdict
+        assert tuple(before) == fits.verdict
+        assert last.startswith("Against PyMC's NUTS")
+        assert f"{name} ({fits[name].post.engine}) agrees" in last

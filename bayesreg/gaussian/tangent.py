@@ -166,7 +166,7 @@ def touch(
 
 
 def tangent(frame: Frame, slope: Array, point: Array) -> tuple[Any, ...]:
-    """The envelope as the compiled loop reads it, without `numbers`, for any s in [−1, 1]^p."""
+    """The envelope as its sampler reads it, without `numbers`, for any s in [−1, 1]^p."""
     centre = solve_triangular(frame.root, frame.target, check_finite=False)
     inverse = solve_triangular(frame.root, np.eye(len(centre)), check_finite=False).T
     parts = np.zeros((len(frame.blocks), 2, len(centre)))

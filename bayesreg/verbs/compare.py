@@ -39,7 +39,7 @@ from bayesreg.results.posterior import Posterior
 from bayesreg.results.same_lam import SameLam
 from bayesreg.verbs.choose import choose
 from bayesreg.verbs.fit import closed_form, fit_map, path, sample
-from bayesreg.verbs.verdict import sentences
+from bayesreg.verbs.verdict import against_nuts, sentences
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -145,12 +145,12 @@ def compare(
 
 
 def verified(result: Comparison) -> Comparison:
-    """The comparison with every posterior sampled by PyMC's NUTS as well, and the agreements.
+    """The comparison with every posterior sampled by PyMC too; its verdict ends with that.
 
     Parameters
     ----------
     result : Comparison
-        As returned by :func:`compare`.
+        As returned by :func:`compare`, or with some of its entries.
 
     Returns
     -------
@@ -162,17 +162,8 @@ def verified(result: Comparison) -> Comparison:
         nuts = sample(entry.problem, engine="nuts", seed=entry.post.draws.seed)
         entries[name] = dataclasses.replace(entry, nuts=nuts, agreement=agreement(entry.post, nuts))
         timing[f"{name}, PyMC"] = time.perf_counter() - started
-    where = _describe(
-        result.data or next(iter(entries.values())).problem.moments,
-        result.dataset,
-        next(iter(entries.values())).problem.standardize,
-    )
-    return dataclasses.replace(
-        result,
-        entries=entries,
-        timing=timing,
-        verdict=sentences(entries, result.table, where),
-    )
+    verdict = (*result.verdict, against_nuts(entries))
+    return dataclasses.replace(result, entries=entries, timing=timing, verdict=verdict)
 
 
 def _ranked(scores: dict[str, Any]) -> pd.DataFrame:

@@ -40,7 +40,6 @@ def sentences(entries: Mapping[str, Entry], table: pd.DataFrame, where: str) -> 
     out += _at_same_lam(entries)
     out.append(_held(entries, table))
     out += _describes(entries, table)
-    out += _agreement(entries)
     return tuple(out)
 
 
@@ -280,17 +279,15 @@ def _given(entries: Mapping[str, Entry]) -> str:
     return "σ and scale" if sigma else "the scale"
 
 
-def _agreement(entries: Mapping[str, Entry]) -> list[str]:
-    checked = [e for e in entries.values() if e.agreement is not None]
-    if not checked:
-        return []
+def against_nuts(entries: Mapping[str, Entry]) -> str:
+    """Whether each posterior agrees with PyMC's, which has sampled them all."""
     words = {True: "agrees", False: "DISAGREES", None: "gives no verdict"}
     parts = [
         f"{e.name} ({e.post.engine}) {words[e.agreement.ok]}: {e.agreement.why}"
-        for e in checked
+        for e in entries.values()
         if e.agreement is not None
     ]
-    return ["Against PyMC's NUTS on the same posterior: " + "; ".join(parts) + "."]
+    return "Against PyMC's NUTS on the same posterior: " + "; ".join(parts) + "."
 
 
 def _short(name: str) -> str:

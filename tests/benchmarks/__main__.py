@@ -1,7 +1,8 @@
 """Print benchmark tables: ``uv run python -m tests.benchmarks [map] [direct] [moments]``.
 
 ``uv run python -m tests.benchmarks posteriors [--quick]`` and ``... paths [CASE ...]`` have options
-and a figure of their own; ``... cold`` is the first command of a newcomer.
+and a figure of their own; ``... cold`` is the first command of a newcomer, ``... overview``
+README's table.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ SUITES = {"map": "optima", "direct": "draws", "moments": "passes"}
 
 
 def main(words: list[str]) -> None:
-    """Run the suites named, or all but posteriors and paths, which take longer."""
+    """Run the suites named, or all but those with a command of their own."""
     warnings.simplefilter("ignore")
-    if words[:1] in (["posteriors"], ["paths"], ["cold"]):
+    if words[:1] in (["posteriors"], ["paths"], ["cold"], ["overview"]):
         import_module(f"tests.benchmarks.{words[0]}").main(words[1:])
         return
     for name in words or SUITES:

@@ -225,7 +225,7 @@ class Steps:
             state.t[:, one.groups] = self._locals(one, x, sizes, rng)
 
     def _locals(self, one: Block, x: Array, sizes: Array, rng: Random) -> Array:
-        """t given ‖u‖²; a law that is known by a table alone has its draws compiled, as ever."""
+        """t given ‖u‖²; a law that is known by a table alone is drawn by compiled code."""
         if one.law != TABULATED:
             return draw_local(one.law, *one.numbers, x, sizes, rng)
         from bayesreg.engines.loops.tabulated import draw_by_table
