@@ -21,6 +21,8 @@ from bayesreg.priors.hyper import HyperPrior
 if TYPE_CHECKING:
     from bayesreg.data.terms import Term
 
+REST = "rest"  # the label of the columns that a mapping does not name
+
 
 def assign(
     prior: Prior | Mapping[Any, Prior],
@@ -71,7 +73,7 @@ def _shares(
         shares.append((str(key), one, found))
     rest = [j for j in range(len(names)) if j not in taken]
     if ... in prior:
-        shares.append(("rest", prior[...], rest))
+        shares.append((REST, prior[...], rest))
     elif rest:
         raise BadArgument(
             f"column {names[rest[0]]!r} has no prior ({len(rest)} such); "
@@ -254,7 +256,7 @@ def _count(blocks: Sequence[Block], scale: Any, also: tuple[int, ...]) -> list[f
     return list(values.tolist())
 
 
-def with_prior(blocks: Sequence[Block], prior: Prior, n: float) -> tuple[Block, ...]:
+def with_prior(blocks: Sequence[Block], prior: Prior, n: float, label: str) -> tuple[Block, ...]:
     """One block of all the columns under one prior; their relative factors and groups stay."""
     if isinstance(prior.scale, tuple) or prior.relative is not None or prior.groups is not None:
         raise BadArgument(
@@ -266,6 +268,6 @@ def with_prior(blocks: Sequence[Block], prior: Prior, n: float) -> tuple[Block, 
     sizes = np.cumsum([0, *(len(block.sizes) for block in blocks)])
     columns = np.concatenate([block.columns for block in blocks])
     group = np.concatenate([block.group + k for block, k in zip(blocks, sizes, strict=False)])
-    one = _block(blocks[0].label, prior, columns, group, n)
+    one = _block(label, prior, columns, group, n)
     relative = np.concatenate([block.relative for block in blocks])
     return (dataclasses.replace(one, relative=relative),)

@@ -18,7 +18,7 @@ from bayesreg.language.errors import NotSupported
 from bayesreg.language.misnamed import explained_throughout
 from bayesreg.language.text import shortened
 from bayesreg.likelihoods import ConstantCurvature, Gaussian, Likelihood
-from bayesreg.model.blocks import Block, fix_scales, with_prior, with_scale
+from bayesreg.model.blocks import REST, Block, fix_scales, with_prior, with_scale
 from bayesreg.model.coordinates import Coordinates
 from bayesreg.model.effects import Columns, Effects
 from bayesreg.model.loss import Loss, Point
@@ -360,10 +360,10 @@ class Problem:
 
     def _under(self, prior: Prior) -> dict[str, Any]:
         """What another prior changes: the blocks, and where coefficients are measured from."""
-        blocks = with_prior(self.blocks, prior, self.n)
-        said: PriorLike = prior
-        if len(self.flat):
-            said = {self.features[j]: Flat() for j in self.flat} | {...: prior}
+        flat: dict[Any, Prior] = {self.features[j]: Flat() for j in self.flat}
+        said: PriorLike = flat | {...: prior} if flat else prior
+        label = REST if flat else prior.family  # as of a model conditioned with `said`
+        blocks = with_prior(self.blocks, prior, self.n, label)
         changes: dict[str, Any] = {"blocks": blocks, "prior": said}
         if not np.all(self.coordinates.loc == prior.loc):
             changes["least_squares"] = self._projected(self.moments, blocks)

@@ -397,6 +397,18 @@ class Comparison:
             overwrite=overwrite,
         )
 
+    def save(self, path: Any, *, overwrite: bool = False) -> None:
+        """Write data, models, optima, draws and LOO values to one file; see :func:`bayesreg.load`.
+
+        Raises
+        ------
+        BadArgument
+            If the file exists and `overwrite` is not given, or a prior is a class of your own.
+        """
+        from bayesreg.results.archive import save_comparison
+
+        save_comparison(self, path, overwrite=overwrite)
+
     def __repr__(self) -> str:
         """The verdict and the table."""
         shown = plain(self.table.round(3)).to_string(formatters={"p_worse": _never_one})

@@ -239,6 +239,15 @@ def certified_path(ray: Ray, lams: Array) -> tuple[Array, Array, tuple[Certifica
     return b, df, tuple(found)
 
 
+def certificates_of(ray: Ray, lams: Array, b: Array) -> tuple[Certificate, ...]:
+    """Each point of a path judged anew, as `certified_path` judges it."""
+    if one_block(ray.problem).grouped or not ray.problem.exact:
+        return tuple(certify(ray.at(lam), row) for lam, row in zip(lams, b, strict=True))
+    judged = certify_path(ray.problem, *ray.penalties(lams), b, at=lambda k: ray.at(lams[k]))
+    pairs = zip(judged, lams, b, strict=True)
+    return tuple(one if one.ok else certify(ray.at(lam), row) for one, lam, row in pairs)
+
+
 def _solve(
     ray: Ray, lams: Array, guide: Array | None = None, enough: float = 0.0
 ) -> tuple[Array, Array]:

@@ -6,6 +6,7 @@ moments. A formula is saved with what it learnt, so that new rows are given as t
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
 from collections.abc import Mapping
 from typing import Any
@@ -13,14 +14,28 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bayesreg.data.design import Design
 from bayesreg.data.moments import Moments
 from bayesreg.engines.draws import Draws
+from bayesreg.language.arguments import integer, one_positive, positive
 from bayesreg.language.errors import BadData, BayesregWarning
+from bayesreg.model.blocks import Block
 from bayesreg.model.model import Model
 from bayesreg.model.problem import Problem
+from bayesreg.priors.hyper import HyperPrior
 from bayesreg.storage.designs import design_from_payload, design_to_payload
-from bayesreg.storage.fields import Arrays, Meta, checked, put_together, taken_apart
-from bayesreg.storage.records import model_from_json, model_to_json
+from bayesreg.storage.fields import (
+    Arrays,
+    Meta,
+    below,
+    checked,
+    put_together,
+    taken_apart,
+    under,
+    understood,
+    whole,
+)
+from bayesreg.storage.records import model_from_json, model_to_json, part_from_json, part_to_json
 
 
 def problem_to_payload(problem: Problem) -> tuple[Arrays, Meta]:
@@ -36,21 +51,9 @@ def problem_to_payload(problem: Problem) -> tuple[Arrays, Meta]:
     BadArgument
         If a prior is not a class of bayesreg.
     """
-    # Scales of priors with a hyperprior: numbers where they were fixed afterwards.
-    scales = [block.scale for block in problem.blocks if block.prior.hyper is not None]
-    meta: Meta = {
-        "model": model_to_json(Model.of(problem)),
-        "standardize": bool(problem.standardize),
-        "intercept": bool(problem.intercept),
-        "sigma": problem.sigma,
-        "scales": [None if s is None else float(s) for s in scales],
-        "names": list(problem.features),
-    }
-    if problem.design is None:
-        arrays, meta["moments"] = taken_apart(problem.moments, "names")
-    else:
-        arrays, meta["design"] = design_to_payload(problem.design)
-    return arrays, meta
+    source = problem.moments if problem.design is None else problem.design
+    arrays, meta = source_to_payload(source)
+    return arrays, meta | question_to_json(problem)
 
 
 def problem_from_payload(arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> Problem:
@@ -66,31 +69,124 @@ def problem_from_payload(arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, 
     BadData
         If something is missing or does not fit together.
     """
-    model = model_from_json(meta.get("model"))
-    try:
+    with understood("problem"):
+        return question_from_json(meta, source_from_payload(arrays, meta))
+
+
+def source_to_payload(source: Design | Moments) -> tuple[Arrays, Meta]:
+    """The data alone: rows, or moments."""
+    meta: Meta = {"names": list(source.names)}
+    if isinstance(source, Design):
+        arrays, meta["design"] = design_to_payload(source)
+    else:
+        arrays, meta["moments"] = taken_apart(source, "names")
+    return arrays, meta
+
+
+def source_from_payload(
+    arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]
+) -> Design | Moments:
+    """The data that :func:`source_to_payload` took apart; what they warn of was said before."""
+    with understood("data"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", BayesregWarning)
         names = checked(meta["names"], "tuple[str, ...]", "names")
-        # What the data and the problem warn of was said when it was made, and is kept with it.
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", BayesregWarning)
-            if "design" in meta:
-                source: Any = design_from_payload(arrays, meta["design"], names)
-            else:
-                source = _moments_from_payload(arrays, meta["moments"], names)
-            problem = model.condition(
-                source,
-                standardize=checked(meta["standardize"], "bool", "standardize"),
-                intercept=checked(meta["intercept"], "bool", "intercept"),
+        if len(set(names)) < len(names):
+            raise BadData("names: two columns have one name")
+        if "design" in meta:
+            return design_from_payload(arrays, meta["design"], names)
+        return _moments_from_payload(arrays, meta["moments"], names)
+
+
+def question_to_json(problem: Problem) -> Meta:
+    """What is asked of the data: model, coordinates, and what was fixed after conditioning."""
+    return {
+        "model": model_to_json(Model.of(problem)),
+        "standardize": bool(problem.standardize),
+        "intercept": bool(problem.intercept),
+        "sigma": problem.sigma,
+        "blocks": [_block_to_json(block) for block in problem.blocks],
+    }
+
+
+def question_from_json(meta: Mapping[str, Any], source: Design | Moments) -> Problem:
+    """The model conditioned on data anew, and what was fixed afterwards fixed again."""
+    with understood("problem"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", BayesregWarning)
+        problem = model_from_json(meta["model"]).condition(
+            source,
+            standardize=checked(meta["standardize"], "bool", "standardize"),
+            intercept=checked(meta["intercept"], "bool", "intercept"),
+        )
+        if "blocks" in meta:
+            blocks = _blocks_from_json(meta["blocks"], problem)
+            problem = dataclasses.replace(problem, blocks=blocks)
+        else:  # a file of an earlier version, which has the scales alone
+            scales = meta["scales"]
+            if scales and all(s is not None for s in scales):
+                problem = problem.at(scale=scales[0] if len(scales) == 1 else scales)
+        return _at_sigma(problem, meta["sigma"])
+
+
+def _at_sigma(problem: Problem, sigma: Any) -> Problem:
+    """σ as it was: known, by the model or fixed later, or unknown."""
+    if sigma is None:
+        if problem.sigma is not None:
+            raise BadData("sigma: it is unknown here, and the model says what it is")
+        return problem
+    number = one_positive(sigma, "sigma")
+    if not problem.likelihood.has_sigma and number != problem.sigma:
+        raise BadData(f"sigma: {number:g}, under a likelihood that has none")
+    return problem if number == problem.sigma else problem.given(sigma=number)
+
+
+def _block_to_json(block: Block) -> Meta:
+    """Columns, factors and groups where they are not those of a prior on all columns alike."""
+    p = len(block.columns)
+    said: Meta = {"scale": None if block.scale is None else float(block.scale)}
+    said["hyper"] = None if block.hyper is None else part_to_json(block.hyper)
+    if not np.array_equal(block.columns, np.arange(p)):
+        said["columns"] = block.columns.tolist()
+    if not np.array_equal(block.group, np.arange(p)):
+        said["group"] = block.group.tolist()
+    if not np.all(block.relative == 1.0):
+        said["relative"] = block.relative.tolist()
+    return said
+
+
+def _blocks_from_json(record: Any, problem: Problem) -> tuple[Block, ...]:
+    """The blocks of a problem, with the scales, hyperpriors, factors and groups that they had."""
+    if not isinstance(record, list) or len(record) != len(problem.blocks):
+        raise BadData("blocks: they are not those of the model")
+    found = []
+    for said, block in zip(record, problem.blocks, strict=True):
+        p = len(block.columns)
+        columns = whole(said.get("columns", range(p)), "columns")
+        group = whole(said.get("group", range(p)), "group")
+        relative = positive(said.get("relative", [1.0] * p) or [1.0], "relative")
+        if sorted(columns) != sorted(block.columns.tolist()) or len(group) != p:
+            raise BadData("columns: they are not those of the block")
+        if set(group) != set(range(len(set(group)))):
+            raise BadData("group: groups are not counted 0, 1, …")
+        if p and np.shape(relative) != (p,):
+            raise BadData("relative: there is not one for each column")
+        scale, hyper = said["scale"], said["hyper"]
+        if (scale is None) == (hyper is None):
+            raise BadData("scale: it is either a number or has a hyperprior")
+        settled = None if hyper is None else part_from_json(hyper)
+        if settled is not None and not isinstance(settled, HyperPrior):
+            raise BadData("hyper: it is no distribution of a scale")
+        found.append(
+            dataclasses.replace(
+                block,
+                prior=block.prior.among(np.bincount(group))[0] if p else block.prior,
+                columns=np.asarray(columns, dtype=np.intp),
+                group=np.asarray(group, dtype=np.intp),
+                relative=np.asarray(relative if p else (), dtype=float),
+                scale=None if scale is None else one_positive(scale, "scale"),
+                hyper=settled,
             )
-        if problem.sigma is None and meta["sigma"] is not None:
-            problem = problem.at(sigma=meta["sigma"])
-        scales = meta["scales"]
-        if scales and all(s is not None for s in scales):
-            problem = problem.at(scale=scales[0] if len(scales) == 1 else scales)
-    except BadData:
-        raise
-    except (LookupError, TypeError, ValueError, AttributeError) as error:
-        raise BadData(f"the saved problem is corrupt: {error}") from error
-    return problem
+        )
+    return tuple(found)
 
 
 def draws_to_payload(draws: Draws) -> tuple[Arrays, Meta]:
@@ -102,10 +198,8 @@ def draws_to_payload(draws: Draws) -> tuple[Arrays, Meta]:
         From any engine.
     """
     arrays, problem = problem_to_payload(draws.problem)
-    own, meta = taken_apart(draws, "problem", "stats")
-    own |= {f"problem.{name}": array for name, array in arrays.items()}
-    own |= {f"stats.{name}": np.asarray(array) for name, array in draws.stats.items()}
-    return own, {"problem": problem, "draws": meta}
+    own, meta = run_to_payload(draws)
+    return own | under("problem", arrays), {"problem": problem, "draws": meta}
 
 
 def draws_from_payload(arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> Draws:
@@ -121,25 +215,32 @@ def draws_from_payload(arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, An
     BadData
         If something is missing or does not fit together.
     """
-    try:
-        draws: Draws = put_together(
-            Draws,
-            {**meta["draws"], **arrays},
-            stats=_below(arrays, "stats."),
-            problem=problem_from_payload(_below(arrays, "problem."), meta["problem"]),
-        )
-    except (LookupError, TypeError, AttributeError) as error:
-        raise BadData(f"the saved draws are corrupt: {error} is missing or malformed") from error
-    _refuse_misshapen(draws)
+    with understood("draws"):
+        problem = problem_from_payload(below(arrays, "problem"), meta["problem"])
+        return run_from_payload(arrays, meta["draws"], problem)
+
+
+def run_to_payload(draws: Draws) -> tuple[Arrays, Meta]:
+    """Draws without their problem."""
+    arrays, meta = taken_apart(draws, "problem", "stats")
+    stats = {name: np.asarray(array) for name, array in draws.stats.items()}
+    return arrays | under("stats", stats), meta
+
+
+def run_from_payload(
+    arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any], problem: Problem
+) -> Draws:
+    """Draws of a problem, their shapes and ranges checked."""
+    with understood("draws"):
+        stats = below(arrays, "stats")
+        draws: Draws = put_together(Draws, {**meta, **arrays}, stats=stats, problem=problem)
+        _refuse_misshapen(draws)
+        _refuse_out_of_range(draws)
     return draws
 
 
-def _below(arrays: Mapping[str, NDArray[Any]], prefix: str) -> Arrays:
-    return {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
-
-
 def _refuse_misshapen(draws: Draws) -> None:
-    """Raise where arrays of draws do not fit each other, or are no draws at all."""
+    """Raise where arrays of draws do not fit each other and their problem."""
     shape = draws.sigma.shape
     expected = {
         "beta": (*shape, len(draws.problem.features)),
@@ -148,24 +249,64 @@ def _refuse_misshapen(draws: Draws) -> None:
     }
     if draws.kappa is not None:
         expected["kappa"] = (*shape, draws.problem.p)
+    if len(shape) != 2 or not draws.sigma.size:
+        raise BadData(f"sigma: its shape is {shape}, not (chains, draws)")
     for name, wanted in expected.items():
-        if len(shape) != 2 or getattr(draws, name).shape != wanted:
-            raise BadData(f"the saved draws are corrupt: {name} does not have the shape {wanted}")
-        if name != "kappa" and not np.isfinite(getattr(draws, name)).all():
-            raise BadData(f"the saved draws are corrupt: {name} is not finite")
+        if getattr(draws, name).shape != wanted:
+            raise BadData(f"{name}: it does not have the shape {wanted}")
     for name, array in draws.stats.items():
         if array.shape != shape:
-            raise BadData(f"the saved draws are corrupt: {name} does not have the shape {shape}")
-    if not (np.all(draws.sigma > 0) and np.isfinite(draws.sigma).all() and np.all(draws.scale > 0)):
-        raise BadData("the saved draws are corrupt: a σ or a scale is not positive")
+            raise BadData(f"{name}: it does not have the shape {shape}")
+    if draws.scale_labels != draws.problem.unknown_scales:
+        raise BadData("scale_labels: they are not the unknown scales of the model")
+
+
+def _refuse_out_of_range(draws: Draws) -> None:
+    """Raise where a draw, or what is said of the run, is no such thing."""
+    for name in ("beta", "intercept", "sigma", "scale"):
+        values = getattr(draws, name)
+        if not np.isfinite(values).all() or (name in ("sigma", "scale") and np.any(values <= 0)):
+            raise BadData(f"{name}: a draw is not finite, or not positive")
+    known, kappa = draws.problem.sigma, draws.kappa
+    if known is not None and not np.allclose(draws.sigma, known, rtol=1e-9, atol=0.0):
+        raise BadData(f"sigma: it is known to be {known:g}, and draws differ")
+    if not draws.problem.intercept and np.any(draws.intercept):
+        raise BadData("intercept: it is not 0 in a model that has none")
+    if kappa is not None and not np.all(np.isnan(kappa) | ((kappa >= 0) & (kappa <= 1 + 1e-9))):
+        raise BadData("kappa: a shrinkage factor is not between 0 and 1")
+    least = {"seed": 0, "warmup": 0, "thin": 1}
+    for name, low in least.items():
+        integer(getattr(draws, name), name, low)
+    if not 0.0 <= draws.wall < np.inf:
+        raise BadData(f"wall: {draws.wall} seconds")
+    if not draws.engine:
+        raise BadData("engine: it has no name")
 
 
 def _moments_from_payload(
     arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any], names: tuple[str, ...]
 ) -> Moments:
+    """The moments, their shapes and ranges checked."""
     moments: Moments = put_together(Moments, {**meta, **arrays}, names=names)
     width = len(names) + 1
-    parts = [a for a in (moments.gram, moments.root) if a is not None]
-    if len(moments.x_mean) != width - 1 or not parts or any(a.shape[-1] != width for a in parts):
-        raise BadData("the saved moments are corrupt: their shapes do not fit together")
+    wanted = {"x_mean": (width - 1,), "gram": (width, width), "low": (width,)}
+    for name in ("x_mean", "gram", "root", "low"):
+        values = getattr(moments, name)
+        if values is None:
+            continue
+        fits = values.ndim == 2 and values.shape[1] == width  # of a root, with any rows
+        if not (fits if name == "root" else values.shape == wanted[name]):
+            raise BadData(f"{name}: it has the shape {values.shape} for {len(names)} columns")
+        if not np.isfinite(values).all():
+            raise BadData(f"{name}: a value is not finite")
+    if moments.gram is None and moments.root is None:
+        raise BadData("gram and root are missing")
+    if moments.gram is not None:
+        diagonal = np.diagonal(moments.gram)
+        if np.any(diagonal < 0) or not np.array_equal(moments.gram, moments.gram.T):
+            raise BadData("gram: these are no cross-products")
+    integer(moments.rows, "rows", 1)
+    one_positive(moments.n, "n")
+    if not np.isfinite(moments.y_mean):
+        raise BadData("y_mean: it is not finite")
     return moments

@@ -3,14 +3,53 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bayesreg.language.errors import BadData
+
 Arrays = dict[str, NDArray[Any]]
 Meta = dict[str, Any]
+# What building a record of altered fields can raise; nothing of it is executed.
+MALFORMED = (
+    ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError, RuntimeError,
+    TypeError, ValueError,
+)  # fmt: skip
+
+
+@contextmanager
+def understood(what: str) -> Iterator[None]:
+    """Any error of reading altered fields as BadData that says what was read, and which field."""
+    try:
+        yield
+    except BadData:
+        raise
+    except MALFORMED as error:
+        said = f"{error} is missing" if isinstance(error, KeyError) else error
+        raise BadData(f"the saved {what} is corrupt: {said}") from error
+
+
+def under(prefix: str, arrays: Mapping[str, NDArray[Any]]) -> Arrays:
+    """Arrays under names that begin with a prefix."""
+    return {f"{prefix}.{name}": array for name, array in arrays.items()}
+
+
+def below(arrays: Mapping[str, NDArray[Any]], prefix: str) -> Arrays:
+    """The arrays that :func:`under` put there, by their own names."""
+    start = f"{prefix}."
+    return {k.removeprefix(start): v for k, v in arrays.items() if k.startswith(start)}
+
+
+def whole(values: Any, name: str) -> list[int]:
+    """Whole numbers of at least 0; else TypeError."""
+    found = list(values)
+    if not all(type(one) is int and 0 <= one < 2**62 for one in found):
+        raise TypeError(f"{name}: these are not whole numbers")
+    return found
 
 
 def taken_apart(record: Any, *without: str) -> tuple[Arrays, Meta]:
@@ -47,7 +86,7 @@ def checked(value: Any, annotation: str, name: str) -> Any:
     return next((one for one in found if one is not None), value)
 
 
-_KINDS = ("Array", "NDArray[Any]", "str", "int", "float", "bool", "tuple[str, ...]")
+_KINDS = ("Array", "NDArray[Any]", "str", "int", "float", "bool", "list", "tuple[str, ...]")
 
 
 def _as(value: Any, kind: str) -> Any:

@@ -17,6 +17,7 @@ from bayesreg import likelihoods, priors
 from bayesreg.language.errors import BadArgument, BadData
 from bayesreg.model.model import Model
 from bayesreg.priors.settled import Unsaid
+from bayesreg.storage.fields import MALFORMED
 
 REST = "..."
 
@@ -42,11 +43,13 @@ def model_to_json(model: Model) -> dict[str, Any]:
     Model(prior=Laplace(scale=25.0, unit='y'), likelihood=Gaussian(sigma=54.0))
     """
     if isinstance(model.prior, Mapping):
-        pairs = [[REST if k is ... else {"name": k}, _encode(v)] for k, v in model.prior.items()]
+        pairs = [
+            [REST if k is ... else {"name": k}, part_to_json(v)] for k, v in model.prior.items()
+        ]
         prior: Any = {"mapping": pairs}
     else:
-        prior = _encode(model.prior)
-    return {"prior": prior, "likelihood": _encode(model.likelihood)}
+        prior = part_to_json(model.prior)
+    return {"prior": prior, "likelihood": part_to_json(model.likelihood)}
 
 
 def model_from_json(record: Any) -> Model:
@@ -67,14 +70,15 @@ def model_from_json(record: Any) -> Model:
         prior = record["prior"]
         if "mapping" in prior:
             settled: Any = {
-                (... if k == REST else _key(k["name"])): _decode(v) for k, v in prior["mapping"]
+                (... if k == REST else _key(k["name"])): part_from_json(v)
+                for k, v in prior["mapping"]
             }
         else:
-            settled = _decode(prior)
-        return Model(prior=settled, likelihood=_decode(record["likelihood"]))
+            settled = part_from_json(prior)
+        return Model(prior=settled, likelihood=part_from_json(record["likelihood"]))
     except BadData:
         raise
-    except (KeyError, TypeError, ValueError) as error:
+    except MALFORMED as error:
         raise BadData(f"the saved model is corrupt: {error}") from error
 
 
@@ -85,7 +89,8 @@ def _classes() -> dict[str, Any]:
     return {name: cls for name, cls in pairs if dataclasses.is_dataclass(cls)}
 
 
-def _encode(value: Any) -> Any:
+def part_to_json(value: Any) -> Any:
+    """A prior, hyperprior or likelihood, or the value of a field, as what JSON can hold."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         name = type(value).__name__
         if _classes().get(name) is not type(value):
@@ -94,9 +99,11 @@ def _encode(value: Any) -> Any:
                 "save post.to_arviz() instead"
             )
         names = [f.name for f in dataclasses.fields(value) if f.init]
-        return {"class": name, "fields": {n: _encode(_declared(value, n)) for n in names}}
+        return {"class": name, "fields": {n: part_to_json(_declared(value, n)) for n in names}}
     if isinstance(value, np.ndarray | list | tuple):
-        return [_encode(v) for v in (value.tolist() if isinstance(value, np.ndarray) else value)]
+        return [
+            part_to_json(v) for v in (value.tolist() if isinstance(value, np.ndarray) else value)
+        ]
     if isinstance(value, np.generic):
         return value.item()
     if value is None or isinstance(value, bool | int | float | str):
@@ -110,7 +117,8 @@ def _declared(value: Any, name: str) -> Any:
     return None if isinstance(field, Unsaid) else field
 
 
-def _decode(value: Any) -> Any:
+def part_from_json(value: Any) -> Any:
+    """What :func:`part_to_json` wrote; its class validates its fields."""
     if isinstance(value, dict):
         cls = _classes().get(value["class"])
         if cls is None:
@@ -121,9 +129,9 @@ def _decode(value: Any) -> Any:
             raise BadData(
                 f"the saved model is unsupported: {value['class']} has no field {min(unknown)!r}"
             )
-        return cls(**{name: _decode(v) for name, v in value["fields"].items()})
+        return cls(**{name: part_from_json(v) for name, v in value["fields"].items()})
     if isinstance(value, list):
-        return [_decode(v) for v in value]
+        return [part_from_json(v) for v in value]
     return value
 
 

@@ -32,8 +32,10 @@ from bayesreg.model.propriety import interpolates
 from bayesreg.priors import R2D2, HalfCauchy, Normal, Prior
 from bayesreg.priors.written import prior_of, read_priors
 from bayesreg.results.choice import Choice
+from bayesreg.results.closed_form import ClosedForm
 from bayesreg.results.comparison import Comparison
 from bayesreg.results.entry import Entry
+from bayesreg.results.map_fit import MapFit
 from bayesreg.results.path import Path
 from bayesreg.results.posterior import Posterior
 from bayesreg.results.same_lam import SameLam
@@ -127,8 +129,8 @@ def compare(
     how = _How(standardize, intercept, engine, draws, chains)
     entries, said, timing = _each(models, source, how, seed, watch)
     said += _like_with_like(entries)
-    table = _ranked({k: e.loo for k, e in entries.items() if e.loo is not None})
-    along, choice = _along(entries)
+    table = ranked({k: e.loo for k, e in entries.items() if e.loo is not None})
+    course, choice = _along(entries)
     result = Comparison(
         entries=entries,
         table=table,
@@ -136,7 +138,7 @@ def compare(
         dataset=dataset,
         verdict=sentences(entries, table, _describe(source, dataset, standardize)),
         warnings=_said(source, said),
-        path=along,
+        path=course,
         provenance=provenance(source, seed, standardize, draws=draws, chains=chains),
         timing=timing,
         choice=choice,
@@ -166,7 +168,7 @@ def verified(result: Comparison) -> Comparison:
     return dataclasses.replace(result, entries=entries, timing=timing, verdict=verdict)
 
 
-def _ranked(scores: dict[str, Any]) -> pd.DataFrame:
+def ranked(scores: dict[str, Any]) -> pd.DataFrame:
     """The priors by what they predict; no rows where there were none to leave out."""
     import pandas as pd
 
@@ -351,19 +353,24 @@ def _entry(
 ) -> Entry:
     """MAP, closed form given its hyperparameters, posterior, LOO."""
     post = sample(problem, engine=engine, seed=seed, draws=draws, chains=chains)
-    fit, why, closed = None, problem.penalty.why_no_map, None
+    fit, why = None, problem.penalty.why_no_map
     if why is None:
         try:
             fit = fit_map(problem)
         except NotSupported:  # several unknown scales, or no rows for cross-validation
             fit = fit_map(problem, hyper=post)
-        try:
-            closed = closed_form(fit.problem)
-        except NotSupported:
-            closed = None
+    closed = None if fit is None else in_closed_form(fit)
     loo = post.loo() if problem.design is not None else None
     same = None if why is not None or not problem.p else _at_its_lam(problem, post)
     return Entry(name, problem, fit, why, closed, post, loo, same_lam=same)
+
+
+def in_closed_form(fit: MapFit) -> ClosedForm | None:
+    """The posterior given the hyperparameters of an optimum, where it has a closed form."""
+    try:
+        return closed_form(fit.problem)
+    except NotSupported:
+        return None
 
 
 def _at_its_lam(problem: Problem, post: Posterior) -> SameLam:
@@ -402,10 +409,10 @@ def _along(entries: Mapping[str, Entry]) -> tuple[Path | None, Choice | None]:
     known = fits[name].problem
     if known.sigma is None:
         known = known.at(sigma=fits[name].sigma)
-    along = path(known)
+    course = path(known)
     problem = entries[name].problem
     rules = _quick(problem)  # on the folds of fit_map, so that "cv" is the λ of the MAP
-    return along, choose(problem, rules, lams=along.lam) if rules else None
+    return course, choose(problem, rules, lams=course.lam) if rules else None
 
 
 def _quick(problem: Problem) -> list[str]:
