@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesreg.diagnostics.tree import row_labels
 from bayesreg.language.arguments import integer
 from bayesreg.language.errors import BadData
 from bayesreg.model.problem import Problem
@@ -85,7 +84,7 @@ def _rows(arrays: Mapping[str, NDArray[Any]], problem: Problem, attrs: dict[str,
         raise BadData("method: there is not one for each row")
     words = [WORDS[code] for code in codes.tolist()]
     coords = {
-        "obs_id": row_labels(problem),
+        "obs_id": design.obs_id,
         "y": ("obs_id", design.y),
         "weight": ("obs_id", design.frequencies),
         "method": ("obs_id", np.array(words)),
