@@ -20,6 +20,7 @@ from bayesreg.results.brief import Answer, Brief
 from bayesreg.results.effects import of_draws
 from bayesreg.results.entry import Entry
 from bayesreg.results.profile import profiles
+from bayesreg.results.quantity import Quantity
 from bayesreg.verbs.choose import choose
 from bayesreg.verbs.fit import path
 
@@ -182,6 +183,8 @@ def _entry(
         warnings=(),
         checks=_checks(problem),
         shrinkage=Shrinkage.of(draws),
+        r2=lambda kind, level: Quantity("R²", 0.5 + 0.01 * sigma / size, level=level),
+        rmse=lambda kind, level: Quantity("RMSE", sigma, level=level),
         summary=lambda level=0.95: _summary(draws, level),
         effects=lambda level=0.95: of_draws(draws, None, level, standardized=False),
         posterior_predictive=lambda **options: _replicated(draws, **options),

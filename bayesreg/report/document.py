@@ -193,7 +193,15 @@ def _contents(
                 partial(tables.unknowns, level=level),
             ],
         ),
-        "fit": ([], [short.findings, figure, partial(draw, key="adequacy", level=level)]),
+        "fit": (
+            [],
+            [
+                short.findings,
+                partial(short.accuracy, level=level),
+                figure,
+                partial(draw, key="adequacy", level=level),
+            ],
+        ),
         "path": _along(comparison.path, figure),
         "choice": _chosen(comparison.choice, figure),
         "correspondence": (

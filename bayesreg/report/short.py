@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from bayesreg.report.table import Table, columns
+import numpy as np
+
+from bayesreg.report.table import Rows, Table, by_prior, columns
 
 # By how the texts cite them: author, year.
 WORKS = {
@@ -40,6 +42,26 @@ def answers(comparison: Any, level: float) -> Table:
     rows = tuple(tuple(one) for one in comparison.brief(level).answers)
     head = columns("question text question | answer text answer")
     return Table("in_short", "In short", head, rows, layout="answers")
+
+
+@by_prior(
+    "accuracy",
+    "How much is explained",
+    "of text of | mean number R² | interval number | rmse number root mean squared error | "
+    "rmse_low number from | rmse_high number to",
+    "Rows seen: of the rows that the model was fitted to. Rows left out: each predicted from the "
+    "others, what to expect of new ones. R²: Gelman et al., 2019; an error is in the unit of the "
+    "response, and of a probability that of its distance from yes or no. Both intervals are of the "
+    "same level.",
+)
+def accuracy(entry: Any, level: float) -> Rows:
+    """R² and RMSE of rows seen and left out, with their intervals."""
+    post = entry.post
+    if entry.problem.design is None or not np.ptp(entry.problem.design.y) > 0.0:
+        return
+    for said, kind in (("rows seen", "in-sample"), ("rows left out", "loo")):
+        r2, rmse = post.r2(kind, level), post.rmse(kind, level)
+        yield said, r2.mean, *r2.interval(), rmse.mean, *rmse.interval()
 
 
 def findings(comparison: Any) -> Table | None:
