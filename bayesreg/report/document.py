@@ -193,15 +193,7 @@ def _contents(
                 partial(tables.unknowns, level=level),
             ],
         ),
-        "fit": (
-            [],
-            [
-                short.findings,
-                partial(short.accuracy, level=level),
-                figure,
-                partial(draw, key="adequacy", level=level),
-            ],
-        ),
+        "fit": ([], _described(level, figure)),
         "path": _along(comparison.path, figure),
         "choice": _chosen(comparison.choice, figure),
         "correspondence": (
@@ -216,6 +208,12 @@ def _contents(
         ),
     }
     return plans.get(key, ([], [figure]))
+
+
+def _described(level: float, figure: Any) -> list[Any]:
+    """What was found against the model, how much it explains, and figures of both."""
+    residuals = partial(draw, key="adequacy", level=level)
+    return [short.findings, partial(short.accuracy, level=level), figure, residuals]
 
 
 def _along(path: Any | None, figure: Any) -> tuple[list[str], list[Any]]:
