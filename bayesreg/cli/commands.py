@@ -22,9 +22,19 @@ Examples:
   bayesreg compare houses.csv --target price --drop id --missing drop
   bayesreg compare houses.csv --formula "log(price) ~ area + C(district)"
   bayesreg compare diabetes --priors "ridge,laplace(scale=25)" --sigma 54
+  bayesreg compare houses.csv --target price --save fits.breg
 
 \b
 Exit codes: 0 done, 1 failure, 2 usage, 3 a check failed under --strict, 130 interrupted.
+"""
+PREDICT_EPILOG = """\b
+Examples:
+  bayesreg compare houses.csv --target price --save fits.breg
+  bayesreg predict fits.breg new.csv --level 0.9
+  bayesreg predict fits.breg new.csv --prior horseshoe --out predictions.csv
+
+\b
+Exit codes: 0 done, 1 failure, 2 usage, 130 interrupted.
 """
 PATH_EPILOG = """\b
 Examples:
@@ -115,6 +125,7 @@ def datasets() -> None:
     help="Another for other draws; the same for the same.",
 )
 @click.option("--out", metavar="FILE", help="Write a report: .html, .md or .json.")
+@click.option("--save", metavar="FILE", help="Keep everything, for predict and for br.load.")
 @click.option("--export", metavar="DIR", help="Write tables (CSV, LaTeX) and figures (SVG, PNG).")
 @click.option(
     "--level", type=float, default=0.95, show_default=True, help="Probability of intervals."
@@ -138,6 +149,35 @@ def compare(context: click.Context, /, debug: bool, **given: Any) -> None:
         from bayesreg.cli.procedure import run
 
         context.exit(run(options.Options(command=options.again(context), **given)))
+
+
+@main.command(epilog=PREDICT_EPILOG)
+@click.argument("fit")
+@click.argument("data", metavar="NEW")
+@click.option(
+    "--level", "within", type=float, metavar="P",
+    help="Probability of intervals of a new response; 0.95 unless said. Of an optimum, noise only.",
+)  # fmt: skip
+@click.option("--prior", default="", metavar="NAME", help="One prior of a comparison, alone.")
+@click.option(
+    "--weights", metavar="LIST",
+    help="How to average the priors of a comparison: stacking, equal, or 'ridge=0.7,lasso=0.3'.",
+)  # fmt: skip
+@options.missing
+@options.cells
+@click.option("--out", metavar="FILE", help="Write all rows as CSV.")
+@options.ending
+@click.pass_context
+def predict(context: click.Context, /, debug: bool, **given: Any) -> None:
+    """Predict the rows of NEW by FIT: a fit, posterior or comparison that was saved.
+
+    NEW is a file such as the fit was made of, with or without the response; its columns are read
+    and coded as at the fit. --save of compare writes a FIT, and so does .save() in Python.
+    """
+    with explained(debug=debug):
+        from bayesreg.cli.prediction import run
+
+        context.exit(run(options.Options(**given)))
 
 
 @main.command(epilog=PATH_EPILOG)

@@ -53,6 +53,16 @@ def explained(*, debug: bool = False) -> Iterator[None]:
         )
 
 
+@contextmanager
+def asked_of(option: str) -> Iterator[None]:
+    """Say of which option an argument was, and its way of overwriting."""
+    try:
+        yield
+    except BadArgument as error:
+        said = str(error).replace("overwrite=True", "--overwrite")
+        raise BadArgument(f"{option}: {said}") from None
+
+
 def _end(words: str, code: int) -> NoReturn:
     say(words)
     raise click.exceptions.Exit(code) from None

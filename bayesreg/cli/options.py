@@ -25,6 +25,7 @@ class Options:
     """What was asked, by the names of the options; what a command does not know is left as here."""
 
     data: str = ""
+    fit: str = ""
     target: str | None = None
     formula: str | None = None
     missing: str = "error"
@@ -51,6 +52,7 @@ class Options:
     chains: int = 4
     seed: int | None = None
     level: float = 0.95
+    within: float | None = None  # --level of predict, which not every fit has
     verify: bool | None = None
     strict: bool = False
     l1_ratio: float | None = None
@@ -63,6 +65,7 @@ class Options:
     rows: int = 10
     columns: int = 8
     quick: bool = False
+    save: str | None = None
     out: str | None = None
     export: str | None = None
     title: str | None = None
@@ -119,36 +122,12 @@ likelihood = click.option(
 )
 
 
-data = together(
-    click.argument("data"),
-    click.option("--target", metavar="NAME", help="The response; needed for files."),
-    click.option("--formula", metavar="TEXT", help="Such as 'y ~ x + C(g)', instead of --target."),
-    likelihood,
-    click.option(
-        "--positive", metavar="LABEL",
-        help="Which label of a yes/no response is yes; unsaid, the second in sorted order.",
-    ),
-    click.option(
-        "--sigma", metavar="SPEC", help="Noise sd: a number, or such as 'half_normal(50)'."
-    ),
-    click.option("--raw", is_flag=True, help="Do not standardise the columns."),
-    click.option(
-        "--missing", type=click.Choice(["error", "drop"]), default="error", show_default=True,
-        help="Refuse missing cells, or leave out their rows and say how many.",
-    ),
-    click.option(
-        "--drop", multiple=True, metavar="COL", help="Leave out a column; may be repeated."
-    ),
-    click.option("--weights", metavar="COL", help="Row i counts COL[i] times; no predictor."),
-    click.option(
-        "--factor", multiple=True, metavar="COL",
-        help="Read a column, such as one of codes, as a factor; may be repeated.",
-    ),
-    click.option(
-        "--number", multiple=True, metavar="COL",
-        help="Read codes such as 007, or what looks like an identifier, as numbers; may be "
-        "repeated.",
-    ),
+missing = click.option(
+    "--missing", type=click.Choice(["error", "drop"]), default="error", show_default=True,
+    help="Refuse missing cells, or leave out their rows and say how many.",
+)  # fmt: skip
+
+cells = together(
     click.option(
         "--sep", metavar="CHAR",
         help="Separator of a CSV file, such as ';', 'tab' or 'blank'; unsaid, found in its lines.",
@@ -171,6 +150,36 @@ data = together(
     click.option(
         "--skip", type=click.IntRange(min=0), default=0, help="Lines above the header."
     ),
+)  # fmt: skip
+
+data = together(
+    click.argument("data"),
+    click.option("--target", metavar="NAME", help="The response; needed for files."),
+    click.option("--formula", metavar="TEXT", help="Such as 'y ~ x + C(g)', instead of --target."),
+    likelihood,
+    click.option(
+        "--positive", metavar="LABEL",
+        help="Which label of a yes/no response is yes; unsaid, the second in sorted order.",
+    ),
+    click.option(
+        "--sigma", metavar="SPEC", help="Noise sd: a number, or such as 'half_normal(50)'."
+    ),
+    click.option("--raw", is_flag=True, help="Do not standardise the columns."),
+    missing,
+    click.option(
+        "--drop", multiple=True, metavar="COL", help="Leave out a column; may be repeated."
+    ),
+    click.option("--weights", metavar="COL", help="Row i counts COL[i] times; no predictor."),
+    click.option(
+        "--factor", multiple=True, metavar="COL",
+        help="Read a column, such as one of codes, as a factor; may be repeated.",
+    ),
+    click.option(
+        "--number", multiple=True, metavar="COL",
+        help="Read codes such as 007, or what looks like an identifier, as numbers; may be "
+        "repeated.",
+    ),
+    cells,
 )  # fmt: skip
 
 along_lam = together(

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from bayesreg.cli.exits import CHECK_FAILED, INTERRUPTED, say
+from bayesreg.cli.exits import CHECK_FAILED, INTERRUPTED, asked_of, say
 from bayesreg.cli.log import Log
 from bayesreg.cli.options import Options
 from bayesreg.cli.question import designed, selected
@@ -66,6 +66,11 @@ def _check_destinations(options: Options) -> None:
         check_target(options.out, overwrite=options.overwrite)
     if options.export is not None:
         check_folder(options.export, overwrite=options.overwrite)
+    if options.save is not None:
+        from bayesreg.storage import writable
+
+        with asked_of("--save"):
+            writable(options.save, overwrite=options.overwrite)
 
 
 def _fitted(options: Options, selection: Selection, log: Log) -> Comparison:
@@ -180,6 +185,9 @@ def _files(options: Options, result: Comparison) -> Iterator[tuple[str, Path]]:
         "level": options.level,
         "overwrite": options.overwrite,
     }
+    if options.save is not None:
+        result.save(options.save, overwrite=options.overwrite)
+        yield "saved", Path(options.save)
     if options.out is not None:
         yield "report", report.write(result, options.out, **asked)
     if options.export is not None:

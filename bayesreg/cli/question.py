@@ -24,7 +24,7 @@ def selected(options: Options, log: Log) -> Selection:
     """Read the data and check the columns; no heavy library is imported for a file that fails."""
     if options.formula is not None and options.target is not None:
         raise BadArgument("--formula names the response itself; leave out --target")
-    table, own = sources.read(options.data, options.sep, _named(options), _format(options))
+    table, own = sources.read(options.data, options.sep, _named(options), format_of(options))
     target = options.target or own
     if options.formula is None and target is None:
         raise BadArgument(
@@ -54,7 +54,7 @@ def _named(options: Options) -> frozenset[str]:
     return frozenset(named).union(name for name in single if name is not None)
 
 
-def _format(options: Options) -> sources.Format:
+def format_of(options: Options) -> sources.Format:
     """How the cells of a file are written, as the options say."""
     missing = [text.strip() for given in options.na for text in given.split(",")]
     return sources.Format(

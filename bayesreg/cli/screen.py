@@ -62,7 +62,7 @@ def _columns_of_factors(comparison: Comparison) -> str:
 def print_sentences(sentences: Sequence[str]) -> None:
     """One paragraph each; a terminal wraps at words, a pipe gets whole lines."""
     console = _terminal()
-    with _read_or_not():
+    with read_or_not():
         for sentence in sentences:
             if console is None:
                 click.echo(printable(sentence))
@@ -78,7 +78,7 @@ def print_table(table: Table) -> None:
     texts = _cells(table, WIDEST_PIPED if console is None else WIDEST_NAME)
     shown = _shown(table, on_terminal=console is not None)
     texts = texts[: 1 + shown]
-    with _read_or_not():
+    with read_or_not():
         if console is None:
             click.echo(f"\n{table.title}")
             widths = [_width(column) for column in zip(*texts, strict=True)]
@@ -103,7 +103,7 @@ def _shown(table: Table, *, on_terminal: bool) -> int:
 
 
 @contextmanager
-def _read_or_not() -> Iterator[None]:
+def read_or_not() -> Iterator[None]:
     """Whoever reads stdout may leave early, as `head` does: the files are still written."""
     try:
         yield
@@ -119,8 +119,13 @@ def deliver(
     if options.json:
         from bayesreg.report.records import json_text
 
-        with _read_or_not():
+        with read_or_not():
             click.echo(json_text(page()), nl=False)
+    print_files(options, files)
+
+
+def print_files(options: Options, files: Iterable[tuple[str, Path]]) -> None:
+    """What was written where; beside JSON on stderr."""
     for line in [f"{what}: {path}" for what, path in files]:
         if options.json:
             say(line)

@@ -208,7 +208,7 @@ def _complete(
         raise BadData(
             f"{table.name} has missing cells ({'; '.join(said)}{more}); fill them in, leave out "
             f"these {count} of {table.rows} rows with --missing drop, or leave out a column with "
-            f"--drop{_absent(table, found)}"
+            f"--drop{read_as_missing(table, found)}"
         )
     by_column = ", ".join(f"{name!r}: {len(rows)}" for name, rows in found.items())
     if count == table.rows:
@@ -217,10 +217,10 @@ def _complete(
             "--drop"
         )
     note = f"{count} of {table.rows} rows were left out for missing cells ({by_column})"
-    return keep, (note + _absent(table, found),)
+    return keep, (note + read_as_missing(table, found),)
 
 
-def _absent(table: Table, names: Iterable[str]) -> str:
+def read_as_missing(table: Table, names: Iterable[str]) -> str:
     """Which texts were read as missing, where it was not empty cells alone."""
     counts: dict[str, int] = {}
     for name in names:
@@ -248,7 +248,7 @@ def _numbers(column: Column, keep: NDArray[np.bool_], notes: list[str]) -> Array
 
 def _labels(column: Column, keep: NDArray[np.bool_]) -> list[Any]:
     """The cells of a response of labels as text, truth values or numbers, whole ones as int."""
-    return list(_variable(column, keep).tolist())
+    return list(variable_of(column, keep).tolist())
 
 
 def _indicators(
@@ -301,7 +301,7 @@ def _from_formula(selection: Selection, *, reference: bool) -> Design:
 
     roles, columns = selection.roles, selection.table.columns
     left = [name for name in columns if name not in roles.drop]
-    frame = pd.DataFrame({name: _variable(columns[name], selection.keep) for name in left})
+    frame = pd.DataFrame({name: variable_of(columns[name], selection.keep) for name in left})
     flat = frozenset({"..."}) if reference else frozenset[str]()
     assert roles.formula is not None
     weights = weights_of(selection)
@@ -315,7 +315,7 @@ def _from_formula(selection: Selection, *, reference: bool) -> Design:
     return replace(found, notes=tuple(notes))
 
 
-def _variable(column: Column, keep: NDArray[np.bool_]) -> Any:
+def variable_of(column: Column, keep: NDArray[np.bool_]) -> Any:
     """A variable of a formula: integers stay integers, so that levels read 1 and not 1.0."""
     values: NDArray[Any] = column.values[keep]
     if column.origin and column.levels:

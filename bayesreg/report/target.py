@@ -117,7 +117,7 @@ def _expected(endings: tuple[str, ...]) -> str:
             "PNG come from bayesreg.report.export)"
         )
     shown = [ending for ending in endings if ending != ".htm"]
-    return f"the file ends in {', '.join(shown[:-1])} or {shown[-1]}"
+    return f"the file ends in {' or '.join(filter(None, (', '.join(shown[:-1]), shown[-1])))}"
 
 
 def _path(path: Any) -> Path:

@@ -112,7 +112,7 @@ def _places(values: NDArray[Any], problem: Problem) -> NDArray[np.intp]:
 def _number(name: str, value: Any) -> Any:
     """A total, of the type and in the range that it has."""
     if name in COUNTS:
-        return integer(value, name, 1)
+        return integer(value, name, int(name != "n_samples"))  # 0 where exact
     if name in NUMBERS:
         number = checked(value, "float", name)
         if not np.isfinite(number) or (name not in ("elpd", "p") and number < 0):

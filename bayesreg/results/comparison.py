@@ -272,7 +272,7 @@ class Comparison:
         Yao, Vehtari, Simpson & Gelman (2018), "Using stacking to average Bayesian predictive
         distributions", Bayesian Analysis 13(3), https://doi.org/10.1214/17-BA1091.
         """
-        shares = self._shares(weights)
+        shares = self.shares(weights)
         kept = {name: w for name, w in shares.items() if w > 0.0}
         posts = [self.entries[name].post for name in kept]
         w = np.array(list(kept.values()))
@@ -287,8 +287,8 @@ class Comparison:
         bounds = joint.interval(rows, check_level(level), kind)
         return mixture.table(X, level, mean, bounds, sd if return_std else None)
 
-    def _shares(self, weights: Any) -> dict[str, float]:
-        """The weight of each prior, all together 1."""
+    def shares(self, weights: Any = None) -> dict[str, float]:
+        """The weight of each prior in `predict`, all together 1; `weights` as there."""
         if isinstance(weights, Mapping):
             unknown = [name for name in weights if name not in self.entries]
             if unknown:

@@ -1,6 +1,6 @@
 """Saved results: one checksummed file of arrays and JSON, written atomically, never pickled."""
 
-from bayesreg.storage.container import Payload, load_payload, save_payload
+from bayesreg.storage.container import Payload, load_payload, save_payload, writable
 from bayesreg.storage.contents import (
     draws_from_payload,
     draws_to_payload,
@@ -38,4 +38,5 @@ __all__ = [
     "taken_apart",
     "under",
     "understood",
+    "writable",
 ]

@@ -99,7 +99,7 @@ def save_payload(
     ...     load_payload(path).arrays["a"]
     array([0, 1, 2])
     """
-    target = _writable(Path(path), overwrite=overwrite)
+    target = writable(path, overwrite=overwrite)
     _refuse_other_than_numbers(arrays)
     text = json.dumps({"kind": kind, "meta": dict(meta)}, ensure_ascii=True).encode()
     with replacing(target) as file:
@@ -264,9 +264,9 @@ def _refuse_other_than_numbers(arrays: Mapping[str, NDArray[Any]]) -> None:
             raise BadArgument(f"array {name!r} holds {np.asanyarray(array).dtype}, not numbers")
 
 
-def _writable(target: Path, *, overwrite: bool) -> Path:
+def writable(path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
     """The path, or why nothing can be written there."""
-    shown = repr(str(target))
+    target, shown = Path(path), repr(str(path))
     try:
         if target.is_dir():
             raise BadArgument(f"{shown} is a folder; give the name of a file")

@@ -182,9 +182,9 @@ def _provenance(
     texts = [*found["versions"], *found["versions"].values()]
     if not all(isinstance(one, str) for one in texts):
         raise BadData("versions: a version is no text")
-    unknown = set(found) - set(true) - {"draws", "chains"}
-    if unknown:
-        raise BadData(f"provenance: {min(unknown)!r} is unknown")
+    for name in set(found) - set(true):  # settings, of which there may be others
+        if name not in ("draws", "chains") and not isinstance(found[name], str | None):
+            raise BadData(f"{name}: it is no text")
     return found
 
 

@@ -1,0 +1,167 @@
+"""What ``bayesreg predict`` does: load a result, read new rows as at the fit, predict them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bayesreg.cli.exits import asked_of
+from bayesreg.cli.log import Log
+from bayesreg.cli.options import Options
+from bayesreg.cli.question import format_of
+from bayesreg.cli.screen import print_files, print_sentences, print_table, read_or_not
+from bayesreg.data import files as sources
+from bayesreg.data.cells import Table as Cells
+from bayesreg.language.errors import BadArgument
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bayesreg.model.problem import Problem
+
+LEVEL = 0.95
+
+
+def run(options: Options) -> int:
+    """Answer ``bayesreg predict``; the exit code is 0."""
+    from bayesreg.report.target import check_target
+    from bayesreg.verbs.load import load
+
+    log = Log(quiet=options.quiet)
+    if options.out is not None:
+        check_target(options.out, overwrite=options.overwrite, endings=(".csv",))
+    result = _asked(load(options.fit), options)
+    problem = _problem(result)
+    frame, rows = _new_rows(options, problem, log)
+    with log.listening():
+        found, how = _predicted(result, frame, options)
+    found.index = rows + 1
+    if options.json:
+        _print_json(found, how, problem)
+    else:
+        _print(found, how, problem, Path(options.data).name)
+    print_files(options, _file(options, found))
+    return 0
+
+
+def _asked(result: Any, options: Options) -> Any:
+    """The posterior of one prior of a comparison, or the result itself."""
+    several = hasattr(result, "entries")
+    for option, given in (("--prior", options.prior), ("--weights", options.weights)):
+        if given and not several:
+            raise BadArgument(f"{option}: {options.fit!r} is no comparison; leave it out")
+    if options.prior and options.weights:
+        raise BadArgument("--prior and --weights: one prior alone has no weights; give one of them")
+    if not options.prior:
+        return result
+    with asked_of("--prior"):
+        return result[options.prior].post
+
+
+def _problem(result: Any) -> Problem:
+    entries = getattr(result, "entries", None)
+    found: Problem = next(iter(entries.values())).problem if entries else result.problem
+    return found
+
+
+def _new_rows(options: Options, problem: Problem, log: Log) -> tuple[pd.DataFrame, Any]:
+    """The variables of the fit in the rows of the file, and which rows have them all."""
+    from bayesreg.data.new_rows import needed, new_rows
+
+    design = problem.design
+    variables = needed(design, problem.features)
+    form = format_of(options)
+
+    def read(factors: frozenset[str], numbers: frozenset[str]) -> Cells:
+        names = frozenset(one.name for one in variables)
+        how = replace(form, factors=factors, numbers=numbers)
+        return sources.read(options.data, options.sep, names, how)[0]
+
+    named = design is None or design.named or design.spec is not None
+    drop = options.missing == "drop"
+    frame, rows, notes = new_rows(read, variables, named=named, drop_missing=drop)
+    for note in notes:
+        log.note(note)
+    if design is not None and (named or set(frame.columns) == set(design.names)):
+        return frame, rows
+    return frame.to_numpy(float), rows
+
+
+def _predicted(result: Any, frame: Any, options: Options) -> tuple[pd.DataFrame, str]:
+    """Mean, sd and interval, as far as the result has them, and of what, in words."""
+    import pandas as pd
+
+    level = options.within
+    if hasattr(result, "certificate"):
+        if level is not None:
+            return result.predict(frame, level=level), "by the optimum, its noise alone"
+        return pd.DataFrame({"mean": result.predict(frame)}), "by the optimum"
+    level = LEVEL if level is None else level
+    if not hasattr(result, "entries"):
+        return result.predict(frame, True, level=level), "by the posterior"
+    weights = _weights(options.weights)
+    found = result.predict(frame, True, level=level, weights=weights)
+    shares = ", ".join(f"{name} {share:.2f}" for name, share in result.shares(weights).items())
+    return found, f"by all priors together (weights {shares})"
+
+
+def _weights(text: str | None) -> Any:
+    """Words, or numbers by the names of priors."""
+    if text is None or "=" not in text:
+        return text
+    found = {}
+    for part in text.split(","):
+        name, _, value = part.rpartition("=")
+        try:
+            found[name.strip()] = float(value)
+        except ValueError:
+            raise BadArgument(
+                f"--weights: {part.strip()!r} is not NAME=NUMBER; write such as "
+                "'ridge=0.7,lasso=0.3', stacking or equal"
+            ) from None
+    return found
+
+
+def _response(problem: Problem) -> str:
+    """What is predicted: the response, or the probability of one of its labels."""
+    name = problem.moments.y_name if problem.design is None else problem.design.y_name
+    classes = problem.classes_
+    return name if classes is None else f"P({name} = {classes[1]})"
+
+
+def _print(found: pd.DataFrame, how: str, problem: Problem, name: str) -> None:
+    from bayesreg.report.table import Column, Table
+
+    columns = (
+        Column("row", "row", "integer"),
+        *(Column(str(one), str(one), "number") for one in found.columns),
+    )
+    rows = tuple((int(row), *map(float, values)) for row, *values in found.itertuples())
+    print_sentences([f"{_response(problem)!r} in {len(found)} rows of {name}, {how}."])
+    print_table(Table("predictions", "Predictions", columns, rows))
+
+
+def _print_json(found: pd.DataFrame, how: str, problem: Problem) -> None:
+    rows = [
+        {"row": int(row), **dict(zip(map(str, found.columns), map(float, values), strict=True))}
+        for row, *values in found.itertuples()
+    ]
+    said = {"response": _response(problem), "predicted": how, "rows": rows}
+    with read_or_not():
+        click.echo(json.dumps(said, ensure_ascii=False, indent=2))
+
+
+def _file(options: Options, found: pd.DataFrame) -> Iterator[tuple[str, Path]]:
+    """Write all rows as CSV, numbers as they are."""
+    if options.out is not None:
+        from bayesreg.report.target import write_file
+
+        target = Path(options.out)
+        text = found.to_csv(index_label="row", lineterminator="\n")
+        write_file(target, text.encode("utf-8"))
+        yield "predictions", target
