@@ -193,8 +193,14 @@ def test_a_model_without_a_proper_column_answers_every_question(build, likelihoo
     assert np.all(np.isfinite([post.loo().elpd, post.loo("psis").elpd]))
     assert np.all(np.isfinite(post.predict(new, level=0.9)))
     assert np.all(np.isfinite(post.posterior_predictive(new, seed=1)))
-    for kind in ("forest", "trace", "rank", "ppc", "residuals", "significance"):
+    for kind in ("trace", "rank", "ppc", "residuals", "adequacy"):
         post.plot(kind)
+    for draw in (fit.plot, post.plot, lambda: post.plot("significance")):
+        if len(problem.features):
+            draw()
+        else:
+            with pytest.raises(BadArgument, match="no columns"):
+                draw()
     plt.close("all")
     for result in (fit, post):
         result.save(tmp_path / "null.breg", overwrite=True)

@@ -526,7 +526,8 @@ def test_a_comparison_uses_folds_for_all_priors_or_none(no_refits):
         "sure": br.Model(br.Normal(2.0, unit="sigma"), br.Gaussian(6.0)),
         "scaled": br.Model(br.Normal(unit="sigma"), br.Gaussian(6.0)),
     }
-    fits = br.compare(priors, case.X, case.y, seed=1)
+    with pytest.warns(BayesregWarning, match="on the same folds"):
+        fits = br.compare(priors, case.X, case.y, seed=1)
 
     assert {e.loo.kind for e in fits.entries.values()} == {"loo_kfold"}
     assert list(fits.table["method"]) == ["10-fold", "10-fold"]

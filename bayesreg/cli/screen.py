@@ -40,7 +40,8 @@ def print_answers(comparison: Comparison, level: float) -> None:
     print_sentences([*sentences, seeded(comparison.provenance["seed"])])
     if len(comparison.table):
         print_table(tables.prediction(comparison))
-    print_table(tables.coefficients(comparison, level))
+    table = tables.coefficients(comparison, level)
+    print_table(table if table.rows else tables.unknowns(comparison, level=level))
     if factors := tables.coding(comparison):
         print_sentences(["", f"{factors} {_columns_of_factors(comparison)}"])
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from bayesreg.data.grammar import same
 from bayesreg.language.arguments import Array, did_you_mean, positive
-from bayesreg.language.errors import BadArgument
+from bayesreg.language.errors import BadArgument, NotSupported
 from bayesreg.language.text import outline
 from bayesreg.priors import Flat, HalfCauchy, HalfStudentT
 from bayesreg.priors.base import Prior
@@ -222,6 +222,21 @@ class Block:
     def separable(self) -> bool:
         """Whether the coefficients are independent given the block's scale (and σ)."""
         return not (self.grouped or self.prior.coupled)
+
+
+def only_block(blocks: Sequence[Block], what: str) -> Block:
+    """The single block of a problem: `what` moves one thing. NotSupported if there is no such."""
+    if not blocks:
+        raise NotSupported(
+            f"{what}, and here nothing is penalised: there is no column, or every one is Flat, so "
+            "that the fit without a penalty is the only one"
+        )
+    if len(blocks) > 1:
+        raise NotSupported(
+            f"{what}, and here {len(blocks)} priors have their own; give all penalised columns one "
+            "prior"
+        )
+    return blocks[0]
 
 
 def fix_scales(blocks: Sequence[Block], scale: Any) -> tuple[Block, ...]:

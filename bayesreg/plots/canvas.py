@@ -69,6 +69,15 @@ class Mark:
     rank: int
 
 
+def need_columns(names: Sequence[str]) -> None:
+    """Refuse to draw coefficients where there are none."""
+    if not len(names):
+        raise BadArgument(
+            "there are no coefficients to draw: the model has an intercept and no columns; "
+            "post.summary() has it in numbers, and post.plot('trace') draws it"
+        )
+
+
 def marks(names: Iterable[str]) -> dict[str, Mark]:
     """One mark per prior, by the order of the names.
 

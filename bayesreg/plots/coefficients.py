@@ -10,7 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesreg.language.text import labels, shortened
-from bayesreg.plots.canvas import INK, MUTED, PAPER, Mark, axes, dress, legend, marks, stripes
+from bayesreg.plots.canvas import (
+    INK,
+    MUTED,
+    PAPER,
+    Mark,
+    axes,
+    dress,
+    legend,
+    marks,
+    need_columns,
+    stripes,
+)
 from bayesreg.priors.base import in_brief
 
 if TYPE_CHECKING:
@@ -49,7 +60,9 @@ def plot_forest(comparison: Any, ax: Axes | None = None, *, level: float = 0.95)
     matplotlib.axes.Axes
         Effects per standard deviation of the column, the largest 30 by posterior mean.
     """
-    frame, (names, sd) = comparison.coefficients(level), effects_of(comparison)
+    names, sd = effects_of(comparison)
+    need_columns(names)
+    frame = comparison.coefficients(level)
     unit = per_sd(problem_of(comparison), effects=True)
     return _forest(standardised(frame, names, sd), names, kind(frame), unit, ax)
 
@@ -92,6 +105,7 @@ def plot_map(fit: Any, ax: Axes | None = None) -> Axes:
         Effects per standard deviation of the column, the largest 30.
     """
     effects, beta = fit.problem.effects, fit.beta.to_numpy(float)
+    need_columns(effects.names)
     values = np.where(effects.zero(beta), 0.0, effects.of(beta) * effects.sd)
     order, note = largest(np.abs(values))
     ax = axes(ax, 7.2, 1.1 + 0.28 * len(order))
@@ -122,6 +136,8 @@ def standardised(
 
 def size(rows: dict[str, Row]) -> NDArray[np.float64]:
     """Size of each effect: its largest |posterior mean| under any prior."""
+    if not rows:  # a table without columns names no prior
+        return np.zeros(0)
     return np.asarray(np.max([np.abs(row.mean) for row in rows.values()], axis=0))
 
 
@@ -183,6 +199,7 @@ def _forest(
     rows: dict[str, Row], features: Sequence[str], interval: str, unit: str, ax: Axes | None
 ) -> Axes:
     """Draw the forest of any number of priors."""
+    need_columns(features)
     order, note = largest(size(rows), len(rows))
     step = max(0.34, 0.12 + 0.1 * len(rows))
     ax = axes(ax, 7.6, 1.2 + step * len(order))

@@ -20,6 +20,7 @@ from bayesreg.plots.canvas import (
     footer,
     legend,
     marks,
+    need_columns,
 )
 from bayesreg.plots.coefficients import moved, problem_of
 
@@ -49,6 +50,7 @@ def plot_densities(comparison: Any, ax: Any = None) -> NDArray[np.object_]:
     entries = comparison.entries
     problem = problem_of(comparison)
     effects = problem.effects
+    need_columns(effects.names)
     means = [effects.of(np.mean(e.post.draws.beta, axis=(0, 1))) for e in entries.values()]
     size = np.max(np.abs(means), axis=0) * effects.sd
     order = np.argsort(-size, kind="stable")[:PANELS]

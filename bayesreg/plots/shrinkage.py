@@ -23,6 +23,7 @@ from bayesreg.plots.canvas import (
     figure_legend,
     legend,
     marks,
+    need_columns,
     stripes,
 )
 from bayesreg.plots.coefficients import kind, largest, lines, name_rows, offsets_of
@@ -147,6 +148,7 @@ def plot_significance(significance: Mapping[str, Any], ax: Any = None) -> Any:
         Left: the likelier sign, hollow if it is minus. Right: |β| > ε.
     """
     first = next(iter(significance.values()))
+    need_columns(first.features)
     order, note = _order([one.effect for one in significance.values()], len(significance))
     step = max(0.27, 0.12 + 0.06 * len(significance))
     panels = axes_grid(ax, 2, 2, (3.8, 1.3 + step * len(order)))
@@ -225,7 +227,10 @@ def _known(shrinkage: Mapping[str, Any]) -> dict[str, Any]:
     """Those with factors; BadArgument with the reason if there is none."""
     known = {name: one for name, one in shrinkage.items() if one.known and len(one.proper)}
     if not known:
-        why = next((one.source for one in shrinkage.values() if not one.known), "all are Flat")
+        why = next(
+            (one.source for one in shrinkage.values() if not one.known),
+            "no coefficient has a prior to shrink it",
+        )
         raise BadArgument(f"there are no shrinkage factors to draw: {why}")
     return known
 

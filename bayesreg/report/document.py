@@ -10,6 +10,7 @@ from typing import Any
 from bayesreg.language.arguments import did_you_mean
 from bayesreg.language.errors import BadArgument
 from bayesreg.language.text import shortened
+from bayesreg.plots.coefficients import problem_of
 from bayesreg.report import effects, regularisation, short, tables
 from bayesreg.report import trust as evidence
 from bayesreg.report.figure import Figure
@@ -182,7 +183,8 @@ def _contents(
     if key == "methods":
         return [methods(comparison, level)], []
     if key == "shrinkage":
-        return effects.words(comparison), _effects(level)
+        some = problem_of(comparison).features
+        return effects.words(comparison) if some else [], _effects(level)
     plans: dict[str, tuple[list[str], list[Any]]] = {
         "priors": ([objective(comparison)], [tables.priors, figure]),
         "coefficients": (

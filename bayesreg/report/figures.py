@@ -28,6 +28,7 @@ SHARES = (
     "residual of such rows should lie within the band, two standard errors about 0; a curve says "
     "that log-odds linear in the columns are not the whole story."
 )
+OF_COLUMNS = ("forest", "densities", "significance")  # which a model may be without
 DRAWN_SHARES = "Observed share against predicted probability in bins, and binned residuals, under"
 
 
@@ -36,6 +37,8 @@ def draw(comparison: Any, key: str, level: float) -> Figure | None:
 
     Drawing happens under our own style, so that a report looks the same whatever the user has set.
     """
+    if key in OF_COLUMNS and not problem_of(comparison).features:
+        return None
     makers = {
         "priors": _priors,
         "forest": _forest,

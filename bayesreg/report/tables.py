@@ -135,6 +135,8 @@ def by_feature(
         sizes = size(standardised(comparison.coefficients(), features, sd))
     whose = "column" if problem_of(comparison).effects.plain else "effect"
     head = columns(f"feature name {whose} | prior prior prior | {said}", level)
+    if not features:
+        return Table(key, title, head, (), **options)
     parts = {name: frame.loc[name].reindex(features) for name in comparison.entries}
     cells = {n: [part[c.key].tolist() for c in head[2:]] for n, part in parts.items()}
     spreads = [part["sd"].tolist() for part in parts.values() if "sd" in part]

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, NotSupported
+from bayesreg.model.blocks import only_block
 from bayesreg.model.quadratic import UnitData
 from bayesreg.priors import Penalised
 from bayesreg.solvers import coordinate_descent
@@ -222,14 +223,9 @@ def solve(problem: Problem) -> Solution:
 
 def _weights(problem: Problem) -> Array:
     """w with λ₁ⱼ = λwⱼ: one over `relative`."""
-    blocks = problem.blocks
-    if len(blocks) != 1:
-        raise NotSupported(
-            f"knots are those of one λ, and here {len(blocks)} priors have their own; give all "
-            "penalised columns one prior"
-        )
-    prior = blocks[0].prior
-    if not (isinstance(prior, Penalised) and prior.kinked and blocks[0].separable):
+    block = only_block(problem.blocks, "knots are those of one λ")
+    prior = block.prior
+    if not (isinstance(prior, Penalised) and prior.kinked and block.separable):
         raise NotSupported(
             f"{type(prior).__name__} has no path with knots here: they are where an ℓ₁ penalty by "
             "column lets a coefficient enter or leave; use Laplace without groups"

@@ -12,6 +12,7 @@ from scipy.linalg.lapack import dpotrf, dpotri
 
 from bayesreg.language.arguments import Array, is_number
 from bayesreg.language.errors import BadArgument, NotSupported
+from bayesreg.model.blocks import Block, only_block
 from bayesreg.model.model import Model
 from bayesreg.model.quadratic import UnitData
 from bayesreg.priors import ElasticNet, Flat, Laplace, Majorised, Normal, Penalised
@@ -27,18 +28,12 @@ from bayesreg.solvers.curvature import Cholesky
 from bayesreg.solvers.path_certificate import certify_path
 
 if TYPE_CHECKING:
-    from bayesreg.model.blocks import Block
     from bayesreg.model.problem import Problem
 
 
 def one_block(problem: Problem) -> Block:
     """The single penalised block of a problem, or NotSupported."""
-    if len(problem.blocks) != 1:
-        raise NotSupported(
-            f"a path moves one λ, and here {len(problem.blocks)} priors have their own; give all "
-            "penalised columns one prior"
-        )
-    block = problem.blocks[0]
+    block = only_block(problem.blocks, "a path moves one λ")
     if not isinstance(block.prior, Penalised):
         name = type(block.prior).__name__
         if isinstance(block.prior, Majorised):

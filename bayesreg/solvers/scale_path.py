@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, NotSupported
+from bayesreg.model.blocks import only_block
 from bayesreg.priors import Majorised
 from bayesreg.solvers import reweighting
 from bayesreg.solvers.objective import Objective
@@ -151,12 +152,7 @@ class _Row:
 
 def _refuse(problem: Problem) -> None:
     """A problem without a path over its scale."""
-    if len(problem.blocks) != 1:
-        raise NotSupported(
-            f"a path moves one scale, and here {len(problem.blocks)} priors have their own; give "
-            "all penalised columns one prior"
-        )
-    (block,) = problem.blocks
+    block = only_block(problem.blocks, "a path moves one scale")
     if not isinstance(block.prior, Majorised) or not block.separable:
         why = problem.penalty.why_no_map or "groups have a path over λ: use path(problem)"
         raise NotSupported(f"{type(block.prior).__name__} has no path over its scale: {why}")

@@ -10,6 +10,7 @@ from bayesreg.engines.draws import Draws, pooled
 from bayesreg.language.arguments import Array, check_level, integer, positive
 from bayesreg.language.errors import NotSupported
 from bayesreg.language.misnamed import explained
+from bayesreg.model.blocks import only_block
 from bayesreg.model.problem import Problem
 from bayesreg.priors import Penalised
 from bayesreg.results.bayesian_path import BayesianPath
@@ -115,11 +116,7 @@ def bayesian_path(
 def _check(problem: Any) -> None:
     """A problem with one prior."""
     need_problem(problem)
-    if len(problem.blocks) != 1:
-        raise NotSupported(
-            f"a path moves one scale, and here {len(problem.blocks)} priors have their own; give "
-            "all penalised columns one prior"
-        )
+    only_block(problem.blocks, "a path moves one scale")
 
 
 def _grid(problem: Problem, posterior: Quantity | None, n: int) -> Array:
