@@ -27,8 +27,6 @@ from tests.benchmarks.posteriors import as_tree, least_ess
 from tests.benchmarks.problems import CHAINS, DATA, draw
 
 PATHS = ("1000x200", "500x5000")
-POSTERIORS = ("laplace", "horseshoe")
-NAMES = {"laplace": "Laplace", "horseshoe": "horseshoe"}
 DRAWS = 20_000  # of ours, per chain
 
 
@@ -46,7 +44,8 @@ class Line:
         """As Markdown."""
         ratio = self.theirs / self.ours
         shown = f"{ratio:.0f}" if ratio >= 10 else f"{ratio:.1f}"
-        cells = (self.what, f"{self.ours:.2g}", f"{self.theirs:.2g}", self.peer, shown, self.judged)
+        what = f"{self.what[0].upper()}{self.what[1:]}"
+        cells = (what, f"{self.ours:.2g}", f"{self.theirs:.2g}", self.peer, shown, self.judged)
         return f"| {' | '.join(cells)} |"
 
 
@@ -105,21 +104,29 @@ def posteriors() -> Iterator[Line]:
     """CPU seconds per 1000 effective draws of the worst unknown; σ and scale unknown."""
     data = DATA["diabetes"]
     X, y = data.arrays()
-    for prior in POSTERIORS:
-        draw(data.condition(prior, X, y), None, DRAWS, 0)  # compiles, where anything is compiled
+    for prior, (peer, sampled) in PEERS.items():
+        problem = data.condition(prior, X, y)
+        draw(problem, None, DRAWS, 0)  # compiles, where anything is compiled
         mine, drawn = cpu(lambda p=prior: draw(data.condition(p, X, y), None, DRAWS, 1), 2)
-        theirs, tree = pymc(prior, X, y, data.condition(prior, X, y).features)
+        theirs, other, run = sampled(prior, X, y, problem)
         mine *= 1000 / least_ess(run_of_draws(drawn))[0]
-        theirs *= 1000 / least_ess(run_of_tree(tree))[0]
-        found = br.agreement(drawn, tree)
+        theirs *= 1000 / least_ess(run)[0]
+        found = br.agreement(drawn, other)
         word = {True: "agree", False: "DISAGREE", None: "no verdict"}[found.ok]
         judged = f"{word}: max \\|z\\| {found.max_z:.1f} of {found.limit:.1f}"
-        what = f"{NAMES[prior]} posterior, {data.n} × {data.p}, 1000 effective draws"
-        yield Line(f"{what} ({drawn.engine})", mine, theirs, "PyMC", judged)
+        what = f"{prior} posterior, {data.n} × {data.p}, 1000 effective draws"
+        yield Line(f"{what} ({drawn.engine})", mine, theirs, peer, judged)
 
 
-def pymc(prior: str, X: Any, y: Any, features: tuple[str, ...]) -> tuple[float, Any]:
-    """CPU seconds of PyMC's NUTS, and its draws in the original units."""
+def nuts(prior: str, X: Any, y: Any, problem: br.Problem) -> tuple[float, Any, Any]:
+    """CPU seconds of PyMC's NUTS as our engine has it, and its draws."""
+    draw(problem, "nuts", 1, 1, tune=1)
+    seconds, drawn = cpu(lambda: draw(problem, "nuts", worker.DRAWS, 1))
+    return seconds, drawn, run_of_draws(drawn)
+
+
+def pymc(prior: str, X: Any, y: Any, problem: br.Problem) -> tuple[float, Any, Any]:
+    """CPU seconds of PyMC's NUTS on a user's model, and its draws in the original units."""
     import pymc as pm
 
     mean, sd = X.mean(axis=0), X.std(axis=0)
@@ -135,7 +142,11 @@ def pymc(prior: str, X: Any, y: Any, features: tuple[str, ...]) -> tuple[float, 
     beta = kept.pop("b") / sd
     kept |= {"beta": beta, "intercept": kept.pop("centre") - beta @ mean}
     kept["diverging"] = np.asarray(tree["sample_stats"]["diverging"])
-    return seconds, as_tree(kept, features)
+    drawn = as_tree(kept, problem.features)
+    return seconds, drawn, run_of_tree(drawn)
+
+
+PEERS = {"laplace": ("PyMC", pymc), "horseshoe": ('PyMC, by `engine="nuts"`', nuts)}
 
 
 def main(words: list[str]) -> None:
