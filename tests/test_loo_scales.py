@@ -169,3 +169,30 @@ def test_an_error_shared_by_rows_is_counted_once_for_each():
     b = _psis(five.problem.design, Sample.of(five, r_eff=1.0), None)
     assert b.mcse == pytest.approx(5 * a.mcse, rel=1e-9)
     assert values.elpd_i.mcse > 0.0
+
+
+@pytest.mark.parametrize("tight", [1.0, 1e-4, 1e-8, 1e-12])
+def test_leverages_of_rows_that_are_interpolated_keep_their_digits(tight):
+    """1 − h is Σ U²/(1 + d²v/σ²) by singular values, however near 0; given v it cancels nothing."""
+    rng = np.random.default_rng(3)
+    x, y = rng.normal(size=(20, 60)), rng.normal(size=20)
+    problem = br.Model(br.Normal(1.0, unit="sigma"), br.Gaussian(sigma=1.0)).condition(
+        x, y, intercept=False
+    )
+    kappa = tight * rng.uniform(0.5, 1.0) * np.ones((1, 60))
+    rows, _, _ = integrated_loo.projected(problem.coordinates, x, y)
+    unit = x / np.linalg.norm(x, axis=0)
+    left, size, _ = np.linalg.svd(unit, full_matrices=False)
+    ratio = (1.0 - kappa[0, 0]) / kappa[0, 0]
+    rest = np.square(left) @ (1.0 / (1.0 + ratio * size**2))
+    found = integrated_loo._solve(problem, kappa, integrated_loo._Rows.of(problem, rows))[1][0]
+    assert np.max(np.abs(1.0 - found - rest)) < 1e-13
+    held = integrated_loo._Rows.of(problem, rng.normal(size=(3, 60)))
+    assert held.made is None  # new rows are no combinations of those that were fitted
+    across = np.linalg.svd(unit, full_matrices=False)[2] @ held.v.T
+    square = np.square(size)[:, None]
+    apart = np.sum(np.square(held.v.T), axis=0) - np.sum(np.square(across), axis=0)
+    brute = ratio * (apart + np.sum(np.square(across) / (1.0 + ratio * square), axis=0))
+    # Their own spread is all that cancels, to 1/κ of the digits.
+    near = max(1e-12, 1e-14 / tight)
+    assert integrated_loo._solve(problem, kappa, held)[1][0] == pytest.approx(brute, rel=near)

@@ -54,6 +54,8 @@ ALONE = 1e-12
 # nats of its maximum; about USUAL of them; looked for with LOOKS of the draws, no further than
 # e^FURTHEST from them.
 APART, DROP, USUAL, LOOKS, FURTHEST = 0.5, 34.0, 60, 8, 128.0
+# Of the largest number of some rows: what combinations of others may miss, by rounding.
+SPANNED = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,7 +180,7 @@ def _cost(problem: Problem, rows: int) -> float:
     if problem.wide:
         assert problem.root is not None
         m = float(len(problem.root))
-        return 2.0 * m * p * (m + rows) + 2.0 * m**3 + 2.0 * m * m * rows
+        return 2.0 * m * p * (m + rows) + 2.0 * m**3 + 2.0 * m * m * rows  # at the most
     return 2.0 * p**3 + 2.0 * p * p * rows + 20.0 * (rows + 1.0)
 
 
@@ -333,6 +335,7 @@ def _standing(
     side = len(problem.root) if problem.wide and problem.root is not None else problem.p
     step = max(1, CELLS // max(1, nodes * (problem.p + 1) * (side + len(u))))
     step = min(step, max(1, CELLS // (sigma.shape[-1] * len(u))))
+    rows = _Rows.of(problem, u)
     for start in range(0, len(base), step):
         part = slice(start, min(start + step, len(base)))
         kappa = base[part][:, None, :]
@@ -340,7 +343,7 @@ def _standing(
             at = (sigma[part] if per_draw else sigma[None])[:, :, None]
             kappa = np.where(moving, kappa / (kappa + (1.0 - kappa) / at**2), kappa)
         shape = kappa.shape[:2]
-        found = _solve(problem, kappa.reshape(shape[0] * shape[1], problem.p), u)
+        found = _solve(problem, kappa.reshape(shape[0] * shape[1], problem.p), rows)
         yield (slice(None) if alike else part), _Standing(*(v.reshape(*shape, -1) for v in found))
 
 
@@ -362,21 +365,46 @@ def _at_unit_sigma(problem: Problem, sample: Sample) -> tuple[Array, Array]:
     return kappa, moving
 
 
-def _solve(problem: Problem, kappa: Array, u: Array) -> tuple[Array, Array, Array, Array]:
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """Rows (m, p) of columns of norm one, and how they are made of those of the root.
+
+    ``made`` is C (m, rows of the root) with v = CA where the rows are in the span of A's, as those
+    that were fitted are; None elsewhere.
+    """
+
+    v: Array
+    inverse: Array
+    made: Array | None = None
+
+    @classmethod
+    def of(cls, problem: Problem, u: Array) -> _Rows:
+        """From rows in the coordinates of b."""
+        norms = problem.quadratic.norms
+        inverse = np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > 0)
+        v = u * inverse
+        if not problem.wide or problem.root is None or not u.size:
+            return cls(v, inverse)
+        a = problem.root[:, :-1] * inverse
+        c = np.linalg.lstsq(a.T, v.T)[0].T
+        spanned = np.abs(v - c @ a).max() <= SPANNED * np.abs(v).max()
+        return cls(v, inverse, c if spanned else None)
+
+
+def _solve(problem: Problem, kappa: Array, rows: _Rows) -> tuple[Array, Array, Array, Array]:
     """u'b̂, u'P⁻¹u (T, m), S and log|I + DGD| (T, 1) at κ (T, p)."""
-    norms = problem.quadratic.norms
-    inverse = np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > 0)
     solve = _in_row_space if problem.wide else _in_column_space
-    fitted, leverage, s, log_det = solve(problem, kappa, u * inverse, inverse)
+    fitted, leverage, s, log_det = solve(problem, kappa, rows)
     # Rounding of ỹ'ỹ − ỹ'X̃b̂ must not take more than least squares does.
     s = np.maximum(s, max(problem.rss0, np.finfo(float).eps * problem.yy))
     return fitted, leverage, s[:, None], log_det[:, None]
 
 
 def _in_column_space(
-    problem: Problem, kappa: Array, v: Array, inverse: Array
+    problem: Problem, kappa: Array, rows: _Rows
 ) -> tuple[Array, Array, Array, Array]:
     """From diag κ + cRc, for draws of κ (T, p) and rows v of unit columns."""
+    v, inverse = rows.v, rows.inverse
     c = np.sqrt(1.0 - kappa)
     matrix = c[:, :, None] * (problem.gram * inverse * inverse[:, None]) * c[:, None, :]
     diagonal = np.arange(problem.p)
@@ -392,18 +420,27 @@ def _in_column_space(
     return (c * solved) @ v.T, leverage, s, log_det
 
 
-def _in_row_space(
-    problem: Problem, kappa: Array, v: Array, inverse: Array
-) -> tuple[Array, Array, Array, Array]:
-    """The same for p > n, from I + A diag(v/σ²) A' with A the root of the cross-products."""
+def _in_row_space(problem: Problem, kappa: Array, rows: _Rows) -> tuple[Array, Array, Array, Array]:
+    """The same for p > n, from I + K, K = A diag(v/σ²) A', A the root of the cross-products.
+
+    What costs is one product of a matrix with its own transpose: of A, where the rows are made of
+    those of A; else of A above the rows.
+    """
     assert problem.root is not None
-    a, y = problem.root[:, :-1] * inverse, problem.root[:, -1]
-    t = (1.0 - kappa) / np.maximum(kappa, np.finfo(float).tiny)
-    at = a * t[:, None, :]
-    along = at @ v.T
-    matrix = at @ a.T + np.eye(len(a))
+    a, y = problem.root[:, :-1] * rows.inverse, problem.root[:, -1]
+    t, m = (1.0 - kappa) / np.maximum(kappa, np.finfo(float).tiny), len(a)
+    c = rows.made
+    scaled = (a if c is not None else np.vstack([a, rows.v])) * np.sqrt(t)[:, None, :]
+    products = scaled @ scaled.transpose(0, 2, 1)
+    matrix = products[:, :m, :m] + np.eye(m)
     inner = np.linalg.inv(matrix)
     solved = inner @ y
-    fitted = np.einsum("tam,ta->tm", along, solved)
-    leverage = t @ np.square(v).T - np.einsum("tam,tam->tm", along, inner @ along)
+    if c is not None:  # K(I + K)⁻¹ = I − (I + K)⁻¹
+        fitted = (y - solved) @ c.T
+        leverage = np.sum(np.square(c), axis=1) - np.sum((c @ inner) * c, axis=2)
+    else:
+        along = products[:, m:, :m]
+        fitted = np.einsum("tma,ta->tm", along, solved)
+        own = np.diagonal(products, axis1=1, axis2=2)[:, m:]
+        leverage = own - np.sum((along @ inner) * along, axis=2)
     return fitted, np.maximum(leverage, 0.0), solved @ y, np.linalg.slogdet(matrix)[1]
