@@ -20,7 +20,7 @@
 #
 # A normal prior with sd $s$ contributes $\sigma^2\beta^2/2s^2$, so $\lambda_2=\sigma^2/s^2$: ridge.
 # A Laplace prior with scale $s$ contributes $\sigma^2|\beta|/s$, so $\lambda_1=\sigma^2/s$: the lasso.
-# Nothing here needs PyMC, and no cell takes a second.
+# Nothing here needs PyMC, and no cell takes more than a second or two.
 
 # %%
 # %matplotlib inline
