@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from bayesreg.diagnostics.accuracy import errors
 from bayesreg.diagnostics.judgement import clear
+from bayesreg.engines.draws import rows_of
 from bayesreg.language.arguments import check_level, interval_names
 from bayesreg.language.errors import BadData
 from bayesreg.language.text import listed, number, percent, shortened
@@ -108,8 +108,8 @@ def _predicts(comparison: Any) -> str:
 
 def _worth(best: Entry, level: float) -> str:
     """What a prediction is worth, in units, of rows left out."""
-    design, wrong = errors(best.post.draws, left_out=True)
     if best.problem.classes_ is not None:
+        design, wrong = rows_of(best.problem), best.post.left_out
         right = np.average(np.abs(wrong) < 0.5, weights=design.frequencies)
         share = np.average(design.y, weights=design.frequencies)
         guess = max(share, 1.0 - share)

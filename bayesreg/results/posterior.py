@@ -96,13 +96,17 @@ class Posterior:
 
         return adequacy(self.draws)
 
+    @cached_property
+    def left_out(self) -> Array:
+        """y_i − E(y_i | y_-i) of every row: what the posterior without it is off by."""
+        return accuracy.left_out(self.draws)
+
     @property
     def beta(self) -> pd.Series:
         """Posterior means per unit of the original column."""
         import pandas as pd
 
-        values = self.draws.beta.mean(axis=(0, 1))
-        return pd.Series(values, index=list(self.problem.features), name="beta")
+        return pd.Series(self.draws.beta.mean((0, 1)), list(self.problem.features), name="beta")
 
     @property
     def intercept(self) -> float:
@@ -152,8 +156,8 @@ class Posterior:
         """
         from bayesreg.results.summary import of_posterior
 
-        values = unknowns_of(self.draws, standardized=standardized)
-        table = summarise(values, level).join(self.checks.by_unknown())
+        table = summarise(unknowns_of(self.draws, standardized=standardized), level)
+        table = table.join(self.checks.by_unknown())
         made = of_posterior(self, table, level, standardized=standardized)
         made.attrs["checks"] = self.checks.why  # also why R-hat or ESS are not available
         return made
@@ -246,9 +250,8 @@ class Posterior:
     ) -> Any:
         """Posterior predictive mean for new rows; its sd or interval on request, noise included.
 
-        Under Bernoulli() the mean is the probability of the second of `classes_`, averaged over the
-        draws, which is not the probability at the mean of the log-odds; an interval is one of that
-        probability.
+        Under Bernoulli() the mean is that of the probability of the second of `classes_`, not the
+        probability at the mean of the log-odds; an interval is one of that probability.
 
         Parameters
         ----------
@@ -329,7 +332,7 @@ class Posterior:
         >>> post.r2().mean, post.r2("loo").mean
         (0.50, 0.49)
         """
-        return accuracy.r2(self.draws, kind, level)
+        return accuracy.r2(self.draws, kind, level, lambda: self.left_out)
 
     def rmse(self, kind: str = "in-sample", level: float = 0.95) -> Quantity:
         """Root mean squared error of the posterior mean of y, in the unit of y.
@@ -346,7 +349,7 @@ class Posterior:
         >>> post.rmse("loo", level=0.9)
         LOO-RMSE: mean 54.8, sd 1.69, median 54.8, eti90 [52, 57.7]
         """
-        return accuracy.rmse(self.draws, kind, level)
+        return accuracy.rmse(self.draws, kind, level, lambda: self.left_out)
 
     def loo(self, method: str | None = None, *, folds: int = 10) -> Any:
         """Leave-one-out density, by `method` None, "psis" or "kfold": see ``diagnostics.loo``."""
