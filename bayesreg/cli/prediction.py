@@ -69,7 +69,7 @@ def _problem(result: Any) -> Problem:
     return found
 
 
-def _new_rows(options: Options, problem: Problem, log: Log) -> tuple[pd.DataFrame, Any]:
+def _new_rows(options: Options, problem: Problem, log: Log) -> tuple[Any, Any]:
     """The variables of the fit in the rows of the file, and which rows have them all."""
     from bayesreg.data.new_rows import needed, new_rows
 

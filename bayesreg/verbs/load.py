@@ -113,9 +113,9 @@ def _comparison(arrays: Mapping[str, Any], meta: Mapping[str, Any]) -> Compariso
         entries[entry.name] = entry
     if not entries:
         raise BadData("entries: there is no prior")
-    path, choice = (
-        read(source, below(arrays, name), meta[name]) if name in meta else None
-        for name, read in {"path": path_of, "choice": choice_of}.items()
+    path = path_of(source, below(arrays, "path"), meta["path"]) if "path" in meta else None
+    choice = (
+        choice_of(source, below(arrays, "choice"), meta["choice"]) if "choice" in meta else None
     )
     return Comparison(
         entries=entries,
