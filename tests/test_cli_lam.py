@@ -132,7 +132,7 @@ def test_column_names_cannot_be_formulas_of_a_spreadsheet(tmp_path):
 MISUSE = [
     # (arguments, exit code, words on stderr)
     (("path", "diabetes", "--prior", "lapalce"), 2, "did you mean 'laplace'"),
-    (("path", "diabetes", "--prior", "lasso,ridge"), 2, "bayesreg compare takes several"),
+    (("path", "diabetes", "--prior", "lasso,ridge"), 2, "compare takes several"),
     (("path", "diabetes", "--prior", "horseshoe"), 1, "no MAP"),
     (("path", "diabetes", "--lams", "1,two"), 2, "no list of numbers"),
     (("path", "diabetes", "--lams", "1,-2"), 2, "positive"),
@@ -247,4 +247,5 @@ def test_groups_stay_in_one_fold_and_are_no_predictor(tmp_path, monkeypatch):
 def test_options_reach_the_record():
     """Every option of the commands is a field of the record, and the other way round."""
     told = {p.name for command in commands.main.commands.values() for p in command.params}
-    assert told - {"debug"} == {field.name for field in dataclasses.fields(Options)}
+    own = {"command"}  # the line itself
+    assert told - {"debug"} == {field.name for field in dataclasses.fields(Options)} - own

@@ -514,8 +514,9 @@ def test_seeded_faults_of_the_sampler_are_caught(family: str, check: str) -> Non
 
 def test_table_has_every_prior() -> None:
     """A prior that is not in the table is not validated: add its row."""
-    from bayesreg.cli.priorspec import PRIORS, parse_priors
+    from bayesreg.cli.priorspec import parse_priors
     from bayesreg.cli.validation import PRIORS as VALIDATED
+    from bayesreg.priors.written import PRIORS
 
     every = set(PRIORS.values()) - {br.Flat}
     assert {type(row[1]) for row in TABLE.values()} >= every

@@ -87,7 +87,7 @@ def again(context: click.Context) -> str:
     ... @click.pass_context
     ... def demo(context, data, count):
     ...     print(again(context))
-    >>> demo.main(["my data.csv", "--n", "5"], standalone_mode=False)
+    >>> demo.main(["my data.csv", "--n", "5"], "path", standalone_mode=False)
     path 'my data.csv' --n 5
     """
     words = context.command_path.split()
