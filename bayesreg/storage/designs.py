@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from bayesreg.data.coded_columns import CodedColumns
 from bayesreg.data.coding import FormulaSpec
 from bayesreg.data.design import Design, finished
-from bayesreg.data.terms import Factor, Term
+from bayesreg.data.terms import Factor, Level, Term
 from bayesreg.language.errors import BadData
 from bayesreg.language.warned import warn
 from bayesreg.storage.fields import Arrays, Meta, put_together, taken_apart
@@ -141,7 +141,7 @@ def _labels(
 
 
 def _term(saved: Mapping[str, Any], width: int) -> Term:
-    """A term; files of earlier versions have no levels."""
+    """A term, every part of it checked; files of earlier versions have no levels."""
     term = Term(
         saved["name"],
         tuple(saved["columns"]),
@@ -159,15 +159,38 @@ def _term(saved: Mapping[str, Any], width: int) -> Term:
         ),
     )
     texts = (term.name, term.coding or "", term.reference or "", *term.numbers)
+    texts += tuple(text for one in term.factors for text in (one.name, one.coding, one.variable))
     places = all(type(j) is int and 0 <= j < width for j in term.columns)
     if not places or not all(isinstance(text, str) for text in texts):
         raise BadData(f"the saved term {term.name!r} is corrupt")
-    count = len(term.factors)
-    for each in (term.levels, term.codes):  # of each column, one for each factor
-        if each and (len(each) != len(term.columns) or any(len(one) != count for one in each)):
-            raise BadData(f"the levels of the saved term {term.name!r} are corrupt")
-    sizes = [len(factor.levels) for factor in term.factors]
-    for column in term.codes:
-        if any(c is not None and len(c) != n for c, n in zip(column, sizes, strict=True)):
-            raise BadData(f"the codes of the saved term {term.name!r} are corrupt")
+    if len(set(term.columns)) < len(term.columns):
+        raise BadData(f"columns: the saved term {term.name!r} has one twice")
+    _refuse_levels(term)
     return term
+
+
+def _refuse_levels(term: Term) -> None:
+    """Raise where levels and codes are not those of the factors, column by column."""
+    for factor in term.factors:
+        known = [*factor.levels, factor.reference]
+        if not factor.levels or not all(isinstance(level, Level) for level in known):
+            raise BadData(f"factors: levels of {factor.name!r} are no text and no numbers")
+        if len(set(factor.levels)) < len(factor.levels):
+            raise BadData(f"factors: two levels of {factor.name!r} are equal")
+    count, p = len(term.factors), len(term.columns)
+    for name, each in (("levels", term.levels), ("codes", term.codes)):
+        needed = bool(count) if name == "levels" else bool(each)  # of each column and factor
+        if any(len(one) != count for one in each) or (needed and len(each) != p):
+            raise BadData(f"{name}: those of the saved term {term.name!r} are corrupt")
+    stands = [pair for column in term.levels for pair in zip(column, term.factors, strict=True)]
+    if any(level is not None and level not in factor.levels for level, factor in stands):
+        raise BadData(f"levels: a column of {term.name!r} stands for none of its factor's")
+    codes = [pair for column in term.codes for pair in zip(column, term.factors, strict=True)]
+    if not all(code is None or _is_code(code, factor) for code, factor in codes):
+        raise BadData(f"codes: those of the saved term {term.name!r} are corrupt")
+
+
+def _is_code(code: tuple[float, ...], factor: Factor) -> bool:
+    """Whether these are numbers, one for each level."""
+    numbers = all(type(one) in (int, float) and np.isfinite(one) for one in code)
+    return numbers and len(code) == len(factor.levels)
