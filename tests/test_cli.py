@@ -488,6 +488,7 @@ def test_answers_need_no_pymc_and_survive_a_poor_terminal():
     assert "numpy" in loaded
 
 
+@pytest.mark.slow
 def test_whoever_reads_may_leave_early_and_the_report_is_written(tmp_path):
     """As `bayesreg compare … | head -1` does."""
     code = "from bayesreg.cli import main\nmain()\n"

@@ -58,7 +58,6 @@ def expected(estimator):
         MapRegressorCV(br.Normal(), cv=3, rule="1se", standardize=True, random_state=0),
         BayesRegressor(draws=50, chains=2),
         MapClassifier(br.Laplace(2.0), standardize=True),
-        BayesClassifier(draws=50, chains=2),
     ],
     expected_failed_checks=expected,
     xfail_strict=True,
@@ -69,8 +68,12 @@ def test_scikit_learn_checks(estimator, check):
 
 
 @pytest.mark.slow
-@parametrize_with_checks([MapClassifier()], expected_failed_checks=expected, xfail_strict=True)
-def test_scikit_learn_checks_by_folds(estimator, check):
+@parametrize_with_checks(
+    [MapClassifier(), BayesClassifier(draws=50, chains=2)],
+    expected_failed_checks=expected,
+    xfail_strict=True,
+)
+def test_scikit_learn_checks_of_classifiers(estimator, check):
     """The same where every fit cross-validates."""
     check(estimator)
 

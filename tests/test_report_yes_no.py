@@ -103,7 +103,10 @@ def test_tables_have_no_column_for_a_noise_sd(shown: Document) -> None:
     assert {row["unknown"] for row in found["unknowns"].records()} == {"intercept", "scale"}
 
 
-@pytest.mark.parametrize("names", [LABELS, HOSTILE[:2], HOSTILE[2:4], HOSTILE[6:8]])
+@pytest.mark.parametrize(
+    "names",
+    [LABELS, *(pytest.param(HOSTILE[k : k + 2], marks=pytest.mark.slow) for k in (0, 2, 6))],
+)
 def test_labels_are_read_as_they_are(names: tuple[str, str]) -> None:
     """No label is read as markup, mathematics or a control, in pages, files and figures."""
     made = document(

@@ -253,7 +253,7 @@ def test_compare_bounds_default_priors_where_they_would_interpolate():
     case = CASES[3]
     fits = br.compare(
         {"hs": br.Horseshoe(), "mine": br.Laplace(br.HalfCauchy(0.5))},
-        case.frame, case.y, standardize=True, seed=1, draws=100,
+        br.Moments.of(case.frame, case.y), standardize=True, seed=1, draws=100,
     )  # fmt: skip
     assert any("expected_nonzero=" in text for text in fits.warnings)
     assert fits["hs"].model.prior.expected_nonzero is not None
