@@ -193,7 +193,7 @@ def test_a_model_without_a_proper_column_answers_every_question(build, likelihoo
     assert np.all(np.isfinite([post.loo().elpd, post.loo("psis").elpd]))
     assert np.all(np.isfinite(post.predict(new, level=0.9)))
     assert np.all(np.isfinite(post.posterior_predictive(new, seed=1)))
-    for kind in ("trace", "rank", "ppc", "residuals", "adequacy"):
+    for kind in ("trace", "rank", "ppc", "residuals"):
         post.plot(kind)
     for draw in (fit.plot, post.plot, lambda: post.plot("significance")):
         if len(problem.features):

@@ -210,8 +210,9 @@ BAD = [
     (lambda: br.Horseshoe(groups=[[]]), "list of lists of column names"),
     (lambda: br.BetaPrimeSquared(1.0, 0.0), "b must be positive"),
     (lambda: br.Model("regularised_horseshoe()"), "did you mean 'regularized_horseshoe'"),
-    (lambda: br.Model("horseshoe+"), "write a name"),
-    (lambda: br.Model({"a": "laplce"}), "did you mean 'laplace'"),
+    (lambda: br.Model("horseshoe+"), r"cannot be read; write a name, .*'laplace\(scale=25\)'"),
+    (lambda: br.Model("laplce"), "did you mean 'laplace'"),
+    (lambda: br.Model({"a": "flt"}), "did you mean 'flat'"),
     (lambda: br.Model(br.Normal(), likelihood="gauss"), "likelihood"),
 ]
 
