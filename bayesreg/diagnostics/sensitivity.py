@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayesreg.diagnostics.tree import log_posterior, log_prior
+from bayesreg.diagnostics.tree import log_hyperprior, log_posterior, log_prior
 from bayesreg.engines.draws import array_stats
 from bayesreg.language.arguments import Array
 
@@ -54,8 +54,7 @@ def sensitivity(draws: Draws) -> pd.DataFrame | None:
     """
     import pandas as pd
 
-    prior = log_prior(draws)
-    scaled = _scaled(prior)
+    scaled = _top(draws)
     proper = draws.problem.proper
     if scaled is None or not len(proper):
         return None
@@ -73,12 +72,10 @@ def sensitivity(draws: Draws) -> pd.DataFrame | None:
     return pd.DataFrame(found, index=pd.Index(names, name="feature"))
 
 
-def _scaled(prior: dict[str, Array]) -> Array | None:
-    """Log density of the top of the prior's hierarchy (chain, draw)."""
-    top = prior.get("scale", prior.get("beta"))
-    if top is None:
-        return None
-    return np.asarray(top.reshape(*top.shape[:2], -1).sum(axis=-1))
+def _top(draws: Draws) -> Array | None:
+    """Log density of the top of the prior's hierarchy (chain, draw): of β where no scale is."""
+    top = log_hyperprior(draws) if draws.scale_labels else log_prior(draws).get("beta")
+    return None if top is None else np.asarray(top.sum(axis=-1))
 
 
 def _psense(beta: Array, density: Array) -> list[float]:

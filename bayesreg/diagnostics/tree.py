@@ -176,13 +176,11 @@ def log_prior(draws: Draws) -> dict[str, Array]:
     b = draws.beta * problem.x_sd
     beta = np.zeros(draws.beta.shape)
     unknown = {label: k for k, label in enumerate(draws.scale_labels)}
-    scales = np.zeros(draws.scale.shape)
     for block in problem.blocks:
         columns = problem.proper[block.columns]
         s = np.full(draws.sigma.shape, block.scale or 0.0)
         if block.hyper is not None:
             s = draws.scale[..., unknown[block.label]]
-            scales[..., unknown[block.label]] = block.hyper.log_density(s)
         effective = s[..., None] * block.relative
         if block.prior.unit == "sigma":
             effective = effective * draws.sigma[..., None]
@@ -192,7 +190,18 @@ def log_prior(draws: Draws) -> dict[str, Array]:
     if problem.sigma_prior is not None:
         out["sigma"] = np.asarray(problem.sigma_prior.log_density(draws.sigma))
     if draws.scale_labels:
+        scales = log_hyperprior(draws)
         out["scale"] = scales if len(draws.scale_labels) > 1 else scales[..., 0]
+    return out
+
+
+def log_hyperprior(draws: Draws) -> Array:
+    """Log prior density of every unknown scale (chain, draw, scale)."""
+    hyper = {block.label: block.hyper for block in draws.problem.blocks}
+    out = np.zeros(draws.scale.shape)
+    for k, label in enumerate(draws.scale_labels):
+        if (prior := hyper[label]) is not None:
+            out[..., k] = prior.log_density(draws.scale[..., k])
     return out
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -115,7 +116,7 @@ class Shrinkage:
             values[self.proper] = self.kappa.mean(axis=(0, 1))
         return pd.Series(values, index=list(self.features), name="kappa")
 
-    @property
+    @cached_property
     def effective(self) -> Quantity:
         """Posterior of m_eff = Σ(1 − κ_j), Flat columns not counted.
 
