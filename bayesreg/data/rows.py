@@ -126,6 +126,8 @@ def check_total(total: float, rows: int, notes: list[str]) -> None:
     """Refuse a total weight of 0; note one below half the number of rows."""
     if rows and total == 0:
         raise BadData("all weights are zero, so no row is left")
+    if not np.isfinite(total):
+        raise BadData("the weights add up to more than float64 holds; weights are frequencies")
     if total < rows / 2:
         notes.append(
             f"the weights add up to {total:.6g} over {rows} rows: these look normalised, but "

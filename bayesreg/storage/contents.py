@@ -239,6 +239,15 @@ def run_from_payload(
     return draws
 
 
+def refuse_overflow(problem: Problem, beta: NDArray[Any], name: str) -> None:
+    """Raise where coefficients of this size (P,) give rows of the data no finite prediction."""
+    design = problem.design
+    largest = np.ones(len(beta)) if design is None else np.abs(design.X).max(axis=0)
+    with np.errstate(over="ignore"):
+        if not np.isfinite(np.abs(beta) @ largest):
+            raise BadData(f"{name}: with such coefficients predictions are beyond float64")
+
+
 def _refuse_misshapen(draws: Draws) -> None:
     """Raise where arrays of draws do not fit each other and their problem."""
     shape = draws.sigma.shape
@@ -267,6 +276,7 @@ def _refuse_out_of_range(draws: Draws) -> None:
         values = getattr(draws, name)
         if not np.isfinite(values).all() or (name in ("sigma", "scale") and np.any(values <= 0)):
             raise BadData(f"{name}: a draw is not finite, or not positive")
+    refuse_overflow(draws.problem, np.abs(draws.beta).max(axis=(0, 1)), "beta")
     known, kappa = draws.problem.sigma, draws.kappa
     if known is not None and not np.allclose(draws.sigma, known, rtol=1e-9, atol=0.0):
         raise BadData(f"sigma: it is known to be {known:g}, and draws differ")

@@ -91,6 +91,10 @@ def _optimum(problem: Problem, arrays: Mapping[str, Any], meta: Mapping[str, Any
         if problem.sigma is not None and not np.isclose(sigma, problem.sigma, rtol=1e-9, atol=0.0):
             raise BadData(f"the saved fit is corrupt: estimate: {sigma:g}, and σ is known to be "
                           f"{problem.sigma:g}")  # fmt: skip
+        beta, intercept = problem.restore(b)
+        storage.refuse_overflow(problem, beta, "b")
+        if not np.isfinite(intercept):
+            raise BadData("b: with such coefficients the intercept is beyond float64")
         return MapFit(problem, b, sigma, solver, hyper, certify(problem, b))
 
 
