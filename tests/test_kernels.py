@@ -603,3 +603,13 @@ def test_scan_leaves_the_posterior_invariant(narrow: bool) -> None:
 def test_scan_survives_any_scale(s: float, narrow: bool) -> None:
     x, y = np.array([[1.6, 1.0], [0.3, 0.0]]), np.array([2.0, 0.4])
     assert np.isfinite(scanned(x, y, s, 0.8, narrow, 200)).all()
+
+
+def test_others_compile_functions_that_have_no_module() -> None:
+    """What hears of every compilation of the process disturbs none: PyTensor's have no module."""
+    import numba
+
+    made: dict[str, Any] = {"__name__": None}
+    exec("def double(x):\n    return 2 * x\n", made)
+    assert made["double"].__module__ is None
+    assert numba.njit(made["double"])(3) == 6

@@ -25,7 +25,9 @@ class _Announcement(event.Listener):
     def on_start(self, event: Any) -> None:
         """Numba begins with a function."""
         function = getattr((event.data or {}).get("dispatcher"), "py_func", None)
-        if not self.said and getattr(function, "__module__", "").startswith("bayesreg."):
+        # Functions that others make from text, as PyTensor does, have no module.
+        module = getattr(function, "__module__", None) or ""
+        if not self.said and module.startswith("bayesreg."):
             self.said = True
             aloud("compiling the Gibbs sampler (about 30 s, once on this machine) ...")
 
