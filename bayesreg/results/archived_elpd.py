@@ -18,6 +18,7 @@ Arrays = dict[str, NDArray[Any]]
 KINDS = ("ELPDDataLOO", "ELPDDataLOOSubsample", "ELPDDataLOOKFold")
 WORDS = ("exact", "psis", "integrated", "refit", "kfold", "")  # how the density of a row was had
 NUMBERS = ("elpd", "se", "p", "good_k", "subsampling_se")
+SIGNED = ("elpd", "p")
 COUNTS = ("n_samples", "n_data_points", "n_folds", "subsample_size")
 
 
@@ -115,7 +116,8 @@ def _number(name: str, value: Any) -> Any:
         return integer(value, name, int(name != "n_samples"))  # 0 where exact
     if name in NUMBERS:
         number = checked(value, "float", name)
-        if not np.isfinite(number) or (name not in ("elpd", "p") and number < 0):
+        most = 1.0 if name == "good_k" else np.inf  # a shape, at most 0.7 with any number of draws
+        if not np.isfinite(number) or number > most or (name not in SIGNED and number < 0):
             raise BadData(f"{name}: it is {number:g}")
         return number
     if name == "scale":
