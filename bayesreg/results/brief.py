@@ -232,8 +232,8 @@ def _use(comparison: Any) -> str:
         said = f"{good[0]}"
     else:
         said = (
-            f"Any of {listed(sorted(good))}: the one whose prior you can defend, and say that the "
-            "others give the same predictions"
+            f"Any of {listed(sorted(good))}: the one whose prior you can defend, as these data do "
+            "not decide between them"
         )
     if sparse:
         said += f"; to name few columns, the optimum of {sparse[0]}, which has exact zeros"
