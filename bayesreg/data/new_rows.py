@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesreg.data.cells import Table
-from bayesreg.data.predictors import read_as_missing, variable_of
+from bayesreg.data.predictors import missing_in, read_as_missing, variable_of
 from bayesreg.data.variables import CATEGORY, NUMBER, TEXT, Variable
 from bayesreg.language.arguments import did_you_mean
 from bayesreg.language.errors import BadData
@@ -117,11 +117,7 @@ def _complete(
     table: Table, names: list[str], *, drop: bool
 ) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
     """Which rows have every cell that is needed, and how many have not."""
-    found = {name: table.columns[name].missing for name in names}
-    found = {name: rows for name, rows in found.items() if len(rows)}
-    keep = np.ones(table.rows, dtype=bool)
-    for rows in found.values():
-        keep[rows] = False
+    found, keep = missing_in(table, names)
     if not found:
         return keep, ()
     first = [

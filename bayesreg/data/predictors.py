@@ -189,15 +189,23 @@ def weights_of(selection: Selection) -> Array | None:
     return np.asarray(selection.table.columns[selection.roles.weights].values[selection.keep])
 
 
-def _complete(
-    table: Table, used: Sequence[str], *, drop: bool
-) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
-    """Which rows have every cell, and the note that counts the others, if they may be left out."""
-    found = {name: table.columns[name].missing for name in used}
+def missing_in(
+    table: Table, names: Sequence[str]
+) -> tuple[dict[str, NDArray[np.intp]], NDArray[np.bool_]]:
+    """Rows with a missing cell by column, of those that have any; and the rows without one."""
+    found = {name: table.columns[name].missing for name in names}
     found = {name: rows for name, rows in found.items() if len(rows)}
     keep = np.ones(table.rows, dtype=bool)
     for rows in found.values():
         keep[rows] = False
+    return found, keep
+
+
+def _complete(
+    table: Table, used: Sequence[str], *, drop: bool
+) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
+    """Which rows have every cell, and the note that counts the others, if they may be left out."""
+    found, keep = missing_in(table, used)
     if not found:
         return keep, ()
     count = table.rows - int(keep.sum())
