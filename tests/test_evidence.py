@@ -102,7 +102,7 @@ def quadrature(problem, sigma, scale):
     x = np.linspace(np.log(size) - 40.0, np.log(np.abs(centre).max() + 10.0 * sd), 6001)
     u = np.exp(x)
     weight = np.exp(prior.log_density(u, size)) * u * (x[1] - x[0])
-    value = -(problem.nu - problem.p) * np.log(sigma) - 0.5 * problem.rss0 / sigma**2
+    value = -(problem.nu - problem.p) * np.log(sigma) - 0.5 * problem.quadratic.rss0 / sigma**2
     for b in centre:
         near = np.exp(-0.5 * ((u - b) / sd) ** 2) + np.exp(-0.5 * ((u + b) / sd) ** 2)
         value += np.log(near @ weight) - np.log(sd)

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 import bayesreg as br
+from bayesreg.data.known import Points
 from bayesreg.estimators import BayesRegressor, MapRegressor
 from bayesreg.results.mixture import Component, Mixture
 
@@ -84,7 +85,7 @@ def test_bounds_are_found_where_components_are_far_apart() -> None:
     sigma = np.array([1e-3, 1.0, 1e3, 1e-5])
     part = Component(br.Gaussian(), np.zeros((4, 1)), eta, {"sigma": sigma})
     for level in (0.01, 0.3, 0.5, 0.9, 0.999):
-        low, high = Mixture((part,)).interval(np.zeros((1, 1)), level, "mean")[:, 0]
+        low, high = Mixture((part,)).interval(Points(np.zeros((1, 1))), level, "mean")[:, 0]
         for y, share in ((low, 0.5 - level / 2), (high, 0.5 + level / 2)):
             reached = br.Gaussian().cdf(y, eta, {"sigma": sigma}).mean()
             step = br.Gaussian().cdf(np.nextafter(y, np.inf), eta, {"sigma": sigma}).mean()

@@ -14,6 +14,7 @@ from scipy.stats import binomtest
 
 import bayesreg as br
 from bayesreg import plots
+from bayesreg.data.known import Points
 from bayesreg.report import latex, markdown, records
 from bayesreg.report.document import Document
 from tests.report_standin import HOSTILE, standin
@@ -255,9 +256,9 @@ def _known(slope: float, shift: float, n: int = 1000) -> Any:
     rng = np.random.default_rng(5)
     x = rng.uniform(-1, 1, (n, 1))
     y = 1.0 * (rng.random(n) < expit(slope * x[:, 0] + shift))
-    design = SimpleNamespace(X=x, y=y, y_name="y", weights=None)
+    design = SimpleNamespace(X=x, y=y, y_name="y", weights=None, points=Points(x))
     problem = SimpleNamespace(
         design=design, likelihood=br.Bernoulli(classes=LABELS), classes_=LABELS
     )
-    draws = SimpleNamespace(beta=np.full((1, 2, 1), slope), intercept=np.zeros((1, 2)))
+    draws = SimpleNamespace(beta=np.full((1, 2, 1), slope), intercept=np.zeros((1, 2)), theta={})
     return SimpleNamespace(draws=draws, problem=problem)

@@ -213,8 +213,8 @@ def _deviances(
         beta, intercept = train.restore(b)
         assert problem.design is not None
         test = problem.design.take(split.test)
-        eta = intercept[:, None] + beta @ test.X.T
-        density = problem.likelihood.log_density(test.y, eta, problem.loss.theta)
+        eta, facts = test.points.under(beta, intercept, {}, axis=-1)
+        density = problem.likelihood.log_density(test.y, eta, facts | problem.known)
         out[k] = -2.0 * np.average(density, axis=1, weights=test.weights)
     return out
 

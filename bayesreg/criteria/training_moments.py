@@ -78,14 +78,14 @@ def _all_but_one(parts: list[Moments], outside: Moments | None) -> Iterator[Mome
 def _from_rows(design: Design, rows: Index) -> Moments:
     """Moments of a training set, with a root where its own conditioning asks for one."""
     w = None if design.weights is None else design.weights[rows]
-    return Moments.of(design.X[rows], design.y[rows], w, design.names, warn=False)
+    return Moments.of(design.X[rows], design.target[rows], w, design.names, warn=False)
 
 
 def _summary(design: Design, rows: Index, *, rooted: bool) -> Moments:
     """Moments of a fold: its centred rows if these are few, else products or a root of them."""
     z = np.empty((len(rows), design.p + 1))
     np.take(design.X, rows, axis=0, out=z[:, :-1])
-    np.take(design.y, rows, out=z[:, -1])
+    np.take(design.target, rows, out=z[:, -1])
     w = np.ones(len(rows)) if design.weights is None else design.weights[rows]
     n = float(w.sum())
     mean = (w @ z) / n

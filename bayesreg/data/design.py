@@ -18,6 +18,7 @@ from bayesreg.data.columns import (
     truth_columns,
 )
 from bayesreg.data.frames import as_frame, take_response
+from bayesreg.data.known import NOTHING, Known, Points
 from bayesreg.data.moments import Moments
 from bayesreg.data.rows import Rows, check_total, check_weights, row_labels, storable
 from bayesreg.data.terms import Term
@@ -62,6 +63,8 @@ class Design:
         The columns that held true and false, and not numbers.
     frame : pandas.DataFrame or None
         The variables that a formula read, by row, as they came; None without one.
+    offset, trials : ndarray (n,) or None
+        A known part of η, and of how many trials y counts the successes.
 
     Examples
     --------
@@ -89,6 +92,8 @@ class Design:
     labelled: bool = False
     truths: tuple[str, ...] = ()
     frame: Any = None
+    offset: Array | None = None
+    trials: Array | None = None
 
     def __repr__(self) -> str:
         counted = "" if self.weights is None else f" (N = Σw = {self.frequencies.sum():g})"
@@ -99,7 +104,15 @@ class Design:
         )
 
     @classmethod
-    def of(cls, X: object, y: object = None, weights: object = None) -> Design:
+    def of(
+        cls,
+        X: object,
+        y: object = None,
+        weights: object = None,
+        offset: object = None,
+        exposure: object = None,
+        trials: object = None,
+    ) -> Design:
         """Read X (n, p), y (n,) and weights (n,) from arrays or data frames.
 
         Parameters
@@ -110,6 +123,8 @@ class Design:
             The response, or the column of X that it is; required unless X is a Design.
         weights : array (n,) or series, optional
             Frequencies, at least 0; a row of weight 0 is removed.
+        offset, exposure, trials : array (n,) or series, optional
+            A known part of η, or what its log is; of how many trials y counts the successes.
 
         Returns
         -------
@@ -124,7 +139,7 @@ class Design:
             If y is missing, or given beside a Design.
         """
         if isinstance(X, Design):
-            if y is not None or weights is not None:
+            if any(one is not None for one in (y, weights, offset, exposure, trials)):
                 raise BadArgument("a Design has its own y and weights; pass it alone")
             return X
         if y is None:
@@ -138,6 +153,7 @@ class Design:
             values = _kept(values)
         response, y_name, rows = Rows(len(values), columns.index).read(y, "y", notes)
         w = rows.weights(weights, notes)
+        known = Known.read(rows, offset, exposure, trials, notes)
         if y_name in names and columns.names is not None:
             notes.append(
                 f"X has a column named {y_name!r}, the name of y: is the response among its own "
@@ -154,6 +170,8 @@ class Design:
             terms=tuple(Term(name, (j,)) for j, name in enumerate(names)),
             named=columns.names is not None,
             truths=tuple(names[j] for j in sorted(truth_columns(X))),
+            offset=known.offset,
+            trials=known.trials,
         )
         return finished(design, notes)
 
@@ -184,6 +202,21 @@ class Design:
         return np.ones(self.n) if self.weights is None else self.weights
 
     @property
+    def known(self) -> Known:
+        """What is known of each row beside its columns."""
+        return NOTHING if self.offset is self.trials is None else Known(self.offset, self.trials)
+
+    @property
+    def points(self) -> Points:
+        """The rows as points at which η is asked."""
+        return Points(self.X, self.known)
+
+    @property
+    def target(self) -> Array:
+        """y − offset: what β₀ + x'β is compared with where η is in the unit of y."""
+        return self.y if self.offset is None else np.asarray(self.y - self.offset)
+
+    @property
     def response(self) -> NDArray[Any]:
         """The response as it came: the labels where y stands for them, else y."""
         if self.classes is None:
@@ -195,12 +228,16 @@ class Design:
     @cached_property
     def moments(self) -> Moments:
         """All that a Gaussian likelihood needs; computed once."""
-        return Moments.of(self.X, self.y, self.weights, self.names, y_name=self.y_name, warn=False)
+        y = self.target
+        return Moments.of(self.X, y, self.weights, self.names, y_name=self.y_name, warn=False)
 
     def take(self, rows: NDArray[np.intp]) -> Design:
         """The design of some of its rows."""
+        known = self.known.take(rows)
         return replace(
             self,
+            offset=known.offset,
+            trials=known.trials,
             X=_read_only(self.X[rows]),
             y=_read_only(self.y[rows]),
             weights=None if self.weights is None else _read_only(self.weights[rows]),
@@ -292,7 +329,13 @@ def finished(design: Design, notes: list[str]) -> Design:
             keep = w > 0
             X, y, w = X[keep], y[keep], w[keep]
             index = np.arange(len(keep))[keep] if index is None else index[keep]
-            design = replace(design, frame=None if design.frame is None else design.frame[keep])
+            known = design.known.take(keep)
+            design = replace(
+                design,
+                frame=None if design.frame is None else design.frame[keep],
+                offset=known.offset,
+                trials=known.trials,
+            )
     refuse_nonfinite(X, design.names, "X")
     refuse_nonfinite(y[:, None], ["y"], "y")
     _warn(notes)

@@ -43,8 +43,8 @@ def as_frame(data: Any) -> Any:
     return data
 
 
-def take_response(X: Any, y: Any) -> tuple[Any, Any]:
-    """X and y, where y may be the name of a column of X, which then leaves X.
+def take_response(X: Any, y: Any, what: str = "y") -> tuple[Any, Any]:
+    """X and y, or another argument by row, which may name a column of X that then leaves X.
 
     Raises
     ------
@@ -64,13 +64,31 @@ def take_response(X: Any, y: Any) -> tuple[Any, Any]:
     native = as_narwhals(X)
     if type(native).__name__ != "DataFrame":
         raise BadData(
-            f"y is the text {y!r}, which may name a column of a data frame; X is a "
+            f"{what} is the text {y!r}, which may name a column of a data frame; X is a "
             f"{type(X).__name__}"
         )
     name = next((one for one in native.columns if text_name(one) == y), None)
     if name is None:
         _refuse_unknown([y], [text_name(one) for one in native.columns], "X")
     return native.drop(name).to_native(), native[name].to_native()
+
+
+def two_columns(y: Any) -> tuple[Any, Any]:
+    """Successes and trials of a y with two columns, successes and failures; else y and None.
+
+    Examples
+    --------
+    >>> two_columns(np.array([[3.0, 1.0], [0.0, 2.0]]))
+    (array([3., 0.]), array([4., 2.]))
+    """
+    native = as_narwhals(as_frame(y))
+    if type(native).__name__ == "DataFrame" and len(native.columns) == 2:
+        won, lost = (native[name] for name in native.columns)
+        return won.to_native(), (won + lost).to_native()
+    if np.ndim(y) == 2 and np.shape(y)[1] == 2:
+        values = np.asarray(y)
+        return values[:, 0], values.sum(axis=1)
+    return y, None
 
 
 def labels_of_rows(frame: object) -> Any:

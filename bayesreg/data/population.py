@@ -15,6 +15,7 @@ from bayesreg.data.coding import FormulaSpec
 from bayesreg.data.columns import as_narwhals
 from bayesreg.data.design import Design
 from bayesreg.data.frames import read_variables
+from bayesreg.data.known import NOTHING, Known
 from bayesreg.data.rows import Rows
 from bayesreg.data.variables import BOOL, CATEGORY, NUMBER, TEXT
 from bayesreg.language.arguments import Array, did_you_mean
@@ -50,6 +51,8 @@ class Population:
         The frame that was given, for columns that no term reads.
     changed : tuple of str
         Variables that are not as they came.
+    known : Known
+        What is known of each row beside its variables; no offset is one of 0.
     """
 
     design: Design
@@ -59,6 +62,7 @@ class Population:
     binary: frozenset[str]
     source: Any = None
     changed: tuple[str, ...] = ()
+    known: Known = NOTHING
 
     @classmethod
     def of(cls, design: Design | None, newdata: Any = None, weights: Any = None) -> Population:
@@ -89,7 +93,8 @@ class Population:
         if newdata is None or typical:
             if weights is not None:
                 raise BadArgument("weights are those of newdata; the fit's own rows have theirs")
-            own = cls(design, _own(design, known), design.frequencies, levels, binary)
+            frame = _own(design, known)
+            own = cls(design, frame, design.frequencies, levels, binary, known=design.known)
             return own.typical() if typical else own
         if isinstance(newdata, str):
             raise BadArgument(f"newdata must be a data frame or 'mean', not {newdata!r}")
@@ -123,7 +128,9 @@ class Population:
             else:
                 row[name] = np.array([np.average(values.astype(float), weights=self.weights)])
         frame = pd.DataFrame(row, index=range(1))
-        return replace(self, frame=frame, weights=np.ones(1), source=None)
+        offset = self.known.offset
+        mean = None if offset is None else np.average(offset, weights=self.weights, keepdims=True)
+        return replace(self, frame=frame, weights=np.ones(1), source=None, known=Known(offset=mean))
 
     def column(self, name: str) -> NDArray[Any]:
         """The values of a variable, or of another column of the frame that was given."""

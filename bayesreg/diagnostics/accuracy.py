@@ -53,16 +53,16 @@ def bayesian_r2(draws: Draws) -> Array:
 def _variances(draws: Draws) -> tuple[Array, Array]:
     """V(μ) and v̄ of every draw, in one pass over blocks of rows, merged about their means."""
     design, sample = rows_of(draws.problem), Sample.of(draws, r_eff=1.0)
-    likelihood, terms = sample.likelihood, np.vstack([sample.beta.T, sample.intercept])
+    likelihood = sample.likelihood
     weights, step = design.frequencies, max(1, BLOCK // sample.size)
     total, centre = 0.0, np.zeros(sample.size)
     spread, noise = np.zeros(sample.size), np.zeros(sample.size)
     for start in range(0, design.n, step):
         part = slice(start, start + step)
         w = weights[part]
-        eta = np.column_stack([design.X[part], np.ones(len(w))]) @ terms
-        mean = likelihood.mean(eta, sample.theta)
-        noise += w @ likelihood.variance(eta, sample.theta)
+        eta, theta = sample.on_rows(design, part)
+        mean = likelihood.mean(eta, theta)
+        noise += w @ likelihood.variance(eta, theta)
         size, own = float(w.sum()), w @ mean / w.sum()
         gap, total = own - centre, total + size
         centre += gap * size / total
@@ -89,17 +89,16 @@ def errors(
     at_most = EVALUATIONS / design.n if left_out or not draws.problem.exact else np.inf
     sample = Sample.of(draws, max(at_most, LEAST_DRAWS), r_eff=None if left_out else 1.0)
     if not left_out and draws.problem.exact:
-        return design, design.y - design.X @ sample.beta.mean(axis=0) - sample.intercept.mean()
-    terms = np.vstack([sample.beta.T, sample.intercept])
+        return design, design.target - design.X @ sample.beta.mean(axis=0) - sample.intercept.mean()
     copies, out = np.minimum(design.frequencies, 1.0), np.empty(design.n)
     step = max(1, BLOCK // sample.size)
     for start in range(0, design.n, step):
         part = slice(start, start + step)
         y = design.y[part]
-        eta = np.column_stack([design.X[part], np.ones(len(y))]) @ terms
-        mean = sample.likelihood.mean(eta, sample.theta)
+        eta, theta = sample.on_rows(design, part)
+        mean = sample.likelihood.mean(eta, theta)
         if left_out:
-            density = sample.likelihood.log_density(y[:, None], eta, sample.theta)
+            density = sample.likelihood.log_density(y[:, None], eta, theta)
             log_weight, _ = psis.log_weights(-copies[part, None] * density, sample.r_eff)
             out[part] = y - np.sum(np.exp(log_weight) * mean, axis=1)
         else:

@@ -61,6 +61,7 @@ def log_density_at_means(draws: Draws, design: Design, sample: Sample) -> Array:
         beta=sample.beta.mean(axis=0, keepdims=True),
         intercept=sample.intercept.mean(keepdims=True),
         sigma=np.exp(np.log(sample.sigma).mean(keepdims=True)),
+        own={k: np.exp(np.log(v).mean(keepdims=True)) for k, v in sample.own.items()},
     )
     return np.concatenate([block[:, 0] for _, block in blocks(design, mean, None)])
 
@@ -113,14 +114,12 @@ def blocks(
     """Positions and log p(y_i | draw), (rows, draws), for successive blocks of the rows."""
     n = len(design.y) if rows is None else len(rows)
     size = size or max(1, BLOCK // max(1, sample.size))
-    terms = np.vstack([sample.beta.T, sample.intercept])
     for start in range(0, n, size):
         part = slice(start, min(start + size, n))
         where = part if rows is None else rows[part]
-        y = design.y[where]
         with np.errstate(over="ignore", invalid="ignore"):
-            eta = np.column_stack([design.X[where], np.ones(len(y))]) @ terms
-            yield part, sample.likelihood.log_density(y[:, None], eta, sample.theta)
+            eta, theta = sample.on_rows(design, where)
+            yield part, sample.likelihood.log_density(design.y[where, None], eta, theta)
 
 
 def log_mean(design: Design, sample: Sample) -> Array:

@@ -157,7 +157,7 @@ def _remaining(problem: Problem, rows: Rows) -> Moments:
     copies = np.minimum(weights[rows], 1.0)
     whole = weights[rows] <= 1.0
     if total.root is None:
-        taken = Moments.of(design.X[rows], design.y[rows], copies, design.names, warn=False)
+        taken = Moments.of(design.X[rows], design.target[rows], copies, design.names, warn=False)
         left = total - taken
         before, after = np.diagonal(total.cross), np.diagonal(left.cross)
         if np.all(after >= CANCELLATION * before):
@@ -169,7 +169,7 @@ def _remaining(problem: Problem, rows: Rows) -> Moments:
     if not keep.any():
         raise BadArgument("no row is left")
     w = None if design.weights is None else weights[keep]
-    return Moments.of(design.X[keep], design.y[keep], w, design.names, warn=False)
+    return Moments.of(design.X[keep], design.target[keep], w, design.names, warn=False)
 
 
 def _short_run(draws: Draws, train: Problem, seed: int) -> Draws:

@@ -74,15 +74,14 @@ class Residuals:
         """One pass over rows × draws, in blocks."""
         design, rows = _judged(rows_of(draws.problem))
         sample = Sample.of(draws, max(EVALUATIONS / len(rows), LEAST_DRAWS))
-        terms = np.vstack([sample.beta.T, sample.intercept])
         copies = np.minimum(design.frequencies, 1.0)
         out = np.empty((5, design.n))
-        likelihood, theta = sample.likelihood, sample.theta
+        likelihood = sample.likelihood
         step = max(1, BLOCK // sample.size)
         for start in range(0, design.n, step):
             part = slice(start, start + step)
             y = design.y[part, None]
-            eta = np.column_stack([design.X[part], np.ones(len(y))]) @ terms
+            eta, theta = sample.on_rows(design, part)
             mean = likelihood.mean(eta, theta)
             log_weight, _ = psis.log_weights(
                 -copies[part, None] * likelihood.log_density(y, eta, theta), sample.r_eff

@@ -87,6 +87,8 @@ def to_tree(draws: Draws, at: Rows | None = None) -> xarray.DataTree:
         "y": ["obs_id"],
         "X": ["obs_id", "feature"],
         "weights": ["obs_id"],
+        "offset": ["obs_id"],
+        "trials": ["obs_id"],
         "row": ["obs_id"],
         "scale": ["block"] if len(draws.scale_labels) > 1 else [],
     }
@@ -133,9 +135,10 @@ def _constant(problem: Problem, scale: str, at: Rows | None) -> tuple[dict[str, 
         out["X"] = problem.design.X if at is None else problem.design.X[at]
         if weights is not None:
             out |= {"weights": weights} if at is None else {"row": at}
-    for name in problem.likelihood.unknowns:
-        if getattr(problem, name) is not None:
-            out[name] = np.asarray(getattr(problem, name))
+        for name in ("offset", "trials"):
+            if (values := getattr(problem.design, name)) is not None:
+                out[name] = values if at is None else values[at]
+    out |= {name: np.asarray(value) for name, value in problem.known.items()}
     given = [(block.label, block.scale) for block in problem.blocks if block.scale is not None]
     if len(given) == 1:
         out[scale] = np.asarray(given[0][1])
@@ -187,8 +190,8 @@ def log_prior(draws: Draws) -> dict[str, Array]:
         if block.separable:
             beta[..., columns] = block.prior.log_density(b[..., columns], effective)
     out = {"beta": beta} if all(block.separable for block in problem.blocks) else {}
-    if problem.sigma_prior is not None:
-        out["sigma"] = np.asarray(problem.sigma_prior.log_density(draws.sigma))
+    for name, own in problem.unknown.items():
+        out[name] = np.asarray(own.log_density(draws.theta[name]))
     if draws.scale_labels:
         scales = log_hyperprior(draws)
         out["scale"] = scales if len(draws.scale_labels) > 1 else scales[..., 0]
@@ -228,6 +231,8 @@ def _on_rows(draws: Draws) -> Array:
     theta = {name: value[..., None] for name, value in draws.theta.items()}
     for start in range(0, design.n, size):
         part = slice(start, start + size)
-        eta = draws.beta @ design.X[part].T + draws.intercept[..., None]
-        out += draws.problem.likelihood.log_density(design.y[part], eta, theta) @ weights[part]
+        known = design.known.take(part)
+        eta = known.added_to(draws.beta @ design.X[part].T + draws.intercept[..., None], -1)
+        beside = theta | known.facts(-1)
+        out += draws.problem.likelihood.log_density(design.y[part], eta, beside) @ weights[part]
     return out

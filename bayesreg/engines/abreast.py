@@ -175,6 +175,7 @@ def _latent(setup: Augmented, state: Latent, rng: np.random.Generator, count: in
     loss, given = setup.problem.loss, setup.given
     n, rows = state.eta.shape
     proper, loc = loss.proper[:, given.order], loss.loc[given.order]
+    fixed = loss.given(np.zeros(len(loc)))  # of η: what neither b nor γ moves
     y, weights = np.tile(loss.y, n), np.tile(np.broadcast_to(loss.weights, loss.y.shape), n)
     record, steps = _Record(given, n, count), _steps(given)
     free = np.empty((count, n, loss.free.shape[1]))
@@ -185,13 +186,13 @@ def _latent(setup: Augmented, state: Latent, rng: np.random.Generator, count: in
             loss,
             proper,
             omega.reshape(n, rows),
-            z.reshape(n, rows) - proper @ loc,
+            z.reshape(n, rows) - fixed,
             wide=not given.data[2].size,
         )
         sd = steps.iterate(made.data, state.given, rng)
         record.put(i, state.given, made.data.squares, sd)
         free[i] = made.draw_free(state.given.b, rng)
-        state.eta[:] = free[i] @ loss.free.T + (state.given.b + loc) @ proper.T
+        state.eta[:] = free[i] @ loss.free.T + state.given.b @ proper.T + fixed
     out = record.out
     beta, intercept = setup.problem.restore_free(out.pop("b"), free)
     return out | {"beta": beta, "intercept": intercept}

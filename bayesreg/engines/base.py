@@ -225,13 +225,20 @@ def _assemble(
     stacked = found.stacked()
     if "beta" not in stacked:
         restored = [
-            problem.restore_draws(stacked["b"][k], stacked["sigma"][k], np.random.default_rng(s))
+            problem.coordinates.restore_draws(
+                stacked["b"][k], stacked["sigma"][k], np.random.default_rng(s)
+            )
             for k, s in enumerate(streams[i] for i in sorted(found.kept))
         ]
         stacked["beta"] = np.stack([beta for beta, _ in restored])
         stacked["intercept"] = np.stack([intercept for _, intercept in restored])
     named = ("beta", "intercept", "sigma", "scale")
     arrays: dict[str, Any] = {name: stacked[name] for name in named}
+    others = [name for name in problem.own if name != "sigma"]
+    arrays["own"] = {
+        name: stacked.pop(name, np.full(arrays["sigma"].shape, problem.known.get(name)))
+        for name in others
+    }
     arrays["kappa"] = stacked.get("kappa")
     used = {*named, "kappa", "b"}
     arrays["stats"] = {name: value for name, value in stacked.items() if name not in used}

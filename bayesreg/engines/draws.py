@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,7 +34,7 @@ class Draws:
     intercept : ndarray (chain, draw)
         β₀ at x = 0 of the original columns; zeros without an intercept.
     sigma : ndarray (chain, draw)
-        √φ: the noise sd, constant where known; 1 under a likelihood that has none.
+        σ: the noise sd or scale, constant where known; 1 under a likelihood that has none.
     scale : ndarray (chain, draw, B)
         The B unknown scales, each in its declared unit.
     scale_labels : tuple of str
@@ -59,6 +60,8 @@ class Draws:
         What was sampled.
     thin : int
         Every thin-th iteration was kept.
+    own : dict of ndarray (chain, draw)
+        The likelihood's unknowns beside σ, by name: ``shape``, ``df``.
     """
 
     beta: Array
@@ -76,6 +79,7 @@ class Draws:
     wall: float
     problem: Problem
     thin: int = 1
+    own: dict[str, Array] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         chains, draws = self.sigma.shape
@@ -89,7 +93,7 @@ class Draws:
     @property
     def theta(self) -> dict[str, Array]:
         """The likelihood's own unknowns by name (chain, draw), known or not."""
-        return {name: getattr(self, name) for name in self.problem.likelihood.unknowns}
+        return theta_of(self.problem.likelihood, self.sigma, self.own)
 
     @property
     def unknowns(self) -> dict[str, Unknown]:
@@ -104,9 +108,9 @@ class Draws:
         }
         if problem.intercept:
             found["intercept"] = Unknown(self.intercept)
-        for name, prior in problem.likelihood.unknowns.items():
-            if not isinstance(prior, float) and getattr(problem, name) is None:
-                found[name] = Unknown(getattr(self, name), positive=True)
+        theta = self.theta
+        for name in problem.unknown:
+            found[name] = Unknown(theta[name], positive=True)
         for k, label in enumerate(self.scale_labels):
             name = "scale" if count == 1 else f"scale[{label}]"
             found[name] = Unknown(self.scale[..., k], positive=True)
@@ -115,12 +119,7 @@ class Draws:
     @property
     def known(self) -> dict[str, float]:
         """What of the likelihood's own unknowns, and of β₀, is a given number."""
-        found = {} if self.problem.intercept else {"intercept": 0.0}
-        for name in self.problem.likelihood.unknowns:
-            value = getattr(self.problem, name)
-            if value is not None:
-                found[name] = float(value)
-        return found
+        return ({} if self.problem.intercept else {"intercept": 0.0}) | self.problem.known
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,6 +141,7 @@ class Sample:
     kappa: Array | None
     r_eff: float
     chains: int = 1
+    own: dict[str, Array] = field(default_factory=dict)
 
     @classmethod
     def of(cls, draws: Draws, at_most: float = math.inf, *, r_eff: float | None = None) -> Sample:
@@ -159,6 +159,7 @@ class Sample:
             kappa=kappa,
             r_eff=relative_efficiency(draws, step) if r_eff is None else r_eff,
             chains=chains,
+            own={name: one[:, ::step].reshape(-1) for name, one in draws.own.items()},
         )
 
     def at(self, places: Rows) -> Sample:
@@ -169,17 +170,27 @@ class Sample:
             intercept=self.intercept[places],
             sigma=self.sigma[places],
             kappa=None if self.kappa is None else self.kappa[places],
+            own={name: one[places] for name, one in self.own.items()},
         )
 
     @property
     def theta(self) -> dict[str, Array]:
         """The likelihood's own unknowns by name, (S,)."""
-        return {name: getattr(self, name) for name in self.likelihood.unknowns}
+        return theta_of(self.likelihood, self.sigma, self.own)
+
+    def on_rows(self, design: Design, where: Any) -> tuple[Array, dict[str, Array]]:
+        """η (rows, S) of some rows under every draw, and θ beside it."""
+        return design.points.take(where).under(self.beta, self.intercept, self.theta)
 
     @property
     def size(self) -> int:
         """S."""
         return len(self.sigma)
+
+
+def theta_of(likelihood: Likelihood, sigma: Array, own: Mapping[str, Array]) -> dict[str, Array]:
+    """θ by name, of σ and what else there is."""
+    return {name: sigma if name == "sigma" else own[name] for name in likelihood.unknowns}
 
 
 def pooled(values: Array) -> Array:

@@ -58,11 +58,12 @@ class Graph:
 
 @dataclass(frozen=True, eq=False)
 class Unknowns:
-    """σ and the scales as graph variables, with the names under which they are recorded."""
+    """θ and the scales as graph variables, with the names under which they are recorded."""
 
     sigma: Any
     scales: list[Any]  # one per block, known ones as numbers
     names: tuple[str, ...]
+    others: dict[str, Any]  # of the likelihood, beside σ
 
     @staticmethod
     def declare(problem: Problem, *, with_sigma: bool = True) -> Unknowns:
@@ -72,6 +73,12 @@ class Unknowns:
             assert problem.sigma_prior is not None
             sigma = problem.sigma_prior.node("sigma")
             names.append("sigma")
+        others: dict[str, Any] = {}
+        for name, own in problem.own.items():
+            if name == "sigma":
+                continue
+            others[name] = own if isinstance(own, float) else own.node(name)
+            names += [] if isinstance(own, float) else [name]
         scales: list[Any] = []
         for k, block in enumerate(problem.blocks):
             if block.hyper is None:
@@ -79,11 +86,13 @@ class Unknowns:
                 continue
             scales.append(block.hyper.node(f"scale_{k}"))
             names.append(f"scale_{k}")
-        return Unknowns(sigma, scales, tuple(names))
+        return Unknowns(sigma, scales, tuple(names), others)
 
     def theta(self, problem: Problem) -> dict[str, Any]:
-        """The likelihood's own unknowns as graph variables."""
-        return {name: getattr(self, name) for name in problem.likelihood.unknowns}
+        """The likelihood's own unknowns as graph variables, and what is known by row."""
+        own = {"sigma": self.sigma} if "sigma" in problem.own else {}
+        facts = {} if problem.design is None else problem.design.known.facts(-1)
+        return own | self.others | facts
 
 
 def coefficients(problem: Problem, *, on_rows: bool) -> Graph:
@@ -101,7 +110,7 @@ def coefficients(problem: Problem, *, on_rows: bool) -> Graph:
         z = pm.Flat("z", shape=len(centre))
         unknown = Unknowns.declare(problem)
         b = centre[first:] + pt.dot(factor[first:], z)
-        mean = rows.x @ centre + pt.dot(rows.x @ factor, z)
+        mean = rows.x @ centre + rows.shift + pt.dot(rows.x @ factor, z)
         if on_rows:
             problem.likelihood.node("y", rows.y, mean, unknown.theta(problem), rows.weights)
         else:
@@ -171,7 +180,8 @@ def non_centred(problem: Problem) -> Graph:
             part = (of_groups * np.ones(len(block.sizes)))[block.group] * block.relative * unit
             sd = pt.set_subtensor(sd[block.columns], part)
         b = pm.Deterministic("b", sd * pm.Normal("z", shape=problem.p))
-        eta, names = pt.dot(loss.proper, b + loss.loc), ("b", *unknown.names)
+        fixed = loss.given(np.zeros(problem.p))
+        eta, names = pt.dot(loss.proper, b) + fixed, ("b", *unknown.names)
         if len(lower):
             at_mean = pm.Flat("free_z", shape=len(lower), initval=np.zeros(len(lower)))
             whitened = pt.dot(np.linalg.inv(lower).T, at_mean)
@@ -183,7 +193,8 @@ def non_centred(problem: Problem) -> Graph:
         sigma, scale = _read_unknowns(problem, trace)
         none = np.zeros((len(trace["b"]), 0))
         beta, intercept = problem.restore_free(trace["b"], trace.get("free", none))
-        return {"sigma": sigma, "scale": scale, "beta": beta, "intercept": intercept}
+        named = {"sigma": sigma, "scale": scale, "beta": beta, "intercept": intercept}
+        return named | _others(problem, trace)
 
     start = _start(problem, model, _guess(problem))
     return Graph(model, names, start, 0.98, read)
@@ -198,6 +209,7 @@ class _Rows:
     weights: Array | None
     rss: float
     count: float
+    shift: Array | float = 0.0  # of η: what is known of it
 
     @classmethod
     def of(cls, problem: Problem) -> _Rows:
@@ -207,7 +219,8 @@ class _Rows:
         z = (design.X - problem.x_mean) / problem.x_sd
         ones = np.ones((len(z), 1 if problem.intercept else 0))
         x = np.hstack([ones, z[:, problem.flat], z[:, problem.proper]])
-        return cls(x, design.y, design.weights, 0.0, problem.n)
+        shift = 0.0 if design.offset is None else design.offset
+        return cls(x, design.y, design.weights, 0.0, problem.n, shift)
 
     @classmethod
     def touching(cls, problem: Problem, precision: tuple[Array, Array, float]) -> _Rows:
@@ -220,8 +233,8 @@ class _Rows:
         eta = loss.start.eta
         for _ in range(STEPS):
             omega, z = problem.likelihood.expand(loss.y, eta, loss.theta)
-            rows = cls(given.x, z, loss.weights * omega, 0.0, given.count)
-            new = given.x @ rows.whiten(precision)[0]
+            rows = cls(given.x, z, loss.weights * omega, 0.0, given.count, given.shift)
+            new = given.x @ rows.whiten(precision)[0] + given.shift
             # Half-way where a full step would leave what the quadratic at eta says anything of.
             eta = eta + np.clip(new - eta, -4.0, 4.0)
         return rows
@@ -239,7 +252,7 @@ class _Rows:
         k, p = self.x.shape[1], len(centre)
         weighted = self.x if self.weights is None else self.x * self.weights[:, None]
         a = weighted.T @ self.x / sigma**2
-        right = weighted.T @ self.y / sigma**2
+        right = weighted.T @ (self.y - self.shift) / sigma**2
         place = np.arange(k - p, k)
         a[place, place] += inverse
         right[place] += inverse * centre
@@ -313,6 +326,11 @@ def _read_unknowns(problem: Problem, trace: Trace) -> tuple[Array, Array]:
     return sigma, scale
 
 
+def _others(problem: Problem, trace: Trace) -> Trace:
+    """The likelihood's unknowns beside σ, of one chain."""
+    return {name: trace[name] for name in problem.unknown if name != "sigma"}
+
+
 def _reader(
     problem: Problem, centre: Array, factor: Array, on_rows: bool
 ) -> Callable[[Trace, np.random.Generator], Trace]:
@@ -321,7 +339,7 @@ def _reader(
     def read(trace: Trace, _rng: np.random.Generator) -> Trace:
         theta = centre + trace["z"] @ factor.T
         sigma, scale = _read_unknowns(problem, trace)
-        out = {"sigma": sigma, "scale": scale}
+        out = {"sigma": sigma, "scale": scale, **_others(problem, trace)}
         first = theta.shape[1] - problem.p
         if not on_rows:
             return out | {"b": theta[:, first:] - problem.coordinates.loc}

@@ -40,6 +40,10 @@ def prior_draws(problem: Problem, size: int, seed: int | None) -> tuple[dict[str
         held.append("Flat coefficients at least squares given the rest")
     beta, intercept = problem.restore(b)
     out = {"beta": beta, "intercept": intercept, "sigma": sigma}
+    for name, own in problem.own.items():
+        if name != "sigma":
+            fixed = isinstance(own, float)
+            out[name] = np.full(size, own) if fixed else own.sample(rng, size)  # type: ignore[union-attr]
     if scales:
         out["scale"] = np.column_stack(scales)
     label = "prior predictive" if not held else "conditional prior predictive"

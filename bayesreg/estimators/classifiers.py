@@ -13,6 +13,7 @@ from sklearn.utils.validation import validate_data
 
 from bayesreg.data.columns import truth_columns
 from bayesreg.data.design import Design
+from bayesreg.data.known import Points
 from bayesreg.estimators.base import PriorEstimator, refuse_misaligned, refuse_text
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadData
@@ -287,5 +288,5 @@ class BayesClassifier(PriorClassifier):
         from bayesreg.results.predictive import predicted
 
         rows = self._rows(X)
-        mean = predicted(self.result_.draws, rows, "mean", return_std=False)
+        mean = predicted(self.result_.draws, Points(rows), "mean", return_std=False)
         return np.asarray(self._sign * logit(mean))

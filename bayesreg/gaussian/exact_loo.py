@@ -92,7 +92,7 @@ def normal_pointwise(draws: Draws, design: Design, sample: Sample) -> Array:
     joint = np.column_stack([sample.intercept + sample.beta @ x_mean, sample.beta])
     centre = joint.mean(axis=0)
     factor = np.linalg.qr(joint - centre, mode="r").T / np.sqrt(len(joint) - 1.0)
-    out = np.empty(len(design.y))
+    out = np.empty(len(design.target))
     step = max(1, 2**18 // len(factor))
     for start in range(0, len(out), step):
         part = slice(start, start + step)
@@ -100,7 +100,7 @@ def normal_pointwise(draws: Draws, design: Design, sample: Sample) -> Array:
         spread = z @ factor
         copies = np.minimum(weights[part], 1.0)
         leverage = np.minimum(np.einsum("ij,ij->i", spread, spread) / noise, 0.9 / copies)
-        error = design.y[part] - z @ centre
+        error = design.target[part] - z @ centre
         out[part] = deletion_density(error, leverage, copies, float(np.sqrt(noise)))
         if draws.problem.sigma is None:
             with np.errstate(invalid="ignore", divide="ignore"):
@@ -111,7 +111,7 @@ def normal_pointwise(draws: Draws, design: Design, sample: Sample) -> Array:
 
 def _residuals(problem: Problem, design: Design, l2: Array, w: Array) -> tuple[Array, Array, float]:
     """Residuals at the posterior mean, leverages, and Σwe² + b̂'Λb̂."""
-    if problem.p > len(design.y):
+    if problem.p > len(design.target):
         return _in_row_space(problem, design, l2, w)
     from scipy.linalg import cho_factor, cho_solve, solve_triangular
 
@@ -119,12 +119,12 @@ def _residuals(problem: Problem, design: Design, l2: Array, w: Array) -> tuple[A
     precision = (problem.gram * scale).T * scale + np.diag(l2 * scale**2)
     factor = cho_factor(precision, lower=True)
     b = scale * cho_solve(factor, scale * problem.xy)
-    n = len(design.y)
+    n = len(design.target)
     residual, leverage = np.empty(n), np.empty(n)
     step = max(1, BLOCK // max(1, len(problem.features)))
     for start in range(0, n, step):
         part = slice(start, start + step)
-        u, y, flat = projected(problem.coordinates, design.X[part], design.y[part])
+        u, y, flat = projected(problem.coordinates, design.X[part], design.target[part])
         residual[part] = y - u @ b
         root = solve_triangular(factor[0], (u * scale).T, lower=True)
         leverage[part] = flat + np.einsum("ij,ij->j", root, root)
@@ -137,7 +137,7 @@ def _in_row_space(
     """The same for p > n, from M = I + √W·UΛ⁻¹U'·√W: √w·e = M⁻¹√w·y and 1 − w·h = diag M⁻¹."""
     from scipy.linalg import cho_factor, cho_solve
 
-    u, y, flat = projected(problem.coordinates, design.X, design.y)
+    u, y, flat = projected(problem.coordinates, design.X, design.target)
     root = np.sqrt(w)
     scaled = (u / np.sqrt(l2)) * root[:, None]
     factor = cho_factor(np.eye(len(y)) + scaled @ scaled.T, lower=True)

@@ -105,7 +105,7 @@ def leaving_out(
     The ratio is 1/p(y_i^c | y_-i, v) for the c copies that are left out; a normal density to the
     power c is a normal of variance σ²/c times a constant.
     """
-    u, y, flat = projected(problem.coordinates, design.X[rows], design.y[rows])
+    u, y, flat = projected(problem.coordinates, design.X[rows], design.target[rows])
     out = np.empty((4, len(rows), sample.size))
     alone = np.flatnonzero(copies * flat > 1.0 - ALONE)
     if len(alone):
@@ -140,7 +140,7 @@ def predicting(problem: Problem, design: Design, sample: Sample, rows: Rows) -> 
 
     None where v is not known because a column does not vary in the training rows.
     """
-    u, y, flat = projected(problem.coordinates, design.X[rows], design.y[rows])
+    u, y, flat = projected(problem.coordinates, design.X[rows], design.target[rows])
     dead = problem.quadratic.norms == 0
     if np.any(u[:, dead]):
         return None
@@ -177,7 +177,7 @@ def _moves(problem: Problem) -> bool:
 def _cost(problem: Problem, rows: int) -> float:
     """Floating-point operations of one solution, by the smaller of the two products."""
     p = float(problem.p)
-    if problem.wide:
+    if problem.least_squares.wide:
         assert problem.root is not None
         m = float(len(problem.root))
         return 2.0 * m * p * (m + rows) + 2.0 * m**3 + 2.0 * m * m * rows  # at the most
@@ -332,7 +332,9 @@ def _standing(
     if alike:
         base = base[:1]
     nodes = sigma.shape[-1] if np.any(moving) else 1
-    side = len(problem.root) if problem.wide and problem.root is not None else problem.p
+    side = (
+        len(problem.root) if problem.least_squares.wide and problem.root is not None else problem.p
+    )
     step = max(1, CELLS // max(1, nodes * (problem.p + 1) * (side + len(u))))
     step = min(step, max(1, CELLS // (sigma.shape[-1] * len(u))))
     rows = _Rows.of(problem, u)
@@ -383,7 +385,7 @@ class _Rows:
         norms = problem.quadratic.norms
         inverse = np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > 0)
         v = u * inverse
-        if not problem.wide or problem.root is None or not u.size:
+        if not problem.least_squares.wide or problem.root is None or not u.size:
             return cls(v, inverse)
         a = problem.root[:, :-1] * inverse
         c = np.linalg.lstsq(a.T, v.T)[0].T
@@ -393,10 +395,10 @@ class _Rows:
 
 def _solve(problem: Problem, kappa: Array, rows: _Rows) -> tuple[Array, Array, Array, Array]:
     """u'b̂, u'P⁻¹u (T, m), S and log|I + DGD| (T, 1) at κ (T, p)."""
-    solve = _in_row_space if problem.wide else _in_column_space
+    solve = _in_row_space if problem.least_squares.wide else _in_column_space
     fitted, leverage, s, log_det = solve(problem, kappa, rows)
     # Rounding of ỹ'ỹ − ỹ'X̃b̂ must not take more than least squares does.
-    s = np.maximum(s, max(problem.rss0, np.finfo(float).eps * problem.yy))
+    s = np.maximum(s, max(problem.quadratic.rss0, np.finfo(float).eps * problem.yy))
     return fitted, leverage, s[:, None], log_det[:, None]
 
 

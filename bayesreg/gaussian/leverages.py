@@ -104,7 +104,7 @@ class Rotation:
         step = max(1, BLOCK // max(1, self.problem.p))
         for start in range(0, design.n, step):
             part = slice(start, start + step)
-            x, y, flat = projected(self.problem.coordinates, design.X[part], design.y[part])
+            x, y, flat = projected(self.problem.coordinates, design.X[part], design.target[part])
             u = x @ basis
             residual = y[:, None] - (u @ slopes) @ blend
             leverage = (np.square(u, out=u) @ shares) @ blend
@@ -146,7 +146,7 @@ class _RowSpace:
             x, y = problem.root[:, :-1], problem.root[:, -1]  # the rows themselves, times √w
             flat = flat_leverage(problem.coordinates, design.X)
         else:
-            x, y, flat = projected(problem.coordinates, design.X, design.y)
+            x, y, flat = projected(problem.coordinates, design.X, design.target)
             x, y = x * np.sqrt(w)[:, None], y * np.sqrt(w)
         if np.any(relative != 1.0):
             x = x * relative

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bayesreg.language.arguments import Array
+from bayesreg.language.errors import NotSupported
 from bayesreg.priors.hyper import HyperPrior
 
 Theta = Mapping[str, Any]
@@ -34,6 +35,9 @@ class Likelihood(ABC):
     convex: ClassVar[bool] = True  # −log p in η: whether a gap can be certified
     link: ClassVar[str] = "identity"  # from the mean of y to η
     takes_labels: ClassVar[bool] = False  # whether y may be labels: text, truth values, any two
+    takes_exposure: ClassVar[bool] = False  # whether the log of a row's exposure may be in η
+    takes_trials: ClassVar[bool] = False  # whether y counts successes among a row's trials
+    counts: ClassVar[bool] = False  # whether y is a whole number
     in_units: ClassVar[str] = "the unit of y"  # what η is measured in
 
     @property
@@ -72,6 +76,22 @@ class Likelihood(ABC):
         """
         del coded
         return y, self
+
+    def refuse_known(self, **given: Any) -> None:
+        """Raise NotSupported for an `exposure` or `trials` that means nothing here."""
+        wanted = {"exposure": self.takes_exposure, "trials": self.takes_trials}
+        cures = {
+            "exposure": "it belongs to counts, as in br.Poisson(); offset= adds a known part of η",
+            "trials": "it belongs to br.Binomial(); write one row per trial, or let weights= count "
+            "equal rows",
+        }
+        for name, value in given.items():
+            if value is not None and not wanted.get(name, True):
+                raise NotSupported(f"{self!r} takes no {name}=; {cures[name]}")
+
+    def check(self, y: Array, facts: Theta) -> None:
+        """Raise BadData for the first y that this likelihood cannot have, given facts by row."""
+        del y, facts
 
     def dispersion(self, theta: Theta) -> Any:
         """φ, with J = φ·(−log L) + penalty: 1 unless the likelihood has a scale of its own."""

@@ -51,7 +51,9 @@ class Loss:
     proper, free : ndarray (n, p), (n, k)
         Z and F.
     loc : ndarray (p,)
-        Prior locations, so that η = Fγ + Z(b + loc).
+        Prior locations, so that η = offset + Fγ + Z(b + loc).
+    offset : ndarray (n,) or None
+        What of η is known.
     """
 
     likelihood: Likelihood
@@ -61,6 +63,7 @@ class Loss:
     proper: Array
     free: Array
     loc: Array
+    offset: Array | None = None
 
     @cached_property
     def start(self) -> Point:
@@ -77,7 +80,7 @@ class Loss:
 
     def at(self, b: Array, near: Point | None = None) -> Point:
         """The point of b, γ found by Newton's method from that of a `near` point."""
-        offset = self.proper @ (np.asarray(b, dtype=float) + self.loc)
+        offset = self.given(b)
         k = self.free.shape[1]
         free = np.zeros(k) if near is None else near.free
         if near is None and k:
@@ -93,6 +96,17 @@ class Loss:
             if moved <= 4.0 * EPS * max(1.0, float(np.max(np.abs(point.free)))):
                 break
         return point
+
+    def best_free(self, b: Array) -> Array:
+        """γ (…, k) at its best beside each b (…, p)."""
+        k, shape = self.free.shape[1], b.shape[:-1]
+        rows = b.reshape(int(np.prod(shape)), b.shape[-1]) if k else ()
+        return np.array([self.at(one).free for one in rows]).reshape(*shape, k)
+
+    def given(self, b: Array) -> Array:
+        """η (n,) without γ: offset + Z(b + loc)."""
+        along = self.proper @ (np.asarray(b, dtype=float) + self.loc)
+        return along if self.offset is None else np.asarray(along + self.offset)
 
     def slope(self, at: Point) -> Array:
         """∂L/∂b (p,)."""

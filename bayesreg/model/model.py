@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from bayesreg.data.design import Design
-from bayesreg.data.frames import take_response
+from bayesreg.data.frames import take_response, two_columns
 from bayesreg.data.moments import Moments
 from bayesreg.language.errors import BadArgument, BadData, NotSupported
 from bayesreg.language.misnamed import explained_throughout
@@ -24,7 +24,7 @@ from bayesreg.model.blocks import assign
 from bayesreg.model.problem import PriorLike, Problem
 from bayesreg.model.propriety import concerns, refuse_improper
 from bayesreg.model.quadratic import project
-from bayesreg.priors import Flat, HyperPrior, Normal, Prior
+from bayesreg.priors import Flat, Normal, Prior
 from bayesreg.priors.base import without_sigma
 from bayesreg.priors.written import prior_of
 
@@ -111,10 +111,16 @@ class Model:
             Whether prior and penalty refer to b_j = sd(x_j)·β_j (weighted 1/N sd) rather than β_j.
         intercept : bool, default True
             Whether there is an unpenalised intercept with a flat prior.
-        weights : array (n,), optional
-            Frequencies: row i counts w_i times, and N = Σw.
-        offset, exposure, trials : None
-            Known parts of η, of counts and of binomial responses: no likelihood here takes them.
+        weights : array (n,) or str, optional
+            Frequencies: row i counts w_i times, and N = Σw. A text names a column of X, as it
+            does for y and for what follows.
+        offset : array (n,) or str, optional
+            A known part of η, in its unit; added under every likelihood.
+        exposure : array (n,) or str, optional
+            Of counts, above 0: time, area or people, whose log is added to η.
+        trials : array (n,) or str, optional
+            Of how many trials y counts the successes, under Binomial(); unsaid, y has two columns,
+            successes and failures.
 
         Returns
         -------
@@ -127,7 +133,7 @@ class Model:
         BadArgument
             If an argument means nothing here.
         NotSupported
-            If `offset`, `exposure` or `trials` is given.
+            If the likelihood knows no `exposure` or `trials`.
 
         Examples
         --------
@@ -138,9 +144,10 @@ class Model:
         """
         _flag(standardize, "standardize")
         _flag(intercept, "intercept")
-        _refuse_extra(self.likelihood, offset=offset, exposure=exposure, trials=trials)
+        beside = {"offset": offset, "exposure": exposure, "trials": trials}
+        self.likelihood.refuse_known(**beside)
         if isinstance(X, Design | Moments):
-            if y is not None or weights is not None:
+            if any(one is not None for one in (y, weights, *beside.values())):
                 raise BadArgument(
                     f"{type(X).__name__} already holds y and weights; do not pass them again"
                 )
@@ -152,8 +159,13 @@ class Model:
             raise BadArgument("y is missing: pass condition(X, y), or a Design or Moments as X")
         else:
             X, y = take_response(X, y)
+            beside["weights"] = weights
+            for name, value in beside.items():
+                X, beside[name] = take_response(X, value, name)
+            if self.likelihood.takes_trials and trials is None:
+                y, beside["trials"] = two_columns(y)
             y, likelihood = self.likelihood.read(y)
-            design = Design.of(X, y, weights)
+            design = Design.of(X, y, **beside)
             source = _labelled(design, likelihood, design.y)
         learnt = Model(self.prior, likelihood)
         return _condition(learnt, source, standardize=standardize, intercept=intercept)
@@ -233,6 +245,7 @@ def read(design: Design, likelihood: Likelihood) -> tuple[Design, Likelihood]:
     BadData
         If the response is none of this likelihood's.
     """
+    likelihood.refuse_known(trials=design.trials)
     response = _response(design, likelihood)
     y, learnt = likelihood.read(response, coded=design.classes is None)
     return design if y is design.y else _labelled(design, learnt, y), learnt
@@ -264,8 +277,9 @@ def _assemble(
         raise NotSupported(
             f"{type(likelihood).__name__}() needs rows, and Moments keep none; condition on X and y"
         )
+    if design is not None:
+        likelihood.check(design.y, design.known.facts(-1))
     flat, blocks = assign(model.prior, moments.names, terms, _information(likelihood, source))
-    sigma = likelihood.unknowns.get("sigma", 1.0)
     return Problem(
         prior=model.prior,
         likelihood=likelihood,
@@ -275,8 +289,7 @@ def _assemble(
         intercept=intercept,
         least_squares=project(moments, flat, blocks, standardize=standardize, intercept=intercept),
         blocks=blocks,
-        sigma=sigma if isinstance(sigma, float) else None,
-        sigma_prior=sigma if isinstance(sigma, HyperPrior) else None,
+        own=likelihood.unknowns,
     )
 
 
@@ -296,18 +309,6 @@ def flat_terms(prior: PriorLike) -> frozenset[str]:
         named = {f"!{k}" for k in prior if k is not ...}
         return frozenset(flat | named) if "..." in flat else frozenset(flat)
     return frozenset()
-
-
-def _refuse_extra(likelihood: Likelihood, **given: Any) -> None:
-    """Arguments of likelihoods that count, or are shifted: none of those here does."""
-    cures = {
-        "offset": "under Gaussian() subtract it from y, under others there is no way yet",
-        "exposure": "it belongs to counts",
-        "trials": "write one row per trial, or let weights= count equal rows",
-    }
-    for name, value in given.items():
-        if value is not None:
-            raise NotSupported(f"{likelihood!r} takes no {name}=; {cures[name]}")
 
 
 def _flag(value: Any, name: str) -> None:

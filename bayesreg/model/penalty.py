@@ -11,13 +11,15 @@ Under Gaussian noise φ = σ², and the first term is ½Σ w_i (y_i − η_i)²;
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from bayesreg.language.arguments import Array, did_you_mean, positive
+from bayesreg.language.arguments import Array, did_you_mean, one_positive
 from bayesreg.language.errors import BadArgument, NotSupported
 from bayesreg.language.misnamed import explained_throughout
 from bayesreg.likelihoods import Gaussian, Likelihood
@@ -35,8 +37,8 @@ class Penalty:
     ----------
     blocks : tuple of Block
         Priors and the columns that each one serves.
-    sigma : float or None
-        Noise sd, where known.
+    theta : mapping
+        What of the likelihood's own unknowns is known, by name: ``sigma`` and the like.
     n : float
         Sum of weights.
     standardize, intercept : bool
@@ -63,12 +65,23 @@ class Penalty:
     """
 
     blocks: tuple[Block, ...]
-    sigma: float | None
+    theta: Mapping[str, float]
     n: float
     standardize: bool
     intercept: bool
     flat: tuple[str, ...] = ()
     likelihood: Likelihood = field(default_factory=Gaussian)
+
+    @property
+    def sigma(self) -> float | None:
+        """σ where known; 1 under a likelihood that has none."""
+        return self.theta.get("sigma", None if self.likelihood.has_sigma else 1.0)
+
+    @property
+    def root(self) -> float | None:
+        """√φ where known: the σ of the formulae of priors."""
+        known = not self.likelihood.has_sigma or "sigma" in self.theta
+        return math.sqrt(self.likelihood.dispersion(self.theta)) if known else None
 
     @property
     def known(self) -> bool:
@@ -170,7 +183,7 @@ class Penalty:
         """
         changes: dict[str, Any] = {}
         if sigma is not None:
-            changes["sigma"] = positive(sigma, "sigma")
+            changes["theta"] = {**self.theta, "sigma": one_positive(sigma, "sigma")}
         if scale is not None:
             changes["blocks"] = fix_scales(self.blocks, scale)
         return dataclasses.replace(self, **changes)
@@ -263,8 +276,10 @@ class Penalty:
             raise NotSupported(f"λ of {block.label!r} is not a number: {reason}")
         assert block.scale is not None
         scale = block.scale * block.relative
-        sigma = 1.0 if self.sigma is None else self.sigma  # a λ that ignores σ needs none
-        return prior.l1(sigma, scale) if which == "l1" else prior.l2(sigma, scale)
+        root = 1.0 if self.root is None else self.root  # a λ that ignores σ needs none
+        if prior.unit == "sigma" and self.sigma is not None:
+            scale = scale * (self.sigma / root)  # λ's see √φ, and a scale in σ is one of σ itself
+        return prior.l1(root, scale) if which == "l1" else prior.l2(root, scale)
 
     @staticmethod
     def _simplify(values: Array) -> Any:

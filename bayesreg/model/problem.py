@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from bayesreg.data.design import Design
 from bayesreg.data.moments import Moments
-from bayesreg.language.arguments import Array, positive
-from bayesreg.language.errors import NotSupported
+from bayesreg.language.arguments import Array, one_positive
+from bayesreg.language.errors import BadArgument, NotSupported
 from bayesreg.language.misnamed import explained_throughout
 from bayesreg.language.text import shortened
 from bayesreg.likelihoods import ConstantCurvature, Gaussian, Likelihood
@@ -58,8 +58,8 @@ class Problem:
         y on the columns by least squares; read as `quadratic`, which asks what the likelihood is.
     blocks : tuple of Block
         Columns grouped by prior, with each block's scale or hyperprior.
-    sigma, sigma_prior : float or None, HyperPrior or None
-        √φ, the noise sd, where known (1 under a likelihood that has none); else its prior.
+    own : mapping
+        σ and the likelihood's other unknowns by name: numbers where known, else priors.
     warnings : tuple of str
         What the reader of any result must know.
 
@@ -81,9 +81,28 @@ class Problem:
     intercept: bool
     least_squares: Quadratic
     blocks: tuple[Block, ...]
-    sigma: float | None
-    sigma_prior: HyperPrior | None
+    own: Mapping[str, float | HyperPrior]
     warnings: tuple[str, ...] = ()
+
+    @property
+    def known(self) -> dict[str, float]:
+        """What of the likelihood's own unknowns is a number."""
+        return {k: value for k, value in self.own.items() if isinstance(value, float)}
+
+    @property
+    def unknown(self) -> dict[str, HyperPrior]:
+        """The priors of those that are not known."""
+        return {k: value for k, value in self.own.items() if isinstance(value, HyperPrior)}
+
+    @property
+    def sigma(self) -> float | None:
+        """σ where known; 1 under a likelihood that has none."""
+        return self.known.get("sigma", None if "sigma" in self.own else 1.0)
+
+    @property
+    def sigma_prior(self) -> HyperPrior | None:
+        """The prior of an unknown σ."""
+        return self.unknown.get("sigma")
 
     @property
     def exact(self) -> bool:
@@ -103,7 +122,8 @@ class Problem:
         ones = np.ones((design.n, 1 if self.intercept else 0))
         return Loss(
             likelihood=self.likelihood,
-            theta=dict.fromkeys(self.likelihood.unknowns, self.sigma),
+            theta=self.known | design.known.facts(-1),
+            offset=design.known.offset,
             y=design.y,
             weights=design.frequencies,
             proper=z[:, self.proper],
@@ -119,6 +139,7 @@ class Problem:
         """
         design = self._rows("this likelihood")
         omega, z = self.loss.working(at)
+        z = z if design.offset is None else z - design.offset
         moments = Moments.of(design.X, z, omega, self.features, warn=False)
         least_squares = Quadratic.of(
             moments, self.flat, self.x_sd, self.coordinates.loc, intercept=self.intercept
@@ -129,8 +150,7 @@ class Problem:
             design=None,
             moments=moments,
             least_squares=least_squares,
-            sigma=1.0,
-            sigma_prior=None,
+            own={"sigma": 1.0},
             warnings=(),
         )
 
@@ -225,16 +245,6 @@ class Problem:
         return self.quadratic.root
 
     @property
-    def wide(self) -> bool:
-        """Whether p exceeds the rows of the root: work in row space, never form the Gram matrix."""
-        return self.least_squares.wide
-
-    @property
-    def rss0(self) -> float:
-        """Least-squares residual sum of squares of ỹ on the proper columns."""
-        return self.quadratic.rss0
-
-    @property
     def x_mean(self) -> Array:
         """Weighted column means (P,); zeros without an intercept."""
         return self.coordinates.x_mean
@@ -259,7 +269,7 @@ class Problem:
         """What the prior is as a penalty."""
         return Penalty(
             blocks=self.blocks,
-            sigma=self.sigma,
+            theta=self.known,
             n=self.n,
             standardize=self.standardize,
             intercept=self.intercept,
@@ -295,15 +305,8 @@ class Problem:
         """Whether σ is unknown."""
         return self.sigma is None
 
-    def at(self, *, sigma: float | None = None, scale: Any = None) -> Problem:
-        """The same data with unknown σ or scale(s) fixed.
-
-        Parameters
-        ----------
-        sigma : float, optional
-            Noise sd in the unit of y.
-        scale : float or sequence of float, optional
-            The unknown scale in its declared unit, or one per unknown scale.
+    def at(self, *, scale: Any = None, **own: float | None) -> Problem:
+        """The same data with unknown scale(s), σ or the like fixed: as `given`, of unknowns alone.
 
         Raises
         ------
@@ -311,23 +314,22 @@ class Problem:
             If a value is not positive, or as many scales are not unknown.
         """
         blocks = self.blocks if scale is None else fix_scales(self.blocks, scale)
-        return dataclasses.replace(self, blocks=blocks).given(sigma=sigma)
+        return dataclasses.replace(self, blocks=blocks, own=self._fixed(own))
 
     def given(
-        self, *, scale: Any = None, prior: Prior | str | None = None, sigma: float | None = None
+        self, *, scale: Any = None, prior: Prior | str | None = None, **own: float | None
     ) -> Problem:
         """The same data under another scale, prior or σ, whether or not these are known here.
 
         Parameters
         ----------
         scale : float, sequence of float, or HyperPrior, optional
-            In its declared unit: one per unknown scale, or one per block of columns. A hyperprior
-            makes every scale unknown.
+            In its declared unit: one per unknown scale, or per block; all unknown by a hyperprior.
         prior : Prior or str, optional
             One prior for all columns that are not Flat. Their relative factors and their groups
             stay; `scale` then speaks of this prior.
-        sigma : float, optional
-            Noise sd in the unit of y.
+        **own : float
+            The likelihood's own unknowns by name: ``sigma``, in the unit of y, ``shape``, ``df``.
 
         Returns
         -------
@@ -336,8 +338,8 @@ class Problem:
         Raises
         ------
         BadArgument
-            If a value is not positive, the number of scales is another, or a prior names factors
-            or groups of its own.
+            If a value is not positive, the number of scales is another, a prior names factors or
+            groups of its own, or the likelihood has no unknown of a name.
 
         Examples
         --------
@@ -349,14 +351,22 @@ class Problem:
         >>> lasso.given(scale=[30.0]).blocks[0].scale
         30.0
         """
-        changes: dict[str, Any] = {}
-        if sigma is not None:
-            changes |= {"sigma": positive(sigma, "sigma"), "sigma_prior": None}
+        changes: dict[str, Any] = {"own": self._fixed(own)}
         if prior is not None:
             changes |= self._under(prior_of(prior))
         if scale is not None:
             changes["blocks"] = with_scale(changes.get("blocks", self.blocks), scale)
         return dataclasses.replace(self, **changes)
+
+    def _fixed(self, own: Mapping[str, float | None]) -> dict[str, float | HyperPrior]:
+        """`own` with some of it at numbers; σ = 1 is what a likelihood has that has none."""
+        fixed = {name: one_positive(v, name) for name, v in own.items() if v is not None}
+        if "sigma" not in self.own and fixed.get("sigma") == 1.0:
+            del fixed["sigma"]
+        if not set(fixed) <= set(self.own):
+            unknown = ", ".join(f"{name}=" for name in fixed if name not in self.own)
+            raise BadArgument(f"{self.likelihood!r} has no unknown {unknown}")
+        return {**self.own, **fixed}
 
     def _under(self, prior: Prior) -> dict[str, Any]:
         """What another prior changes: the blocks, and where coefficients are measured from."""
@@ -395,11 +405,7 @@ class Problem:
         """β (…, P) per original unit and β₀ (…) at x = 0, for b (…, p), the rest at its best."""
         if self.exact:
             return self.coordinates.restore(b)
-        b = np.asarray(b, dtype=float)
-        k, shape = self.loss.free.shape[1], b.shape[:-1]
-        rows = b.reshape(int(np.prod(shape)), self.p) if k else ()
-        free = np.array([self.loss.at(one).free for one in rows]).reshape(*shape, k)
-        return self.restore_free(b, free)
+        return self.restore_free(b, self.loss.best_free(np.asarray(b, dtype=float)))
 
     def restore_free(self, b: Array, free: Array) -> tuple[Array, Array]:
         """β (…, P) and β₀ (…) for b (…, p) and γ (…, k): β₀ at the means, and Flat columns."""
@@ -410,12 +416,6 @@ class Problem:
         if not self.intercept:
             return beta, np.zeros(np.shape(b)[:-1])
         return beta, np.asarray(free[..., 0] - beta @ self.x_mean)
-
-    def restore_draws(
-        self, b: Array, sigma: Array, rng: np.random.Generator
-    ) -> tuple[Array, Array]:
-        """β and β₀ for draws of b and σ, with intercept and Flat columns drawn exactly."""
-        return self.coordinates.restore_draws(b, sigma, rng)
 
     def to_pymc(self) -> pymc.Model:
         """An ordinary, unsampled ``pm.Model`` on rows, with the names and coords of ``post.tree``.

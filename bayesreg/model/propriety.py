@@ -51,7 +51,7 @@ def refuse_improper(problem: Problem) -> None:
     _refuse_no_variation(problem)
     if problem.p == 0:
         return
-    inside = problem.rss0 <= ROUNDING**2 * problem.yy
+    inside = problem.quadratic.rss0 <= ROUNDING**2 * problem.yy
     if not inside:
         return
     if any(block.prior.unit == "y" for block in problem.blocks):
@@ -255,7 +255,7 @@ def _collinearity(problem: Problem) -> Iterator[str]:
     """Exact or near collinearity of the proper columns, with the condition number."""
     if not problem.exact or problem.root is None:
         return
-    if problem.wide or problem.p < 2 or problem.p > 2000:
+    if problem.least_squares.wide or problem.p < 2 or problem.p > 2000:
         return
     keep = problem.quadratic.norms > 0
     keep &= ~np.isin(problem.proper, _indicators(problem))

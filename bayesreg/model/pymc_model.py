@@ -49,9 +49,11 @@ def compose(problem: Any) -> pymc.Model:
     coords = {"feature": list(problem.features), "obs_id": design.obs_id}
     with pm.Model(coords=coords) as model:
         x = pm.Data("X", design.X, dims=("obs_id", "feature"))
-        sigma = problem.sigma
-        if problem.sigma_prior is not None:
-            sigma = problem.sigma_prior.node("sigma")
+        theta = {
+            name: own if isinstance(own, float) else own.node(name)
+            for name, own in problem.own.items()
+        }
+        sigma = theta.get("sigma", 1.0)
         beta = _beta(problem, sigma, _scales(problem, model))
         intercept = _intercept(problem, pt.dot(problem.x_mean, beta)) if problem.intercept else 0.0
         # Centring the rows at every gradient costs six times the product with them, and is worth
@@ -60,8 +62,10 @@ def compose(problem: Any) -> pymc.Model:
             eta = x @ beta + intercept
         else:
             eta = (x - problem.x_mean) @ beta + (intercept + pt.dot(problem.x_mean, beta))
-        eta = pm.Deterministic("mu", eta, dims="obs_id")
-        theta = {"sigma": sigma} if problem.likelihood.has_sigma else {}
+        for name in ("offset", "trials"):
+            if (values := getattr(design, name)) is not None:
+                theta[name] = pm.Data(name, values, dims="obs_id")
+        eta = pm.Deterministic("mu", eta + theta.pop("offset", 0.0), dims="obs_id")
         problem.likelihood.node("y", design.y, eta, theta, design.weights)
     return model
 

@@ -137,10 +137,11 @@ def plot_residuals(post: Any, ax: Axes | None = None, *, mark: Mark | None = Non
     rows, y = _rows(post)
     if post.problem.classes_ is not None:
         return binned_residuals(post, rows, y, axes(ax, 6.4, 3.4), mark or marks([""])[""])
-    X = np.asarray(post.problem.design.X[rows], dtype=float)
-    ax = axes(ax, 6.4, 3.4)
-    eta = X @ np.mean(post.draws.beta, axis=(0, 1)) + float(np.mean(post.draws.intercept))
-    fitted = post.problem.likelihood.mean(eta, {})
+    ax, points = axes(ax, 6.4, 3.4), post.problem.design.points.take(rows)
+    beta, intercept = np.mean(post.draws.beta, axis=(0, 1)), np.mean(post.draws.intercept)
+    centre = {name: np.atleast_1d(np.mean(own)) for name, own in post.draws.theta.items()}
+    at = points.under(beta[None], np.atleast_1d(intercept), centre)
+    fitted = post.problem.likelihood.mean(*at)[:, 0]
     colour = (mark or marks([""])[""]).colour
     ax.plot(fitted, y - fitted, "o", color=colour, ms=3.2, alpha=0.5, mew=0)
     ax.axhline(0.0, color=MUTED, linewidth=0.8, zorder=0)

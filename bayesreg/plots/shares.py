@@ -115,9 +115,9 @@ def _probabilities(post: Any, rows: NDArray[np.intp]) -> Array:
     """P(y = 1) of each row, averaged over at most `DRAWS` draws, evenly spaced."""
     beta = post.draws.beta.reshape(post.draws.intercept.size, -1)
     pick = np.linspace(0, len(beta) - 1, min(DRAWS, len(beta))).astype(int)
-    X = np.asarray(post.problem.design.X[rows], dtype=float)
-    eta = X @ beta[pick].T + post.draws.intercept.ravel()[pick]
-    return np.asarray(post.problem.likelihood.mean(eta, {}).mean(axis=1))
+    points = post.problem.design.points.take(rows)
+    at = points.under(beta[pick], post.draws.intercept.ravel()[pick], {})
+    return np.asarray(post.problem.likelihood.mean(*at).mean(axis=1))
 
 
 def _weights(post: Any, rows: NDArray[np.intp]) -> Array:

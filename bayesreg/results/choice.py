@@ -182,13 +182,9 @@ class Choice:
         fixed = self.path.ray.at(self._finite(rule))
         model = self.model(rule)
         if self.source.sigma is None and not self.needs_sigma:
-            prior = self.source.sigma_prior
+            own = self.source.own
             return dataclasses.replace(
-                fixed,
-                prior=model.prior,
-                likelihood=model.likelihood,
-                sigma=None,
-                sigma_prior=prior,
+                fixed, prior=model.prior, likelihood=model.likelihood, own=own
             )
         return dataclasses.replace(fixed, prior=model.prior, likelihood=model.likelihood)
 

@@ -16,7 +16,7 @@ from bayesreg.language.text import html_table, plain
 from bayesreg.model.problem import Problem
 from bayesreg.results import mixture
 from bayesreg.results.effects import described, effects_of
-from bayesreg.results.map_fit import encode
+from bayesreg.results.map_fit import asked
 from bayesreg.results.publication import published
 
 if TYPE_CHECKING:
@@ -109,7 +109,14 @@ class ClosedForm:
             columns=list(interval_names(level)),
         )
 
-    def predict(self, X: Any, return_std: bool = False, *, level: float | None = None) -> Any:
+    def predict(
+        self,
+        X: Any,
+        return_std: bool = False,
+        *,
+        level: float | None = None,
+        offset: Any = None,
+    ) -> Any:
         """Predictive mean for new rows; its sd or interval on request, noise included.
 
         Parameters
@@ -121,6 +128,8 @@ class ClosedForm:
         level : float, optional
             Return a DataFrame of ``mean``, ``sd`` if `return_std`, and the bounds of the
             equal-tailed interval that holds a new y with this probability, exactly.
+        offset : array (m,), optional
+            As at the fit: a model with an offset needs one here.
 
         Raises
         ------
@@ -129,8 +138,9 @@ class ClosedForm:
         BadData
             If a column is missing, unknown or not finite.
         """
-        rows, exact = encode(self.problem, X), self.exact
-        mean = rows @ exact.mean + exact.intercept
+        points, exact = asked(self.problem, X, offset), self.exact
+        rows = points.x
+        mean = points.known.added_to(rows @ exact.mean + exact.intercept, -1)
         if not return_std and level is None:
             return mean
         scale = np.empty(len(rows))

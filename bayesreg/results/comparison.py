@@ -17,7 +17,7 @@ from bayesreg.results import mixture
 from bayesreg.results.brief import Brief, brief
 from bayesreg.results.effects import beside, coefficients
 from bayesreg.results.entry import Entry, leader
-from bayesreg.results.map_fit import encode
+from bayesreg.results.map_fit import asked
 from bayesreg.results.path import Path
 
 if TYPE_CHECKING:
@@ -242,6 +242,9 @@ class Comparison:
         weights: Any = None,
         level: float | None = None,
         kind: str = "mean",
+        offset: Any = None,
+        exposure: Any = None,
+        trials: Any = None,
     ) -> Any:
         r"""Predict new rows by all priors together, p(y | x) = Σ_k w_k p(y | x, prior k).
 
@@ -255,7 +258,7 @@ class Comparison:
             Of the priors: those of ``table["weight"]`` unless given, or equal ones where the data
             do not tell the priors apart; or numbers by name, 0 for names left out, scaled to sum
             to one.
-        level, kind
+        level, kind, offset, exposure, trials
             As in `Posterior.predict`.
 
         Returns
@@ -276,15 +279,16 @@ class Comparison:
         kept = {name: w for name, w in shares.items() if w > 0.0}
         posts = [self.entries[name].post for name in kept]
         w = np.array(list(kept.values()))
-        each = [post.predict(X, return_std=True, kind=kind) for post in posts]
+        known = {"offset": offset, "exposure": exposure, "trials": trials}
+        each = [post.predict(X, return_std=True, kind=kind, **known) for post in posts]
         centres, sds = (np.stack(part) for part in zip(*each, strict=True))
         mean = w @ centres
         sd = np.sqrt(w @ (np.square(sds) + np.square(centres - mean)))
         if level is None:
             return (mean, sd) if return_std else mean
-        rows = encode(posts[0].problem, X)
+        points = asked(posts[0].problem, X, **known)
         joint = mixture.Mixture.of([post.draws for post in posts], list(kept.values()))
-        bounds = joint.interval(rows, check_level(level), kind)
+        bounds = joint.interval(points, check_level(level), kind)
         return mixture.table(X, level, mean, bounds, sd if return_std else None)
 
     def shares(self, weights: Any = None) -> dict[str, float]:

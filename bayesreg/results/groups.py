@@ -7,31 +7,30 @@ count, in every group by row, so that ``az.loo``, ``az.compare``, ``az.psense_su
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from bayesreg.data.known import Points
 from bayesreg.diagnostics import log_likelihood_blocks, to_tree
 from bayesreg.engines.draws import Draws, Rows
 from bayesreg.engines.prior import prior_draws
-from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
 from bayesreg.model.problem import Problem
-from bayesreg.results.predictive import refuse_large, replicate, rows_in
+from bayesreg.results.predictive import points_of, refuse_large, replicate
 
 
-def extend_tree(
-    draws: Draws,
-    *,
-    log_likelihood: bool,
-    posterior_predictive: bool,
-    prior: bool,
-    seed: int | None,
-    memory: float,
-) -> Any:
+class Wanted(NamedTuple):
+    """Which groups are asked for."""
+
+    log_likelihood: bool
+    posterior_predictive: bool
+    prior: bool
+
+
+def extend_tree(draws: Draws, wanted: Wanted, *, seed: int | None, memory: float) -> Any:
     """The DataTree with the groups asked for, after a check of memory."""
-    x = rows_in(draws.problem)
-    groups = int(log_likelihood) + int(posterior_predictive) + int(prior)
+    points, groups = points_of(draws.problem), sum(wanted)
     if not groups:
         return to_tree(draws)
     at = written_out(draws.problem)
@@ -43,15 +42,15 @@ def extend_tree(
     coords = {"chain": np.arange(chains), "draw": np.arange(length)}
     coords["obs_id"] = tree["observed_data"]["y"].coords["obs_id"].to_numpy()
     dims = ("chain", "draw", "obs_id")
-    if log_likelihood:
+    if wanted.log_likelihood:
         values = np.concatenate(list(log_likelihood_blocks(draws)), axis=-1)
         values = values if len(at) == values.shape[-1] else values[..., at]
         tree["log_likelihood"] = xr.DataTree(xr.Dataset({"y": (dims, values)}, coords))
-    if posterior_predictive:
-        values = replicate(draws, x[at], seed, memory)
+    if wanted.posterior_predictive:
+        values = replicate(draws, points.take(at), seed, memory)
         tree["posterior_predictive"] = xr.DataTree(xr.Dataset({"y": (dims, values)}, coords))
-    if prior:
-        _add_prior(tree, draws, x[at], coords, seed)
+    if wanted.prior:
+        _add_prior(tree, draws, points.take(at), coords, seed)
     return tree
 
 
@@ -77,16 +76,18 @@ def written_out(problem: Problem) -> Rows:
     return np.repeat(np.arange(len(weights)), times.astype(np.intp))
 
 
-def _add_prior(tree: Any, draws: Draws, x: Array, coords: dict[str, Any], seed: int | None) -> None:
+def _add_prior(
+    tree: Any, draws: Draws, points: Points, coords: dict[str, Any], seed: int | None
+) -> None:
     """Groups `prior` and `prior_predictive`, labelled with what they were conditioned on."""
     import xarray as xr
 
     shape = draws.sigma.shape
     values, label = prior_draws(draws.problem, draws.sigma.size, seed)
     rng = np.random.default_rng(None if seed is None else [seed, 1])
-    eta = values["beta"] @ x.T + values["intercept"][:, None]
-    theta = {name: values[name][:, None] for name in draws.theta}
-    y = draws.problem.likelihood.sample(rng, eta, theta)
+    own = {name: values[name] for name in draws.theta}
+    at = points.under(values["beta"], values["intercept"], own, axis=-1)
+    y = draws.problem.likelihood.sample(rng, *at)
     dims = ("chain", "draw")
     keep: dict[str, Any] = {
         "beta": ((*dims, "feature"), values["beta"].reshape(draws.beta.shape)),
@@ -102,5 +103,5 @@ def _add_prior(tree: Any, draws: Draws, x: Array, coords: dict[str, Any], seed: 
     if "scale" in keep and keep["scale"][0][-1] == "block":
         names["block"] = list(draws.scale_labels)
     tree["prior"] = xr.DataTree(xr.Dataset(keep, names, attrs={"label": label}))
-    data = xr.Dataset({"y": ((*dims, "obs_id"), y.reshape(*shape, len(x)))}, coords)
+    data = xr.Dataset({"y": ((*dims, "obs_id"), y.reshape(*shape, len(points)))}, coords)
     tree["prior_predictive"] = xr.DataTree(data.assign_attrs(label=label))

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayesreg.data.known import Known, Points
+from bayesreg.data.rows import Rows
 from bayesreg.language.arguments import Array, check_level
 from bayesreg.language.errors import BadArgument, NotSupported
 from bayesreg.language.misnamed import explained_throughout
@@ -102,6 +104,12 @@ class MapFit:
         return pd.Series({b.label: b.scale for b in blocks}, name="scale")
 
     @property
+    def theta(self) -> dict[str, Array]:
+        """The likelihood's own unknowns at the values used, by name, each an array of one."""
+        values = self.problem.known | ({"sigma": self.sigma} if "sigma" in self.problem.own else {})
+        return {name: np.array([value]) for name, value in values.items()}
+
+    @property
     def classes_(self) -> tuple[Any, ...] | None:
         """The labels of y = 0 and y = 1; None where the response has no labels."""
         return self.problem.classes_
@@ -122,7 +130,16 @@ class MapFit:
     def _restored(self) -> tuple[Array, Array]:
         return self.problem.restore(self.b)
 
-    def predict(self, X: Any, *, level: float | None = None, kind: str = "mean") -> Any:
+    def predict(
+        self,
+        X: Any,
+        *,
+        level: float | None = None,
+        kind: str = "mean",
+        offset: Any = None,
+        exposure: Any = None,
+        trials: Any = None,
+    ) -> Any:
         """The mean of y for new rows: η = β₀ + x'β, or under Bernoulli() the probability at η.
 
         Parameters
@@ -135,6 +152,9 @@ class MapFit:
             what is not known of them is ``br.sample(problem).predict(X, level=…)``.
         kind : {"mean", "linear"}
             "linear" is η, in log-odds under Bernoulli().
+        offset, exposure, trials : array (m,), optional
+            As at the fit: a model with an offset needs one here. Without trials the mean is that
+            of one trial.
 
         Returns
         -------
@@ -151,11 +171,11 @@ class MapFit:
         """
         if kind not in KINDS:
             raise BadArgument(f"kind must be one of {', '.join(KINDS)}, not {kind!r}")
-        rows = encode(self.problem, X)
-        eta = np.asarray(self.intercept + rows @ self.beta.to_numpy())
+        points = asked(self.problem, X, offset, exposure, trials)
+        beta, intercept = self.beta.to_numpy()[None], np.array([self.intercept])
+        eta, theta = points.under(beta, intercept, self.theta)
         likelihood = self.problem.likelihood
-        theta = dict.fromkeys(likelihood.unknowns, self.sigma)
-        mean = eta if kind == "linear" else likelihood.mean(eta, theta)
+        mean = (eta if kind == "linear" else likelihood.mean(eta, theta))[:, 0]
         if level is None:
             return mean
         tail = (1.0 - check_level(level)) / 2.0
@@ -164,7 +184,7 @@ class MapFit:
                 "an optimum says nothing of how uncertain η or a probability is; "
                 "br.sample(problem).predict(X, level=…) does"
             )
-        bounds = np.stack([likelihood.ppf(p, eta, theta) for p in (tail, 1.0 - tail)])
+        bounds = np.stack([likelihood.ppf(p, eta, theta)[:, 0] for p in (tail, 1.0 - tail)])
         return mixture.table(X, level, mean, bounds)
 
     def summary(self) -> Summary:
@@ -232,6 +252,29 @@ class MapFit:
 
 def _zeros(b: Array) -> str:
     return f"{int(np.sum(b == 0.0))} of {len(b)}"
+
+
+def asked(
+    problem: Problem, X: Any, offset: Any = None, exposure: Any = None, trials: Any = None
+) -> Points:
+    """Rows for prediction, checked against the columns of the fit, and what is known beside them.
+
+    Raises
+    ------
+    BadArgument
+        If the fit had an offset and none is given here, or the other way round.
+    """
+    rows, likelihood, notes = encode(problem, X), problem.likelihood, []  # type: ignore[var-annotated]
+    likelihood.refuse_known(offset=offset, exposure=exposure, trials=trials)
+    given = offset is not None or exposure is not None
+    shifted = problem.design is not None and problem.design.offset is not None
+    if shifted and not given:
+        what = "exposure=" if likelihood.takes_exposure else "offset="
+        raise BadArgument(
+            f"the model was fitted with an offset, so new rows need theirs: pass {what} "
+            "(zeros for none)"
+        )
+    return Points(rows, Known.read(Rows(len(rows)), offset, exposure, trials, notes))
 
 
 def encode(problem: Problem, X: Any) -> Array:

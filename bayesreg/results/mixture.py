@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayesreg.data.known import Points
 from bayesreg.engines.draws import Draws, pooled
 from bayesreg.language.arguments import Array, check_level, interval_names
 from bayesreg.likelihoods import Likelihood
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 CELLS = 2**20  # numbers in one array of rows × draws
 CLOSE = 1e-13  # to the probability asked for
+_Etas = list[tuple[Array, Mapping[str, Array]]]  # η and θ of every component
 STEPS = 100  # of Newton's method: bisection alone would need about fifty
 
 
@@ -68,11 +70,11 @@ class Mixture:
         pairs = zip(draws, weights, strict=True)
         return cls(tuple(Component.of(one, float(w)) for one, w in pairs if w > 0.0))
 
-    def mean(self, rows: Array) -> Array:
+    def mean(self, points: Points) -> Array:
         """E(y | x) (m,)."""
-        return self._blockwise(rows, lambda eta: self._average(self._each("mean", eta)))
+        return self._blockwise(points, lambda at: self._average(self._each("mean", at)))
 
-    def interval(self, rows: Array, level: float, kind: str) -> Array:
+    def interval(self, points: Points, level: float, kind: str) -> Array:
         """Equal-tailed bounds (2, m): of a new y, of η with `kind` "linear".
 
         Where y has two labels, they are those of its probability: a new y is one or the other.
@@ -80,27 +82,33 @@ class Mixture:
         tail = (1.0 - check_level(level)) / 2.0
         probs = np.array([tail, 1.0 - tail])
         if kind == "linear":
-            return self._blockwise(rows, lambda eta: self._quantiles(eta, probs))
-        if self.components[0].likelihood.takes_labels:
             return self._blockwise(
-                rows, lambda eta: self._quantiles(self._each("mean", eta), probs)
+                points, lambda at: self._quantiles([eta for eta, _ in at], probs)
             )
-        return self._blockwise(rows, lambda eta: np.stack([self._invert(eta, p) for p in probs]))
+        likelihood = self.components[0].likelihood
+        single = likelihood.takes_trials and points.known.trials is None
+        if likelihood.takes_labels or single:
+            return self._blockwise(
+                points, lambda at: self._quantiles(self._each("mean", at), probs)
+            )
+        find = self._search if likelihood.counts else self._invert
+        return self._blockwise(points, lambda at: np.stack([find(at, p) for p in probs]))
 
-    def _blockwise(self, rows: Array, work: Any) -> Array:
-        """What `work` makes of η (rows, draws), a block of rows at a time."""
+    def _blockwise(self, points: Points, work: Any) -> Array:
+        """What `work` makes of η and θ (rows, draws), a block of rows at a time."""
         size = max(1, CELLS // sum(len(c.beta) for c in self.components))
-        parts = [work(self._eta(rows[i : i + size])) for i in range(0, max(len(rows), 1), size)]
+        starts = range(0, max(len(points), 1), size)
+        parts = [work(self._at(points.take(slice(i, i + size)))) for i in starts]
         return np.concatenate(parts, axis=-1)
 
-    def _eta(self, rows: Array) -> list[Array]:
-        return [rows @ c.beta.T + c.intercept for c in self.components]
+    def _at(self, points: Points) -> list[tuple[Array, Mapping[str, Array]]]:
+        return [points.under(c.beta, c.intercept, c.theta) for c in self.components]
 
-    def _each(self, what: str, eta: list[Array], *before: Any) -> list[Array]:
+    def _each(self, what: str, at: _Etas, *before: Any) -> list[Array]:
         """One method of every component's likelihood at its η."""
         return [
-            getattr(c.likelihood, what)(*before, e, c.theta)
-            for c, e in zip(self.components, eta, strict=True)
+            getattr(c.likelihood, what)(*before, eta, theta)
+            for c, (eta, theta) in zip(self.components, at, strict=True)
         ]
 
     def _average(self, values: list[Array]) -> Array:
@@ -117,7 +125,18 @@ class Mixture:
         joined = np.concatenate(values, axis=-1)
         return np.quantile(joined, probs, axis=-1, weights=weights, method="inverted_cdf")
 
-    def _invert(self, eta: list[Array], prob: float) -> Array:
+    def _search(self, at: _Etas, prob: float) -> Array:
+        """The least whole y (m,) with P(Y ≤ y) ≥ prob, by bisection between the components'."""
+        each = self._each("ppf", at, prob)
+        low = np.min([e.min(axis=-1) for e in each], axis=0) - 1.0
+        high = np.max([e.max(axis=-1) for e in each], axis=0)
+        while np.any(high - low > np.maximum(1.0, np.spacing(high))):
+            middle = np.floor(0.5 * (low + high))
+            enough = self._average(self._each("cdf", at, middle[:, None])) >= prob
+            low, high = np.where(enough, low, middle), np.where(enough, middle, high)
+        return np.asarray(high, dtype=float)
+
+    def _invert(self, eta: _Etas, prob: float) -> Array:
         """The y (m,) with P(Y ≤ y) = prob: Newton's steps, kept inside a bracket that shrinks.
 
         A quantile of a mixture lies between the least and the largest of its components'.
@@ -142,10 +161,12 @@ class Mixture:
         return y
 
 
-def beside(found: Any, draws: Draws, X: Any, rows: Array, level: float, kind: str) -> pd.DataFrame:
+def beside(
+    found: Any, draws: Draws, X: Any, points: Points, level: float, kind: str
+) -> pd.DataFrame:
     """Means, or means and sds, with the bounds of an interval beside them."""
     mean, sd = found if isinstance(found, tuple) else (found, None)
-    return table(X, level, mean, Mixture.of([draws]).interval(rows, level, kind), sd)
+    return table(X, level, mean, Mixture.of([draws]).interval(points, level, kind), sd)
 
 
 def table(

@@ -21,7 +21,7 @@ from bayesreg.results import accuracy, groups, mixture, predictive
 from bayesreg.results.effects import of_draws
 from bayesreg.results.events import contrast_of, event_draws, level_event
 from bayesreg.results.lam import LamPosterior
-from bayesreg.results.map_fit import encode
+from bayesreg.results.map_fit import asked
 from bayesreg.results.publication import published
 from bayesreg.results.quantity import Quantity
 from bayesreg.results.shrinkage import Shrinkage
@@ -247,6 +247,9 @@ class Posterior:
         *,
         level: float | None = None,
         kind: str = "mean",
+        offset: Any = None,
+        exposure: Any = None,
+        trials: Any = None,
     ) -> Any:
         """Posterior predictive mean for new rows; its sd or interval on request, noise included.
 
@@ -264,6 +267,8 @@ class Posterior:
             equal-tailed interval that holds a new y with this probability.
         kind : {"mean", "linear"}
             "linear" is η = β₀ + x'β, its sd and interval those of η alone.
+        offset, exposure, trials : array (m,), optional
+            As at the fit: a model with an offset needs one. Without trials, of one trial.
 
         Raises
         ------
@@ -272,9 +277,9 @@ class Posterior:
         BadData
             If a column is missing, unknown or not finite.
         """
-        rows = encode(self.problem, X)
-        found = predictive.predicted(self.draws, rows, kind, return_std=return_std)
-        return found if level is None else mixture.beside(found, self.draws, X, rows, level, kind)
+        points = asked(self.problem, X, offset, exposure, trials)
+        found = predictive.predicted(self.draws, points, kind, return_std=return_std)
+        return found if level is None else mixture.beside(found, self.draws, X, points, level, kind)
 
     def posterior_predictive(
         self,
@@ -284,16 +289,18 @@ class Posterior:
         draws: int | None = None,
         rows: Any = None,
         memory: float = predictive.MEMORY,
+        **known: Any,
     ) -> Array:
         """Replicated y (chain, draw, rows), noise included; for the fit's own rows unless given.
 
-        With `draws`, of so many, evenly spaced, as one chain; `rows` are indices of the fit's own.
+        With `draws`, of so many, evenly spaced, as one chain; `rows` are indices of the fit's own;
+        `offset`, `exposure` and `trials` stand beside new X.
         BadArgument if draws × rows would take more than `memory` bytes.
         """
         kept = self.draws if draws is None else predictive.thinned(self.draws, draws)
-        at = None if X is None else encode(self.problem, X)
+        at = None if X is None else asked(self.problem, X, **known)
         if rows is not None and self.problem.design is not None:
-            at = self.problem.design.X[rows]
+            at = self.problem.design.points.take(rows)
         return predictive.replicate(kept, at, seed, memory)
 
     def r2(self, kind: str = "in-sample", level: float = 0.95) -> Quantity:
@@ -384,14 +391,8 @@ class Posterior:
             If the problem has no rows, or some frequency is no whole number, which ArviZ would not
             know: ``post.loo()``, ``post.r2()`` and ``br.compare`` do.
         """
-        return groups.extend_tree(
-            self.draws,
-            log_likelihood=log_likelihood,
-            posterior_predictive=posterior_predictive,
-            prior=prior,
-            seed=seed,
-            memory=memory,
-        )
+        wanted = groups.Wanted(log_likelihood, posterior_predictive, prior)
+        return groups.extend_tree(self.draws, wanted, seed=seed, memory=memory)
 
     def plot(self, kind: str = "forest", ax: Any = None) -> Any:
         """Draw "forest", "trace", "rank", "ppc", "residuals", "adequacy", "shrinkage", "scale".

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from bayesreg.data.known import Points
 from bayesreg.engines.draws import Draws, pooled
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, NotSupported
@@ -19,39 +20,38 @@ CELLS = 2**20  # numbers in one array of rows × draws
 MEMORY = 4e9  # bytes that arrays of draws × rows may take unless more is allowed
 
 
-def predicted(draws: Draws, rows: Array, kind: str, *, return_std: bool) -> Any:
+def predicted(draws: Draws, points: Points, kind: str, *, return_std: bool) -> Any:
     """E(y | draws) of new rows, or of η = β₀ + x'β with kind "linear"; and its sd on request."""
     if kind not in KINDS:
         raise BadArgument(f"kind must be one of {', '.join(KINDS)}, not {kind!r}")
-    linear = draws.problem.likelihood.link == "identity"
-    if kind == "linear" or linear:
-        return _of_eta(draws, rows, noise=kind == "mean", return_std=return_std)
+    if kind == "linear" or draws.problem.likelihood.link == "identity":
+        return _of_eta(draws, points, noise=kind == "mean", return_std=return_std)
     beta = pooled(draws.beta)
     intercept, likelihood = draws.intercept.reshape(-1), draws.problem.likelihood
-    theta = {name: value.reshape(-1) for name, value in draws.theta.items()}
-    mean, variance = np.empty(len(rows)), np.empty(len(rows))
+    own = {name: value.reshape(-1) for name, value in draws.theta.items()}
+    mean, variance = np.empty(len(points)), np.empty(len(points))
     size = max(1, CELLS // len(beta))
-    for start in range(0, len(rows), size):
+    for start in range(0, len(points), size):
         part = slice(start, start + size)
-        eta = rows[part] @ beta.T + intercept
+        eta, theta = points.take(part).under(beta, intercept, own)
         centre = likelihood.mean(eta, theta)
         mean[part] = centre.mean(axis=1)
         variance[part] = likelihood.variance(eta, theta).mean(axis=1) + centre.var(axis=1)
     return (mean, np.sqrt(variance)) if return_std else mean
 
 
-def _of_eta(draws: Draws, rows: Array, *, noise: bool, return_std: bool) -> Any:
-    """Mean of β₀ + x'β and, on request, √(E σ² + Var(β₀ + x'β)), without E σ² but for `noise`."""
-    beta = pooled(draws.beta)
+def _of_eta(draws: Draws, points: Points, *, noise: bool, return_std: bool) -> Any:
+    """Mean of η and, on request, √(E Var(y | η) + Var η), the first of them only with `noise`."""
+    beta, rows = pooled(draws.beta), points.x
     intercept = draws.intercept.reshape(-1)
     centre = beta.mean(axis=0)
-    mean = rows @ centre + intercept.mean()
+    mean = points.known.added_to(rows @ centre + intercept.mean(), -1)
     if not return_std:
         return mean
     # Var(β₀ + x'β) = ‖F'(1, x)‖² with F a root of the draws' covariance.
     joint = np.column_stack([intercept, beta])
     joint -= joint.mean(axis=0)
-    own = float(np.mean(draws.sigma**2)) if noise else 0.0
+    own = float(np.mean(draws.problem.likelihood.variance(0.0, draws.theta))) if noise else 0.0
     # About the column means, where intercept and slopes are nearly uncorrelated, nothing cancels.
     x_mean = draws.problem.x_mean
     joint[:, 0] += joint[:, 1:] @ x_mean
@@ -79,22 +79,25 @@ def thinned(draws: Draws, count: int) -> Draws:
     return replace(draws, **{f.name: kept(getattr(draws, f.name)) for f in fields(draws)})
 
 
-def replicate(draws: Draws, rows: Array | None, seed: int | None, memory: float = MEMORY) -> Array:
+def replicate(
+    draws: Draws, points: Points | None, seed: int | None, memory: float = MEMORY
+) -> Array:
     """Replicated y (chain, draw, rows), noise included, for every draw.
 
     A block of draws at a time, in their order, so that blocks do not change the noise.
     """
-    rows = rows_in(draws.problem) if rows is None else rows
+    rows = points_of(draws.problem) if points is None else points
     refuse_large(draws.intercept.size, len(rows), 1, memory)
     rng, beta, intercept = np.random.default_rng(seed), pooled(draws.beta), pooled(draws.intercept)
-    theta = {name: pooled(value)[:, None] for name, value in draws.theta.items()}
+    theta = {name: pooled(value) for name, value in draws.theta.items()}
     out = np.empty((len(beta), len(rows)))
     size = max(1, CELLS // max(1, len(rows)))
     for start in range(0, len(beta), size):
         part = slice(start, start + size)
-        eta = beta[part] @ rows.T + intercept[part, None]
         own = {name: value[part] for name, value in theta.items()}
-        out[part] = draws.problem.likelihood.sample(rng, eta, own)
+        out[part] = draws.problem.likelihood.sample(
+            rng, *rows.under(beta[part], intercept[part], own, axis=-1)
+        )
     return out.reshape(*draws.intercept.shape, len(rows))
 
 
@@ -110,10 +113,10 @@ def refuse_large(draws: int, rows: int, arrays: int, memory: float) -> None:
         )
 
 
-def rows_in(problem: Problem) -> Array:
-    """X of the rows, or why there are none."""
+def points_of(problem: Problem) -> Points:
+    """The fit's own rows, or why there are none."""
     if problem.design is None:
         raise NotSupported(
             "this needs rows, and the problem was conditioned on Moments; condition on X and y"
         )
-    return problem.design.X
+    return problem.design.points

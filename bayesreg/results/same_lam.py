@@ -160,8 +160,9 @@ def _objective(problem: Problem, beta: Array, intercept: Array) -> Array:
         loss = 0.5 * np.asarray(problem.quadratic.residual_square(b))
         return np.asarray((loss + penalty) / problem.sigma**2)
     assert problem.design is not None
-    design, theta = problem.design, problem.loss.theta
-    eta = beta @ design.X.T + intercept[:, None]
+    design = problem.design
+    eta, facts = design.points.under(beta, intercept, {}, axis=-1)
+    theta = facts | problem.known
     weights = np.ones(len(design.y)) if design.weights is None else design.weights
     density = problem.likelihood.log_density(design.y, eta, theta)
     return np.asarray(penalty / problem.likelihood.dispersion(theta) - density @ weights)

@@ -62,7 +62,7 @@ class _Smooth:
         """The gradient of the loss."""
         loss = self.problem.loss
         free, b = self.spread(x)
-        eta = loss.free @ free + loss.proper @ (b + loss.loc)
+        eta = loss.free @ free + loss.given(b)
         slope, _ = loss.likelihood.derivatives(loss.y, eta, loss.theta)
         u = loss.weights * slope
         return np.concatenate([loss.free.T @ u, loss.proper[:, self.face].T @ u])

@@ -257,7 +257,7 @@ def penalty_slope(problem: Problem, b: Array) -> Array:
 def _least(problem: Problem) -> float:
     """min ½‖ỹ − X̃b‖², or its bound 0 where the columns are too close to collinear for it."""
     try:
-        return 0.5 * max(problem.rss0, 0.0)
+        return 0.5 * max(problem.quadratic.rss0, 0.0)
     except np.linalg.LinAlgError:
         return 0.0
 

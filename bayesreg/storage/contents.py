@@ -104,6 +104,7 @@ def question_to_json(problem: Problem) -> Meta:
         "standardize": bool(problem.standardize),
         "intercept": bool(problem.intercept),
         "sigma": problem.sigma,
+        "own": {name: value for name, value in problem.known.items() if name != "sigma"},
         "blocks": [_block_to_json(block) for block in problem.blocks],
     }
 
@@ -124,7 +125,8 @@ def question_from_json(meta: Mapping[str, Any], source: Design | Moments) -> Pro
             scales = meta["scales"]
             if scales and all(s is not None for s in scales):
                 problem = problem.at(scale=scales[0] if len(scales) == 1 else scales)
-        return _at_sigma(problem, meta["sigma"])
+        own = checked(meta.get("own", {}), "dict", "own")
+        return _at_sigma(problem.given(**own), meta["sigma"])
 
 
 def _at_sigma(problem: Problem, sigma: Any) -> Problem:
@@ -222,9 +224,9 @@ def draws_from_payload(arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, An
 
 def run_to_payload(draws: Draws) -> tuple[Arrays, Meta]:
     """Draws without their problem."""
-    arrays, meta = taken_apart(draws, "problem", "stats")
+    arrays, meta = taken_apart(draws, "problem", "stats", "own")
     stats = {name: np.asarray(array) for name, array in draws.stats.items()}
-    return arrays | under("stats", stats), meta
+    return arrays | under("stats", stats) | under("own", draws.own), meta
 
 
 def run_from_payload(
@@ -232,8 +234,8 @@ def run_from_payload(
 ) -> Draws:
     """Draws of a problem, their shapes and ranges checked."""
     with understood("draws"):
-        stats = below(arrays, "stats")
-        draws: Draws = put_together(Draws, {**meta, **arrays}, stats=stats, problem=problem)
+        apart = {name: below(arrays, name) for name in ("stats", "own")}
+        draws: Draws = put_together(Draws, {**meta, **arrays}, **apart, problem=problem)
         _refuse_misshapen(draws)
         _refuse_out_of_range(draws)
     return draws
@@ -263,7 +265,9 @@ def _refuse_misshapen(draws: Draws) -> None:
     for name, wanted in expected.items():
         if getattr(draws, name).shape != wanted:
             raise BadData(f"{name}: it does not have the shape {wanted}")
-    for name, array in draws.stats.items():
+    if set(draws.own) != set(draws.problem.own) - {"sigma"}:
+        raise BadData("own: they are not the unknowns of the likelihood")
+    for name, array in (draws.stats | draws.own).items():
         if array.shape != shape:
             raise BadData(f"{name}: it does not have the shape {shape}")
     if draws.scale_labels != draws.problem.unknown_scales:
@@ -272,9 +276,11 @@ def _refuse_misshapen(draws: Draws) -> None:
 
 def _refuse_out_of_range(draws: Draws) -> None:
     """Raise where a draw, or what is said of the run, is no such thing."""
-    for name in ("beta", "intercept", "sigma", "scale"):
-        values = getattr(draws, name)
-        if not np.isfinite(values).all() or (name in ("sigma", "scale") and np.any(values <= 0)):
+    signed = {"beta": draws.beta, "intercept": draws.intercept}
+    above = {"sigma": draws.sigma, "scale": draws.scale, **draws.own}
+    for name, values in (signed | above).items():
+        low = 0.0 if name in above else -np.inf
+        if values.dtype != float or not np.all((values > low) & (values < np.inf)):
             raise BadData(f"{name}: a draw is not finite, or not positive")
     refuse_overflow(draws.problem, np.abs(draws.beta).max(axis=(0, 1)), "beta")
     known, kappa = draws.problem.sigma, draws.kappa

@@ -61,6 +61,9 @@ def design_from_payload(
     X, y = arrays["X"], arrays["y"]
     if X.ndim != 2 or X.shape != (len(y), len(names)):
         raise BadData(f"the saved data are corrupt: X has the shape {X.shape}")
+    for name in ("offset", "trials", "weights"):
+        if name in arrays and arrays[name].shape != (len(y),):
+            raise BadData(f"the saved data are corrupt: {name} has the shape {arrays[name].shape}")
     terms = tuple(_term(term, len(names)) for term in meta["terms"])
     design: Design = put_together(
         Design,

@@ -86,7 +86,9 @@ def checked(value: Any, annotation: str, name: str) -> Any:
     return next((one for one in found if one is not None), value)
 
 
-_KINDS = ("Array", "NDArray[Any]", "str", "int", "float", "bool", "list", "tuple[str, ...]")
+_KINDS = (
+    "Array", "NDArray[Any]", "str", "int", "float", "bool", "list", "dict", "tuple[str, ...]",
+)  # fmt: skip
 
 
 def _as(value: Any, kind: str) -> Any:

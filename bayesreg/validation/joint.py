@@ -83,7 +83,7 @@ def _chain(
         if state is None:
             state = kernel.advance(setup, kernel.start(setup, rng), rng, kernel.tune)[0]
         state, out = kernel.advance(setup, state, rng, 1)
-        beta, intercept = given.restore_draws(out["b"], out["sigma"], rng)
+        beta, intercept = given.coordinates.restore_draws(out["b"], out["sigma"], rng)
         at = Unknowns(beta, intercept, out["sigma"], out["scale"])
         size = (np.sum((y - root @ beta[0]) ** 2) + rest**2) / at.sigma[0] ** 2
         yield at, float(size)

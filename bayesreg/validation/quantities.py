@@ -7,20 +7,21 @@ quantities shapes sensitivity", Bayesian Analysis, https://doi.org/10.1214/23-BA
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesreg.engines.draws import pooled
+from bayesreg.engines.draws import pooled, theta_of
 from bayesreg.language.arguments import Array
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from bayesreg.engines.draws import Draws
+    from bayesreg.likelihoods import Likelihood
     from bayesreg.model.problem import Problem
     from bayesreg.priors import Prior
 
@@ -39,12 +40,19 @@ class Unknowns:
     beta : ndarray (S, P)
     intercept, sigma : ndarray (S,)
     scale : ndarray (S, B)
+    own : dict of ndarray (S,)
+        The likelihood's unknowns beside σ, by name.
     """
 
     beta: Array
     intercept: Array
     sigma: Array
     scale: Array
+    own: dict[str, Array] = field(default_factory=dict)
+
+    def theta(self, likelihood: Likelihood) -> dict[str, Array]:
+        """The likelihood's unknowns by name."""
+        return theta_of(likelihood, self.sigma, self.own)
 
     @classmethod
     def of_draws(cls, draws: Draws) -> Unknowns:
@@ -54,6 +62,7 @@ class Unknowns:
             draws.intercept.reshape(-1),
             draws.sigma.reshape(-1),
             draws.scale.reshape(draws.sigma.size, -1),
+            {name: value.reshape(-1) for name, value in draws.own.items()},
         )
 
     @classmethod
@@ -61,17 +70,20 @@ class Unknowns:
         """Draws from the prior, by name."""
         size = len(found["sigma"])
         scale = found.get("scale", np.zeros((size, 0)))
-        return cls(found["beta"], found["intercept"], found["sigma"], scale)
+        named = ("beta", "intercept", "sigma", "scale", "y")
+        own = {name: value for name, value in found.items() if name not in named}
+        return cls(found["beta"], found["intercept"], found["sigma"], scale, own)
 
     def row(self, k: int) -> Unknowns:
         """The k-th value alone."""
         one = slice(k, k + 1)
-        return Unknowns(self.beta[one], self.intercept[one], self.sigma[one], self.scale[one])
+        own = {name: value[one] for name, value in self.own.items()}
+        return Unknowns(self.beta[one], self.intercept[one], self.sigma[one], self.scale[one], own)
 
     @property
     def finite(self) -> bool:
         """Whether every value is a number."""
-        parts = (self.beta, self.intercept, self.sigma, self.scale)
+        parts = (self.beta, self.intercept, self.sigma, self.scale, *self.own.values())
         return all(bool(np.all(np.isfinite(part))) for part in parts)
 
 
@@ -92,8 +104,9 @@ def of_prior(problem: Problem, at: Unknowns) -> dict[str, Array]:
         found["‖b‖"] = np.linalg.norm(b - loc, axis=1)
         # In units of the prior, where a wrong prior scale shows most; finite for every tail.
         found["b in scales"] = np.sum(np.log1p(np.square((b - loc) / _scales(problem, at))), axis=1)
-    if problem.unknown_sigma:
-        found["log sigma"] = np.log(at.sigma)
+    theta = at.theta(problem.likelihood)
+    for name in problem.unknown:
+        found[f"log {name}"] = np.log(theta[name])
     for k, label in enumerate(problem.unknown_scales):
         name = "log scale" if len(problem.unknown_scales) == 1 else f"log scale[{label}]"
         found[name] = np.log(at.scale[:, k])
@@ -114,8 +127,7 @@ def of_posterior(problem: Problem, at: Unknowns) -> dict[str, Array]:
         found[f"beta[{problem.features[j]}]"] = at.beta[:, j]
     design = problem.design
     assert design is not None
-    eta = at.intercept[:, None] + at.beta @ np.asarray(design.X, dtype=float).T
-    theta = {name: getattr(at, name)[:, None] for name in problem.likelihood.unknowns}
+    eta, theta = design.points.under(at.beta, at.intercept, at.theta(problem.likelihood), axis=-1)
     density = problem.likelihood.log_density(design.y, eta, theta)
     found["log likelihood"] = density.sum(axis=1)
     return found
@@ -150,8 +162,9 @@ def _log_prior(problem: Problem, at: Unknowns, b: Array) -> Array:
         with np.errstate(divide="ignore"):
             log_u = np.log(np.abs(b[:, block.columns] - block.prior.loc) / s)
         total += np.sum(np.interp(log_u, _NODES, _tabulated(block.prior)) - np.log(s), axis=1)
-    if problem.sigma_prior is not None:
-        total += problem.sigma_prior.log_density(at.sigma)
+    theta = at.theta(problem.likelihood)
+    for name, own in problem.unknown.items():
+        total += own.log_density(theta[name])
     return total
 
 

@@ -68,8 +68,11 @@ class Trial:
     def response(self, truth: Unknowns, rng: np.random.Generator) -> Array:
         """y (n,) for one truth."""
         likelihood = self.source.likelihood
-        theta = {name: getattr(truth, name)[0] for name in likelihood.unknowns}
-        return likelihood.sample(rng, self.X @ truth.beta[0] + truth.intercept[0], theta)
+        assert self.source.design is not None
+        points = self.source.design.points
+        own = truth.theta(likelihood)
+        eta, theta = points.under(truth.beta, truth.intercept, own, axis=-1)
+        return np.asarray(likelihood.sample(rng, eta, theta)[0])
 
     def given(self, y: Array) -> Problem:
         """The fitted model conditioned on y, by the way that users go."""

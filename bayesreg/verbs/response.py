@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bayesreg.data.known import Known, Points
 from bayesreg.data.population import Population
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument
@@ -107,7 +108,7 @@ class Response:
             shape = (int(chains), int(length))
             return cls(post.problem, beta, draws.intercept.reshape(-1), theta, shape, True, kind)
         if isinstance(post, MapFit):
-            theta = {k: np.array([post.sigma]) for k in post.problem.likelihood.unknowns}
+            theta = post.theta
             beta = post.beta.to_numpy(float)[None]
             return cls(post.problem, beta, np.array([post.intercept]), theta, (1, 1), False, kind)
         raise BadArgument(
@@ -148,10 +149,15 @@ class Response:
         if self.linear and (len(X) == 1 or comparison == "difference"):
             rows = X[0] if len(X) == 1 else X[0] - X[1]
             out = self._mean_rows(split, there, rows) @ self.beta.T
-            return out + self.intercept if len(X) == 1 else out
+            if len(X) > 1:
+                return out
+            offset = there.known.offset
+            if offset is not None:
+                out = out + self._mean_rows(split, there, offset[:, None])
+            return out + self.intercept
 
         def value(part: slice) -> Array:
-            found = [self._mean(one[part] @ self.beta.T + self.intercept) for one in X]
+            found = [self._mean(*self._at(one, there, part)) for one in X]
             if len(found) == 1:
                 return found[0]
             return found[0] - found[1] if comparison == "difference" else found[0] / found[1]
@@ -165,15 +171,20 @@ class Response:
         likelihood = self.problem.likelihood
 
         def value(part: slice) -> Array:
-            eta = X[part] @ self.beta.T + self.intercept
+            eta, theta = self._at(X, there, part)
             # Under a canonical link μ′(η) is the curvature of −log p, whatever y is.
-            _, bend = likelihood.derivatives(np.zeros(1), eta, self.theta)
+            _, bend = likelihood.derivatives(np.zeros(1), eta, theta)
             return np.asarray(bend * (along[part] @ self.beta.T))
 
         return self._pooled(split, there, value)
 
-    def _mean(self, eta: Array) -> Array:
-        return eta if self.kind == "linear" else self.problem.likelihood.mean(eta, self.theta)
+    def _at(self, X: Array, there: Population, part: slice) -> tuple[Array, dict[str, Array]]:
+        """η and θ of some rows; of a count of successes, those of one trial."""
+        known = Known(there.known.offset)
+        return Points(X, known).take(part).under(self.beta, self.intercept, self.theta)
+
+    def _mean(self, eta: Array, theta: dict[str, Array]) -> Array:
+        return eta if self.kind == "linear" else self.problem.likelihood.mean(eta, theta)
 
     def _mean_rows(self, split: Split, there: Population, rows: Array) -> Array:
         """Σ wᵢ xᵢ / Σ wᵢ in each group."""

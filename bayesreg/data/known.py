@@ -1,0 +1,123 @@
+"""What is known of rows beside their columns: a part of η, and how many trials y counts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bayesreg.data.columns import refuse_nonfinite
+from bayesreg.data.rows import Rows
+from bayesreg.language.arguments import Array
+from bayesreg.language.errors import BadData
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """What is known of rows beside their columns.
+
+    Attributes
+    ----------
+    offset : ndarray (n,) or None
+        A part of η with coefficient one; the log of an exposure where that was given.
+    trials : ndarray (n,) or None
+        Of how many trials y counts the successes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> known = Known(offset=np.array([0.5, 1.0]))
+    >>> known.added_to(np.array([[1.0, 2.0]]), axis=-1)
+    array([[1.5, 3. ]])
+    """
+
+    offset: Array | None = None
+    trials: Array | None = None
+
+    @classmethod
+    def read(
+        cls, rows: Rows, offset: object, exposure: object, trials: object, notes: list[str]
+    ) -> Known:
+        """Arguments of a door, checked: finite offsets, exposures above 0, whole trials.
+
+        Raises
+        ------
+        BadData
+            Naming the argument and the first row.
+        """
+        shift = None
+        if offset is not None:
+            shift = _numbers(rows, offset, "offset", notes)
+        if exposure is not None:
+            size = _numbers(rows, exposure, "exposure", notes)
+            _refuse(size <= 0.0, size, "exposure", "an exposure (time, area, people) is above 0")
+            shift = np.log(size) if shift is None else shift + np.log(size)
+        count = None
+        if trials is not None:
+            count = _numbers(rows, trials, "trials", notes)
+            odd = (count < 1.0) | (count != np.floor(count))
+            _refuse(odd, count, "trials", "trials are whole numbers from 1; leave out rows of none")
+        return cls(shift, count)
+
+    def take(self, rows: Any) -> Known:
+        """Of some of the rows."""
+        return Known(
+            None if self.offset is None else self.offset[rows],
+            None if self.trials is None else self.trials[rows],
+        )
+
+    def added_to(self, eta: Array, axis: int) -> Array:
+        """η = β₀ + x'β with the offset added, rows along `axis`, the first or the last."""
+        return eta if self.offset is None else np.asarray(eta + _along(self.offset, axis))
+
+    def facts(self, axis: int) -> dict[str, Array]:
+        """What of θ is known row by row, by name, shaped to stand beside η."""
+        return {} if self.trials is None else {"trials": _along(self.trials, axis)}
+
+
+NOTHING = Known()
+
+
+@dataclass(frozen=True, eq=False)
+class Points:
+    """Rows at which η = offset + β₀ + x'β is asked: columns (m, P), and what is known beside."""
+
+    x: Array
+    known: Known = NOTHING
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def take(self, rows: Any) -> Points:
+        """Some of them."""
+        return Points(self.x[rows], self.known.take(rows))
+
+    def under(
+        self, beta: Array, intercept: Array, theta: Mapping[str, Array], axis: int = 0
+    ) -> tuple[Array, dict[str, Array]]:
+        """η and θ under S draws: (m, S), or (S, m) with `axis` −1, where θ has (S, 1)."""
+        if axis == 0:
+            return self.known.added_to(self.x @ beta.T + intercept, 0), {
+                **theta,
+                **self.known.facts(0),
+            }
+        eta = self.known.added_to(beta @ self.x.T + intercept[:, None], -1)
+        return eta, {k: v[:, None] for k, v in theta.items()} | self.known.facts(-1)
+
+
+def _along(values: Array, axis: int) -> Array:
+    return values[:, None] if axis == 0 else values
+
+
+def _numbers(rows: Rows, values: object, what: str, notes: list[str]) -> Array:
+    found = np.asarray(rows.read(values, what, notes).values, dtype=np.float64)
+    refuse_nonfinite(found[:, None], [what], what, rows.start)
+    return found
+
+
+def _refuse(bad: Any, values: Array, what: str, why: str) -> None:
+    if np.any(bad):
+        row = int(np.flatnonzero(bad)[0])
+        raise BadData(f"{what}[{row}] is {values[row]:g}, and {why}")
