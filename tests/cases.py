@@ -97,6 +97,38 @@ LIKELIHOODS: dict[str, Kind] = {
         lambda rng, eta: (rng.random(np.shape(eta)) < expit(eta)).astype(float),
         True,
     ),
+    "Binomial": Kind(
+        br.Binomial(),
+        {"trials": 7.0},
+        lambda rng, eta: rng.binomial(7, expit(eta)).astype(float),
+        True,
+    ),
+    "Poisson": Kind(
+        br.Poisson(),
+        {},
+        lambda rng, eta: rng.poisson(np.exp(eta)).astype(float),
+        True,
+    ),
+    "NegativeBinomial": Kind(
+        br.NegativeBinomial(1.7),
+        {"shape": 1.7},
+        lambda rng, eta: rng.poisson(np.exp(eta) * rng.gamma(1.7, 1 / 1.7, np.shape(eta))).astype(
+            float
+        ),
+        True,
+    ),
+    "StudentTNoise": Kind(
+        br.StudentTNoise(4.5, 1.3),
+        {"sigma": 1.3, "df": 4.5},
+        lambda rng, eta: eta + 1.3 * rng.standard_t(4.5, np.shape(eta)),
+        False,
+    ),
+    "LaplaceNoise": Kind(
+        br.LaplaceNoise(1.3),
+        {"sigma": 1.3},
+        lambda rng, eta: eta + rng.laplace(scale=1.3, size=np.shape(eta)),
+        True,
+    ),
 }
 
 

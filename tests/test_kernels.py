@@ -51,6 +51,8 @@ HYPERPRIORS = [
     br.Uniform(0.5, 2.0),
     br.InverseGammaSquared(2.0, 3.0),
     br.BetaPrimeSquared(1.6, 0.7),
+    br.Gamma(2.0, 0.7),
+    br.HalfNormalInverseRoot(0.8),
     br.priors.Power(1.0),
     br.priors.Power(0.0),
 ]

@@ -51,7 +51,8 @@ def _unfit(problem: Problem) -> str | None:
         return "it needs a column with a proper prior"
     if isinstance(problem.likelihood, NormalMixture):
         assert problem.design is not None
-        return problem.likelihood.why_not_augmented(problem.design.weights)
+        facts = problem.design.known.facts(-1)
+        return problem.likelihood.why_not_augmented(problem.design.weights, facts)
     return None
 
 

@@ -36,10 +36,20 @@ HYPERPRIORS = {
     "Uniform": "hyper",
     "InverseGammaSquared": "hyper",
     "BetaPrimeSquared": "r2d2",
+    "Gamma": "shapes",
+    "HalfNormalInverseRoot": "shapes",
     "Flat": "flat",
 }
 # Likelihoods: the file of `likelihoods`.
-LIKELIHOODS = {"Gaussian": "gaussian", "Bernoulli": "bernoulli"}
+LIKELIHOODS = {
+    "Gaussian": "gaussian",
+    "Bernoulli": "bernoulli",
+    "Binomial": "binomial",
+    "Poisson": "counts",
+    "NegativeBinomial": "counts",
+    "StudentTNoise": "robust",
+    "LaplaceNoise": "robust",
+}
 # Other words for a family, at the shell.
 ALIASES = {"ridge": "Normal", "lasso": "Laplace"}
 

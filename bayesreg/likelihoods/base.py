@@ -22,7 +22,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bayesreg.language.arguments import Array
-from bayesreg.language.errors import NotSupported
+from bayesreg.language.errors import BadData, NotSupported
+from bayesreg.priors.flat import Flat
 from bayesreg.priors.hyper import HyperPrior
 
 Theta = Mapping[str, Any]
@@ -120,15 +121,15 @@ class Likelihood(ABC):
         """
 
     @abstractmethod
-    def recession(self, y: Array) -> Array:
+    def recession(self, y: Array, theta: Theta) -> Array:
         """+1, −1 or 0 by row: in which direction of η −log p stays bounded, if in one."""
 
     @abstractmethod
-    def first_guess(self, y: Array, weights: Array) -> float:
-        """η of the best constant fit."""
+    def first_guess(self, y: Array, weights: Array, theta: Theta) -> float:
+        """η of the best constant fit; what of θ is unknown has its prior there."""
 
     @abstractmethod
-    def unit_sd(self, y: Array, weights: Array) -> float:
+    def unit_sd(self, y: Array, weights: Array, theta: Theta) -> float:
         """One over the root of a row's information about η at the constant fit.
 
         It stands for σ where a number of expected effects is turned into a scale: Piironen &
@@ -208,7 +209,19 @@ class NormalMixture(Likelihood):
     ) -> tuple[Array, Array]:
         """Draw ω | y, η for rows that count `weights` times; ω and z, both (n,)."""
 
-    def why_not_augmented(self, weights: Array | None) -> str | None:
+    def why_not_augmented(self, weights: Array | None, theta: Theta) -> str | None:
         """Why no exact draw of ω exists for these frequencies, or None."""
-        del weights
+        del weights, theta
         return None
+
+
+def improper(law: Any) -> bool:
+    """Whether what was given for an unknown is a law that does not integrate to one."""
+    return isinstance(law, Flat) or (isinstance(law, HyperPrior) and not law.proper)
+
+
+def refuse_rows(y: Array, bad: Any, wanted: str) -> None:
+    """Raise BadData for the first y that is not what is wanted."""
+    if np.any(bad):
+        row = int(np.flatnonzero(bad)[0])
+        raise BadData(f"y[{row}] is {y[row]:g}, which is not {wanted}")

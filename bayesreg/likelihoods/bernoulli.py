@@ -7,17 +7,15 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import expit, xlog1py, xlogy
+from scipy.special import expit
 
 from bayesreg.data.labels import in_place_of, read_labels
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, BadData
 from bayesreg.language.misnamed import explained
+from bayesreg.likelihoods import logistic
 from bayesreg.likelihoods.base import NormalMixture, Theta
 from bayesreg.priors.hyper import HyperPrior
-
-CLOSE = 1e-4  # of a relative difference, below which a divergence is its series
-FAR = 1e-300  # of P(1 − P), below which ratios of probabilities are no numbers
 
 
 @explained
@@ -158,49 +156,29 @@ class Bernoulli(NormalMixture):
         )
 
     def log_density(self, y: ArrayLike, eta: ArrayLike, theta: Theta) -> Array:
-        """yη − log(1 + e^η), as −log(1 + e^(∓η)), in which nothing cancels."""
-        signed = np.where(np.asarray(y) > 0.5, eta, np.negative(eta))
-        return np.asarray(-np.logaddexp(0.0, -signed))
+        """yη − log(1 + e^η)."""
+        return np.asarray(-logistic.loss(y, 1.0, eta))
 
     def derivatives(self, y: ArrayLike, eta: ArrayLike, theta: Theta) -> tuple[Array, Array]:
-        """P − y and P(1 − P), with P and 1 − P each computed by itself."""
-        up, down = expit(eta), expit(np.negative(eta))
-        return np.where(np.asarray(y) > 0.5, -down, up), np.asarray(up * down)
+        """P − y and P(1 − P)."""
+        return logistic.derivatives(y, 1.0, eta)
 
     def fenchel_young(self, y: ArrayLike, eta: ArrayLike, u: ArrayLike, theta: Theta) -> Array:
         """KL(s ‖ P), s = u + y the mean that u stands for, P that of η."""
-        up, down, u = expit(eta), expit(np.negative(eta)), np.asarray(u)
-        one = np.asarray(y) > 0.5
-        # s, 1 − s and their differences from P, 1 − P: y is 0 or 1, so that none is a difference
-        # of nearly equal numbers that was not so before.
-        s, rest = np.where(one, 1.0 + u, u), np.where(one, -u, 1.0 - u)
-        inside = (s >= 0.0) & (rest >= 0.0)
-        s, rest = np.where(inside, s, 0.0), np.where(inside, rest, 0.0)
-        moved = np.where(one, down + u, u - up)  # s − P
-        # log(s/P) as log(1 + (s − P)/P), which is right however near or small they are; beyond
-        # |η| = 690, where that leaves the range of float64, from log P itself.
-        with np.errstate(all="ignore"):
-            whole = xlog1py(s, moved / up) + xlog1py(rest, -moved / down)
-            small = 0.5 * np.square(moved) / (up * down)
-            series = small * (1.0 - moved * (down - up) / (3.0 * up * down))
-        apart = xlogy(s, s) + xlogy(rest, rest) + s * np.logaddexp(0.0, np.negative(eta))
-        apart = apart + rest * np.logaddexp(0.0, eta)
-        near = np.abs(moved) < CLOSE * up * down
-        found = np.where(up * down < FAR, apart, np.where(near, series, whole))
-        return np.where(inside, np.maximum(found, 0.0), np.inf)
+        return logistic.fenchel_young(y, 1.0, eta, u)
 
-    def recession(self, y: Array) -> Array:
+    def recession(self, y: Array, theta: Theta) -> Array:
         """η → ∞ where y = 1, η → −∞ where y = 0."""
         return np.where(y > 0.5, 1.0, -1.0)
 
-    def first_guess(self, y: Array, weights: Array) -> float:
+    def first_guess(self, y: Array, weights: Array, theta: Theta) -> float:
         """The log-odds of the mean; of (Σwy + ½)/(N + 1) where one class is missing."""
         n, ones = float(weights.sum()), float(weights @ y)
         if not 0.0 < ones < n:
             ones, n = ones + 0.5, n + 1.0
         return float(np.log(ones / (n - ones)))
 
-    def unit_sd(self, y: Array, weights: Array) -> float:
+    def unit_sd(self, y: Array, weights: Array, theta: Theta) -> float:
         """1/√(ȳ(1 − ȳ)), ȳ = (Σwy + ½)/(N + 1)."""
         share = (float(weights @ y) + 0.5) / (float(weights.sum()) + 1.0)
         return float(1.0 / np.sqrt(share * (1.0 - share)))
@@ -241,7 +219,7 @@ class Bernoulli(NormalMixture):
         omega = draw_polya_gamma(rng, weights, eta)
         return omega, weights * (y - 0.5) / omega
 
-    def why_not_augmented(self, weights: Array | None) -> str | None:
+    def why_not_augmented(self, weights: Array | None, theta: Theta) -> str | None:
         """PG(w, η) is a sum of w draws: exact for whole w, and quick for few."""
         if weights is None or np.array_equal(weights, np.round(weights)):
             return None

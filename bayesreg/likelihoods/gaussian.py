@@ -103,15 +103,15 @@ class Gaussian(ConstantCurvature):
         """½(η − y − u)²."""
         return np.asarray(0.5 * np.square(np.subtract(eta, y) - u))
 
-    def recession(self, y: Array) -> Array:
+    def recession(self, y: Array, theta: Theta) -> Array:
         """Nowhere."""
         return np.zeros(len(y))
 
-    def first_guess(self, y: Array, weights: Array) -> float:
+    def first_guess(self, y: Array, weights: Array, theta: Theta) -> float:
         """ȳ."""
         return float(np.average(y, weights=weights))
 
-    def unit_sd(self, y: Array, weights: Array) -> float:
+    def unit_sd(self, y: Array, weights: Array, theta: Theta) -> float:
         """1: a prior's scale is in units of σ itself."""
         return 1.0
 

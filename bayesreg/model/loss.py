@@ -193,7 +193,7 @@ class Loss:
         """γ that makes the mean of η that of the best constant fit."""
         free = np.zeros(self.free.shape[1])
         if np.all(self.free[:, 0] == 1.0):
-            guess = self.likelihood.first_guess(self.y, self.weights)
+            guess = self.likelihood.first_guess(self.y, self.weights, self.theta)
             free[0] = guess - float(np.average(offset, weights=self.weights))
         return free
 

@@ -297,7 +297,8 @@ def _information(likelihood: Likelihood, source: Design | Moments) -> float:
     """N over the square of `unit_sd`: what the rows know of η, as N rows of noise sd 1 would."""
     if isinstance(source, Moments):
         return source.n
-    return float(source.moments.n / likelihood.unit_sd(source.y, source.frequencies) ** 2)
+    theta = likelihood.unknowns | source.known.facts(-1)
+    return float(source.moments.n / likelihood.unit_sd(source.y, source.frequencies, theta) ** 2)
 
 
 def flat_terms(prior: PriorLike) -> frozenset[str]:

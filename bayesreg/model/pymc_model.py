@@ -76,7 +76,9 @@ def _intercept(problem: Any, shift: Any) -> Any:
     import pytensor.tensor as pt
 
     design = problem.design
-    guess = problem.likelihood.first_guess(design.y, design.frequencies)
+    guess = problem.likelihood.first_guess(
+        design.y, design.frequencies, problem.own | design.known.facts(-1)
+    )
     return pm.CustomDist(
         "intercept",
         shift,

@@ -30,7 +30,7 @@ def refuse_separated(problem: Any) -> None:
         With the direction, and the cure.
     """
     loss, likelihood = problem.loss, type(problem.likelihood).__name__
-    side = problem.likelihood.recession(loss.y)
+    side = problem.likelihood.recession(loss.y, loss.theta)
     k = loss.free.shape[1]
     if not k:
         return

@@ -272,10 +272,8 @@ class Posterior:
 
         Raises
         ------
-        BadArgument
-            If `kind` or `level` is another.
-        BadData
-            If a column is missing, unknown or not finite.
+        BadArgument, BadData
+            If `kind` or `level` is another; if a column is missing, unknown or not finite.
         """
         points = asked(self.problem, X, offset, exposure, trials)
         found = predictive.predicted(self.draws, points, kind, return_std=return_std)

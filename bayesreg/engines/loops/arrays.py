@@ -83,6 +83,8 @@ HYPER = {
     "beta_prime_squared": 5,
     "power": 6,
     "": 7,
+    "gamma": 8,
+    "half_normal_inverse_root": 9,
 }
 
 SMALL, LARGE = 1e-300, 1e300  # local variances stay between

@@ -41,6 +41,10 @@ def log_hyper(code: int, a: float, b: float, log_x: float) -> float:
         return -2.0 * a * log_x - b * math.exp(-2.0 * log_x)
     if code == 5:  # both shapes of the square's beta prime
         return 2.0 * a * log_x - (a + b) * softplus(2.0 * log_x)
+    if code == 8:  # shape, rate
+        return a * log_x - b * math.exp(log_x)
+    if code == 9:  # scale of the half-normal 1/√x
+        return -0.5 * log_x - 0.5 * math.exp(-log_x) / (a * a)
     return (1.0 - a) * log_x if code == 6 else 0.0  # p(x) ∝ x^(−a)
 
 

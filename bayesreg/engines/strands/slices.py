@@ -41,6 +41,10 @@ def log_hyper(hyper: Hyper, log_x: Array) -> Array:
         value = -2.0 * a * log_x - b * np.exp(-2.0 * log_x)
     elif code == 5:  # both shapes of the square's beta prime
         value = 2.0 * a * log_x - (a + b) * np.logaddexp(0.0, 2.0 * log_x)
+    elif code == 8:  # shape, rate
+        value = a * log_x - b * np.exp(log_x)
+    elif code == 9:  # scale of the half-normal 1/√x
+        value = -0.5 * log_x - 0.5 * np.exp(-log_x) / (a * a)
     else:  # p(x) ∝ x^(−a), or none
         value = (1.0 - a if code == 6 else 0.0) * log_x
     return np.asarray(np.where(np.abs(log_x) > BOUND, -np.inf, value))

@@ -1,0 +1,273 @@
+"""Poisson and negative binomial: counts, with a log mean that is linear in the columns."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import betainc, betaln, gammaln, pdtr
+
+from bayesreg.language.arguments import Array, one_positive
+from bayesreg.language.errors import BadArgument
+from bayesreg.language.misnamed import explained
+from bayesreg.likelihoods import logistic
+from bayesreg.likelihoods.base import Likelihood, Theta, improper, refuse_rows
+from bayesreg.priors.hyper import HyperPrior
+from bayesreg.priors.shapes import HalfNormalInverseRoot
+
+EDGE = 700.0  # η beyond which e^η is held: its square root is beyond every count
+NEAR = 1e-3  # of (s − μ)/μ, below which a divergence is its series
+SMOOTH = 1e15  # a mean beyond which a count is normal to every digit that float64 has
+
+
+class Counts(Likelihood):
+    """What counts with a log link share."""
+
+    link: ClassVar[str] = "log"
+    takes_exposure: ClassVar[bool] = True
+    counts: ClassVar[bool] = True
+    in_units: ClassVar[str] = "log-counts"
+
+    def check(self, y: Array, facts: Theta) -> None:
+        """Whole numbers from 0.
+
+        Raises
+        ------
+        BadData
+            Naming the first row that is otherwise.
+        """
+        del facts
+        kind = f"a count, and {type(self).__name__}() needs whole numbers from 0"
+        cure = " (a rate is a count with exposure=; a measurement is Gaussian())"
+        refuse_rows(y, (y < 0.0) | (y != np.floor(y)), kind + cure)
+
+    def recession(self, y: Array, theta: Theta) -> Array:
+        """η → −∞ where y = 0."""
+        return np.where(y == 0.0, -1.0, 0.0)
+
+    def first_guess(self, y: Array, weights: Array, theta: Theta) -> float:
+        """Log ȳ; of Σwy + ½ where every count is 0."""
+        return math.log(max(float(weights @ y), 0.5) / float(weights.sum()))
+
+    def mean(self, eta: ArrayLike, theta: Theta) -> Array:
+        """e^η."""
+        return _exp(eta)
+
+
+@explained
+@dataclass(frozen=True)
+class Poisson(Counts):
+    r"""Poisson likelihood with the log link: y_i ~ Poisson(μ_i), log μ_i = log E_i + β₀ + x_i'β.
+
+    .. math:: -\log p(y \mid \eta) = e^{\eta} - y\eta + \log y!
+
+    E, the ``exposure=`` at ``condition``, is time, area or people; φ = 1, λ₁ = 1/scale and
+    λ₂ = 1/scale², and a prior's scale is in logs of the mean.
+
+    References
+    ----------
+    McCullagh & Nelder (1989), *Generalized Linear Models*, 2nd ed., ch. 6.
+
+    Examples
+    --------
+    >>> import bayesreg as br
+    >>> X, claims = [[0.0], [1.0], [2.0], [3.0]], [2, 3, 9, 11]
+    >>> problem = br.Model(br.Normal(1.0), br.Poisson()).condition(X, claims)
+    >>> br.fit_map(problem).beta.round(3).to_dict()
+    {'x1': 0.553}
+    """
+
+    @property
+    def unknowns(self) -> dict[str, float | HyperPrior]:
+        """None: the mean says all."""
+        return {}
+
+    def words(self, eta: str) -> str:
+        """Σ[e^η − yη]."""
+        return "Σ[exp η − yη]"
+
+    def log_density(self, y: ArrayLike, eta: ArrayLike, theta: Theta) -> Array:
+        """yη − e^η − log y!; linear in η beyond `EDGE`, where e^η leaves float64."""
+        y, eta = np.asarray(y), np.asarray(eta)
+        beyond = 1.0 + np.maximum(eta - EDGE, 0.0)
+        return np.asarray(y * eta - _exp(eta) * beyond - gammaln(y + 1.0))
+
+    def derivatives(self, y: ArrayLike, eta: ArrayLike, theta: Theta) -> tuple[Array, Array]:
+        """e^η − y and e^η."""
+        mean = _exp(eta)
+        return np.asarray(mean - np.asarray(y)), mean
+
+    def fenchel_young(self, y: ArrayLike, eta: ArrayLike, u: ArrayLike, theta: Theta) -> Array:
+        """s·log(s/μ) − s + μ, s = u + y the mean that u stands for; ∞ for s < 0."""
+        y, u = np.asarray(y), np.asarray(u)
+        mean, s = _exp(eta), u + y
+        with np.errstate(all="ignore"):
+            # (s − μ)/μ with s − μ as u − f′(η).
+            d = (u - (mean - y)) / mean
+            log_ratio = np.log(s) - np.asarray(eta)
+            apart = np.where(s > 0.0, s * log_ratio, 0.0) - s + mean
+            near = mean * ((1.0 + d) * np.log1p(d) - d)
+            series = mean * d * d * (0.5 - d / 6.0 + d * d / 12.0 - d**3 / 20.0)
+        found = np.where(np.abs(d) < NEAR, series, np.where(np.abs(d) < 0.5, near, apart))
+        return np.where(s >= 0.0, np.maximum(found, 0.0), np.inf)
+
+    def unit_sd(self, y: Array, weights: Array, theta: Theta) -> float:
+        """1/√ȳ."""
+        return math.sqrt(float(weights.sum()) / max(float(weights @ y), 0.5))
+
+    def variance(self, eta: ArrayLike, theta: Theta) -> Array:
+        """e^η."""
+        return _exp(eta)
+
+    def cdf(self, y: ArrayLike, eta: ArrayLike, theta: Theta) -> Array:
+        """The regularised upper incomplete gamma function, Q(k + 1, μ), k = ⌊y⌋."""
+        k = np.floor(y)
+        return np.where(k < 0.0, 0.0, pdtr(np.maximum(k, 0.0), _exp(eta)))
+
+    def ppf(self, prob: ArrayLike, eta: ArrayLike, theta: Theta) -> Array:
+        """The least k with P(Y ≤ k) ≥ prob."""
+        from scipy.stats import poisson
+
+        return np.asarray(poisson.ppf(prob, _exp(eta)))
+
+    def sample(self, rng: np.random.Generator, eta: Array, theta: Theta) -> Array:
+        """A count."""
+        return _poisson(rng, _exp(eta))
+
+    def law(self, eta: Any, theta: Theta) -> tuple[Any, dict[str, Any]]:
+        """``pm.Poisson``."""
+        import pymc as pm
+
+        return pm.Poisson, {"mu": pm.math.exp(eta)}
+
+
+@explained
+@dataclass(frozen=True)
+class NegativeBinomial(Counts):
+    r"""Negative binomial likelihood with the log link: mean μ, variance μ + μ²/shape (NB2).
+
+    .. math:: p(y \mid \mu, r) = \frac{\Gamma(y + r)}{\Gamma(r)\,y!}
+        \Big(\frac{r}{r + \mu}\Big)^r \Big(\frac{\mu}{r + \mu}\Big)^y, \quad
+        \log\mu_i = \log E_i + \beta_0 + x_i'\beta
+
+    A Poisson whose mean varies by a gamma factor of mean 1 and variance 1/r. As r → ∞ it is
+    Poisson's; other libraries say α = 1/r, or θ for r. λ's and scales are those of `Poisson`.
+
+    Parameters
+    ----------
+    shape : float, HyperPrior or None, default None
+        r: a known number; None for 1/√r ~ HalfNormal(1); or a proper distribution of r.
+
+    Raises
+    ------
+    BadArgument
+        If `shape` is none of these, or improper: the likelihood tends to Poisson's as r → ∞, so
+        that an improper law of r leaves no posterior.
+
+    References
+    ----------
+    Lawless (1987), "Negative binomial and mixed Poisson regression", Canadian Journal of Statistics
+    15(3), https://doi.org/10.2307/3314912; Hilbe (2011), *Negative Binomial Regression*, 2nd ed.
+
+    Examples
+    --------
+    >>> import bayesreg as br
+    >>> X, visits = [[0.0], [1.0], [2.0], [3.0]], [0, 7, 3, 22]
+    >>> problem = br.Model(br.Normal(1.0), br.NegativeBinomial(shape=2.0)).condition(X, visits)
+    >>> br.fit_map(problem).beta.round(3).to_dict()
+    {'x1': 0.822}
+    """
+
+    shape: float | HyperPrior | None = None
+
+    def __post_init__(self) -> None:
+        if improper(self.shape):
+            raise BadArgument(
+                f"NegativeBinomial: shape={self.shape!r} is improper, and as the shape grows the "
+                "likelihood tends to Poisson's, which is not 0: there is no posterior; use a "
+                "proper law such as HalfNormalInverseRoot(1.0) or Gamma(2, 0.1)"
+            )
+        if self.shape is not None and not isinstance(self.shape, HyperPrior):
+            known = one_positive(self.shape, "NegativeBinomial: shape")
+            object.__setattr__(self, "shape", known)
+
+    @property
+    def unknowns(self) -> dict[str, float | HyperPrior]:
+        """The shape r."""
+        return {"shape": HalfNormalInverseRoot(1.0) if self.shape is None else self.shape}
+
+    def words(self, eta: str) -> str:
+        """Σ[(y + r)·log(r + e^η) − yη]."""
+        return "Σ[(y + r)·log(r + exp η) − yη]"
+
+    def log_density(self, y: ArrayLike, eta: ArrayLike, theta: Theta) -> Array:
+        """log Γ(y + r)/(Γ(r)y!) + r·log(1 − q) + y·log q, q = μ/(μ + r)."""
+        y, r = np.asarray(y), np.asarray(theta["shape"])
+        ways = -betaln(r, y + 1.0) - np.log(r + y)
+        return np.asarray(ways - logistic.loss(y, y + r, np.subtract(eta, np.log(r))))
+
+    def derivatives(self, y: ArrayLike, eta: ArrayLike, theta: Theta) -> tuple[Array, Array]:
+        """(y + r)q − y and (y + r)q(1 − q)."""
+        r = np.asarray(theta["shape"])
+        return logistic.derivatives(y, np.add(y, r), np.subtract(eta, np.log(r)))
+
+    def fenchel_young(self, y: ArrayLike, eta: ArrayLike, u: ArrayLike, theta: Theta) -> Array:
+        """(y + r)·KL(s/(y + r) ‖ q), s = u + y."""
+        r = np.asarray(theta["shape"])
+        return logistic.fenchel_young(y, np.add(y, r), np.subtract(eta, np.log(r)), u)
+
+    def unit_sd(self, y: Array, weights: Array, theta: Theta) -> float:
+        """√(1/ȳ + 1/r), r by moments, ȳ²/(s² − ȳ), where it is unknown."""
+        n = float(weights.sum())
+        mean = max(float(weights @ y), 0.5) / n
+        r = theta.get("shape")
+        if not isinstance(r, float):
+            spread = float(weights @ np.square(y - mean)) / n
+            r = mean * mean / (spread - mean) if spread > mean else math.inf
+        return math.sqrt(1.0 / mean + 1.0 / r)
+
+    def variance(self, eta: ArrayLike, theta: Theta) -> Array:
+        """μ + μ²/r."""
+        mean = _exp(np.minimum(eta, 0.5 * EDGE))
+        return np.asarray(mean + mean * (mean / np.asarray(theta["shape"])))
+
+    def cdf(self, y: ArrayLike, eta: ArrayLike, theta: Theta) -> Array:
+        """I_{1−q}(r, k + 1), k = ⌊y⌋."""
+        k, r = np.floor(y), np.asarray(theta["shape"])
+        found = betainc(r, np.maximum(k, 0.0) + 1.0, r / (r + _exp(eta)))
+        return np.where(k < 0.0, 0.0, found)
+
+    def ppf(self, prob: ArrayLike, eta: ArrayLike, theta: Theta) -> Array:
+        """The least k with P(Y ≤ k) ≥ prob."""
+        from scipy.stats import nbinom
+
+        r = np.asarray(theta["shape"])
+        return np.asarray(nbinom.ppf(prob, r, r / (r + _exp(eta))))
+
+    def sample(self, rng: np.random.Generator, eta: Array, theta: Theta) -> Array:
+        """A Poisson count of a gamma mean."""
+        r = np.broadcast_to(theta["shape"], np.shape(eta))
+        return _poisson(rng, _exp(eta) * (rng.standard_gamma(r) / r))
+
+    def law(self, eta: Any, theta: Theta) -> tuple[Any, dict[str, Any]]:
+        """``pm.NegativeBinomial``."""
+        import pymc as pm
+
+        return pm.NegativeBinomial, {"mu": pm.math.exp(eta), "alpha": theta["shape"]}
+
+
+def _exp(eta: ArrayLike) -> Array:
+    return np.asarray(np.exp(np.minimum(eta, EDGE)))
+
+
+def _poisson(rng: np.random.Generator, mean: Array) -> Array:
+    """Poisson counts; normal ones about means at which float64 does not tell them apart."""
+    big = mean > SMOOTH
+    if not np.any(big):
+        return np.asarray(rng.poisson(mean), dtype=float)
+    small = np.asarray(rng.poisson(np.where(big, 0.0, mean)), dtype=float)
+    large = np.round(mean + np.sqrt(mean) * rng.standard_normal(np.shape(mean)))
+    return np.where(big, large, small)

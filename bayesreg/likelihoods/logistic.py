@@ -1,0 +1,56 @@
+r"""m·log(1 + e^η) − yη, the loss of successes among trials, and its dual.
+
+With m = 1 it is Bernoulli's, with whole m the binomial's; with m = y + r and η − log r for η it is
+that of the negative binomial of shape r, constants apart. McCullagh & Nelder (1989), *Generalized
+Linear Models*, 2nd ed., §4.4 and §6.2.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import expit, xlog1py, xlogy
+
+from bayesreg.language.arguments import Array
+
+CLOSE = 1e-4  # of a relative difference, below which a divergence is its series
+FAR = 1e-300  # of P(1 − P), below which ratios of probabilities are no numbers
+
+
+def loss(y: ArrayLike, m: ArrayLike, eta: ArrayLike) -> Array:
+    """y·log(1 + e^(−η)) + (m − y)·log(1 + e^η): nothing cancels, and 0 where all is certain."""
+    y, m, eta = np.asarray(y), np.asarray(m), np.asarray(eta)
+    won = np.where(y > 0.0, y * np.logaddexp(0.0, -eta), 0.0)
+    lost = m - y
+    return np.asarray(won + np.where(lost > 0.0, lost * np.logaddexp(0.0, eta), 0.0))
+
+
+def derivatives(y: ArrayLike, m: ArrayLike, eta: ArrayLike) -> tuple[Array, Array]:
+    """(m − y)P − y(1 − P) and mP(1 − P), P and 1 − P each computed by itself."""
+    up, down = expit(eta), expit(np.negative(eta))
+    lost, y = np.subtract(m, y), np.asarray(y)
+    return np.asarray(lost * up - y * down), np.asarray(np.asarray(m) * up * down)
+
+
+def fenchel_young(y: ArrayLike, m: ArrayLike, eta: ArrayLike, u: ArrayLike) -> Array:
+    """m·KL(s/m ‖ P), s = u + y the mean that u stands for, mP that of η; ∞ unless 0 ≤ s ≤ m."""
+    y, m, u, eta = np.asarray(y), np.asarray(m), np.asarray(u), np.asarray(eta)
+    lost = m - y
+    up, down = expit(eta), expit(np.negative(eta))
+    s, rest = y + u, lost - u
+    inside = (s >= 0.0) & (rest >= 0.0)
+    s, rest = np.where(inside, s, 0.0), np.where(inside, rest, 0.0)
+    # s − mP as u − f′(η), in which no difference of nearly equal numbers is taken that was not so
+    # before; log(s/mP) as log(1 + (s − mP)/mP), right however near or small they are; beyond
+    # |η| = 690, where that leaves the range of float64, from log P itself.
+    moved = u - (lost * up - y * down)
+    first, second = m * up, m * down
+    with np.errstate(all="ignore"):
+        whole = xlog1py(s, moved / first) + xlog1py(rest, -moved / second)
+        small = 0.5 * np.square(moved) / (first * down)
+        series = small * (1.0 - moved * (down - up) / (3.0 * first * down))
+    apart = xlogy(s, s / m) + xlogy(rest, rest / m)
+    apart = apart + s * np.logaddexp(0.0, np.negative(eta)) + rest * np.logaddexp(0.0, eta)
+    near = np.abs(moved) < CLOSE * first * down
+    found = np.where(up * down < FAR, apart, np.where(near, series, whole))
+    return np.where(inside, np.maximum(found, 0.0), np.inf)
