@@ -28,6 +28,8 @@ HYPERS = [
     (br.InverseGammaSquared(2.2, 1.3), None),
     (br.BetaPrimeSquared(1.6, 0.7), None),
     (br.BetaPrimeSquared(0.5, 0.5), stats.halfcauchy()),
+    (br.Gamma(2.3, 0.4), stats.gamma(2.3, scale=1 / 0.4)),
+    (br.HalfNormalInverseRoot(0.8), stats.invgamma(0.5, scale=0.5 / 0.8**2)),
 ]
 ids = [repr(p) for p in PRIORS]
 
@@ -149,6 +151,10 @@ def test_hyperprior_density_and_draws(hyper: HyperPrior, reference):
     median = float(np.median(draws))
     below = quad(lambda x: float(np.exp(hyper.log_density(x))), low, median, limit=300)[0]
     assert abs(below - 0.5) < 5 * 0.5 / math.sqrt(20_000)
+    for x in (0.6, 1.3, 2.4):
+        assert hyper.log_density_of_log(math.log(x)) == pytest.approx(
+            float(hyper.log_density(x)) + math.log(x), rel=1e-12
+        )
     if reference is not None:
         fold = math.log(2.0) if isinstance(hyper, br.HalfStudentT) else 0.0
         np.testing.assert_allclose(hyper.log_density(1.3), reference.logpdf(1.3) + fold, rtol=1e-12)

@@ -141,6 +141,10 @@ class Likelihood(ABC):
         """E(y | η, θ)."""
 
     @abstractmethod
+    def mean_slope(self, eta: ArrayLike, theta: Theta) -> Array:
+        """dE(y | η, θ)/dη."""
+
+    @abstractmethod
     def variance(self, eta: ArrayLike, theta: Theta) -> Array:
         """Var(y | η, θ)."""
 

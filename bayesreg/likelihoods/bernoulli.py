@@ -187,6 +187,10 @@ class Bernoulli(NormalMixture):
         """P(y = 1)."""
         return np.asarray(expit(eta))
 
+    def mean_slope(self, eta: ArrayLike, theta: Theta) -> Array:
+        """P(1 − P)."""
+        return self.variance(eta, theta)
+
     def variance(self, eta: ArrayLike, theta: Theta) -> Array:
         """P(1 − P)."""
         return np.asarray(expit(eta) * expit(np.negative(eta)))

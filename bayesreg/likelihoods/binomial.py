@@ -14,8 +14,10 @@ from bayesreg.language.errors import BadData
 from bayesreg.language.misnamed import explained
 from bayesreg.likelihoods import logistic
 from bayesreg.likelihoods.base import NormalMixture, Theta, refuse_rows
+from bayesreg.likelihoods.logistic import above_powers
 from bayesreg.priors.hyper import HyperPrior
 
+MANY_TRIALS = 1e7  # beyond which the terms of a log density are large and their sum is not
 MANY = 30.0  # latent draws a row, on average, beyond which sums of them are no quick way
 
 
@@ -90,6 +92,10 @@ class Binomial(NormalMixture):
     def log_density(self, y: ArrayLike, eta: ArrayLike, theta: Theta) -> Array:
         """log C(m, y) + yη − m·log(1 + e^η)."""
         m = _trials(theta)
+        if np.max(m, initial=0.0) > MANY_TRIALS:  # its largest value, less a divergence
+            lost = np.subtract(m, y)
+            top = above_powers(m) - above_powers(y) - above_powers(lost)
+            return np.asarray(top - self.fenchel_young(y, eta, 0.0, theta))
         ways = -betaln(np.add(y, 1.0), np.subtract(m, y) + 1.0) - np.log1p(m)
         return np.asarray(ways - logistic.loss(y, m, eta))
 
@@ -121,6 +127,10 @@ class Binomial(NormalMixture):
     def mean(self, eta: ArrayLike, theta: Theta) -> Array:
         """mP; P where no trials are said."""
         return np.asarray(_trials(theta) * expit(eta))
+
+    def mean_slope(self, eta: ArrayLike, theta: Theta) -> Array:
+        """mP(1 − P)."""
+        return self.variance(eta, theta)
 
     def variance(self, eta: ArrayLike, theta: Theta) -> Array:
         """mP(1 − P)."""

@@ -8,18 +8,21 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import betainc, betaln, gammaln, pdtr
+from scipy.special import betainc, betaln, expit, gammaincinv, gammaln, ndtri, pdtr
 
 from bayesreg.language.arguments import Array, one_positive
 from bayesreg.language.errors import BadArgument
 from bayesreg.language.misnamed import explained
 from bayesreg.likelihoods import logistic
 from bayesreg.likelihoods.base import Likelihood, Theta, improper, refuse_rows
+from bayesreg.likelihoods.logistic import above_powers
 from bayesreg.priors.hyper import HyperPrior
 from bayesreg.priors.shapes import HalfNormalInverseRoot
 
-EDGE = 700.0  # η beyond which e^η is held: its square root is beyond every count
+EDGE = 600.0  # η beyond which the loss goes on as a line, so that it and its sums stay finite
+LARGEST = 709.0  # η beyond which a mean is held, for float64 ends
 NEAR = 1e-3  # of (s − μ)/μ, below which a divergence is its series
+MANY = 1e7  # a count beyond which the terms of a log density are large and their sum is not
 SMOOTH = 1e15  # a mean beyond which a count is normal to every digit that float64 has
 
 
@@ -54,7 +57,11 @@ class Counts(Likelihood):
 
     def mean(self, eta: ArrayLike, theta: Theta) -> Array:
         """e^η."""
-        return _exp(eta)
+        return _exp(eta, LARGEST)
+
+    def mean_slope(self, eta: ArrayLike, theta: Theta) -> Array:
+        """e^η."""
+        return self.mean(eta, theta)
 
 
 @explained
@@ -92,6 +99,8 @@ class Poisson(Counts):
     def log_density(self, y: ArrayLike, eta: ArrayLike, theta: Theta) -> Array:
         """yη − e^η − log y!; linear in η beyond `EDGE`, where e^η leaves float64."""
         y, eta = np.asarray(y), np.asarray(eta)
+        if np.max(y, initial=0.0) > MANY:  # from its largest value, which is of the size of log y
+            return np.asarray(-above_powers(y) - self.fenchel_young(y, eta, 0.0, theta))
         beyond = 1.0 + np.maximum(eta - EDGE, 0.0)
         return np.asarray(y * eta - _exp(eta) * beyond - gammaln(y + 1.0))
 
@@ -101,18 +110,23 @@ class Poisson(Counts):
         return np.asarray(mean - np.asarray(y)), mean
 
     def fenchel_young(self, y: ArrayLike, eta: ArrayLike, u: ArrayLike, theta: Theta) -> Array:
-        """s·log(s/μ) − s + μ, s = u + y the mean that u stands for; ∞ for s < 0."""
-        y, u = np.asarray(y), np.asarray(u)
-        mean, s = _exp(eta), u + y
+        """s·log(s/μ) − s + μ, s = u + y the mean that u stands for; ∞ for s < 0.
+
+        Beyond `EDGE`, where the loss is a line, s is at most μ there and (μ − s)(η − `EDGE`) more.
+        """
+        y, u, eta = np.asarray(y), np.asarray(u), np.asarray(eta)
+        mean, s, beyond = _exp(eta), u + y, np.maximum(eta - EDGE, 0.0)
         with np.errstate(all="ignore"):
             # (s − μ)/μ with s − μ as u − f′(η).
             d = (u - (mean - y)) / mean
-            log_ratio = np.log(s) - np.asarray(eta)
+            log_ratio = np.log(s) - np.minimum(eta, EDGE)
             apart = np.where(s > 0.0, s * log_ratio, 0.0) - s + mean
             near = mean * ((1.0 + d) * np.log1p(d) - d)
             series = mean * d * d * (0.5 - d / 6.0 + d * d / 12.0 - d**3 / 20.0)
-        found = np.where(np.abs(d) < NEAR, series, np.where(np.abs(d) < 0.5, near, apart))
-        return np.where(s >= 0.0, np.maximum(found, 0.0), np.inf)
+            found = np.where(np.abs(d) < NEAR, series, np.where(np.abs(d) < 0.5, near, apart))
+            found = np.maximum(found, 0.0) + np.where(beyond > 0.0, (mean - s) * beyond, 0.0)
+        inside = (s >= 0.0) & ((beyond == 0.0) | (s <= mean))
+        return np.where(inside, found, np.inf)
 
     def unit_sd(self, y: Array, weights: Array, theta: Theta) -> float:
         """1/√ȳ."""
@@ -120,22 +134,28 @@ class Poisson(Counts):
 
     def variance(self, eta: ArrayLike, theta: Theta) -> Array:
         """e^η."""
-        return _exp(eta)
+        return _exp(eta, LARGEST)
 
     def cdf(self, y: ArrayLike, eta: ArrayLike, theta: Theta) -> Array:
         """The regularised upper incomplete gamma function, Q(k + 1, μ), k = ⌊y⌋."""
         k = np.floor(y)
-        return np.where(k < 0.0, 0.0, pdtr(np.maximum(k, 0.0), _exp(eta)))
+        return np.where(k < 0.0, 0.0, pdtr(np.maximum(k, 0.0), _exp(eta, LARGEST)))
 
     def ppf(self, prob: ArrayLike, eta: ArrayLike, theta: Theta) -> Array:
         """The least k with P(Y ≤ k) ≥ prob."""
         from scipy.stats import poisson
 
-        return np.asarray(poisson.ppf(prob, _exp(eta)))
+        mean = _exp(eta, LARGEST)
+        big = mean > SMOOTH
+        return np.where(
+            big,
+            np.round(mean + np.sqrt(mean) * ndtri(prob)),
+            poisson.ppf(prob, np.where(big, 1.0, mean)),
+        )
 
     def sample(self, rng: np.random.Generator, eta: Array, theta: Theta) -> Array:
         """A count."""
-        return _poisson(rng, _exp(eta))
+        return _poisson(rng, _exp(eta, LARGEST))
 
     def law(self, eta: Any, theta: Theta) -> tuple[Any, dict[str, Any]]:
         """``pm.Poisson``."""
@@ -206,6 +226,9 @@ class NegativeBinomial(Counts):
     def log_density(self, y: ArrayLike, eta: ArrayLike, theta: Theta) -> Array:
         """log Γ(y + r)/(Γ(r)y!) + r·log(1 − q) + y·log q, q = μ/(μ + r)."""
         y, r = np.asarray(y), np.asarray(theta["shape"])
+        if np.max(y, initial=0.0) > MANY:
+            top = np.log(r / (r + y)) + above_powers(y + r) - above_powers(r) - above_powers(y)
+            return np.asarray(top - self.fenchel_young(y, eta, 0.0, theta))
         ways = -betaln(r, y + 1.0) - np.log(r + y)
         return np.asarray(ways - logistic.loss(y, y + r, np.subtract(eta, np.log(r))))
 
@@ -231,26 +254,31 @@ class NegativeBinomial(Counts):
 
     def variance(self, eta: ArrayLike, theta: Theta) -> Array:
         """μ + μ²/r."""
-        mean = _exp(np.minimum(eta, 0.5 * EDGE))
-        return np.asarray(mean + mean * (mean / np.asarray(theta["shape"])))
+        log = np.log(np.asarray(theta["shape"]))
+        return _exp(np.logaddexp(eta, 2.0 * np.asarray(eta) - log), LARGEST)
 
     def cdf(self, y: ArrayLike, eta: ArrayLike, theta: Theta) -> Array:
         """I_{1−q}(r, k + 1), k = ⌊y⌋."""
         k, r = np.floor(y), np.asarray(theta["shape"])
-        found = betainc(r, np.maximum(k, 0.0) + 1.0, r / (r + _exp(eta)))
+        found = betainc(r, np.maximum(k, 0.0) + 1.0, expit(np.log(r) - np.asarray(eta)))
         return np.where(k < 0.0, 0.0, found)
 
     def ppf(self, prob: ArrayLike, eta: ArrayLike, theta: Theta) -> Array:
         """The least k with P(Y ≤ k) ≥ prob."""
         from scipy.stats import nbinom
 
-        r = np.asarray(theta["shape"])
-        return np.asarray(nbinom.ppf(prob, r, r / (r + _exp(eta))))
+        r, mean = np.asarray(theta["shape"]), _exp(eta, LARGEST)
+        big = mean > SMOOTH  # where all that varies is the mean itself
+        share = expit(np.log(r) - np.where(big, 0.0, eta))
+        with np.errstate(over="ignore"):
+            large = mean * (gammaincinv(r, prob) / r)
+        return np.where(big, np.round(large), nbinom.ppf(prob, r, share))
 
     def sample(self, rng: np.random.Generator, eta: Array, theta: Theta) -> Array:
         """A Poisson count of a gamma mean."""
         r = np.broadcast_to(theta["shape"], np.shape(eta))
-        return _poisson(rng, _exp(eta) * (rng.standard_gamma(r) / r))
+        with np.errstate(over="ignore"):
+            return _poisson(rng, _exp(eta, LARGEST) * (rng.standard_gamma(r) / r))
 
     def law(self, eta: Any, theta: Theta) -> tuple[Any, dict[str, Any]]:
         """``pm.NegativeBinomial``."""
@@ -259,12 +287,13 @@ class NegativeBinomial(Counts):
         return pm.NegativeBinomial, {"mu": pm.math.exp(eta), "alpha": theta["shape"]}
 
 
-def _exp(eta: ArrayLike) -> Array:
-    return np.asarray(np.exp(np.minimum(eta, EDGE)))
+def _exp(eta: ArrayLike, most: float = EDGE) -> Array:
+    return np.asarray(np.exp(np.minimum(eta, most)))
 
 
 def _poisson(rng: np.random.Generator, mean: Array) -> Array:
     """Poisson counts; normal ones about means at which float64 does not tell them apart."""
+    mean = np.minimum(mean, np.finfo(float).max / 4.0)
     big = mean > SMOOTH
     if not np.any(big):
         return np.asarray(rng.poisson(mean), dtype=float)

@@ -119,6 +119,10 @@ class Gaussian(ConstantCurvature):
         """η."""
         return np.asarray(eta, dtype=float)
 
+    def mean_slope(self, eta: ArrayLike, theta: Theta) -> Array:
+        """1."""
+        return np.ones(np.shape(eta))
+
     def variance(self, eta: ArrayLike, theta: Theta) -> Array:
         """σ²."""
         return np.asarray(np.square(theta["sigma"]) + 0.0 * np.asarray(eta))

@@ -46,6 +46,10 @@ class Noise(Likelihood):
         """η: the centre, also where the noise is so heavy that it has no mean."""
         return np.asarray(eta, dtype=float)
 
+    def mean_slope(self, eta: ArrayLike, theta: Theta) -> Array:
+        """1."""
+        return np.ones(np.shape(eta))
+
 
 @explained
 @dataclass(frozen=True)

@@ -172,9 +172,7 @@ class Response:
 
         def value(part: slice) -> Array:
             eta, theta = self._at(X, there, part)
-            # Under a canonical link μ′(η) is the curvature of −log p, whatever y is.
-            _, bend = likelihood.derivatives(np.zeros(1), eta, theta)
-            return np.asarray(bend * (along[part] @ self.beta.T))
+            return np.asarray(likelihood.mean_slope(eta, theta) * (along[part] @ self.beta.T))
 
         return self._pooled(split, there, value)
 
