@@ -147,11 +147,8 @@ class Poisson(Counts):
 
         mean = _exp(eta, LARGEST)
         big = mean > SMOOTH
-        return np.where(
-            big,
-            np.round(mean + np.sqrt(mean) * ndtri(prob)),
-            poisson.ppf(prob, np.where(big, 1.0, mean)),
-        )
+        large = np.round(mean + np.sqrt(mean) * ndtri(prob))
+        return np.asarray(np.where(big, large, poisson.ppf(prob, np.where(big, 1.0, mean))))
 
     def sample(self, rng: np.random.Generator, eta: Array, theta: Theta) -> Array:
         """A count."""
@@ -272,7 +269,7 @@ class NegativeBinomial(Counts):
         share = expit(np.log(r) - np.where(big, 0.0, eta))
         with np.errstate(over="ignore"):
             large = mean * (gammaincinv(r, prob) / r)
-        return np.where(big, np.round(large), nbinom.ppf(prob, r, share))
+        return np.asarray(np.where(big, np.round(large), nbinom.ppf(prob, r, share)))
 
     def sample(self, rng: np.random.Generator, eta: Array, theta: Theta) -> Array:
         """A Poisson count of a gamma mean."""

@@ -69,4 +69,5 @@ def above_powers(x: ArrayLike) -> Array:
     series = (1.0 / 12.0 - inverse * (1.0 / 360.0 - inverse / 1260.0)) / large
     by_series = 0.5 * np.log(2.0 * np.pi * large) + series
     small = np.minimum(x, LARGE)
-    return np.where(x < LARGE, gammaln(small + 1.0) - xlogy(small, small) + small, by_series)
+    direct = gammaln(small + 1.0) - xlogy(small, small) + small
+    return np.asarray(np.where(x < LARGE, direct, by_series))

@@ -280,7 +280,7 @@ class LaplaceNoise(Noise):
         """½e^z below η, 1 − ½e^(−z) above, z = (y − η)/σ."""
         z = np.subtract(y, eta) / theta["sigma"]
         tail = 0.5 * np.exp(-np.abs(z))
-        return np.where(z < 0.0, tail, 1.0 - tail)
+        return np.asarray(np.where(z < 0.0, tail, 1.0 - tail))
 
     def ppf(self, prob: ArrayLike, eta: ArrayLike, theta: Theta) -> Array:
         """The inverse of `cdf`."""
