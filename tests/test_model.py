@@ -10,19 +10,21 @@ import pytest
 
 import bayesreg as br
 from bayesreg.language.errors import BadArgument, BadData, BayesregWarning, NotSupported
-from tests.cases import CASES, Case
+from tests.cases import CASES, LIKELIHOODS, Case
 
 pytestmark = pytest.mark.filterwarnings("ignore::bayesreg.language.errors.BayesregWarning")
 
 
 def condition(case: Case, model: br.Model) -> br.Problem:
-    """The case under a model."""
+    """The case under a model; what counts successes does so among the trials of `LIKELIHOODS`."""
+    trials = LIKELIHOODS["Binomial"].theta["trials"] if model.likelihood.takes_trials else None
     return model.condition(
         case.frame,
         pd.Series(case.y, name="y"),
         standardize=case.standardize,
         intercept=case.intercept,
         weights=case.weights,
+        trials=None if trials is None else np.full(len(case.y), trials),
     )
 
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.linalg import solve_triangular
 
+from bayesreg.engines.reference import Reference, reference
 from bayesreg.engines.starts import profile
 from bayesreg.language.arguments import Array
 from bayesreg.model.pseudo_data import PseudoData
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from bayesreg.model.problem import Problem
 
 Trace = dict[str, Array]
-STEPS = 12  # towards the mode about which θ is whitened: a rough one serves
+Guess = tuple[list[float], dict[str, float]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,10 +102,11 @@ def coefficients(problem: Problem, *, on_rows: bool) -> Graph:
     import pytensor.tensor as pt
 
     guess = _guess(problem)
-    precision = _prior_precision(problem, *guess)
     rows = _Rows.of(problem) if on_rows else _Rows.compressed(problem)
-    touching = rows if problem.exact else _Rows.touching(problem, precision)
-    centre, factor = touching.whiten(precision)
+    if problem.exact:
+        centre, factor = rows.whiten(_prior_precision(problem, *guess))
+    else:
+        centre, factor = _about(reference(problem))
     first = len(centre) - problem.p
     with pm.Model() as model:
         z = pm.Flat("z", shape=len(centre))
@@ -167,9 +169,9 @@ def non_centred(problem: Problem) -> Graph:
     import pymc as pm
     import pytensor.tensor as pt
 
-    rows, loss = _Rows.of(problem), problem.loss
-    omega, _ = loss.working(loss.start)
-    lower = np.linalg.cholesky(loss.free.T @ (omega[:, None] * loss.free))
+    rows, about = _Rows.of(problem), reference(problem)
+    loss, count = about.problem.loss, about.free
+    lower = np.linalg.cholesky(about.bend[:count, :count])
     with pm.Model() as model:
         unknown = Unknowns.declare(problem)
         sd = pt.zeros(problem.p)
@@ -185,7 +187,7 @@ def non_centred(problem: Problem) -> Graph:
         if len(lower):
             at_mean = pm.Flat("free_z", shape=len(lower), initval=np.zeros(len(lower)))
             whitened = pt.dot(np.linalg.inv(lower).T, at_mean)
-            free = pm.Deterministic("free", loss.start.free + whitened)
+            free = pm.Deterministic("free", about.at[:count] + whitened)
             eta, names = eta + pt.dot(loss.free, free), (*names, "free")
         problem.likelihood.node("y", rows.y, eta, unknown.theta(problem), rows.weights)
 
@@ -223,23 +225,6 @@ class _Rows:
         return cls(x, design.y, design.weights, 0.0, problem.n, shift)
 
     @classmethod
-    def touching(cls, problem: Problem, precision: tuple[Array, Array, float]) -> _Rows:
-        """Weighted rows whose least squares touches the loss at θ's mode, b under a normal prior.
-
-        A likelihood that is one quadratic is touched by its own rows.
-        """
-        given, loss = cls.of(problem), problem.loss
-        rows = given
-        eta = loss.start.eta
-        for _ in range(STEPS):
-            omega, z = problem.likelihood.expand(loss.y, eta, loss.theta)
-            rows = cls(given.x, z, loss.weights * omega, 0.0, given.count, given.shift)
-            new = given.x @ rows.whiten(precision)[0] + given.shift
-            # Half-way where a full step would leave what the quadratic at eta says anything of.
-            eta = eta + np.clip(new - eta, -4.0, 4.0)
-        return rows
-
-    @classmethod
     def compressed(cls, problem: Problem) -> _Rows:
         """Pseudo-rows of the proper columns, put back where `loc` is not shifted out."""
         data = problem.quadratic.rows
@@ -263,42 +248,58 @@ class _Rows:
         return factor @ (factor.T @ right), factor
 
 
-def _guess(problem: Problem) -> tuple[float, float]:
-    """Type-II log(scale ÷ σ) and log σ."""
-    return profile(problem.at_zero.quadratic.rows, problem.sigma)
+def _guess(problem: Problem) -> Guess:
+    """Type-II log scales, in the unit of b, and logs of the likelihood's unknowns, for a start."""
+    if problem.exact:
+        log_ratio, log_sigma = profile(problem.quadratic.rows, problem.sigma)
+        return [log_ratio + log_sigma] * len(problem.blocks), {"sigma": log_sigma}
+    about = reference(problem)
+    scales = [float(np.log(about.sd[b.columns] / b.relative).mean()) for b in problem.blocks]
+    return scales, dict(zip(about.names, about.at[len(about.at) - len(about.names) :], strict=True))
+
+
+def _about(at: Reference) -> tuple[Array, Array]:
+    """Mean and a square root of the covariance of θ by the expansion about a reference point."""
+    size, k = at.free + len(at.sd), at.free
+    centre = at.at[:size].copy()
+    centre[k:] += at.problem.coordinates.loc
+    a = at.precision[:size, :size]
+    scale = 1.0 / np.sqrt(np.diagonal(a))
+    lower = np.linalg.cholesky(a * np.outer(scale, scale) + 1e-12 * np.eye(size))
+    return centre, scale[:, None] * solve_triangular(lower, np.eye(size), lower=True).T
 
 
 def information(problem: Problem) -> Array:
-    """(prior sd ÷ se)² of each b at the type-II estimates: what the rows say beside the prior."""
-    _, inverse, sigma = _prior_precision(problem, *_guess(problem))
-    return np.square(problem.at_zero.quadratic.norms) / (inverse * sigma**2)
+    """(prior sd ÷ se)² of each b at the reference point: what the rows say beside the prior."""
+    at = reference(problem)
+    return np.asarray(at.information * np.square(at.sd))
 
 
 def _prior_precision(
-    problem: Problem, log_ratio: float, log_sigma: float
+    problem: Problem, log_scales: list[float], log_own: dict[str, float]
 ) -> tuple[Array, Array, float]:
     """loc and 1/s² of each proper column at the type-II estimates, and σ there."""
-    sigma, scale = float(np.exp(log_sigma)), np.empty(problem.p)
-    for block in problem.blocks:
+    sigma, scale = float(np.exp(log_own["sigma"])), np.empty(problem.p)
+    for block, log_scale in zip(problem.blocks, log_scales, strict=True):
         known = problem.effective_scale(block, sigma, block.scale or 1.0)
-        unknown = float(np.exp(log_ratio + log_sigma)) * block.relative
+        unknown = float(np.exp(log_scale)) * block.relative
         scale[block.columns] = known if block.scale is not None else unknown
     return problem.coordinates.loc, scale**-2.0, sigma
 
 
-def _start(problem: Problem, model: Any, guess: tuple[float, float]) -> dict[str, Any]:
-    """Type-II values of σ and the scales, where they are free."""
-    log_ratio, log_sigma = guess
-    targets = {"sigma": (problem.sigma_prior, log_sigma)}
+def _start(problem: Problem, model: Any, guess: Guess) -> dict[str, Any]:
+    """Type-II values of the likelihood's unknowns and the scales, where they are free."""
+    log_scales, log_own = guess
+    targets = {name: (prior, log_own[name]) for name, prior in problem.unknown.items()}
+    log_sigma = log_own.get("sigma", float(np.log(problem.sigma or 1.0)))
     for k, block in enumerate(problem.blocks):
-        shift = log_sigma if block.prior.unit == "y" else 0.0
-        targets[f"scale_{k}"] = (block.hyper, log_ratio + shift)
+        if block.hyper is not None:
+            unit = 0.0 if block.prior.unit == "y" else log_sigma
+            targets[f"scale_{k}"] = (block.hyper, log_scales[k] - unit)
     free = {variable.name for variable in model.free_RVs}
     start: dict[str, Any] = {}
     for name, (prior, value) in targets.items():
-        if prior is None or not np.isfinite(prior.log_density_of_log(value)):
-            continue
-        if name in free:
+        if name in free and np.isfinite(prior.log_density_of_log(value)):
             start[name] = np.exp(value)
     return start
 
