@@ -590,17 +590,18 @@ def test_compare_and_choose_under_bernoulli(tmp_path, undrawn):
     assert "cv-1se" in chosen.stdout
 
 
-BERNOULLI = ("--likelihood", "bernoulli")
+BERNOULLI, GAUSSIAN = ("--likelihood", "bernoulli"), ("--likelihood", "gaussian")
 YES_NO_FAULTS = [
-    (("--target", "passed"), 1, "for a yes/no outcome run again with --likelihood bernoulli"),
-    (("--target", "flag"), 1, "--likelihood bernoulli"),
-    (("--formula", "passed ~ x"), 1, "need a Bernoulli likelihood"),
+    (("--target", "passed", *GAUSSIAN), 1, "for a yes/no outcome run again with --likelihood bern"),
+    (("--target", "flag", *GAUSSIAN), 1, "--likelihood bernoulli"),
+    (("--formula", "passed ~ x", *GAUSSIAN), 1, "need a Bernoulli likelihood"),
     (("--target", "x", *BERNOULLI), 1, "measurements are Gaussian"),
     (("--target", "passed", *BERNOULLI, "--sigma", "3"), 2, "has no noise sd; leave --sigma out"),
-    (("--target", "passed", "--positive", "yes"), 2, "add --likelihood bernoulli"),
+    (("--target", "code", "--positive", "1"), 2, "add --likelihood bernoulli"),
     (("--target", "passed", *BERNOULLI, "--positive", "yse"), 2, "did you mean 'yes'"),
     (("--target", "passed", *BERNOULLI, "--positive", ""), 2, "is no label of the response"),
-    (("--target", "passed", "--likelihood", "poisson"), 2, "'gaussian', 'bernoulli'"),
+    (("--target", "passed", "--likelihood", "poisson"), 1, "target 'passed' holds text"),
+    (("--target", "passed", "--likelihood", "bernouli"), 2, "did you mean 'bernoulli'"),
 ]
 
 

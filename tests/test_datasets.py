@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -9,8 +10,13 @@ import pandas as pd
 import pytest
 
 from bayesreg.data.datasets import dataset_names, load_dataset, simulate
-from bayesreg.data.design import Design
-from bayesreg.language.errors import BadArgument
+from bayesreg.data.formula import design_from_formula
+from bayesreg.language.errors import BadArgument, BadData
+from bayesreg.likelihoods import Bernoulli, Poisson
+from bayesreg.likelihoods.written import likelihood_of
+from bayesreg.model.model import Model
+from bayesreg.priors import Flat
+from bayesreg.verbs.fit import fit_map
 
 
 def test_diabetes_is_the_published_data():
@@ -41,14 +47,57 @@ def test_diabetes64_has_the_columns_of_efron_et_al():
     pd.testing.assert_series_equal(data.y, base.y)
 
 
+def test_endometrial_has_the_published_estimates():
+    """Penalised by Jeffreys' prior, as printed by Heinze & Schemper (2002), Table 1."""
+    data = load_dataset("endometrial")
+    assert data.X.shape == (79, 3)
+    assert data.y.value_counts().to_dict() == {"no": 49, "yes": 30}
+    X = np.column_stack([np.ones(79), data.X.to_numpy()])
+    y = (data.y == "yes").to_numpy(float)
+    b = np.zeros(4)
+    for _ in range(200):  # Firth (1993): the score plus leverage·(½ − P)
+        prob = 1 / (1 + np.exp(-X @ b))
+        w = prob * (1 - prob)
+        cov = np.linalg.inv((X.T * w) @ X)
+        leverage = w * np.einsum("ij,jk,ik->i", X, cov, X)
+        step = cov @ (X.T @ (y - prob + leverage * (0.5 - prob)))
+        b += step * min(1.0, 2.0 / np.abs(step).max())
+    np.testing.assert_allclose(b, [3.77, 2.93, -0.03, -2.60], atol=0.006)
+    with pytest.raises(BadData, match="'neovascularisation' separates"):
+        Model(Flat(), Bernoulli()).condition(data.X, data.y)
+
+
+def test_ships_has_the_published_deviance():
+    """Main effects leave 38.7 on 25 degrees of freedom: McCullagh & Nelder (1989), §6.3.2."""
+    data = load_dataset("ships")
+    assert (len(data.y), data.y.sum(), data.exposure.sum()) == (34, 356, 163574)
+    model = Model(Flat(), Poisson())
+    design = design_from_formula(
+        "incidents ~ type + built + operated", data.frame, flat_terms={"..."}
+    )
+    design = dataclasses.replace(design, offset=np.log(data.exposure.to_numpy()))
+    fit = fit_map(model.condition(design))
+    mu, y = fit.predict(data.X, exposure=data.exposure), data.y.to_numpy()
+    deviance = 2 * np.sum(np.where(y > 0, y * np.log(np.maximum(y, 1) / mu), 0) - (y - mu))
+    assert design.p == 8
+    assert deviance == pytest.approx(38.70, abs=0.01)
+    assert np.sum((y - mu) ** 2 / mu) / (34 - 9) == pytest.approx(1.69, abs=0.01)
+
+
 @pytest.mark.parametrize("name", dataset_names())
 def test_every_data_set_is_a_design_and_a_fresh_copy(name):
     data = load_dataset(name)
-    design = Design.of(data.X, data.y)
+    likelihood = likelihood_of(data.likelihood)
+    columns = " + ".join(f"`{column}`" for column in data.X)
+    labels = likelihood.takes_labels
+    design = design_from_formula(f"{data.y.name} ~ {columns}", data.frame, labels=labels)
     assert design.notes == ()
     assert not design.moments.constant.any()
-    data.X.iloc[:, 0] = 0.0
-    assert load_dataset(name).X.iloc[:, 0].any()
+    likelihood.check(likelihood.read(design.response)[0], {})
+    assert (data.exposure is not None) == likelihood.takes_exposure
+    column = data.X.columns[0]
+    data.X[column] = 0.0
+    assert (load_dataset(name).X[column] != 0.0).any()
     assert name in repr(data)
 
 
@@ -56,7 +105,7 @@ def test_every_data_set_is_a_design_and_a_fresh_copy(name):
 def test_a_misspelt_name_gets_the_nearest(wrong):
     with pytest.raises(BadArgument, match="did you mean 'diabetes"):
         load_dataset(wrong)
-    with pytest.raises(BadArgument, match="there are diabetes, diabetes64"):
+    with pytest.raises(BadArgument, match="there are diabetes, diabetes64, endometrial, ships"):
         load_dataset("zzz")
 
 

@@ -22,6 +22,7 @@ Examples:
   bayesreg compare houses.csv --target price --drop id --missing drop
   bayesreg compare houses.csv --formula "log(price) ~ area + C(district)"
   bayesreg compare diabetes --priors "ridge,laplace(scale=25)" --sigma 54
+  bayesreg compare claims.csv --target claims --likelihood negative_binomial --exposure years
   bayesreg compare houses.csv --target price --save fits.breg
 
 \b
@@ -97,8 +98,9 @@ def datasets() -> None:
             Column("rows", "rows", "integer"),
             Column("columns", "columns", "integer"),
             Column("target", "response", "name"),
+            Column("likelihood", "likelihood", "name"),
         )
-        rows = tuple((d.name, *d.X.shape, str(d.y.name)) for d in found)
+        rows = tuple((d.name, *d.X.shape, str(d.y.name), d.likelihood) for d in found)
         print_table(Table("datasets", "Data sets", columns, rows))
         print_sentences(["", *(f"{d.name}: {d.description} {d.source}." for d in found)])
 

@@ -16,6 +16,9 @@ from bayesreg.language import families
 Decorator = Callable[[Any], Any]
 
 PRIOR_NAMES = ", ".join(families.spoken(families.PRIORS))
+LIKELIHOOD_NAMES = ", ".join(families.spoken(families.LIKELIHOODS))
+AUTO = "auto"
+GAUSSIAN, BERNOULLI = map(families.snake, ("Gaussian", "Bernoulli"))
 
 PROPER_SIGMA = "inverse_gamma_squared(3,2)"  # of validate, which draws σ from its prior
 
@@ -41,6 +44,9 @@ class Options:
     number: tuple[str, ...] = ()
     weights: str | None = None
     raw: bool = False
+    offset: str | None = None
+    exposure: str | None = None
+    trials: str | None = None
     likelihood: str | None = None
     positive: str | None = None
     sigma: str | None = None
@@ -117,8 +123,10 @@ def together(*decorators: Decorator) -> Decorator:
 
 likelihood = click.option(
     "--likelihood",
-    type=click.Choice(list(families.spoken(families.LIKELIHOODS)), case_sensitive=False),
-    help="How the response varies: gaussian unless said; bernoulli for yes or no.",
+    metavar="SPEC",
+    help=f"How the response varies: auto, {LIKELIHOOD_NAMES}; or with arguments, such as "
+    "'student_t(df=4)'. Unsaid or auto, bernoulli for text of two kinds or for true and false, as "
+    "the data set says if it comes with bayesreg, else gaussian: counts are never guessed.",
 )
 
 
@@ -152,6 +160,20 @@ cells = together(
     ),
 )  # fmt: skip
 
+known = together(
+    click.option(
+        "--offset", metavar="COL", help="A known part of the linear predictor; no predictor."
+    ),
+    click.option(
+        "--exposure", metavar="COL",
+        help="Of counts: time, area or people, whose log is an offset; no predictor.",
+    ),
+    click.option(
+        "--trials", metavar="COL",
+        help="Of how many trials a binomial response counts the successes; no predictor.",
+    ),
+)  # fmt: skip
+
 data = together(
     click.argument("data"),
     click.option("--target", metavar="NAME", help="The response; needed for files."),
@@ -170,6 +192,7 @@ data = together(
         "--drop", multiple=True, metavar="COL", help="Leave out a column; may be repeated."
     ),
     click.option("--weights", metavar="COL", help="Row i counts COL[i] times; no predictor."),
+    known,
     click.option(
         "--factor", multiple=True, metavar="COL",
         help="Read a column, such as one of codes, as a factor; may be repeated.",

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Mapping, Sequence
+import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
-from bayesreg import likelihoods
 from bayesreg.data.files import number
-from bayesreg.language import families
 from bayesreg.language.arguments import did_you_mean
 from bayesreg.language.errors import BadArgument
 from bayesreg.language.families import snake
 from bayesreg.language.text import shortened
-from bayesreg.likelihoods import Gaussian, Likelihood
+from bayesreg.likelihoods.base import Likelihood
+from bayesreg.likelihoods.written import likelihood_of
 from bayesreg.priors import Prior
 from bayesreg.priors.written import read_distribution, read_prior, read_priors, split
-
-LIKELIHOODS: Mapping[str, Any] = {
-    said: getattr(likelihoods, name) for said, name in families.spoken(families.LIKELIHOODS).items()
-}
 
 
 def parse_priors(text: str) -> dict[str, Prior]:
@@ -56,42 +51,18 @@ def parse_lams(text: str | None) -> list[float] | None:
         ) from None
 
 
-def parse_sigma(text: str | None) -> Gaussian:
-    """Read ``--sigma``: a number, or a distribution such as ``half_normal(50)``.
-
-    Parameters
-    ----------
-    text : str or None
-        None for the default, p(σ²) ∝ 1/σ².
-
-    Returns
-    -------
-    Gaussian
-
-    Raises
-    ------
-    BadArgument
-        As :func:`parse_priors`.
-
-    Examples
-    --------
-    >>> parse_sigma("54"), parse_sigma("half_normal(50.0)")
-    (Gaussian(sigma=54.0), Gaussian(sigma=HalfNormal(scale=50.0)))
-    """
-    return Gaussian() if text is None else Gaussian(read_distribution(text, "--sigma"))
-
-
 def parse_likelihood(
-    name: str | None, sigma: str | None, positive: str | None, labels: Sequence[Any] = ()
+    text: str, sigma: str | None, positive: str | None, labels: Sequence[Any] | None = None
 ) -> Likelihood:
     """Read ``--likelihood``, and of ``--sigma`` and ``--positive`` what belongs to it.
 
     Parameters
     ----------
-    name, sigma, positive : str or None
-        What was typed; gaussian unless said.
-    labels : sequence
-        The labels of the response, among which `positive` is one as text.
+    text, sigma, positive : str or None
+        What was typed: a likelihood, a number or distribution, a label.
+    labels : sequence, optional
+        The labels of the response, among which `positive` is one as text; not yet known, it is
+        left out.
 
     Returns
     -------
@@ -106,28 +77,30 @@ def parse_likelihood(
     --------
     >>> parse_likelihood("bernoulli", None, "false", (False, True))
     Bernoulli(positive=False)
+    >>> parse_likelihood("student_t(df=4)", "half_normal(50)", None)
+    StudentTNoise(df=4.0, sigma=HalfNormal(scale=50.0))
     """
-    cls = likelihood_class(name, sigma, positive)
-    if not cls.takes_labels:
-        return parse_sigma(sigma)
-    found: Likelihood = cls() if positive is None else cls(_label(positive, labels))
-    return found
-
-
-def likelihood_class(name: str | None, sigma: str | None, positive: str | None) -> Any:
-    """The class that ``--likelihood`` names; options that mean nothing under it are refused."""
-    cls = LIKELIHOODS[name or snake(Gaussian.__name__)]
-    takes = inspect.signature(cls).parameters
-    if sigma is not None and "sigma" not in takes:
-        raise BadArgument(
-            f"--sigma: a {name} response has no noise sd; leave --sigma out (a prior's scale is "
-            f"then in {cls.in_units})"
-        )
-    if positive is not None and "positive" not in takes:
-        raise BadArgument(
-            "--positive names a label of a yes/no response; add --likelihood bernoulli"
-        )
-    return cls
+    found = likelihood_of(text, "--likelihood")
+    name = snake(type(found).__name__)
+    takes = {field.name for field in dataclasses.fields(found)}  # type: ignore[arg-type]
+    given: dict[str, Any] = {}
+    if sigma is not None:
+        if "sigma" not in takes:
+            raise BadArgument(
+                f"--sigma: a {name} response has no noise sd; leave --sigma out (a prior's scale "
+                f"is then in {found.in_units})"
+            )
+        given["sigma"] = read_distribution(sigma, "--sigma")
+    if positive is not None:
+        if "positive" not in takes:
+            raise BadArgument(
+                "--positive names a label of a yes/no response; add --likelihood bernoulli"
+            )
+        given |= {} if labels is None else {"positive": _label(positive, labels)}
+    for field in given:
+        if getattr(found, field) is not None:
+            raise BadArgument(f"--{field} and --likelihood {text} both say {field}; leave one out")
+    return dataclasses.replace(found, **given) if given else found  # type: ignore[type-var]
 
 
 def _label(text: str, labels: Sequence[Any]) -> Any:

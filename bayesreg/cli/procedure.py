@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 from bayesreg.cli.exits import CHECK_FAILED, INTERRUPTED, asked_of, say
 from bayesreg.cli.log import Log
 from bayesreg.cli.options import Options
-from bayesreg.cli.question import designed, selected
+from bayesreg.cli.question import Question, asked, designed
 from bayesreg.cli.screen import deliver, print_answers, print_sentences, print_table
-from bayesreg.data.predictors import Selection
 
 # What PyMC verifies unasked: a few minutes' work. It factors a p × p matrix at every gradient where
 # local scales are sampled.
@@ -35,9 +34,9 @@ def run(options: Options) -> int:
         interrupted.
     """
     log = Log(quiet=options.quiet)
-    selection = selected(options, log)
+    question = asked(options, log)
     _check_destinations(options)
-    result = _fitted(options, selection, log)
+    result = _fitted(question, log)
     if not options.json:
         print_answers(result, options.level)
     result, failure = _verified(options, result, log)
@@ -73,12 +72,13 @@ def _check_destinations(options: Options) -> None:
             writable(options.save, overwrite=options.overwrite)
 
 
-def _fitted(options: Options, selection: Selection, log: Log) -> Comparison:
+def _fitted(question: Question, log: Log) -> Comparison:
     """The comparison without PyMC, its warnings said."""
     from bayesreg.cli.priorspec import parse_priors
 
+    options, selection = question.options, question.selection
     priors = parse_priors(options.priors)
-    found, likelihood = designed(options, selection, tuple(priors.values()), log)
+    found, likelihood = designed(question, tuple(priors.values()), log)
     log.progress(f"fitting {', '.join(priors)} to {selection.table.name} ...")
     out = sys.stdout  # which `listening` keeps from everybody else
     with log.listening():

@@ -3,34 +3,63 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bayesreg.cli.exits import asked_of
 from bayesreg.cli.log import Log
-from bayesreg.cli.options import Options
+from bayesreg.cli.options import AUTO, BERNOULLI, GAUSSIAN, Options
 from bayesreg.data import files as sources
+from bayesreg.data.cells import Column
 from bayesreg.data.predictors import Roles, Selection, design, select
+from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, BadData
 
+NEAR_ZERO = 0.02  # of the largest y, up to which the smallest of counts comes
+
 if TYPE_CHECKING:
+    from bayesreg.data.cells import Table
+    from bayesreg.data.datasets import Dataset
     from bayesreg.data.design import Design
     from bayesreg.likelihoods import Likelihood
     from bayesreg.model.problem import Problem
     from bayesreg.priors import Prior
 
 
-def selected(options: Options, log: Log) -> Selection:
+@dataclass(frozen=True, eq=False)
+class Question:
+    """What was asked, and of which columns.
+
+    Attributes
+    ----------
+    options : Options
+        With a likelihood, said or found.
+    selection : Selection
+    guessed : bool
+        Whether nobody said the likelihood: neither the user nor a data set of ours.
+    """
+
+    options: Options
+    selection: Selection
+    guessed: bool
+
+
+def asked(options: Options, log: Log) -> Question:
     """Read the data and check the columns; no heavy library is imported for a file that fails."""
     if options.formula is not None and options.target is not None:
         raise BadArgument("--formula names the response itself; leave out --target")
     table, own = sources.read(options.data, options.sep, _named(options), format_of(options))
-    target = options.target or own
+    target = options.target or (None if own is None else str(own.y.name))
     if options.formula is None and target is None:
         raise BadArgument(
             f"--target is missing: which column of {table.name} is the response? It has "
             f"{table.listed()}"
         )
+    response = _response(options.formula, table) if options.formula is not None else target
+    said = None if (options.likelihood or AUTO).lower() == AUTO else options.likelihood
+    options = _settled(replace(options, likelihood=said), table, own, response, log)
     roles = Roles(
         target=target if options.formula is None else None,
         formula=options.formula,
@@ -39,16 +68,75 @@ def selected(options: Options, log: Log) -> Selection:
         groups=options.groups,
         labels=_takes_labels(options),
         weights=options.weights,
+        offset=options.offset,
+        exposure=options.exposure,
+        trials=options.trials,
     )
     found = select(table, roles)
     for note in found.notes:
         log.note(note)
-    return found
+    ours = own is not None and response == own.y.name
+    return Question(options, found, guessed=said is None and not ours)
+
+
+def _settled(
+    options: Options, table: Table, own: Dataset | None, response: str | None, log: Log
+) -> Options:
+    """The likelihood where none was said, and the exposure of a data set of ours; both said."""
+    ours = own if own is not None and own.y.name == response else None
+    if options.likelihood is None:
+        column = None if response is None else table.columns.get(response)
+        if ours is not None:
+            options = replace(options, likelihood=ours.likelihood)
+            if ours.likelihood != GAUSSIAN:
+                log.note(
+                    f"{table.name} is read with --likelihood {ours.likelihood}, as it is meant"
+                )
+        elif column is not None and _is_yes_no(column):
+            options = replace(options, likelihood=BERNOULLI)
+            kind = "true and false" if column.kind == "flag" else "text of two kinds"
+            log.note(
+                f"the response {response!r} is {kind}: its likelihood is {BERNOULLI} (--likelihood "
+                "says another)"
+            )
+        else:
+            options = replace(options, likelihood=GAUSSIAN)
+    if ours is not None and ours.exposure is not None and options.exposure is None:
+        from bayesreg.likelihoods.written import likelihood_of
+
+        name = str(ours.exposure.name)
+        takes = likelihood_of(options.likelihood, "--likelihood").takes_exposure
+        if takes and name not in {*options.drop, options.offset, options.weights}:
+            log.note(f"{name!r} is the exposure, as --exposure {name} says of a file")
+            options = replace(options, exposure=name)
+    return options
+
+
+def _is_yes_no(column: Column) -> bool:
+    """Whether cells can only be yes and no: true and false, or text of two kinds."""
+    if column.kind == "text":
+        return len(np.unique(column.values[column.values >= 0])) == 2
+    return column.kind == "flag"
+
+
+def _response(formula: str, table: Table) -> str | None:
+    """The column that is the response of a formula, where it is one alone."""
+    from bayesreg.data.grammar import parse
+
+    try:
+        parsed = parse(formula, tuple(table.columns))
+    except (BadArgument, SyntaxError):
+        return None  # which is said when it is evaluated
+    name = parsed.term_name(parsed.left).strip("`")
+    return name if name in table.columns else None
 
 
 def _named(options: Options) -> frozenset[str]:
     """Column names that the user gave, by which a header of numbers is known to be one."""
-    single = (options.target, options.groups, options.weights)
+    single = (
+        options.target, options.groups, options.weights, options.offset, options.exposure,
+        options.trials,
+    )  # fmt: skip
     quoted = re.findall(r"`([^`]*)`", options.formula or "")
     named = (*quoted, *options.drop, *options.factor, *options.number)
     return frozenset(named).union(name for name in single if name is not None)
@@ -71,51 +159,69 @@ def format_of(options: Options) -> sources.Format:
 
 def _takes_labels(options: Options) -> bool:
     """Whether the likelihood reads labels; options that mean nothing under it are refused."""
-    if options.likelihood is None and options.positive is None:
+    if options.likelihood == GAUSSIAN and options.positive is options.exposure is options.trials:
         return False  # as most are, without loading a class
-    from bayesreg.cli.priorspec import likelihood_class
+    from bayesreg.cli.priorspec import parse_likelihood
 
-    found = likelihood_class(options.likelihood, options.sigma, options.positive)
-    return bool(found.takes_labels)
+    found = parse_likelihood(str(options.likelihood), options.sigma, options.positive)
+    with asked_of("--likelihood"):
+        found.refuse_known(exposure=options.exposure, trials=options.trials)
+    return found.takes_labels
 
 
-def designed(
-    options: Options, selection: Selection, priors: tuple[Prior, ...], log: Log
-) -> tuple[Design, Likelihood]:
+def designed(question: Question, priors: tuple[Prior, ...], log: Log) -> tuple[Design, Likelihood]:
     """The columns as a Design, coded as priors and likelihood need it, its notes said."""
     from bayesreg.cli.priorspec import parse_likelihood
     from bayesreg.model.model import read
     from bayesreg.priors import Flat
 
+    options, selection = question.options, question.selection
     with log.listening():
         found = design(selection, reference=any(isinstance(p, Flat) for p in priors))
     for note in found.notes:
         log.note(note)
-    low, high = found.y.min(), found.y.max()
-    if options.likelihood is None and low < high and np.all((found.y == low) | (found.y == high)):
-        log.note(
-            f"the response {found.y_name!r} has two values only, {low:g} and {high:g}; if they "
-            "stand for no and yes, run again with --likelihood bernoulli (and --likelihood "
-            "gaussian keeps this note away)"
-        )
+    if question.guessed and (hint := _hint(found.y)):
+        log.note(f"the response {found.y_name!r} {hint} (and --likelihood gaussian keeps this note "
+                 "away)")  # fmt: skip
     labels = () if options.positive is None else found.classes or np.unique(found.y).tolist()
-    likelihood = parse_likelihood(options.likelihood, options.sigma, options.positive, labels)
+    likelihood = parse_likelihood(str(options.likelihood), options.sigma, options.positive, labels)
+    where = f"{selection.table.name}, response {found.y_name!r}"
     try:
         coded, learnt = read(found, likelihood)
+        learnt.check(coded.y, coded.known.facts(-1))
     except BadData as error:
-        raise BadData(f"{selection.table.name}, response {found.y_name!r}: {error}") from None
+        raise BadData(f"{where}: {error}") from None
     if learnt.classes_ is not None:
         no, yes = learnt.classes_
         log.note(f"the response {found.y_name!r} is read as 1 for {yes!r} and 0 for {no!r}")
     return coded, learnt
 
 
-def conditioned(options: Options, selection: Selection, prior: Prior, log: Log) -> Problem:
+def _hint(y: Array) -> str:
+    """What numbers may stand for that a Gaussian likelihood does not know."""
+    low, high = float(y.min()), float(y.max())
+    if low < high and np.all((y == low) | (y == high)):
+        return (
+            f"has two values only, {low:g} and {high:g}; if they stand for no and yes, run again "
+            "with --likelihood bernoulli"
+        )
+    # As adequacy has it: whole numbers that come near 0, beside which a measurement does not.
+    if 0.0 <= low <= NEAR_ZERO * high and np.all(y == np.floor(y)):
+        return (
+            f"holds whole numbers from {low:g} to {high:g}; if they are counts, run again with "
+            "--likelihood poisson or negative_binomial"
+        )
+    return ""
+
+
+def conditioned(question: Question, prior: Prior, log: Log) -> Problem:
     """One prior on the selected columns, conditioned as the options say."""
     from bayesreg.model.model import Model
 
-    found, likelihood = designed(options, selection, (prior,), log)
+    found, likelihood = designed(question, (prior,), log)
     with log.listening():
         return Model(prior, likelihood).condition(
-            found, standardize=not options.raw, intercept=found.intercept is not False
+            found,
+            standardize=not question.options.raw,
+            intercept=found.intercept is not False,
         )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from bayesreg.cli.exits import CHECK_FAILED
 from bayesreg.cli.log import Log
 from bayesreg.cli.options import Options
-from bayesreg.cli.question import conditioned, selected
+from bayesreg.cli.question import asked, conditioned
 from bayesreg.cli.screen import deliver, print_sentences, print_table, seeded
 from bayesreg.data.predictors import groups_of
 
@@ -93,14 +93,14 @@ def weigh(options: Options) -> int:
 
 def _problem(options: Options, log: Log) -> tuple[Problem, Selection]:
     """The data read and conditioned, once it is sure that the answer can be written."""
-    selection = selected(options, log)
+    question = asked(options, log)
     from bayesreg.cli.priorspec import parse_prior
     from bayesreg.report.target import check_target
 
     if options.out is not None:
         endings = (*PAGES, *PICTURES, *NUMBERS)
         check_target(options.out, overwrite=options.overwrite, endings=endings)
-    return conditioned(options, selection, parse_prior(options.prior), log), selection
+    return conditioned(question, parse_prior(options.prior), log), question.selection
 
 
 def _with_sigma(problem: Problem, l1_ratio: float | None) -> tuple[Problem, list[str]]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from bayesreg.cli.exits import CHECK_FAILED
 from bayesreg.cli.log import Log
-from bayesreg.cli.options import PROPER_SIGMA, Options
+from bayesreg.cli.options import AUTO, GAUSSIAN, PROPER_SIGMA, Options
 from bayesreg.cli.screen import print_sentences, print_table
 from bayesreg.language import families
 from bayesreg.language.errors import BadArgument, NotSupported
@@ -64,7 +64,7 @@ def _validated(options: Options, prior: Prior, engine: str | None, log: Log) -> 
     from bayesreg.verbs.validate import validate
 
     simulations, draws = QUICK if options.quick else FULL
-    model = Model(prior, parse_likelihood(options.likelihood, _sigma(options), None))
+    model = Model(prior, parse_likelihood(_likelihood(options), _sigma(options), None))
     try:
         with log.listening():
             return validate(
@@ -77,12 +77,19 @@ def _validated(options: Options, prior: Prior, engine: str | None, log: Log) -> 
         return None
 
 
-def _sigma(options: Options) -> str | None:
-    """σ as it was said; unsaid, a proper distribution where the likelihood has a σ."""
-    from bayesreg.cli.priorspec import likelihood_class
+def _likelihood(options: Options) -> str:
+    """The likelihood as it was said; there are no data to settle it by."""
+    said = options.likelihood or AUTO
+    return GAUSSIAN if said.lower() == AUTO else said
 
-    takes = likelihood_class(options.likelihood, options.sigma, None)().has_sigma
-    return options.sigma or (PROPER_SIGMA if takes else None)
+
+def _sigma(options: Options) -> str | None:
+    """σ as it was said; unsaid, a proper distribution where it is unknown and improper."""
+    from bayesreg.cli.priorspec import parse_likelihood
+    from bayesreg.likelihoods.base import improper
+
+    found = parse_likelihood(_likelihood(options), options.sigma, None).unknowns
+    return options.sigma or (PROPER_SIGMA if improper(found.get("sigma")) else None)
 
 
 def _named(text: str) -> list[str]:
@@ -148,7 +155,7 @@ def _print(found: list[tuple[str, Validation]], options: Options) -> None:
         else "every posterior is calibrated: nothing strays beyond what chance does"
     )
     sigma = _sigma(options)
-    noise = f"{options.likelihood} likelihood" if sigma is None else f"σ ~ {sigma}"
+    noise = f"{_likelihood(options)} likelihood" + ("" if sigma is None else f", σ ~ {sigma}")
     how = f"{noise}, seed {options.seed}"
     limit = "p-values are corrected over all of a row, which fails below 0.001"
     print_sentences([f"{verdict} ({how}; {limit})"])

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
+from csv import DictReader
 from dataclasses import dataclass
 from importlib.resources import files
 from itertools import combinations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -21,16 +23,59 @@ _EFRON = (
     "Efron, Hastie, Johnstone & Tibshirani 2004, Least angle regression, Annals of Statistics "
     "32(2), 407-499, doi:10.1214/009053604000000067"
 )
-_DESCRIPTIONS = {
-    "diabetes": (
+
+
+class _Shipped(NamedTuple):
+    """One data set: its file, response, what else is no column, and what is said of it."""
+
+    file: str
+    target: str
+    source: str
+    description: str
+    likelihood: str = "gaussian"
+    exposure: str | None = None
+
+
+_SHIPPED = {
+    "diabetes": _Shipped(
+        "diabetes.csv",
+        "progression",
+        _EFRON,
         "442 patients: age (years), sex (coded 1 and 2), body mass index (kg/m²), mean blood "
         "pressure (mm Hg) and six blood serum measurements s1 to s6, all in original units; the "
-        "response is a measure of disease progression one year after baseline."
+        "response is a measure of disease progression one year after baseline.",
     ),
-    "diabetes64": (
+    "diabetes64": _Shipped(
+        "diabetes.csv",
+        "progression",
+        _EFRON,
         "The 10 columns of diabetes in original units, 9 squares (of all but sex, which has two "
         "values) and 45 interactions; squares and interactions are products of columns brought to "
-        "mean 0 and sd 1 (1/N) first, as by Efron et al. (2004)."
+        "mean 0 and sd 1 (1/N) first, as by Efron et al. (2004).",
+    ),
+    "endometrial": _Shipped(
+        "endometrial.csv",
+        "high_grade",
+        "Heinze & Schemper 2002, A solution to the problem of separation in logistic regression, "
+        "Statistics in Medicine 21(16), 2409-2419, doi:10.1002/sim.1047 (data of E. Asseryanis, "
+        "Medical University of Vienna)",
+        "79 patients with cancer of the endometrium: neovascularisation (1 where present), "
+        "pulsatility index of the arteria uterina, height of the endometrium; the response is "
+        "whether the histology is of high grade, yes or no. All 13 patients with "
+        "neovascularisation have one, so that its odds ratio has no finite estimate without a "
+        "prior.",
+        likelihood="bernoulli",
+    ),
+    "ships": _Shipped(
+        "ships.csv",
+        "incidents",
+        "McCullagh & Nelder 1989, Generalized Linear Models, 2nd ed., §6.3.2 (data of J. Crilley "
+        "and L. N. Heminway, Lloyd's Register of Shipping)",
+        "34 groups of cargo ships: type (A to E), years in which they were built and in which they "
+        "were operated; the response is the number of incidents of damage by waves, the exposure "
+        "the aggregate months of service. The counts vary more than Poisson's.",
+        likelihood="poisson",
+        exposure="service",
     ),
 }
 INTERCEPT = 3.0  # of simulated data: not zero, so that a lost intercept shows
@@ -43,10 +88,15 @@ class Dataset:
     Attributes
     ----------
     X : DataFrame (n, p)
+        Columns of text are factors, which a formula codes, as the shell does by itself.
     y : Series (n,)
     source : str
         The publication to cite.
     name, description : str
+    likelihood : str
+        How y varies, as it is written: "gaussian", "bernoulli", "poisson".
+    exposure : Series (n,) or None
+        What a count is per: time, area or people.
     """
 
     X: pd.DataFrame
@@ -54,6 +104,14 @@ class Dataset:
     source: str
     name: str
     description: str
+    likelihood: str = "gaussian"
+    exposure: pd.Series | None = None
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """Columns, exposure and response in one frame, for a formula."""
+        beside = [] if self.exposure is None else [self.exposure]
+        return self.X.join([*beside, self.y])
 
     def __repr__(self) -> str:
         n, p = self.X.shape
@@ -110,9 +168,9 @@ def dataset_names() -> tuple[str, ...]:
     --------
     >>> from bayesreg.data.datasets import dataset_names
     >>> dataset_names()
-    ('diabetes', 'diabetes64')
+    ('diabetes', 'diabetes64', 'endometrial', 'ships')
     """
-    return tuple(_DESCRIPTIONS)
+    return tuple(_SHIPPED)
 
 
 @explained
@@ -122,7 +180,9 @@ def load_dataset(name: str) -> Dataset:
     Parameters
     ----------
     name : str
-        ``"diabetes"`` (442 × 10, original units) or ``"diabetes64"`` (442 × 64).
+        ``"diabetes"`` (442 × 10, original units) or ``"diabetes64"`` (442 × 64), a measurement;
+        ``"endometrial"`` (79 × 3), yes or no; ``"ships"`` (34 × 3, factors), counts with an
+        exposure.
 
     Returns
     -------
@@ -136,26 +196,40 @@ def load_dataset(name: str) -> Dataset:
     References
     ----------
     Efron, Hastie, Johnstone & Tibshirani 2004, Annals of Statistics 32(2),
-    doi:10.1214/009053604000000067.
+    doi:10.1214/009053604000000067; Heinze & Schemper 2002, Statistics in Medicine 21(16),
+    doi:10.1002/sim.1047; McCullagh & Nelder 1989, *Generalized Linear Models*, §6.3.2.
 
     Examples
     --------
     >>> from bayesreg.data.datasets import load_dataset
     >>> load_dataset("diabetes")
     Dataset('diabetes': 442 rows, 10 columns, response 'progression')
+    >>> ships = load_dataset("ships")
+    >>> ships.likelihood, ships.exposure.name, list(ships.frame)
+    ('poisson', 'service', ['type', 'built', 'operated', 'service', 'incidents'])
     """
-    if name not in _DESCRIPTIONS:
-        hint = did_you_mean(name, _DESCRIPTIONS)
-        raise BadArgument(f"no data set {name!r}{hint} (there are {', '.join(_DESCRIPTIONS)})")
+    if name not in _SHIPPED:
+        hint = did_you_mean(name, _SHIPPED)
+        raise BadArgument(f"no data set {name!r}{hint} (there are {', '.join(_SHIPPED)})")
     import pandas as pd
 
-    with (files("bayesreg.data") / "diabetes.csv").open(encoding="utf-8") as file:
-        names = file.readline().strip().split(",")
-        frame = pd.DataFrame(np.loadtxt(file, delimiter=","), columns=names)
-    X, y = frame.drop(columns="progression"), frame["progression"]
-    if name == "diabetes64":
-        X = _with_products(X)
-    return Dataset(X, y, _EFRON, name, _DESCRIPTIONS[name])
+    found = _SHIPPED[name]
+    with (files("bayesreg.data") / found.file).open(encoding="utf-8") as file:
+        frame = pd.DataFrame(DictReader(file))
+    for column in frame:
+        with suppress(ValueError):  # a column of text
+            frame[column] = frame[column].astype(float)
+    y = frame.pop(found.target)
+    exposure = None if found.exposure is None else frame.pop(found.exposure)
+    return Dataset(
+        _with_products(frame) if name == "diabetes64" else frame,
+        y,
+        found.source,
+        name,
+        found.description,
+        found.likelihood,
+        exposure,
+    )
 
 
 def _with_products(X: pd.DataFrame) -> pd.DataFrame:

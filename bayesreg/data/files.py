@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from bayesreg.data.cells import (
     MISSING,
@@ -32,6 +32,9 @@ from bayesreg.data.typed_files import (
 from bayesreg.language.arguments import did_you_mean
 from bayesreg.language.errors import BadArgument, BadData
 
+if TYPE_CHECKING:
+    from bayesreg.data.datasets import Dataset
+
 __all__ = ["MISSING", "Format", "number", "read", "read_csv", "read_parquet", "replacing"]
 
 TYPED = {
@@ -51,11 +54,11 @@ def read(
     sep: str | None = None,
     expected: frozenset[str] = frozenset(),
     form: Format = PLAIN,
-) -> tuple[Table, str | None]:
+) -> tuple[Table, Dataset | None]:
     """Read a data set by its name, or a file by its path, with the separator that ``--sep`` gives.
 
-    Also returned is the response, where the data set has one of its own. `expected` are column
-    names that the user gave.
+    Also returned is the data set, where it is one that comes with the package. `expected` are
+    column names that the user gave.
     """
     path = Path(data)
     names = () if _is_file_name(path, data) else _dataset_names()
@@ -102,18 +105,21 @@ def _dataset_names() -> tuple[str, ...]:
     return dataset_names()
 
 
-def _dataset(name: str, form: Format) -> tuple[Table, str]:
+def _dataset(name: str, form: Format) -> tuple[Table, Dataset]:
     import pyarrow as pa
 
     from bayesreg.data.datasets import load_dataset
 
     found = load_dataset(name)
-    series = {str(n): s for n, s in {**found.X, found.y.name: found.y}.items()}
-    columns = {n: Column(n, "number", s.to_numpy(float)) for n, s in series.items()}
-    for n in form.factors & columns.keys():
-        texts = pa.chunked_array([[f"{v:g}" for v in series[n]]])
-        columns[n] = read_cells(n, texts, form)
-    return Table(name, columns, len(found.y)), str(found.y.name)
+    columns = {}
+    for n, series in found.frame.items():
+        key, numbers = str(n), series.dtype.kind == "f"
+        if numbers and key not in form.factors:
+            columns[key] = Column(key, "number", series.to_numpy(float))
+        else:
+            texts = [f"{v:g}" if numbers else v for v in series]
+            columns[key] = read_cells(key, pa.chunked_array([texts]), form)
+    return Table(name, columns, len(found.y)), found
 
 
 def separator(text: str | None, path: Path) -> str:

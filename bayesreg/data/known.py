@@ -38,7 +38,12 @@ class Known:
 
     @classmethod
     def read(
-        cls, rows: Rows, offset: object, exposure: object, trials: object, notes: list[str]
+        cls,
+        rows: Rows,
+        offset: object = None,
+        exposure: object = None,
+        trials: object = None,
+        notes: list[str] | None = None,
     ) -> Known:
         """Arguments of a door, checked: finite offsets, exposures above 0, whole trials.
 
@@ -47,18 +52,18 @@ class Known:
         BadData
             Naming the argument and the first row.
         """
+        notes = [] if notes is None else notes
         shift = None
         if offset is not None:
             shift = _numbers(rows, offset, "offset", notes)
         if exposure is not None:
             size = _numbers(rows, exposure, "exposure", notes)
-            _refuse(size <= 0.0, size, "exposure", "an exposure (time, area, people) is above 0")
+            _refuse(size, "exposure")
             shift = np.log(size) if shift is None else shift + np.log(size)
         count = None
         if trials is not None:
             count = _numbers(rows, trials, "trials", notes)
-            odd = (count < 1.0) | (count != np.floor(count))
-            _refuse(odd, count, "trials", "trials are whole numbers from 1; leave out rows of none")
+            _refuse(count, "trials")
         return cls(shift, count)
 
     def take(self, rows: Any) -> Known:
@@ -117,7 +122,26 @@ def _numbers(rows: Rows, values: object, what: str, notes: list[str]) -> Array:
     return found
 
 
-def _refuse(bad: Any, values: Array, what: str, why: str) -> None:
-    if np.any(bad):
-        row = int(np.flatnonzero(bad)[0])
+def unusable(values: Array, what: str) -> tuple[int, str] | None:
+    """The first row whose value is no offset, exposure or number of trials, and why; or None.
+
+    Examples
+    --------
+    >>> unusable(np.array([3.0, 0.0]), "exposure")
+    (1, 'an exposure (time, area, people) is above 0')
+    """
+    if what == "exposure":
+        bad, why = values <= 0.0, "an exposure (time, area, people) is above 0"
+    elif what == "trials":
+        bad = (values < 1.0) | (values != np.floor(values))
+        why = "trials are whole numbers from 1; leave out rows of none"
+    else:
+        bad, why = ~np.isfinite(values), "an offset is a finite number"
+    return (int(np.flatnonzero(bad)[0]), why) if np.any(bad) else None
+
+
+def _refuse(values: Array, what: str) -> None:
+    found = unusable(values, what)
+    if found is not None:
+        row, why = found
         raise BadData(f"{what}[{row}] is {values[row]:g}, and {why}")

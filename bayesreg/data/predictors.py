@@ -5,7 +5,7 @@ Identifiers, dates and free text are not predictors: they are refused with advic
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,9 @@ import numpy as np
 
 from bayesreg.data.cells import MISSING, Column, Table, in_order, number
 from bayesreg.data.columns import EXACT
+from bayesreg.data.known import Known, unusable
 from bayesreg.data.labels import numbered, read_labels
+from bayesreg.data.rows import Rows
 from bayesreg.data.suitability import find, refuse_target, refuse_unusable, suspicion
 from bayesreg.data.variables import BOOL, TEXT, Variable, refuse_lookalikes
 from bayesreg.language.arguments import Array
@@ -48,6 +50,8 @@ class Roles:
         Whether the response may be labels: text, or true and false.
     weights : str or None
         A column of frequencies, and no predictor.
+    offset, exposure, trials : str or None
+        A column of what is known of rows, and no predictor: see :class:`bayesreg.data.known.Known`.
     """
 
     target: str | None
@@ -57,11 +61,26 @@ class Roles:
     groups: str | None = None
     labels: bool = False
     weights: str | None = None
+    offset: str | None = None
+    exposure: str | None = None
+    trials: str | None = None
+
+    @property
+    def known(self) -> dict[str, str]:
+        """The columns of what is known of rows, by what it is."""
+        said = {"offset": self.offset, "exposure": self.exposure, "trials": self.trials}
+        return {what: name for what, name in said.items() if name is not None}
+
+    @property
+    def numbers(self) -> dict[str, str]:
+        """The columns of numbers that are no predictors, by what they are."""
+        return ({} if self.weights is None else {"weights": self.weights}) | self.known
 
     def beside(self, table: Table) -> tuple[str, ...]:
         """The columns that are no predictors, and not the response."""
-        options = (("--groups", self.groups), ("--weights", self.weights))
-        return tuple(find(table, name, option) for option, name in options if name is not None)
+        said = ({} if self.groups is None else {"groups": self.groups}) | self.numbers
+        found = [find(table, name, f"--{option}") for option, name in said.items()]
+        return tuple(dict.fromkeys(found))
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,13 +102,10 @@ def select(table: Table, roles: Roles) -> Selection:
     if roles.formula is None:
         assert roles.target is not None
         target = find(table, roles.target, "--target")
-        for option, names in (
-            ("--drop", dropped),
-            ("--groups", {roles.groups}),
-            ("--weights", {roles.weights}),
-        ):
+        others: dict[str, set[str | None]] = {"drop": {*dropped}, "groups": {roles.groups}}
+        for option, names in (others | {o: {name} for o, name in roles.numbers.items()}).items():
             if target in names:
-                raise BadArgument(f"{option}: {target!r} is the target")
+                raise BadArgument(f"--{option}: {target!r} is the target")
         refuse_target(table, target, labels=roles.labels)
         predictors = tuple(name for name in left if name != target and name not in beside)
         if not predictors:
@@ -99,19 +115,33 @@ def select(table: Table, roles: Roles) -> Selection:
         predictors = _variables(roles.formula, left)
         used = (*predictors, *beside)
     refuse_unusable(table, predictors, formula=roles.formula is not None)
-    if roles.weights is not None and table.columns[roles.weights].kind != "number":
-        kind = table.columns[roles.weights].kind
-        raise BadData(
-            f"--weights: column {roles.weights!r} of {table.name} holds {kind} cells, no numbers"
-        )
+    for option, name in roles.numbers.items():
+        if (kind := table.columns[name].kind) != "number":
+            raise BadData(
+                f"--{option}: column {name!r} of {table.name} holds {kind} cells, no numbers"
+            )
     keep, notes = _complete(table, used, drop=roles.drop_missing)
     if roles.weights is not None:  # a row of weight 0 has no say in levels
         counts = keep & (table.columns[roles.weights].values != 0)
         keep = counts if counts.any() else keep
+    refuse_unusable_known(table, roles.known, keep)
     said = [table.columns[name].note for name in used if table.columns[name].note]
     if roles.formula is None:
         said += [note for name in predictors if (note := suspicion(table.columns[name]))]
     return Selection(table, roles, predictors, keep, (*table.notes, *notes, *said))
+
+
+def refuse_unusable_known(table: Table, known: Mapping[str, str], keep: NDArray[np.bool_]) -> None:
+    """Raise where a row has an exposure of 0 or the like, naming column and line."""
+    for what, name in known.items():
+        values = table.columns[name].values
+        found = unusable(values[keep], what)
+        if found is not None:
+            row, why = int(np.flatnonzero(keep)[found[0]]), found[1]
+            raise BadData(
+                f"--{what}: column {name!r} of {table.name} is {values[row]:g} on "
+                f"{table.place(row)}, and {why}"
+            )
 
 
 def design(selection: Selection, *, reference: bool = False) -> Design:
@@ -151,7 +181,7 @@ def design(selection: Selection, *, reference: bool = False) -> Design:
     else:
         y, classes = _numbers(columns[target], keep, notes), None
     return replace(
-        Design.of(X, y, weights_of(selection)),
+        Design.of(X, y, weights_of(selection), **known_of(selection)),
         classes=classes,
         names=tuple(names),
         y_name=target,
@@ -187,6 +217,12 @@ def weights_of(selection: Selection) -> Array | None:
     if selection.roles.weights is None:
         return None
     return np.asarray(selection.table.columns[selection.roles.weights].values[selection.keep])
+
+
+def known_of(selection: Selection) -> dict[str, Array]:
+    """The columns of what is known of rows, by what it is: `offset`, `exposure`, `trials`."""
+    columns, keep = selection.table.columns, selection.keep
+    return {what: columns[name].values[keep] for what, name in selection.roles.known.items()}
 
 
 def missing_in(
@@ -320,7 +356,10 @@ def _from_formula(selection: Selection, *, reference: bool) -> Design:
             names = ", ".join(found.names[j] for j in term.columns)
             base = f" (reference: {term.reference})" if term.reference else ""
             notes.append(f"term {term.name!r} is a factor: {names}{base}")
-    return replace(found, notes=tuple(notes))
+    known = Known.read(Rows(found.n), **known_of(selection), notes=notes)
+    offsets = [one for one in (found.offset, known.offset) if one is not None]
+    offset = sum(offsets[1:], offsets[0]) if offsets else None
+    return replace(found, notes=tuple(notes), offset=offset, trials=known.trials)
 
 
 def variable_of(column: Column, keep: NDArray[np.bool_]) -> Any:

@@ -51,7 +51,7 @@ LIKELIHOODS = {
     "LaplaceNoise": "robust",
 }
 # Other words for a family, at the shell.
-ALIASES = {"ridge": "Normal", "lasso": "Laplace"}
+ALIASES = {"ridge": "Normal", "lasso": "Laplace", "student_t": "StudentTNoise"}
 
 
 def snake(name: str) -> str:

@@ -20,6 +20,7 @@ from bayesreg.language.errors import BadArgument, BadData, NotSupported
 from bayesreg.language.misnamed import explained_throughout
 from bayesreg.language.warned import warn
 from bayesreg.likelihoods import ConstantCurvature, Gaussian, Likelihood
+from bayesreg.likelihoods.written import likelihood_of
 from bayesreg.model.blocks import assign
 from bayesreg.model.problem import PriorLike, Problem
 from bayesreg.model.propriety import concerns, refuse_improper
@@ -39,9 +40,10 @@ class Model:
     prior : Prior, str or mapping, default Normal()
         One prior for every coefficient, or a mapping from column or formula-term names to priors,
         with ``...`` for the rest. A text such as ``"ridge"`` or ``"laplace(scale=2)"`` is a prior.
-    likelihood : Likelihood, default Gaussian()
-        How y varies about its linear predictor. Under one without a σ, such as Bernoulli(), a
-        scale is in units of the linear predictor, and one that is not given is HalfStudentT(3).
+    likelihood : Likelihood or str, default Gaussian()
+        How y varies about its linear predictor; as text, ``"poisson"`` or ``"student_t(df=4)"``.
+        Under one without a σ, such as Bernoulli(), a scale is in units of the linear predictor,
+        and one that is not given is HalfStudentT(3).
 
     Raises
     ------
@@ -63,11 +65,7 @@ class Model:
     likelihood: Likelihood = field(default_factory=Gaussian)
 
     def __post_init__(self) -> None:
-        if not isinstance(self.likelihood, Likelihood):
-            raise BadArgument(
-                f"likelihood must be a likelihood such as br.Gaussian() or br.Bernoulli(), not "
-                f"{self.likelihood!r}"
-            )
+        object.__setattr__(self, "likelihood", likelihood_of(self.likelihood))
         if isinstance(self.prior, Mapping):
             own = {k: prior_of(v, f"the prior of {k!r}") for k, v in self.prior.items()}
             object.__setattr__(self, "prior", {k: self._settled(v) for k, v in own.items()})

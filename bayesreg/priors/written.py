@@ -1,4 +1,7 @@
-"""Priors as they are written: ``ridge`` or ``laplace(scale=25)``, parsed and never evaluated."""
+"""Priors as they are written: ``ridge`` or ``laplace(scale=25)``, parsed and never evaluated.
+
+A likelihood is written in the same grammar: see :mod:`bayesreg.likelihoods.written`.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,6 @@ from bayesreg.language.arguments import did_you_mean, nearest
 from bayesreg.language.errors import BadArgument
 from bayesreg.language.misnamed import meant
 from bayesreg.priors.base import Prior
-from bayesreg.priors.hyper import HyperPrior
 
 
 def _spoken(room: Mapping[str, str]) -> Mapping[str, Any]:
@@ -83,7 +85,7 @@ def read_prior(text: str, option: str = "prior") -> Prior:
             f"{option}: {_short(text)} is {len(parts)} priors, and one is meant here; "
             "compare takes several"
         )
-    built: Prior = _call(_parsed(parts[0], option), PRIORS, option, "prior")
+    built: Prior = read_one(parts[0], PRIORS, option, "prior")
     return built
 
 
@@ -116,7 +118,7 @@ def read_priors(text: str, option: str = "priors") -> dict[str, Prior]:
     for part in split(text, option):
         if part in priors:
             raise BadArgument(f"{option}: {part!r} is given twice")
-        priors[part] = _call(_parsed(part, option), PRIORS, option, "prior")
+        priors[part] = read_one(part, PRIORS, option, "prior")
     return priors
 
 
@@ -132,6 +134,11 @@ def read_distribution(text: str, option: str) -> Any:
     if isinstance(tree, ast.Call | ast.Name):
         return _call(tree, HYPERPRIORS, option, "distribution")
     return _literal(tree, option)
+
+
+def read_one(text: str, known: Mapping[str, Any], option: str, what: str) -> Any:
+    """What a text, a name or a call, stands for among the classes `known` by their names."""
+    return _call(_parsed(text, option), known, option, what)
 
 
 def split(text: str, option: str = "priors") -> list[str]:
@@ -168,12 +175,12 @@ def _parsed(text: str, option: str) -> ast.expr:
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise BadArgument(
             f"{option}: {_short(text)} cannot be read; write a name, or a name with arguments such "
-            "as 'laplace(scale=25)'"
+            "as 'laplace(scale=25)' or 'student_t(df=4)'"
         ) from None
 
 
 def _call(tree: ast.expr, known: Mapping[str, Any], option: str, what: str) -> Any:
-    """Build the prior that a name or a call stands for."""
+    """Build what a name or a call stands for."""
     name_tree = tree.func if isinstance(tree, ast.Call) else tree
     if not isinstance(name_tree, ast.Name):
         raise BadArgument(
@@ -200,12 +207,10 @@ def _call(tree: ast.expr, known: Mapping[str, Any], option: str, what: str) -> A
     return _built(cls, squashed[key], positional, named, option)
 
 
-def _built(
-    cls: Any, name: str, positional: list[Any], named: dict[str, Any], option: str
-) -> Prior | HyperPrior:
+def _built(cls: Any, name: str, positional: list[Any], named: dict[str, Any], option: str) -> Any:
     """Call a class, with the nearest argument named where one is unknown."""
-    # `rest` is kept beside `mix` for its digits, `parts` is found from the data: no arguments.
-    known = [p for p in inspect.signature(cls).parameters if p not in ("rest", "parts")]
+    # `rest` is kept beside `mix` for its digits, `parts` and `classes` are found from the data.
+    known = [p for p in inspect.signature(cls).parameters if p not in ("rest", "parts", "classes")]
     for key in named:
         if key not in known:
             ours = meant(key, known)
@@ -216,8 +221,7 @@ def _built(
         inspect.signature(cls).bind(*positional, **named)
     except TypeError as error:
         raise BadArgument(f"{option}: {name}: {error} (it takes {', '.join(known)})") from None
-    built: Prior | HyperPrior = cls(*positional, **named)
-    return built
+    return cls(*positional, **named)
 
 
 def _value(tree: ast.expr, option: str) -> Any:
@@ -242,7 +246,7 @@ def _literal(tree: ast.expr, option: str) -> Any:
         ) from None
     if isinstance(value, int | float | str | list | tuple):
         return list(value) if isinstance(value, tuple) else value
-    raise BadArgument(f"{option}: {_short(ast.unparse(tree))} is no value that a prior takes")
+    raise BadArgument(f"{option}: {_short(ast.unparse(tree))} is no value that is taken here")
 
 
 def _squash(name: str) -> str:
