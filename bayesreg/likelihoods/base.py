@@ -94,6 +94,11 @@ class Likelihood(ABC):
         """Raise BadData for the first y that this likelihood cannot have, given facts by row."""
         del y, facts
 
+    @property
+    def dispersion_in_words(self) -> str:
+        """φ in symbols: σ² where there is a σ, unless it is another power; else 1."""
+        return "σ²" if self.has_sigma else "1"
+
     def dispersion(self, theta: Theta) -> Any:
         """φ, with J = φ·(−log L) + penalty: 1 unless the likelihood has a scale of its own."""
         del theta

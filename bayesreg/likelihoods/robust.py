@@ -239,6 +239,11 @@ class LaplaceNoise(Noise):
         """Σ|y − η|."""
         return f"‖y − {eta.replace(' + ', ' − ')}‖₁"
 
+    @property
+    def dispersion_in_words(self) -> str:
+        """σ."""
+        return "σ"
+
     def dispersion(self, theta: Theta) -> Any:
         """σ."""
         return np.asarray(theta["sigma"])

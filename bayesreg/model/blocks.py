@@ -245,6 +245,16 @@ def fix_scales(blocks: Sequence[Block], scale: Any) -> tuple[Block, ...]:
     return with_scale(blocks, scale)
 
 
+def by_unit(blocks: tuple[Block, ...], ratio: float) -> tuple[Block, ...]:
+    """The same with known scales in units of σ multiplied by `ratio`, σ over another unit."""
+    return tuple(
+        dataclasses.replace(block, scale=block.scale * ratio)
+        if block.scale is not None and block.prior.unit == "sigma"
+        else block
+        for block in blocks
+    )
+
+
 def with_scale(blocks: Sequence[Block], scale: Any) -> tuple[Block, ...]:
     """The blocks at `scale`: one number per unknown scale, or one per block, or a hyperprior."""
     if isinstance(scale, HyperPrior):

@@ -5,7 +5,8 @@ One objective, in sums over rows (weights w_i), with an unpenalised intercept:
     J(β₀, β) = φ·Σ w_i (−log p(y_i | η_i)) + λ₁‖β‖₁ + ½λ₂‖β‖²,    η_i = β₀ + x_i'β
     J/φ      = −log posterior + constant
 
-Under Gaussian noise φ = σ², and the first term is ½Σ w_i (y_i − η_i)²; for yes/no outcomes φ = 1.
+Under Gaussian noise φ = σ², and the first term is ½Σ w_i (y_i − η_i)²; under Laplace noise φ = σ,
+and it is Σ w_i|y_i − η_i|; for yes/no outcomes and counts φ = 1.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ class Penalty:
     flat : tuple of str
         Names of unpenalised columns.
     likelihood : Likelihood
-        Whose loss stands before the penalty; φ = σ² is 1 where it has no σ.
+        Whose loss stands before the penalty, multiplied by its φ.
 
     References
     ----------
@@ -78,10 +79,15 @@ class Penalty:
         return self.theta.get("sigma", None if self.likelihood.has_sigma else 1.0)
 
     @property
+    def phi(self) -> float | None:
+        """φ where known."""
+        known = not self.likelihood.has_sigma or "sigma" in self.theta
+        return float(self.likelihood.dispersion(self.theta)) if known else None
+
+    @property
     def root(self) -> float | None:
         """√φ where known: the σ of the formulae of priors."""
-        known = not self.likelihood.has_sigma or "sigma" in self.theta
-        return math.sqrt(self.likelihood.dispersion(self.theta)) if known else None
+        return None if self.phi is None else math.sqrt(self.phi)
 
     @property
     def known(self) -> bool:
@@ -144,7 +150,7 @@ class Penalty:
         if not self.blocks:
             return fit
         if self.why_no_map is not None:
-            return f"{fit} − {self.in_nats('σ²·')}log p({letter}); {self.why_no_map}"
+            return f"{fit} − {self.in_phi('σ²·')}log p({letter}); {self.why_no_map}"
         parts, where = [], [f"η = {eta}"] if "η" in fit else []
         for block in self.blocks:
             tag = "" if len(self.blocks) == 1 else f"_{block.label}"
@@ -159,10 +165,16 @@ class Penalty:
             where.append("b = sd(x)·β")
         return f"{fit} + {' + '.join(parts)}" + (f" with {', '.join(where)}" if where else "")
 
-    def in_nats(self, text: str) -> str:
-        """A formula in σ, with φ = σ² = 1 left out of it where the likelihood has no σ."""
-        if self.likelihood.has_sigma:
+    def in_phi(self, text: str) -> str:
+        """A formula of priors, where φ = σ², under this likelihood: φ = σ, or 1 without a σ."""
+        if self.likelihood.dispersion_in_words == "σ²":
             return text
+        if self.likelihood.dispersion_in_words == "σ":  # divided by σ
+            if "σ²" in text:
+                return text.replace("σ²", "σ", 1)
+            if "σ/" not in text:
+                return text.replace("/scale²", "/(σ·scale²)")
+            return re.sub(r"(^|[\s(])σ/", r"\g<1>1/", text).replace("σ/", "/")
         text = re.sub(r"(^|[\s(])σ²?/", r"\g<1>1/", text)
         return re.sub(r"σ²?·?", "", text)
 
@@ -253,8 +265,8 @@ class Penalty:
             return "its columns share a local scale, so it penalises norms of groups"
         if block.scale is None:
             return "its scale is unknown: use penalty.at(sigma=, scale=)"
-        words = " ".join(prior.formulae.values()) if isinstance(prior, Penalised) else "σ"
-        if self.sigma is None and "σ" in words:
+        words = prior.formulae.values() if isinstance(prior, Penalised) else ["σ"]
+        if self.sigma is None and any("σ" in self.in_phi(text) for text in words):
             return "σ is unknown: use penalty.at(sigma=)"
         return None
 
@@ -315,7 +327,7 @@ class Penalty:
         text = block.prior.words(f"({letter}_j − loc)" if block.prior.loc else f"{letter}_j")
         if np.ptp(block.relative) > 0:
             text = text.replace("scale", "scale_j")
-        term, *values = self.in_nats(text).split(" with ")
+        term, *values = self.in_phi(text).split(" with ")
         if self.sigma is not None and self.likelihood.has_sigma:
             values.append(f"σ = {self.sigma:.6g}")
         if block.scale is not None:
@@ -331,7 +343,7 @@ class Penalty:
         unit = "" if block.prior.unit == "y" else " (scale in units of σ)"
         out = []
         for symbol, formula in block.prior.formulae.items():
-            text = f"{'λ' if single else symbol}{tag} = {self.in_nats(formula)}{unit}"
+            text = f"{'λ' if single else symbol}{tag} = {self.in_phi(formula)}{unit}"
             if self._missing(block) is None:
                 values = self._lams(block, "l1" if symbol == "λ₁" else "l2")
                 values = np.mean(values * block.relative) if block.grouped else values

@@ -18,7 +18,7 @@ from bayesreg.language.errors import BadArgument, NotSupported
 from bayesreg.language.misnamed import explained_throughout
 from bayesreg.language.text import shortened
 from bayesreg.likelihoods import ConstantCurvature, Gaussian, Likelihood
-from bayesreg.model.blocks import REST, Block, fix_scales, with_prior, with_scale
+from bayesreg.model.blocks import REST, Block, by_unit, fix_scales, with_prior, with_scale
 from bayesreg.model.coordinates import Coordinates
 from bayesreg.model.effects import Columns, Effects
 from bayesreg.model.loss import Loss, Point
@@ -132,13 +132,13 @@ class Problem:
         )
 
     def touching(self, at: Point) -> Problem:
-        """The Gaussian problem, σ = 1, whose ½‖ỹ − X̃b‖² touches the loss at a point.
+        """The Gaussian problem, σ = √φ, whose ½‖ỹ − X̃b‖² touches the loss at a point.
 
-        Weighted least squares in the working response: same value up to a constant, same slope, and
-        the same curvature where that is positive. Priors, coordinates and divisors stay.
+        Weighted least squares in the working response: same slope, and the same curvature where
+        that is positive. Priors, coordinates and divisors stay.
         """
         design = self._rows("this likelihood")
-        omega, z = self.loss.working(at)
+        root, (omega, z) = self.penalty.root or 1.0, self.loss.working(at)
         z = z if design.offset is None else z - design.offset
         moments = Moments.of(design.X, z, omega, self.features, warn=False)
         least_squares = Quadratic.of(
@@ -146,13 +146,10 @@ class Problem:
         )
         return dataclasses.replace(
             self,
-            likelihood=Gaussian(1.0),
-            design=None,
-            moments=moments,
-            least_squares=least_squares,
-            own={"sigma": 1.0},
-            warnings=(),
-        )
+            likelihood=Gaussian(root), own={"sigma": root},
+            blocks=by_unit(self.blocks, (self.sigma or 1.0) / root),
+            design=None, moments=moments, least_squares=least_squares, warnings=(),
+        )  # fmt: skip
 
     @cached_property
     def at_zero(self) -> Problem:

@@ -174,5 +174,5 @@ def _values(
     single = len(prior.formulae) == 1
     for symbol, formula in prior.formulae.items():
         at: Any = prior.l1 if symbol == "λ₁" else prior.l2
-        said = problem.penalty.in_nats(formula)
+        said = problem.penalty.in_phi(formula)
         yield "λ" if single else symbol, said, np.asarray(at(sigma, scale), dtype=float)

@@ -62,8 +62,8 @@ class Certificate:
         1e-10·max|X̃'ỹ| on unit-sd columns, or the rounding floor 8ε(max|g terms|) where larger:
         with columns and y of norm one the terms of g are at most 1 + Σ|u_j| + max λ₂ⱼ|u_j|, and
         storing b rounds each of them to half an ulp, so that no b in double precision does better.
-    sigma : float or None
-        Noise sd, where known.
+    phi : float or None
+        φ, where known: J/φ is in nats.
     ok : bool
         Whether both are within their limits; without a gap, whether b is a local optimum.
     why : str
@@ -83,7 +83,7 @@ class Certificate:
     gap_limit: float
     kkt: float
     kkt_limit: float
-    sigma: float | None
+    phi: float | None
     ok: bool
     why: str
     unique: bool | None = None
@@ -91,9 +91,7 @@ class Certificate:
     @property
     def nats(self) -> float | None:
         """gap/φ: given σ and scale, no b has a log density higher by more; None without either."""
-        return (
-            None if self.sigma is None or self.gap is None else self.gap / self.sigma / self.sigma
-        )
+        return None if self.phi is None or self.gap is None else self.gap / self.phi
 
     def __str__(self) -> str:
         """One line."""
@@ -145,7 +143,7 @@ def certify(problem: Problem, b: Array, *, seen: int | None = None) -> Certifica
     fault = _fault(problem, unit.size, unit.kept, b)
     if fault:
         gap, kkt = _limits(problem, unit)
-        return Certificate(math.inf, gap, math.inf, kkt, problem.sigma, False, fault)
+        return Certificate(math.inf, gap, math.inf, kkt, problem.penalty.phi, False, fault)
     u = unit.reduce(b)
     if objective is None:
         judged = _judge(unit, *unit.penalty(problem.l1, problem.l2), u)
@@ -168,27 +166,28 @@ def certify(problem: Problem, b: Array, *, seen: int | None = None) -> Certifica
 def _certify_touching(problem: Problem, b: Array, seen: int | None) -> Certificate:
     """Judge b under a loss that is not one quadratic: its own slope, its own dual.
 
-    Units are nats (φ = 1) and columns of sd one. The slope is that of the quadratic that touches
+    Units are those of J and columns of sd one. The slope is that of the quadratic that touches
     the loss at b; what is judged of curvature is judged on that quadratic.
     """
     loss = problem.loss
     sd = problem.column_sd[problem.proper] / problem.x_sd[problem.proper]
+    phi = problem.penalty.phi
+    unit = 1.0 if phi is None else phi  # of J in a nat
     fault = _fault(problem, len(sd), np.flatnonzero(sd > 0.0), b)
     largest = float(np.max(_over(np.abs(loss.slope(loss.start)), sd), initial=0.0))
     if fault:
-        return Certificate(
-            math.inf, GAP_TOLERANCE, math.inf, KKT_TOLERANCE * largest, problem.sigma, False, fault
-        )
+        limits = GAP_TOLERANCE * unit, KKT_TOLERANCE * largest
+        return Certificate(math.inf, limits[0], math.inf, limits[1], phi, False, fault)
     at = loss.at(b)
     floor = _floor(problem, at, sd)
     judged = _judge_touching(problem, at, sd, floor)
     reach = loss.start.value - at.value - penalty_value(problem, at.b)
-    gap_limit = max(GAP_TOLERANCE * max(1.0, reach), loss.rounding(at))
+    gap_limit = max(GAP_TOLERANCE * max(unit, reach), loss.rounding(at))
     kkt_limit = max(KKT_TOLERANCE * largest, floor)
     gap, kkt = judged.gap, judged.kkt
     ok = (gap is None or gap <= gap_limit) and kkt <= kkt_limit and not judged.saddle
     why = _words(problem, (gap, gap_limit, kkt, kkt_limit), judged, seen)
-    return Certificate(gap, gap_limit, kkt, kkt_limit, problem.sigma, ok, why, judged.unique)
+    return Certificate(gap, gap_limit, kkt, kkt_limit, phi, ok, why, judged.unique)
 
 
 def _judge_touching(problem: Problem, at: Point, sd: Array, floor: float) -> Judged:
@@ -234,8 +233,8 @@ def _lams(problem: Problem, b: Array) -> tuple[Array, Array] | None:
         assert isinstance(prior, Majorised)
         if not prior.exact:
             return None
-        scale = problem.effective_scale(block, 1.0)
-        l1[columns], l2[columns] = prior.majoriser(b[columns], 1.0, scale)
+        scale = problem.effective_scale(block, problem.sigma or 1.0)
+        l1[columns], l2[columns] = prior.majoriser(b[columns], problem.penalty.root or 1.0, scale)
     return l1, l2
 
 
@@ -286,7 +285,7 @@ def conclude(
     kkt_limit = max(second, judged.floor * slope) if size or second else second
     ok = (gap is None or gap <= gap_limit) and kkt <= kkt_limit and not judged.saddle
     why = _words(problem, (gap, gap_limit, kkt, kkt_limit), judged, seen)
-    return Certificate(gap, gap_limit, kkt, kkt_limit, problem.sigma, ok, why, judged.unique)
+    return Certificate(gap, gap_limit, kkt, kkt_limit, problem.penalty.phi, ok, why, judged.unique)
 
 
 def _units(problem: Problem, unit: UnitData) -> tuple[float, float]:
@@ -382,17 +381,16 @@ def _words(
 ) -> str:
     """The verdict: what can be gained at most, and what is missing where it does not hold."""
     gap, gap_limit, kkt, kkt_limit = numbers
-    sigma = problem.sigma
     if gap is None:
         bound = "stationary" if kkt <= kkt_limit and not judged.saddle else "not a local optimum"
         bound += "" if seen is None else f"; {seen} distinct optim{'um' if seen == 1 else 'a'} seen"
         bound += "; J is not convex, so nothing bounds how much lower another may be"
     elif not gap <= gap_limit:
         bound = f"the duality gap {gap:.1e} exceeds its limit {gap_limit:.1e}"
-    elif sigma is not None:
+    elif problem.penalty.phi is not None:
         # Over σ and scale too a density may have no maximum: under Laplace it rises as scale → 0.
         given = "σ and scale" if problem.likelihood.has_sigma else "the scale"
-        nats = gap / sigma / sigma
+        nats = gap / problem.penalty.phi
         bound = f"given {given}, no b has a log posterior higher by more than {nats:.1e} nats"
     else:
         bound = f"no b has a J lower by more than {gap:.1e}"

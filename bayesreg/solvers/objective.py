@@ -222,7 +222,7 @@ class Objective:
 
 def penalty_value(problem: Problem, b: Array) -> Any:
     """The penalty of b (p,), or of each of L coefficients (L, p); 0 at b = 0."""
-    total, sigma = np.zeros(b.shape[:-1]), problem.sigma or 1.0
+    total, sigma, root = np.zeros(b.shape[:-1]), problem.sigma or 1.0, problem.penalty.root or 1.0
     for block in problem.blocks:
         assert isinstance(block.prior, Majorised)
         part = b[..., block.columns]
@@ -232,25 +232,25 @@ def penalty_value(problem: Problem, b: Array) -> Any:
             part = np.sqrt(np.square(part / block.relative) @ members)
             scale = np.full(len(block.sizes), float(problem.effective_scale(block, sigma)[0]))
             scale /= float(block.relative[0])
-        total = total + np.sum(block.prior.cost(part, sigma, scale), axis=-1)
+        total = total + np.sum(block.prior.cost(part, root, scale), axis=-1)
     return total
 
 
 def penalty_slope(problem: Problem, b: Array) -> Array:
     """The gradient of the penalty at b; at a coefficient of 0 its limit from the right."""
-    out, sigma = np.zeros(len(b)), problem.sigma or 1.0
+    out, sigma, root = np.zeros(len(b)), problem.sigma or 1.0, problem.penalty.root or 1.0
     for block in problem.blocks:
         assert isinstance(block.prior, Majorised)
         part, scale = b[block.columns], problem.effective_scale(block, sigma)
         if block.grouped:
             shaped = part / block.relative
             norm = np.sqrt(np.bincount(block.group, np.square(shaped)))[block.group]
-            level = block.prior.slope(norm, sigma, scale / block.relative)
+            level = block.prior.slope(norm, root, scale / block.relative)
             direction = shaped / block.relative / np.where(norm > 0.0, norm, 1.0)
             out[block.columns] = level * direction
         else:
             sign = np.where(part < 0.0, -1.0, 1.0)
-            out[block.columns] = sign * block.prior.slope(part, sigma, scale)
+            out[block.columns] = sign * block.prior.slope(part, root, scale)
     return out
 
 

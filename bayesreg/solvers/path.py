@@ -83,10 +83,16 @@ def default_lams(
 
 def scale_for(problem: Problem, lam: Any, sigma: float) -> Any:
     """The scale, in the declared unit, whose λ (λ₂ for Normal, else λ₁) is `lam` at this σ."""
-    prior = penalised(problem)
+    prior, root = penalised(problem), root_at(problem, sigma)
+    unit = sigma / root if prior.unit == "sigma" else 1.0  # λ's see √φ
     if not prior.kinked:
-        return np.sqrt(prior.l2(sigma, 1.0) / lam)
-    return prior.l1(sigma, 1.0) / lam
+        return np.sqrt(prior.l2(root, unit) / lam)
+    return prior.l1(root, unit) / lam
+
+
+def root_at(problem: Problem, sigma: float) -> float:
+    """√φ at this σ, which λ's see."""
+    return problem.penalty.at(sigma=sigma).root or 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,7 +136,8 @@ class Ray:
             first, second = np.zeros_like(lams), lams
         else:
             first = lams
-            second = np.asarray(prior.l2(self.sigma, prior.l1(self.sigma, 1.0) / lams), dtype=float)
+            root = root_at(self.problem, self.sigma)
+            second = np.asarray(prior.l2(root, prior.l1(root, 1.0) / lams), dtype=float)
         relative = self.problem.relative
         return first[:, None] / relative, second[:, None] / np.square(relative)
 
@@ -140,20 +147,20 @@ class Ray:
         if self.l1_ratio is None:
             return dataclasses.replace(prior, scale=scale_for(self.problem, lam, self.sigma))
         first, second = self.l1_ratio * lam, (1.0 - self.l1_ratio) * lam
-        unit = self.sigma if prior.unit == "y" else 1.0
+        root = root_at(self.problem, self.sigma)
+        unit = root if prior.unit == "y" else root / self.sigma
         same = {"loc": prior.loc, "unit": prior.unit, "relative": prior.relative}
         if not second:
-            return Laplace(unit * self.sigma / first, **same)
+            return Laplace(unit * root / first, **same)
         if not first:
             return Normal(unit / np.sqrt(second), **same)
-        both = {"laplace": unit * self.sigma / first, "normal": unit / np.sqrt(second)}
+        both = {"laplace": unit * root / first, "normal": unit / np.sqrt(second)}
         product = ElasticNet.from_scales(**both, unit=prior.unit)
         return dataclasses.replace(product, loc=prior.loc, relative=prior.relative)
 
     def scales(self, lams: Array) -> Array:
         """The prior scale (L,) that each λ means; NaN where that needs a σ which is unknown."""
-        ridge = self.smooth and penalised(self.problem).unit == "sigma"
-        if self.problem.sigma is None and not ridge:
+        if self.problem.sigma is None and needs_sigma(self):
             return np.full(len(lams), np.nan)
         if self.l1_ratio is None:
             found = scale_for(self.problem, np.asarray(lams, dtype=float), self.sigma)
@@ -352,8 +359,6 @@ def model_at(ray: Ray, lam: float) -> Model:
 
 
 def needs_sigma(ray: Ray) -> bool:
-    """Whether λ and the scale are tied by σ: all but ridge in units of σ, where there is a σ."""
-    if not ray.problem.likelihood.has_sigma:
-        return False
-    unit: Any = one_block(ray.problem).prior.unit
-    return not (ray.smooth and unit == "sigma")
+    """Whether λ and the scale are tied by σ: with φ = σ² all but ridge in units of σ."""
+    tie = ("1" if ray.smooth else "σ") if penalised(ray.problem).unit == "sigma" else "σ²"
+    return "σ" in ray.problem.penalty.in_phi(f"{tie}/scale{'²' if ray.smooth else ''}")
