@@ -9,10 +9,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import kstest
 
 import bayesreg as br
 from bayesreg.diagnostics.residuals import Residuals
 from bayesreg.diagnostics.sensitivity import sensitivity
+from tests.approximate import approximate, measured
+from tests.approximate import counts as made_counts
 
 Generator = np.random.Generator
 Data = tuple[pd.DataFrame, Any]
@@ -226,3 +229,77 @@ def test_moments_have_no_rows_to_judge_by() -> None:
     assert fits.adequacy is None
     with pytest.raises(br.NotSupported, match="rows"):
         fits["ridge"].post.adequacy  # noqa: B018
+
+
+TAILS = {
+    "outliers": (measured, {"df": 2.0}, br.Gaussian(), br.StudentTNoise(), "shape"),
+    "far outliers": (measured, {"df": 1.5}, br.LaplaceNoise(), br.StudentTNoise(), "shape"),
+    "overdispersed": (
+        made_counts,
+        {"shape": 1.0},
+        br.Poisson(),
+        br.NegativeBinomial(),
+        "dispersion",
+    ),
+    "zeros": (made_counts, {"shape": 0.5}, br.Poisson(), br.NegativeBinomial(), "zeros"),
+}
+
+
+@pytest.mark.parametrize("name", TAILS)
+def test_rows_that_vary_more_name_the_likelihood_under_which_they_do_not(name: str) -> None:
+    """Found under the narrow likelihood, with the wider one as advice; under that nothing is."""
+    make, how, narrow, wide, key = TAILS[name]
+    X, y = make(400, **how)
+    first, second = (
+        approximate(br.Model(br.Normal(1.0), one).condition(X, y), seed=1).adequacy
+        for one in (narrow, wide)
+    )
+    found = next(one for one in first.failures if one.key == key)
+    assert f"br.{type(wide).__name__}()" in found.advice
+    assert second.ok, second
+
+
+@pytest.mark.parametrize("spread, expected", [(None, True), (1.0, False)])
+def test_successes_that_vary_between_rows_are_overdispersed(
+    spread: float | None, expected: bool
+) -> None:
+    rng = np.random.default_rng(2)
+    X, trials = rng.normal(size=(300, 2)), rng.integers(3, 20, 300)
+    chance = 1.0 / (1.0 + np.exp(-X[:, 0]))
+    if spread is not None:
+        chance = rng.beta(spread * chance, spread * (1.0 - chance))
+    y = rng.binomial(trials, chance)
+    problem = br.Model(br.Normal(1.0), br.Binomial()).condition(X, y, trials=trials)
+    found = approximate(problem, seed=1).adequacy
+    assert ("dispersion" not in [one.key for one in found.failures]) == expected
+    assert found.ok == expected, found
+
+
+def test_counts_that_vary_less_are_underdispersed() -> None:
+    X, y = made_counts(400)
+    mean = np.exp(0.8 + X @ [0.5, -0.3, 0.0])
+    problem = br.Model(br.Normal(1.0), br.Poisson()).condition(X, np.round(mean + 0.3 * (y - mean)))
+    (found,) = (o for o in approximate(problem, seed=1).adequacy.failures if o.key == "dispersion")
+    assert "underdispersed" in found.seen
+
+
+def test_noise_without_a_variance_is_judged_by_its_scale() -> None:
+    """Residuals are finite where ν ≤ 2, and quantile residuals are normal under the right law."""
+    X, y = measured(400, df=1.0)
+    problem = br.Model(br.Normal(1.0), br.StudentTNoise(df=1.0)).condition(X, y)
+    post = approximate(problem, seed=1)
+    found = Residuals.of(post.draws)
+    assert np.isinf(problem.likelihood.variance(0.0, found.theta))
+    assert np.isfinite(found.scaled).all()
+    assert abs(np.std(found.standardized) - 1.0) < 0.1
+    assert post.adequacy.ok
+
+
+def test_quantile_residuals_of_counts_are_normal_and_the_same_again() -> None:
+    X, y = made_counts(2000)
+    post = approximate(br.Model(br.Normal(1.0), br.Poisson()).condition(X, y), seed=1)
+    one, two = (Residuals.of(post.draws).standardized for _ in range(2))
+    np.testing.assert_array_equal(one, two)
+    assert kstest(one, "norm").pvalue > 1e-3
+    raw = (y - Residuals.of(post.draws).fitted) / np.sqrt(Residuals.of(post.draws).width)
+    assert kstest(raw, "norm").pvalue < 1e-3

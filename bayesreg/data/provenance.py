@@ -37,7 +37,7 @@ def fingerprint(source: Design | Moments) -> str:
     digest = hashlib.sha256()
     arrays: list[Any]
     if isinstance(source, Design):
-        arrays = [source.X, source.y, source.weights]
+        arrays = [source.X, source.y, source.weights, source.offset, source.trials]
     else:
         products = source.root if source.gram is None else source.gram
         arrays = [source.x_mean, products, np.array([source.n, source.y_mean])]

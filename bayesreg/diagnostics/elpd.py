@@ -188,6 +188,11 @@ def estimate(
     return Total(value, se, math.sqrt(sampling))
 
 
+def measured(problem: Problem) -> dict[str, str]:
+    """Whether p(y_i | y_-i) is a probability or a density, which no difference may mix."""
+    return {"measure": "probability" if problem.likelihood.discrete else "density"}
+
+
 class _Label:
     """Makes values by row into DataArrays that share y, weight and method as coordinates."""
 
@@ -207,6 +212,7 @@ class _Label:
             "weight": ("obs_id", values.weights),
             "method": ("obs_id", method),
         }
+        attrs = attrs | measured(problem)
         self.blank = DataArray(values.weights, coords, dims=("obs_id",), attrs=attrs)
 
     def __call__(self, values: Array, *, weighted: bool = False) -> Any:

@@ -181,6 +181,12 @@ def _refuse_incomparable(models: Mapping[str, Any]) -> None:
                 a, b = (m.elpd_i.coords.get(key) for m in (first, model))
                 if a is not None and b is not None and not np.array_equal(a.values, b.values):
                     what = text
+        a, b = (m.elpd_i.attrs.get("measure") for m in (first, model))
+        if what is None and None not in (a, b) and a != b:
+            raise BadArgument(
+                f"{first_name!r} gives y a {a} and {name!r} a {b}: a density is per unit of y, and "
+                "no difference of the two says which predicts better"
+            )
         if what is not None:
             raise BadArgument(
                 f"{first_name!r} and {name!r} were fitted to {what}: leave-one-out densities are "

@@ -1,6 +1,9 @@
 """Residuals: what the rows say against a model's mean and spread, by tests that say how much.
 
 Every test is one on rows that the posterior has seen, except of `pit`, which leaves each row out.
+Where noise is normal a residual is (y − fitted)/σ; else it is the normal quantile of P(Y ≤ y), y
+anywhere between its neighbours if it is a whole number: Dunn & Smyth (1996), "Randomized quantile
+residuals", Journal of Computational and Graphical Statistics 5(3).
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from bayesreg.diagnostics import psis
 from bayesreg.diagnostics.pointwise import BLOCK
 from bayesreg.engines.draws import Sample, rows_of
 from bayesreg.language.arguments import Array
+from bayesreg.likelihoods import ConstantCurvature, Likelihood
 
 if TYPE_CHECKING:
     from bayesreg.data.design import Design
@@ -27,6 +31,7 @@ EVALUATIONS, LEAST_DRAWS = 2e6, 500  # of rows × draws: a mean and a tail, not 
 STRONG = 20  # columns, largest |sd(x)·β| first, whose shape is tested
 FEWEST_VALUES = 5  # of a column that can be curved
 SEED = 318
+FARTHEST = 8.0  # of a normal quantile: beyond it probabilities round to 0 and 1
 
 
 class Score(NamedTuple):
@@ -49,24 +54,33 @@ class Residuals:
         Which rows of the fit they are.
     strong : tuple of int
         The columns that move y most, first.
-    labels : bool
-        Whether y stands for one of two labels.
-    fitted, variance, eta : ndarray (m,)
-        Posterior means of E(y | η, θ), Var(y | η, θ) and η.
+    likelihood : Likelihood
+        How y varies about η.
+    theta : dict of str to float
+        Posterior means of its own unknowns.
+    fitted, width, eta : ndarray (m,)
+        Posterior means of E(y | η, θ), of what squares of residuals are measured in, and of η.
+    pull, information : ndarray (m,)
+        Posterior means of −f′(η), f = φ·(−log p), and of the information about η.
     left_out : ndarray (m,)
         E(y_i | y_-i), by importance sampling.
-    pit : ndarray (m,)
-        P(Y_i ≤ y_i | y_-i), likewise.
+    inside, pit : ndarray (m,)
+        P(Y_i ≤ y_i | y), and P(Y_i ≤ y_i | y_-i) likewise; of a whole number a random point of the
+        step there.
     """
 
     design: Design
     rows: NDArray[np.intp]
     strong: tuple[int, ...]
-    labels: bool
+    likelihood: Likelihood
+    theta: dict[str, float]
     fitted: Array
-    variance: Array
+    width: Array
     eta: Array
+    pull: Array
+    information: Array
     left_out: Array
+    inside: Array
     pit: Array
 
     @classmethod
@@ -75,8 +89,9 @@ class Residuals:
         design, rows = _judged(rows_of(draws.problem))
         sample = Sample.of(draws, max(EVALUATIONS / len(rows), LEAST_DRAWS))
         copies = np.minimum(design.frequencies, 1.0)
-        out = np.empty((5, design.n))
+        out = np.empty((8, design.n))
         likelihood = sample.likelihood
+        within = np.random.default_rng(SEED).random(design.n)[:, None]
         step = max(1, BLOCK // sample.size)
         for start in range(0, design.n, step):
             part = slice(start, start + step)
@@ -87,19 +102,65 @@ class Residuals:
                 -copies[part, None] * likelihood.log_density(y, eta, theta), sample.r_eff
             )
             weight = np.exp(log_weight)
-            out[0, part] = mean.mean(axis=1)
-            out[1, part] = likelihood.variance(eta, theta).mean(axis=1)
-            out[2, part] = eta.mean(axis=1)
-            out[3, part] = np.sum(weight * mean, axis=1)
-            out[4, part] = np.sum(weight * likelihood.cdf(y, eta, theta), axis=1)
+            below = likelihood.cdf(y, eta, theta)
+            if likelihood.discrete:
+                step_of = below - likelihood.cdf(y - 1.0, eta, theta)
+                below = below - within[part] * step_of
+            averaged = [
+                mean,
+                likelihood.width(eta, theta),
+                eta,
+                -likelihood.derivatives(y, eta, theta)[0],
+                likelihood.information(eta, theta),
+            ]
+            for k, values in enumerate(averaged):
+                out[k, part] = np.broadcast_to(values, eta.shape).mean(axis=1)
+            out[5, part] = np.sum(weight * mean, axis=1)
+            out[6, part] = below.mean(axis=1)
+            out[7, part] = np.sum(weight * below, axis=1)
         size = np.abs(draws.beta.mean(axis=(0, 1))) * draws.problem.column_sd
         strong = tuple(int(j) for j in np.argsort(-size, kind="stable")[:STRONG])
-        return cls(design, rows, strong, likelihood.takes_labels, *out)
+        centre = {name: float(values.mean()) for name, values in draws.theta.items()}
+        return cls(design, rows, strong, likelihood, centre, *out)
 
     @property
+    def labels(self) -> bool:
+        """Whether y stands for one of two labels."""
+        return self.likelihood.takes_labels
+
+    @property
+    def normal(self) -> bool:
+        """Whether noise is normal, so that a residual is a distance in units of its sd."""
+        return isinstance(self.likelihood, ConstantCurvature)
+
+    @property
+    def scaled(self) -> Array:
+        """(y − fitted) in units of sd(y | η), or of the scale of noise."""
+        return np.asarray((self.design.y - self.fitted) / np.sqrt(self.width))
+
+    @cached_property
     def standardized(self) -> Array:
-        """(y − fitted)/sd(y | η)."""
-        return np.asarray((self.design.y - self.fitted) / np.sqrt(self.variance))
+        """`scaled` where noise is normal, else the normal quantile of P(Y ≤ y | y)."""
+        from scipy.special import ndtri
+
+        if self.normal:
+            return self.scaled
+        return np.clip(np.asarray(ndtri(self.inside)), -FARTHEST, FARTHEST)
+
+    def quantile(self, prob: Array) -> Array:
+        """Of `scaled` under the noise's own law; of a normal where y is no measurement."""
+        from scipy.special import ndtri
+
+        if not self.likelihood.has_sigma:
+            return np.asarray(ndtri(prob))
+        unit = {**self.theta, "sigma": 1.0}
+        return self.likelihood.ppf(prob, 0.0, unit) / np.sqrt(self.likelihood.width(0.0, unit))
+
+    @property
+    def trials(self) -> Array:
+        """Of how many trials y counts the successes (m,): one, where nothing is said."""
+        trials = self.design.trials
+        return np.ones(self.design.n) if trials is None else trials
 
     @cached_property
     def basis(self) -> Array | None:
@@ -115,8 +176,8 @@ class Residuals:
 
     @property
     def _root(self) -> Array:
-        """√ω, ω the weight of a row in a step of Newton's: w·Var(y | η), w alone if that is one."""
-        constant = self.design.frequencies * self.variance / np.mean(self.variance)
+        """√ω, ω the weight of a row in a step of Newton's: w times its information about η."""
+        constant = self.design.frequencies * self.information / np.mean(self.information)
         return np.asarray(np.sqrt(constant))
 
     def curvature(self) -> list[Score]:
@@ -144,7 +205,7 @@ class Residuals:
 
     def _working(self, basis: Array) -> Array:
         """Residuals in Newton's working scale, r·w/√ω, less what the columns still explain."""
-        root, r = self._root, self.design.frequencies * (self.design.y - self.fitted)
+        root, r = self._root, self.design.frequencies * self.pull
         work = np.divide(r, root, out=np.zeros_like(r), where=root > 0.0)
         return np.asarray(work - basis @ (basis.T @ work))
 
@@ -199,22 +260,21 @@ class Residuals:
         """Largest |share of ones − probability| over bins of rows left out, and Hosmer's p."""
         from scipy.special import chdtrc
 
-        order = np.argsort(self.left_out, kind="stable")
-        w, gap, total = self.design.frequencies, 0.0, 0.0
+        chance, share_of = self.left_out / self.trials, self.design.y / self.trials
+        order = np.argsort(chance, kind="stable")
+        w, gap, total = self.design.frequencies * self.trials, 0.0, 0.0
         parts = [part for part in np.array_split(order, bins) if len(part)]
         for part in parts:
-            size, mean = w[part].sum(), np.average(self.left_out[part], weights=w[part])
-            share = np.average(self.design.y[part], weights=w[part])
-            noise = np.sum(w[part] * self.left_out[part] * (1.0 - self.left_out[part]))
+            size, mean = w[part].sum(), np.average(chance[part], weights=w[part])
+            share = np.average(share_of[part], weights=w[part])
+            noise = np.sum(w[part] * chance[part] * (1.0 - chance[part]))
             total += (size * (share - mean)) ** 2 / max(float(noise), 1e-300)
             gap = max(gap, abs(float(share - mean)))
         return gap, float(chdtrc(len(parts), total))
 
     def below_zero(self) -> float:
         """How much of what is predicted for the rows left out lies below 0."""
-        from scipy.special import ndtr
-
-        return float(np.mean(ndtr(-self.left_out / np.sqrt(self.variance))))
+        return float(np.mean(self.likelihood.cdf(0.0, self.left_out, self.theta)))
 
     def give_away(self) -> tuple[str, float]:
         """The column most like y in rank, and Spearman's correlation; an empty name without one."""

@@ -8,9 +8,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from bayesreg.engines.draws import Draws, mean_b
+from bayesreg.data.moments import Moments
+from bayesreg.engines.draws import Draws, mean_b, rows_of
 from bayesreg.language.arguments import Array
 from bayesreg.model.blocks import Block
+from bayesreg.model.quadratic import Quadratic
 from bayesreg.priors.base import ScaleMixture
 
 
@@ -46,11 +48,35 @@ def shrinkage_factors(draws: Draws) -> tuple[Array | None, str]:
             )
         ratio[..., block.columns] = np.square(sd / draws.sigma[..., None]) * t
         drawn |= t.size > 1
-    norms = problem.quadratic_at(mean_b(draws)).norms
+    norms = curvature_of(draws).norms
     kappa = 1.0 / (1.0 + np.square(norms) * ratio)
     said = "from σ and scale" if problem.likelihood.has_sigma else "from the scale"
     said = "local variances drawn given coefficients and scale" if drawn else said
     return kappa, said
+
+
+def curvature_of(draws: Draws) -> Quadratic:
+    """The quadratic whose G defines κ: the loss's own, or what stands for it at posterior means.
+
+    Where the likelihood has no σ, that which touches the loss at the mean of b, its own unknowns at
+    their medians. Under noise that is not Gaussian the curvature of single rows says nothing (that
+    of |y − η| is 0 or ∞, and a t's may be negative): there the information of a row stands for it,
+    which is the same for all, in units of 1/σ².
+    """
+    problem = draws.problem
+    if problem.exact:
+        return problem.quadratic
+    own = {name: float(np.median(values)) for name, values in draws.theta.items()}
+    known = problem.at(**{k: v for k, v in own.items() if k in problem.unknown})
+    if not problem.likelihood.has_sigma:
+        return known.quadratic_at(mean_b(draws))
+    design, coordinates = rows_of(problem), problem.coordinates
+    information = problem.likelihood.information(np.zeros(design.n), {**own, "sigma": 1.0})
+    weights = design.frequencies * information
+    moments = Moments.of(design.X, design.target, weights, problem.features, warn=False)
+    return Quadratic.of(
+        moments, problem.flat, problem.x_sd, coordinates.loc, intercept=problem.intercept
+    )
 
 
 def _local(draws: Draws, block: Block, sd: Array, rng: np.random.Generator) -> Array | None:

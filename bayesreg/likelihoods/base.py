@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -27,6 +27,24 @@ from bayesreg.priors.flat import Flat
 from bayesreg.priors.hyper import HyperPrior
 
 Theta = Mapping[str, Any]
+
+
+class Ratio(NamedTuple):
+    """What e^β multiplies, and what it is called."""
+
+    name: str
+    of: str
+
+    @property
+    def key(self) -> str:
+        """Its name as a column."""
+        return self.name.replace(" ", "_")
+
+
+RATIOS = {
+    "logit": Ratio("odds ratio", "the odds"),
+    "log": Ratio("rate ratio", "the expected count"),
+}
 
 
 class Likelihood(ABC):
@@ -40,6 +58,10 @@ class Likelihood(ABC):
     takes_trials: ClassVar[bool] = False  # whether y counts successes among a row's trials
     counts: ClassVar[bool] = False  # whether y is a whole number
     in_units: ClassVar[str] = "the unit of y"  # what η is measured in
+    noun: ClassVar[str] = "the likelihood"  # in a sentence
+    seen: ClassVar[str] = "its law of y is the nearer one"  # what its predicting better means
+    wider: ClassVar[str] = ""  # what to use where rows vary more than it says; empty: nothing
+    phi: ClassVar[str] = "1"  # the dispersion in symbols
 
     @property
     @abstractmethod
@@ -55,6 +77,16 @@ class Likelihood(ABC):
     def moved(self) -> str:
         """What a coefficient is a change in: y itself, or its log-odds or the like."""
         return "y" if self.link == "identity" else self.in_units
+
+    @property
+    def discrete(self) -> bool:
+        """Whether y has probabilities rather than a density."""
+        return self.counts or self.takes_labels
+
+    @property
+    def ratio(self) -> Ratio | None:
+        """What e^β is; None where a coefficient is a change in y itself."""
+        return RATIOS.get(self.link)
 
     @property
     def classes_(self) -> tuple[Any, ...] | None:
@@ -152,6 +184,14 @@ class Likelihood(ABC):
     @abstractmethod
     def variance(self, eta: ArrayLike, theta: Theta) -> Array:
         """Var(y | η, θ)."""
+
+    def width(self, eta: ArrayLike, theta: Theta) -> Array:
+        """What squares of residuals are measured in: Var(y | η, θ), or what is finite for it."""
+        return self.variance(eta, theta)
+
+    def information(self, eta: ArrayLike, theta: Theta) -> Array:
+        """E(−∂² log p/∂η²): Var(y | η, θ) under a canonical link, without a dispersion."""
+        return self.variance(eta, theta)
 
     @abstractmethod
     def cdf(self, y: ArrayLike, eta: ArrayLike, theta: Theta) -> Array:

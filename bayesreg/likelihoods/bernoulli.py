@@ -65,6 +65,7 @@ class Bernoulli(NormalMixture):
     link: ClassVar[str] = "logit"
     takes_labels: ClassVar[bool] = True
     in_units: ClassVar[str] = "log-odds"
+    noun: ClassVar[str] = "Bernoulli"
 
     def __post_init__(self) -> None:
         if self.classes is None:

@@ -51,6 +51,7 @@ class Binomial(NormalMixture):
     takes_trials: ClassVar[bool] = True
     counts: ClassVar[bool] = True
     in_units: ClassVar[str] = "log-odds"
+    noun: ClassVar[str] = "binomial"
 
     @property
     def unknowns(self) -> dict[str, float | HyperPrior]:

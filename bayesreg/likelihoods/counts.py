@@ -87,6 +87,10 @@ class Poisson(Counts):
     {'x1': 0.553}
     """
 
+    noun: ClassVar[str] = "Poisson"
+    seen: ClassVar[str] = "the counts vary no more than a Poisson's"
+    wider: ClassVar[str] = "br.NegativeBinomial() (--likelihood negative_binomial)"
+
     @property
     def unknowns(self) -> dict[str, float | HyperPrior]:
         """None: the mean says all."""
@@ -200,6 +204,9 @@ class NegativeBinomial(Counts):
 
     shape: float | HyperPrior | None = None
 
+    noun: ClassVar[str] = "negative binomial"
+    seen: ClassVar[str] = "the counts vary more than a Poisson's"
+
     def __post_init__(self) -> None:
         if improper(self.shape):
             raise BadArgument(
@@ -253,6 +260,11 @@ class NegativeBinomial(Counts):
         """μ + μ²/r."""
         log = np.log(np.asarray(theta["shape"]))
         return _exp(np.logaddexp(eta, 2.0 * np.asarray(eta) - log), LARGEST)
+
+    def information(self, eta: ArrayLike, theta: Theta) -> Array:
+        """μr/(μ + r)."""
+        r = np.asarray(theta["shape"])
+        return np.asarray(_exp(eta) * (r / (r + _exp(eta))))
 
     def cdf(self, y: ArrayLike, eta: ArrayLike, theta: Theta) -> Array:
         """I_{1−q}(r, k + 1), k = ⌊y⌋."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -47,6 +47,11 @@ class Gaussian(ConstantCurvature):
     """
 
     sigma: float | HyperPrior | Flat | None = None
+
+    noun: ClassVar[str] = "Gaussian noise"
+    seen: ClassVar[str] = "no heavier tails than a normal's are needed"
+    wider: ClassVar[str] = "br.StudentTNoise() (--likelihood student_t)"
+    phi: ClassVar[str] = "σ²"
 
     def __post_init__(self) -> None:
         if self.sigma is None or isinstance(self.sigma, HyperPrior | Flat):
@@ -126,6 +131,10 @@ class Gaussian(ConstantCurvature):
     def variance(self, eta: ArrayLike, theta: Theta) -> Array:
         """σ²."""
         return np.asarray(np.square(theta["sigma"]) + 0.0 * np.asarray(eta))
+
+    def information(self, eta: ArrayLike, theta: Theta) -> Array:
+        """1/σ²."""
+        return np.asarray(1.0 / np.square(theta["sigma"]) + 0.0 * np.asarray(eta))
 
     def cdf(self, y: ArrayLike, eta: ArrayLike, theta: Theta) -> Array:
         """Φ((y − η)/σ)."""

@@ -94,6 +94,9 @@ class StudentTNoise(Noise):
     sigma: float | HyperPrior | Flat | None = None
 
     convex: ClassVar[bool] = False
+    noun: ClassVar[str] = "Student-t noise"
+    seen: ClassVar[str] = "there are outliers, which a normal would follow"
+    phi: ClassVar[str] = "σ²"
 
     def __post_init__(self) -> None:
         self._settle_sigma()
@@ -171,6 +174,17 @@ class StudentTNoise(Noise):
         factor = np.where(df > 2.0, df / safe, np.inf)
         return np.asarray(np.square(theta["sigma"]) * factor + 0.0 * np.asarray(eta))
 
+    def information(self, eta: ArrayLike, theta: Theta) -> Array:
+        """(ν + 1)/(ν + 3)σ²."""
+        df = np.asarray(theta["df"], dtype=float)
+        return np.asarray(
+            (df + 1.0) / (df + 3.0) / np.square(theta["sigma"]) + 0.0 * np.asarray(eta)
+        )
+
+    def width(self, eta: ArrayLike, theta: Theta) -> Array:
+        """σ², which is finite for every ν."""
+        return np.asarray(np.square(theta["sigma"]) + 0.0 * np.asarray(eta))
+
     def cdf(self, y: ArrayLike, eta: ArrayLike, theta: Theta) -> Array:
         """That of t at (y − η)/σ."""
         return np.asarray(stdtr(theta["df"], np.subtract(y, eta) / theta["sigma"]))
@@ -227,6 +241,11 @@ class LaplaceNoise(Noise):
 
     sigma: float | HyperPrior | Flat | None = None
 
+    noun: ClassVar[str] = "Laplace noise"
+    seen: ClassVar[str] = "most rows lie near their mean, and some far off"
+    wider: ClassVar[str] = "br.StudentTNoise() (--likelihood student_t)"
+    phi: ClassVar[str] = "σ"
+
     def __post_init__(self) -> None:
         self._settle_sigma()
 
@@ -280,6 +299,10 @@ class LaplaceNoise(Noise):
     def variance(self, eta: ArrayLike, theta: Theta) -> Array:
         """2σ²."""
         return np.asarray(2.0 * np.square(theta["sigma"]) + 0.0 * np.asarray(eta))
+
+    def information(self, eta: ArrayLike, theta: Theta) -> Array:
+        """1/σ²."""
+        return np.asarray(1.0 / np.square(theta["sigma"]) + 0.0 * np.asarray(eta))
 
     def cdf(self, y: ArrayLike, eta: ArrayLike, theta: Theta) -> Array:
         """½e^z below η, 1 − ½e^(−z) above, z = (y − η)/σ."""

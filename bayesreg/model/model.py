@@ -156,12 +156,7 @@ class Model:
         elif y is None:
             raise BadArgument("y is missing: pass condition(X, y), or a Design or Moments as X")
         else:
-            X, y = take_response(X, y)
-            beside["weights"] = weights
-            for name, value in beside.items():
-                X, beside[name] = take_response(X, value, name)
-            if self.likelihood.takes_trials and trials is None:
-                y, beside["trials"] = two_columns(y)
+            X, y, beside = taken(self.likelihood, X, y, weights=weights, **beside)
             y, likelihood = self.likelihood.read(y)
             design = Design.of(X, y, **beside)
             source = _labelled(design, likelihood, design.y)
@@ -212,6 +207,16 @@ class Model:
         )
         intercept = design.intercept is not False
         return self.condition(design, standardize=standardize, intercept=intercept)
+
+
+def taken(likelihood: Likelihood, X: Any, y: Any, **beside: Any) -> tuple[Any, Any, dict[str, Any]]:
+    """What names a column of X taken out of it; of a y of two columns, successes and trials."""
+    X, y = take_response(X, y)
+    for name, value in beside.items():
+        X, beside[name] = take_response(X, value, name)
+    if likelihood.takes_trials and beside["trials"] is None:
+        y, beside["trials"] = two_columns(y)
+    return X, y, beside
 
 
 def _response(design: Design, likelihood: Likelihood) -> Any:

@@ -55,7 +55,7 @@ def plot_adequacy(found: Any, ax: Any = None, *, mark: Mark | None = None) -> ND
         x = rows.design.X[:, j]
         _scatter(panel, x, rows.standardized, pick, colour)
         panel.axhline(0.0, color=MUTED, linewidth=0.8, zorder=0)
-        dress(panel, title="residual, in σ", x=shortened(rows.design.names[j], 22))
+        dress(panel, title=_unit(rows), x=shortened(rows.design.names[j], 22))
     return panels
 
 
@@ -67,20 +67,25 @@ def _predicted(panel: Any, rows: Any, pick: NDArray[np.intp], colour: str) -> No
     dress(panel, title=shortened(rows.design.y_name, 24), x="predicted, left out")
 
 
+def _unit(rows: Any) -> str:
+    """What residuals are measured in."""
+    return "residual, in σ" if rows.normal else "quantile residual"
+
+
 def _spread(panel: Any, rows: Any, pick: NDArray[np.intp], colour: str) -> None:
     _scatter(panel, rows.fitted, np.sqrt(np.abs(rows.standardized)), pick, colour)
     dress(panel, title="√|residual|", x="fitted")
 
 
 def _quantiles(panel: Any, rows: Any, colour: str) -> None:
-    from scipy.special import ndtri
-
-    r = np.sort(rows.standardized)
+    own = rows.likelihood.has_sigma and not rows.normal
+    r = np.sort(rows.scaled if own else rows.standardized)
     at = np.unique(np.linspace(0, len(r) - 1, min(POINTS, len(r))).astype(int))
-    normal = ndtri((at + 0.5) / len(r))
-    panel.plot(normal, r[at], "o", color=colour, ms=2.4, alpha=0.6, mew=0)
-    panel.plot(normal[[0, -1]], normal[[0, -1]], color=INK, linewidth=0.9)
-    dress(panel, title="residual, in σ", x="normal quantile")
+    law = rows.quantile((at + 0.5) / len(r))
+    panel.plot(law, r[at], "o", color=colour, ms=2.4, alpha=0.6, mew=0)
+    panel.plot(law[[0, -1]], law[[0, -1]], color=INK, linewidth=0.9)
+    which = f"quantile of {rows.likelihood.noun}" if own else "normal quantile"
+    dress(panel, title="residual, in σ" if own else _unit(rows), x=which)
 
 
 def _uniform(panel: Any, rows: Any, colour: str) -> None:

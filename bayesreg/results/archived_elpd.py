@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bayesreg.diagnostics.elpd import measured
 from bayesreg.language.arguments import integer
 from bayesreg.language.errors import BadData
 from bayesreg.model.problem import Problem
@@ -49,7 +50,7 @@ def elpd_from_payload(
             raise BadData(f"kind: {meta['kind']!r} is none of {', '.join(KINDS)}")
         cls = getattr(theirs, meta["kind"])
         fields: dict[str, Any] = {}
-        rows = _rows(arrays, problem, _attrs(meta["attrs"]))
+        rows = _rows(arrays, problem, _attrs(meta["attrs"]) | measured(problem))
         for field in dataclasses.fields(cls):
             name = field.name
             if name in arrays:

@@ -13,7 +13,7 @@ from bayesreg.engines.draws import rows_of
 from bayesreg.language.arguments import check_level, interval_names
 from bayesreg.language.errors import BadData
 from bayesreg.language.text import listed, number, percent, shortened
-from bayesreg.results.entry import Entry, leader
+from bayesreg.results.entry import Entry, compared, leader
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,12 +68,13 @@ def brief(comparison: Any, level: float = 0.95) -> Brief:
     """
     check_level(level)
     best = leader(comparison.entries, comparison.table)
-    made = [("Which prior predicts best?", _predicts(comparison))]
+    noun = compared(comparison.entries)
+    made = [(f"Which {noun} predicts best?", _predicts(comparison))]
     if best.problem.design is not None:
         made.append(("How well?", _worth(best, level)))
     made += [
         ("Which effects are clear?", _effects(best, level)),
-        ("Does the choice of prior matter?", _matters(comparison, best)),
+        (f"Does the choice of {noun} matter?", _matters(comparison, best)),
         ("Which to use?", _use(comparison)),
         ("Does the model describe the data?", _describes(best)),
         ("Was it computed correctly?", _computed(comparison)),
@@ -232,8 +233,8 @@ def _use(comparison: Any) -> str:
         said = f"{good[0]}"
     else:
         said = (
-            f"Any of {listed(sorted(good))}: the one whose prior you can defend, as these data do "
-            "not decide between them"
+            f"Any of {listed(sorted(good))}: the one whose {compared(comparison.entries)} you can "
+            "defend, as these data do not decide between them"
         )
     if sparse:
         said += f"; to name few columns, the optimum of {sparse[0]}, which has exact zeros"

@@ -147,3 +147,9 @@ class Entry:
 def leader(entries: Mapping[str, Entry], table: pd.DataFrame) -> Entry:
     """The entry of the prior that predicts best; the first where none was judged."""
     return entries[str(table.index[0])] if len(table) else next(iter(entries.values()))
+
+
+def compared(entries: Mapping[str, Entry]) -> str:
+    """What a comparison is of: priors, or models where the likelihoods differ too."""
+    nouns = {entry.problem.likelihood.noun for entry in entries.values()}
+    return "prior" if len(nouns) == 1 else "model"

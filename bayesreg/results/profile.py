@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bayesreg.engines.draws import mean_b
+from bayesreg.engines.factors import curvature_of
 from bayesreg.language.arguments import Array
 from bayesreg.language.text import outline
 from bayesreg.priors.base import Majorised, Penalised, Prior
@@ -69,7 +69,7 @@ def profiles(entry: Any) -> tuple[Profile, ...]:
     problem = entry.problem if entry.fit is None else entry.fit.problem
     sigma = float(np.median(entry.post.draws.sigma)) if entry.fit is None else entry.fit.sigma
     estimator = "least-squares" if problem.exact else "maximum-likelihood"
-    quadratic = problem.quadratic_at(mean_b(entry.post.draws))
+    quadratic = curvature_of(entry.post.draws)
     found = []
     for block, (scale, unit) in zip(problem.blocks, entry.scales, strict=True):
         norms = quadratic.norms[block.columns]

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesreg.engines.draws import Draws, mean_b, pooled
-from bayesreg.engines.factors import scales_of, shrinkage_factors
+from bayesreg.engines.draws import Draws, pooled
+from bayesreg.engines.factors import curvature_of, scales_of, shrinkage_factors
 from bayesreg.language.arguments import Array, check_level, interval_names
 from bayesreg.language.errors import BadArgument, NotSupported
 from bayesreg.language.misnamed import explained_throughout
@@ -43,7 +43,8 @@ class Shrinkage:
 
     Under another likelihood than the Gaussian there is no one G: it is that of the quadratic which
     the likelihood is given the latent weights of the draw (engine ``gibbs``), or that touches it at
-    the posterior mean (other engines), and σ² is 1.
+    the posterior mean (other engines), and σ² is 1. Under Student-t or Laplace noise it is X̃'X̃
+    times the information of a row, in units of 1/σ².
 
     Attributes
     ----------
@@ -269,7 +270,7 @@ def _together(draws: Draws) -> Iterator[Together]:
         at = place[list(columns)]
         at = at[at >= 0]
         if len(at) > 1:
-            yield Together.of(at, problem.quadratic_at(mean_b(draws)).block(at))
+            yield Together.of(at, curvature_of(draws).block(at))
 
 
 def _some(names: tuple[str, ...]) -> str:
@@ -280,8 +281,13 @@ def formula(draws: Draws) -> str:
     """κ_j in symbols."""
     if draws.problem.exact:
         return KAPPA
-    where = "posterior mean" if draws.kappa is None else "draw's weights"
-    return f"1/(1 + G_jj·v_j), with G that of the quadratic at the {where}"
+    likelihood = draws.problem.likelihood
+    sigma = "/σ²" if likelihood.has_sigma else ""
+    if draws.kappa is not None:
+        return f"1/(1 + G_jj·v_j{sigma}), with G that of the quadratic at the draw's weights"
+    if sigma:
+        return f"{KAPPA}, with G that of X'X times the information of a row of {likelihood.noun}"
+    return "1/(1 + G_jj·v_j), with G that of the quadratic at the posterior mean"
 
 
 def ridge_df(draws: Draws) -> Quantity | None:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from bayesreg.data.design import Design
-from bayesreg.data.frames import take_response
 from bayesreg.data.moments import Moments
 from bayesreg.data.provenance import provenance
 from bayesreg.diagnostics import agreement, compare_elpd
@@ -26,7 +25,7 @@ from bayesreg.language.errors import (
 from bayesreg.language.misnamed import explained
 from bayesreg.language.warned import warn
 from bayesreg.likelihoods import Gaussian, Likelihood
-from bayesreg.model.model import Model, flat_terms
+from bayesreg.model.model import Model, flat_terms, taken
 from bayesreg.model.problem import Problem
 from bayesreg.model.propriety import interpolates
 from bayesreg.priors import R2D2, HalfCauchy, Normal, Prior
@@ -40,6 +39,7 @@ from bayesreg.results.path import Path
 from bayesreg.results.posterior import Posterior
 from bayesreg.results.same_lam import SameLam
 from bayesreg.verbs.choose import choose
+from bayesreg.verbs.comparable import read_together, refuse_incomparable
 from bayesreg.verbs.fit import closed_form, fit_map, path, sample
 from bayesreg.verbs.verdict import against_nuts, sentences
 
@@ -58,6 +58,9 @@ def compare(
     likelihood: Likelihood | None = None,
     standardize: bool = False,
     weights: Any = None,
+    offset: Any = None,
+    exposure: Any = None,
+    trials: Any = None,
     seed: int | None = None,
     verify: bool = False,
     intercept: bool = True,
@@ -75,13 +78,14 @@ def compare(
         Of names, as tables and plots show them, to priors, mappings of columns to priors, or
         models. A prior may be a text such as ``"laplace(scale=2)"``; a list has the texts and
         families for names, and so has a text with commas.
-    X, y, weights
+    X, y, weights, offset, exposure, trials
         As in :meth:`Model.condition`.
     formula, data : str and data frame, optional
         ``"y ~ x + C(g)"`` on a frame, instead of X and y, as in :meth:`Model.condition_formula`.
         One coding serves every prior: where one of them is Flat on a factor, a level is left out.
     likelihood : Likelihood, default Gaussian()
-        For the values that are priors; models bring their own.
+        For the values that are priors; models bring their own. Those of one response may be
+        compared: Gaussian, Student-t and Laplace noise, or Poisson and negative binomial.
     standardize, intercept : bool
         As in :meth:`Model.condition`.
     seed : int, optional
@@ -105,6 +109,8 @@ def compare(
     ------
     BadArgument
         If `priors` is empty or holds something else.
+    NotSupported
+        If likelihoods have no densities of one response that could be compared.
     BadData
         If the data cannot be used, or a posterior does not exist.
 
@@ -121,10 +127,9 @@ def compare(
     'direct'
     """
     models = _models(priors, likelihood or Gaussian())
-    if formula is not None or data is not None:
-        source: Design | Moments = _by_formula(models, formula, data, X, y, weights)
-    else:
-        models, source = _by_columns(models, X, y, weights)
+    refuse_incomparable({name: model.likelihood for name, model in models.items()})
+    beside = {"weights": weights, "offset": offset, "exposure": exposure, "trials": trials}
+    models, source = _read(models, formula, data, X, y, beside)
     seed = settled_seed(seed)
     how = _How(standardize, intercept, engine, draws, chains)
     entries, said, timing = _each(models, source, how, seed, watch)
@@ -210,8 +215,17 @@ def _each(
     return entries, said, timing
 
 
+def _read(
+    models: dict[str, Model], formula: Any, data: Any, X: Any, y: Any, beside: dict[str, Any]
+) -> tuple[dict[str, Model], Design | Moments]:
+    """The models, with what they learnt of y, and the data."""
+    if formula is not None or data is not None:
+        return models, _by_formula(models, formula, data, X, y, beside)
+    return _by_columns(models, X, y, beside)
+
+
 def _by_formula(
-    models: Mapping[str, Model], formula: Any, data: Any, X: Any, y: Any, weights: Any
+    models: Mapping[str, Model], formula: Any, data: Any, X: Any, y: Any, beside: dict[str, Any]
 ) -> Design:
     """One design for every model; a term that is Flat under one of them leaves a level out."""
     if formula is None or data is None or X is not None or y is not None:
@@ -223,15 +237,15 @@ def _by_formula(
 
     flat = frozenset[str]().union(*(flat_terms(model.prior) for model in models.values()))
     labels = any(model.likelihood.takes_labels for model in models.values())
-    return design_from_formula(formula, data, weights, flat, labels=labels)
+    return design_from_formula(formula, data, beside["weights"], flat, labels=labels)
 
 
 def _by_columns(
-    models: dict[str, Model], X: Any, y: Any, weights: Any
+    models: dict[str, Model], X: Any, y: Any, beside: dict[str, Any]
 ) -> tuple[dict[str, Model], Design | Moments]:
     """Models that have learnt from y what it is, and the data."""
     if isinstance(X, Design | Moments):
-        if y is not None or weights is not None:
+        if y is not None or any(one is not None for one in beside.values()):
             raise BadArgument(f"{type(X).__name__} already holds y and weights")
         return models, X
     if X is None or y is None:
@@ -240,9 +254,13 @@ def _by_columns(
             f"{missing} missing: pass compare(priors, X, y), compare(priors, formula=…, data=…), "
             "or a Design as X"
         )
-    X, y = take_response(X, y)
-    models, y = _read(models, y)
-    return models, Design.of(X, y, weights)
+    for model in models.values():
+        model.likelihood.refuse_known(**{k: v for k, v in beside.items() if k != "weights"})
+    first = next(iter(models.values())).likelihood
+    X, y, beside = taken(first, X, y, **beside)
+    learnt, y = read_together({name: model.likelihood for name, model in models.items()}, y)
+    models = {name: Model(model.prior, learnt[name]) for name, model in models.items()}
+    return models, Design.of(X, y, **beside)
 
 
 def _said(source: Design | Moments, notes: list[str]) -> tuple[str, ...]:
@@ -254,7 +272,7 @@ def _said(source: Design | Moments, notes: list[str]) -> tuple[str, ...]:
 
 def _models(priors: Any, likelihood: Likelihood) -> dict[str, Model]:
     """The models by name."""
-    pairs = _named(priors)
+    pairs = _named(priors, likelihood)
     if not pairs:
         raise BadArgument(
             "priors must map names to priors, as {'ridge': br.Normal(), 'lasso': br.Laplace()}, or "
@@ -271,14 +289,19 @@ def _models(priors: Any, likelihood: Likelihood) -> dict[str, Model]:
     return out
 
 
-def _named(priors: Any) -> list[tuple[str, Any]]:
+def _named(priors: Any, likelihood: Likelihood) -> list[tuple[str, Any]]:
     """Names and priors of a mapping, a list, or a text with commas."""
     if isinstance(priors, Mapping):
         return [(str(name), value) for name, value in priors.items()]
     if isinstance(priors, str):
         return list(read_priors(priors).items())
     listed = priors if isinstance(priors, list | tuple) else [priors]
-    return [(_name(one), one) for one in listed]
+    whose = [one.likelihood if isinstance(one, Model) else likelihood for one in listed]
+    several = len({one.noun for one in whose}) > 1
+    return [
+        (_name(one) + f", {law.noun}" * several, one)
+        for one, law in zip(listed, whose, strict=True)
+    ]
 
 
 def _name(value: Any) -> str:
@@ -289,15 +312,6 @@ def _name(value: Any) -> str:
             "a mapping of columns to priors has no name of its own; write {'mine': {...}}"
         )
     return prior.strip() if isinstance(prior, str) else prior_of(prior, "priors: each").family
-
-
-def _read(models: dict[str, Model], y: Any) -> tuple[dict[str, Model], Any]:
-    """y as numbers, read once by the likelihood that all models share; and what it learnt."""
-    first = next(iter(models.values())).likelihood
-    if y is None or any(model.likelihood != first for model in models.values()):
-        return models, y
-    y, learnt = first.read(y)
-    return {name: Model(model.prior, learnt) for name, model in models.items()}, y
 
 
 def _condition(

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayesreg.diagnostics import compare_elpd
 from bayesreg.diagnostics.judgement import KHAT, SMALL, clear, doubt
 from bayesreg.language.text import listed, visible
-from bayesreg.results.entry import leader
+from bayesreg.results.entry import compared, leader
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,8 +35,8 @@ def sentences(entries: Mapping[str, Entry], table: pd.DataFrame, where: str) -> 
         The data in words.
     """
     rows = next(iter(entries.values())).problem.n
-    first, *unsaid = prediction(table, where, rows)
-    out = [first, *_unreliable(table), *unsaid]
+    first, *unsaid = prediction(table, where, rows, compared(entries))
+    out = [first, *_across(entries, table), *_unreliable(table), *unsaid]
     out += [account(entry) for entry in entries.values()]
     out += _at_same_lam(entries)
     out.append(_held(entries, table))
@@ -43,7 +44,38 @@ def sentences(entries: Mapping[str, Entry], table: pd.DataFrame, where: str) -> 
     return tuple(out)
 
 
-def prediction(table: pd.DataFrame, where: str, rows: float) -> Iterator[str]:
+def _across(entries: Mapping[str, Entry], table: pd.DataFrame) -> Iterator[str]:
+    """What the best model of each likelihood says of the response, where likelihoods differ."""
+    best: dict[str, Entry] = {}
+    for name in table.index:
+        best.setdefault(entries[str(name)].problem.likelihood.noun, entries[str(name)])
+    if len(best) < 2:
+        return
+    (noun, first), *others = best.items()
+    rows, seen = first.problem.n, first.problem.likelihood.seen
+    ahead: dict[bool, list[str]] = {True: [], False: []}
+    for other, entry in others:
+        row = compare_elpd({first.name: first.loo, entry.name: entry.loo}).iloc[1]
+        size, se = abs(float(row["elpd_diff"])), float(row["dse"])
+        khat = max(_largest_khat(table, first), _largest_khat(table, entry))
+        why = f" with Pareto k̂ above {KHAT}" * (khat > KHAT)
+        said = f"{other} by {size:.1f} ± {se:.1f} nats{why}"
+        ahead[clear(size, se, rows, khat)].append(said)
+    if ahead[True]:
+        yield f"{_capital(noun)} predicts better than {listed(ahead[True])}: {seen}."
+    if ahead[False]:
+        yield f"{_capital(noun)} is not clearly ahead of {listed(ahead[False])}."
+
+
+def _largest_khat(table: pd.DataFrame, entry: Entry) -> float:
+    return float(np.fmax(table["max_khat"].loc[entry.name], 0.0))
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def prediction(table: pd.DataFrame, where: str, rows: float, noun: str = "prior") -> Iterator[str]:
     """Which prior predicts better, as far as so many rows can tell, and what was left unsaid.
 
     Parameters
@@ -52,6 +84,8 @@ def prediction(table: pd.DataFrame, where: str, rows: float) -> Iterator[str]:
         As of `sentences`.
     rows : float
         How many, a row of weight w counted w times.
+    noun : str
+        What is compared: priors, or models.
     """
     if not len(table):
         yield f"On {where}: conditioned on moments, so there are no rows to predict one by one."
@@ -59,16 +93,16 @@ def prediction(table: pd.DataFrame, where: str, rows: float) -> Iterator[str]:
     best = str(table.index[0])
     lead = f"On {where}, judged by {_said(table)}"
     if len(table) == 1:
-        yield f"{lead}, the {best} prior scores {table['elpd'].iloc[0]:.1f}."
+        yield f"{lead}, the {best} {noun} scores {table['elpd'].iloc[0]:.1f}."
         return
     others = [_Behind.of(table, k, rows) for k in range(1, len(table))]
     alike = sorted([best, *(one.name for one in others if not one.clear)])
     head = f"{best} predicts best"
     if len(alike) > 1:
-        whom = "the priors" if len(alike) == len(table) else listed(alike)
+        whom = f"the {noun}s" if len(alike) == len(table) else listed(alike)
         head = f"{whom} cannot be told apart with these data"
     yield f"{lead}, {head}: {'; '.join(_differences(best, others, rows))}."
-    yield from _left_unsaid(table, others)
+    yield from _left_unsaid(table, others, noun)
 
 
 def _differences(best: str, others: list[_Behind], rows: float) -> Iterator[str]:
@@ -83,7 +117,7 @@ def _differences(best: str, others: list[_Behind], rows: float) -> Iterator[str]
     yield from (one.words for one in others if not one.small)
 
 
-def _left_unsaid(table: pd.DataFrame, others: list[_Behind]) -> Iterator[str]:
+def _left_unsaid(table: pd.DataFrame, others: list[_Behind], noun: str) -> Iterator[str]:
     """Why a P(worse) or a stacking weight is not given."""
     doubts = list(dict.fromkeys(one.doubt for one in others if one.doubt))
     if doubts:
@@ -94,7 +128,7 @@ def _left_unsaid(table: pd.DataFrame, others: list[_Behind]) -> Iterator[str]:
     missing = table["weight"].isna()
     if not missing.any():
         return
-    whom = "the priors" if missing.all() else listed(sorted(map(str, table.index[missing])))
+    whom = f"the {noun}s" if missing.all() else listed(sorted(map(str, table.index[missing])))
     if all(one.small for one in others if not one.clear):
         yield (
             f"To mix their predictions, {whom} are tied: any weights will do, so no stacking "
