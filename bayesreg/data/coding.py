@@ -43,6 +43,10 @@ class FormulaSpec:
         Those columns, of the type that they had at the fit.
     levels : mapping
         Categories seen at the fit, by column.
+    offset : formulaic.ModelSpec or None
+        What stands in ``offset(...)``, learnt like the other terms.
+    beside : tuple of str
+        Those of `variables` that nothing else reads.
     """
 
     formula: str
@@ -51,6 +55,8 @@ class FormulaSpec:
     tokens: Mapping[str, str]
     variables: Mapping[str, Variable]
     levels: Mapping[str, Sequence[Any]]
+    offset: Any = None
+    beside: tuple[str, ...] = ()
 
     def values(self, data: pd.DataFrame) -> Array:
         """The columns (n, p) of a frame of the fit's variables, finite or not."""
@@ -61,8 +67,28 @@ class FormulaSpec:
                 out[:, target] = materialised(self.formula, spec, frame)[0][:, source]
         return out
 
+    def shift(self, data: pd.DataFrame) -> Array | None:
+        """The sum (n,) of the offsets in a frame of the fit's variables; None without one."""
+        if self.offset is None:
+            return None
+        found, spec = materialised(self.formula, self.offset, renamed(data, self.tokens))
+        if spec.factor_contrasts or found.shape[1] != len(spec.terms):
+            raise BadData(f"formula {self.formula!r}: offset(...) holds one column of numbers")
+        refuse_nonfinite(found, [f"offset({name})" for name in spec.column_names], "the frame")
+        return np.asarray(found.sum(axis=1))
+
+    def offset_of(self, new: object) -> Array | None:
+        """The offset (n_new,) of new rows."""
+        return None if self.offset is None else self.shift(self._read(new, []))
+
     def encode(self, new: object, notes: list[str]) -> Array:
         """The columns of new rows, coded as at the fit."""
+        values = self.values(self._read(new, notes))
+        refuse_nonfinite(values, self.names, "new X")
+        return values
+
+    def _read(self, new: object, notes: list[str]) -> pd.DataFrame:
+        """The variables of new rows in the types of the fit."""
         data, _ = read_variables(new, self.variables, "new X", notes)
         data = data.assign(
             **{
@@ -71,9 +97,7 @@ class FormulaSpec:
             }
         )
         refuse_unseen(data, self.levels, "new X")
-        values = self.values(data)
-        refuse_nonfinite(values, self.names, "new X")
-        return values
+        return data
 
 
 def renamed(data: pd.DataFrame, tokens: Mapping[str, str]) -> pd.DataFrame:
@@ -123,7 +147,8 @@ def learnt(
     What is of reduced rank leaves out what the whole formula spans already.
     """
     terms = [term for term in parsed.right if term.degree > 0]
-    tokens = parsed.read(terms)
+    within = parsed.read(terms)
+    tokens = {**within, **parsed.read(parsed.offsets)}
     frame = renamed(data, tokens)
     full = materialised(parsed.formula, unlearnt(terms, full_rank=False), frame)[1]
     written = {factor for factor in full.factor_contrasts if written_out(factor)}
@@ -153,8 +178,17 @@ def learnt(
         tokens,
         {name: Variable.of(name, data[name].array) for name in tokens.values()},
         _levels_seen(full, parsed, data),
+        _offset(parsed, frame),
+        tuple(sorted(set(tokens.values()) - set(within.values()))),
     )
     return spec, tuple(records)
+
+
+def _offset(parsed: Parsed, frame: pd.DataFrame) -> Any:
+    """The learnt spec of what stands in ``offset(...)``."""
+    if not parsed.offsets:
+        return None
+    return materialised(parsed.formula, unlearnt(parsed.offsets, full_rank=False), frame)[1]
 
 
 def _width(formula: str, spec: Any, frame: pd.DataFrame) -> Callable[[Any], int]:

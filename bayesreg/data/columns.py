@@ -396,11 +396,19 @@ def text_advice(name: str, what: str, example: object) -> str:
     try:
         float(text)
     except ValueError:
+        if what == "y":
+            return (
+                f"{label} holds text or categories, for example {text[:40]!r}, and this likelihood "
+                "needs numbers; an outcome of two labels is br.Bernoulli()"
+            )
+        if name == what:
+            return f"{label} holds text or categories, for example {text[:40]!r}; it needs numbers"
         return (
             f"{label} holds text or categories, for example {text[:40]!r}; code it yourself or use "
             f"a formula, model.condition_formula('y ~ C({name[:40]}) + ...', frame)"
         )
     return (
         f"{label} holds numbers as text or categories, for example {text[:40]!r}; nothing is "
-        "parsed silently: convert the column (pandas.to_numeric) or use C(...) in a formula"
+        "parsed silently: convert the column (pandas.to_numeric)"
+        f"{'' if name == what else ' or use C(...) in a formula'}"
     )

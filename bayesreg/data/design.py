@@ -153,7 +153,7 @@ class Design:
             values = _kept(values)
         response, y_name, rows = Rows(len(values), columns.index).read(y, "y", notes)
         w = rows.weights(weights, notes)
-        known = Known.read(rows, offset, exposure, trials, notes)
+        known = Known.read(rows, offset, exposure, trials, notes, w)
         if y_name in names and columns.names is not None:
             notes.append(
                 f"X has a column named {y_name!r}, the name of y: is the response among its own "
@@ -274,6 +274,11 @@ class Design:
         refuse_nonfinite(values, self.names, "new X")
         _warn(notes)
         return np.asarray(values)
+
+    def offset_of(self, new: object) -> Array | None:
+        """The offset (n_new,) that the formula makes of new rows; None where it says none."""
+        made = getattr(self.spec, "offset_of", None)
+        return None if made is None else made(new)
 
     def refuse_other_kinds(self, values: Array, truths: Collection[int]) -> None:
         """Raise where numbers have become true and false since the fit, or these numbers.

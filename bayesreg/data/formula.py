@@ -7,7 +7,8 @@ column per level beside an intercept is not identified without a prior.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,13 +23,15 @@ from bayesreg.data.frames import (
     read_variables,
     refuse_number_text,
     rows_of,
+    take_response,
 )
 from bayesreg.data.grammar import Parsed, parse
+from bayesreg.data.known import Known, whole_trials
 from bayesreg.data.labels import numbered, read_labels
 from bayesreg.data.rows import Rows, check_total, row_labels
 from bayesreg.data.rowwise import counted, differing, refuse_batchwise, refuse_weights, unequal
 from bayesreg.language.arguments import Array
-from bayesreg.language.errors import BadData
+from bayesreg.language.errors import BadArgument, BadData
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,6 +46,9 @@ def design_from_formula(
     flat_terms: Collection[str] = frozenset(),
     *,
     labels: bool = False,
+    offset: object = None,
+    exposure: object = None,
+    trials: object = None,
 ) -> Design:
     """Read a Wilkinson–Rogers formula on a data frame into a Design.
 
@@ -50,10 +56,12 @@ def design_from_formula(
     ----------
     formula : str
         ``"y ~ x + C(g)"``, with interactions (``:``, ``*``) and transformations (``log(x)``,
-        ``poly(x, 2)``, ``bs(x, df=4)``); ``- 1`` leaves the intercept out. Functions in it are
-        evaluated: a formula is code, so take none from a source whose code you would not run.
+        ``poly(x, 2)``, ``bs(x, df=4)``); ``- 1`` leaves the intercept out; ``offset(z)`` is a part
+        of η with coefficient one, several add up; ``cbind(won, lost) ~ x`` counts successes and
+        failures. Functions in it are evaluated: a formula is code, so take none from a source whose
+        code you would not run.
     frame : pandas, polars or pyarrow frame
-    weights : array (n,) or series, optional
+    weights : array (n,), series or column of the frame, optional
         Frequencies. Levels, means and knots are learnt from rows that count so often; rows of
         weight 0 have no say in them.
     flat_terms : collection of str
@@ -63,6 +71,8 @@ def design_from_formula(
         under any prior.
     labels : bool, default False
         Whether the response may be a column of labels, read into ``Design.classes``.
+    offset, exposure, trials : array (n,), series or column of the frame, optional
+        As in `Design.of`; an offset that is in the formula is made of new rows by itself.
 
     Returns
     -------
@@ -74,7 +84,8 @@ def design_from_formula(
     ------
     BadArgument
         If the formula cannot be parsed or evaluated; if a column of it is no function of its own
-        row (``x - x.mean()``); if weights that are no whole numbers meet a term that learns.
+        row (``x - x.mean()``); if weights that are no whole numbers meet a term that learns; if
+        there is an offset in the formula and one beside it.
     BadData
         Unknown columns (with the nearest name), missing cells, text where numbers are needed.
 
@@ -97,8 +108,10 @@ def design_from_formula(
     frame = as_frame(frame)
     columns = column_names(frame, "the frame")
     parsed = parse(formula, columns)
-    read = parsed.read([parsed.left, *parsed.right])
-    frame, w, index, labelled = _counting(frame, weights, notes)
+    read = parsed.read(parsed.terms)
+    beside = {"offset": offset, "exposure": exposure, "trials": trials}
+    _refuse_twice(parsed, beside)
+    frame, w, index, labelled, known = _counting(frame, weights, beside, notes)
     data, _ = read_variables(frame, read.values(), "the frame", notes)
     if len(data) == 0:
         raise BadData("the frame has no rows")
@@ -107,10 +120,15 @@ def design_from_formula(
     spec, terms = _learnt(parsed, data, w, flat_terms)
     y, classes = _labels(parsed, data) if labels else (None, None)
     if y is None:
-        y = _response(parsed, data, w)
+        y = _response(parsed, parsed.left, data, w)
     X = spec.values(data)
     refuse_nonfinite(X, spec.names, "X")
     refuse_batchwise(formula, spec.names, data, X, spec.values)
+    if parsed.offsets:
+        known = replace(known, offset=_shift(spec, data))
+    if parsed.lost is not None:
+        lost = _response(parsed, parsed.lost, data, w)
+        known = replace(known, trials=whole_trials(y, lost))
     design = Design(
         X=X,
         y=y,
@@ -125,35 +143,68 @@ def design_from_formula(
         intercept=any(term.degree == 0 for term in parsed.right),
         named=True,
         classes=classes,
+        offset=known.offset,
+        trials=known.trials,
     )
     return finished(design, notes)
 
 
+def _refuse_twice(parsed: Parsed, beside: Mapping[str, object]) -> None:
+    """An offset, or a number of trials, is in the formula or beside it."""
+    for inside, names in ((parsed.offsets, ("offset", "exposure")), (parsed.lost, ("trials",))):
+        given = [name for name in names if beside[name] is not None]
+        if inside and given:
+            cure = "add log(exposure) to it" if given == ["exposure"] else f"leave {given[0]}= out"
+            raise BadArgument(
+                f"formula {parsed.formula!r} says it already, and {given[0]}= was passed; {cure}"
+            )
+
+
 def _counting(
-    frame: object, weights: object, notes: list[str]
-) -> tuple[object, Array | None, Any, bool]:
-    """The rows of a frame that count, how often, their labels, and whether it had any."""
+    frame: object, weights: object, beside: Mapping[str, object], notes: list[str]
+) -> tuple[object, Array | None, Any, bool, Known]:
+    """The rows that count, how often, their labels, whether there were any, and what is known."""
     rows = Rows(rows_of(frame), labels_of_rows(frame), "the frame")
-    w, labels = rows.weights(weights, notes), row_labels(rows)
+    given = {name: _column(frame, value, name) for name, value in beside.items()}
+    w = rows.weights(_column(frame, weights, "weights"), notes)
+    labels = row_labels(rows)
+    known = Known.read(rows, **given, notes=notes, weights=w)
     if w is not None and not np.all(w > 0):
         check_total(float(w.sum()), rows.n, [])
         keep = w > 0
         labels = np.arange(rows.n)[keep] if labels is None else labels[keep]
-        frame, w = rows_of(frame, keep), w[keep]
-    return frame, w, labels, rows.labels is not None
+        frame, w, known = rows_of(frame, keep), w[keep], known.take(keep)
+    return frame, w, labels, rows.labels is not None, known
+
+
+def _column(frame: object, values: object, what: str) -> Any:
+    """An argument by row, or the column of the frame that it names."""
+    return take_response(frame, values, what)[1] if isinstance(values, str) else values
+
+
+def _shift(spec: FormulaSpec, data: pd.DataFrame) -> Array:
+    """The offset of the rows of the fit, each a function of its own row."""
+
+    def evaluate(rows: pd.DataFrame) -> Array:
+        found = spec.shift(rows)
+        assert found is not None
+        return found[:, None]
+
+    values = evaluate(data)
+    refuse_batchwise(spec.formula, ["offset(...)"], data, values, evaluate)
+    return values[:, 0]
 
 
 def _alone(parsed: Parsed) -> list[str]:
     """The columns that stand on their own in a formula."""
-    terms = (parsed.left, *parsed.right)
-    factors = {factor for term in terms for factor in term.factors}
+    factors = {factor for term in parsed.terms for factor in term.factors}
     names = {factor.expr for factor in factors if factor.eval_method.value == "lookup"}
     return sorted(parsed.sources.get(name, name) for name in names)
 
 
 def _own_response(parsed: Parsed) -> list[str]:
     """What must be warned of where a predictor is made of the response."""
-    response = set(parsed.read([parsed.left]).values())
+    response = set(parsed.read(parsed.response).values())
     for term in parsed.right:
         both = sorted(response & set(parsed.read([term]).values()))
         if both:
@@ -177,25 +228,27 @@ def _learnt(
     changed = differing(spec.values(data), other.values(data))
     if len(changed):
         refuse_weights(parsed.formula, spec.names[changed[0]])
+    if parsed.offsets and len(differing(_shift(spec, data), _shift(other, data))):
+        refuse_weights(parsed.formula, "offset(...)")
     return spec, terms
 
 
 def _labels(parsed: Parsed, data: pd.DataFrame) -> tuple[Array | None, tuple[Any, ...] | None]:
     """A response that is one column of labels, numbered; nothing where it is an expression."""
     factors = parsed.left.factors
-    if len(factors) != 1 or factors[0].eval_method.value != "lookup":
+    if parsed.lost is not None or len(factors) != 1 or factors[0].eval_method.value != "lookup":
         return None, None
     name = parsed.sources.get(factors[0].expr, factors[0].expr)
     return numbered(read_labels(data[name], "y"))
 
 
-def _response(parsed: Parsed, data: pd.DataFrame, weights: Array | None) -> Array:
+def _response(parsed: Parsed, term: Any, data: pd.DataFrame, weights: Array | None) -> Array:
     """The response as numbers, each a function of its own row."""
-    name, tokens = parsed.term_name(parsed.left), parsed.read([parsed.left])
+    name, tokens = parsed.term_name(term), parsed.read([term])
 
     def learnt_from(rows: pd.DataFrame) -> Any:
         return materialised(
-            parsed.formula, unlearnt([parsed.left], full_rank=False), renamed(rows, tokens)
+            parsed.formula, unlearnt([term], full_rank=False), renamed(rows, tokens)
         )[1]
 
     sample = counted(data, weights)

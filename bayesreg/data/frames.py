@@ -11,10 +11,14 @@ from numpy.typing import NDArray
 from bayesreg.data.columns import (
     as_narwhals,
     cast_column,
+    read_columns,
     refuse_duplicates,
+    refuse_nonfinite,
     text_advice,
     text_name,
 )
+from bayesreg.data.known import whole_trials
+from bayesreg.data.labels import in_place_of
 from bayesreg.data.variables import is_text, unseen_level
 from bayesreg.language.arguments import did_you_mean
 from bayesreg.language.errors import BadData
@@ -74,21 +78,36 @@ def take_response(X: Any, y: Any, what: str = "y") -> tuple[Any, Any]:
 
 
 def two_columns(y: Any) -> tuple[Any, Any]:
-    """Successes and trials of a y with two columns, successes and failures; else y and None.
+    """Successes, and successes with failures, of a y of these two columns; else y and None.
+
+    Raises
+    ------
+    BadData
+        If they hold text, or what is missing.
 
     Examples
     --------
     >>> two_columns(np.array([[3.0, 1.0], [0.0, 2.0]]))
     (array([3., 0.]), array([4., 2.]))
     """
-    native = as_narwhals(as_frame(y))
-    if type(native).__name__ == "DataFrame" and len(native.columns) == 2:
-        won, lost = (native[name] for name in native.columns)
-        return won.to_native(), (won + lost).to_native()
-    if np.ndim(y) == 2 and np.shape(y)[1] == 2:
-        values = np.asarray(y)
-        return values[:, 0], values.sum(axis=1)
-    return y, None
+    data = as_frame(y)
+    native = None if isinstance(data, np.ndarray | list | tuple) else as_narwhals(data)
+    shape = np.shape(data) if native is None else native.shape
+    if len(shape) != 2 or shape[1] != 2:
+        return y, None
+    columns = read_columns(data, "y", [])
+    refuse_nonfinite(columns.values, columns.names or ("successes", "failures"), "y")
+    won, lost = columns.values.T
+    named = won if native is None else in_place_of(native[native.columns[0]].to_native(), won)
+    return named, whole_trials(won, lost)
+
+
+def index_of(X: Any) -> Any:
+    """The pandas index of a frame that has one; None of whatever else."""
+    import narwhals.stable.v2 as nw
+
+    native: Any = None if isinstance(X, np.ndarray | list | tuple) else as_narwhals(X)
+    return nw.maybe_get_index(native) if type(native).__name__ == "DataFrame" else None
 
 
 def labels_of_rows(frame: object) -> Any:

@@ -33,16 +33,32 @@ class Parsed:
     formula : str
         As it was written.
     left : formulaic term
-        The response.
+        The response; the first of ``cbind(successes, failures)``.
     right : tuple of formulaic terms
     sources : mapping of str to str
-        The column of the frame that stands behind each name of a column in `left` and `right`.
+        The column of the frame that stands behind each name of a column in the terms.
+    lost : formulaic term or None
+        The second of ``cbind(successes, failures)``.
+    offsets : tuple of formulaic terms
+        What stands in ``offset(...)``, and has the coefficient one.
     """
 
     formula: str
     left: Any
     right: tuple[Any, ...]
     sources: Mapping[str, str]
+    lost: Any = None
+    offsets: tuple[Any, ...] = ()
+
+    @property
+    def response(self) -> tuple[Any, ...]:
+        """The terms of the response: one, or successes and failures."""
+        return (self.left,) if self.lost is None else (self.left, self.lost)
+
+    @property
+    def terms(self) -> tuple[Any, ...]:
+        """Every term that reads the frame."""
+        return (*self.response, *self.right, *self.offsets)
 
     def read(self, terms: Iterable[Any]) -> dict[str, str]:
         """The names that terms read, and the column of the frame behind each."""
@@ -94,7 +110,52 @@ def parse(formula: str, columns: Sequence[str]) -> Parsed:
         raise BadArgument(f"formula {formula!r} must have one response on the left of ~")
     if not isinstance(parsed.rhs, SimpleFormula):
         raise BadArgument(f"formula {formula!r} has several parts; '|' has no meaning here")
-    return Parsed(formula, parsed.lhs[0], tuple(parsed.rhs), sources)
+    left = _arguments(parsed.lhs[0], "cbind", 2) or (parsed.lhs[0],)
+    offsets = {term: _arguments(term, "offset", 1) for term in parsed.rhs}
+    return Parsed(
+        formula,
+        left[0],
+        tuple(term for term, inside in offsets.items() if inside is None),
+        sources,
+        left[1] if len(left) == 2 else None,
+        tuple(inside[0] for inside in offsets.values() if inside is not None),
+    )
+
+
+def _arguments(term: Any, function: str, count: int) -> tuple[Any, ...] | None:
+    """The arguments of a call of ``offset`` or ``cbind`` as terms; None if the term is none.
+
+    Raises
+    ------
+    BadArgument
+        If it is multiplied by something, or has other arguments.
+    """
+    calls = [_call(factor, function) for factor in term.factors]
+    if not any(calls):
+        return None
+    (call, *others) = calls
+    if others or call is None or call.keywords or len(call.args) != count:
+        what = "offset(z) alone, a part of the prediction with coefficient one"
+        if function == "cbind":
+            what = "cbind(successes, failures), the response of a Binomial likelihood"
+        raise BadArgument(f"{term} is no term of a formula; write {what}")
+    return tuple(_term_of(type(term), type(term.factors[0]), one) for one in call.args)
+
+
+def _call(factor: Any, function: str) -> ast.Call | None:
+    """The call of a function that a factor is."""
+    if factor.eval_method.value != "python":
+        return None
+    body = ast.parse(factor.expr, mode="eval").body
+    if isinstance(body, ast.Call) and isinstance(body.func, ast.Name) and body.func.id == function:
+        return body
+    return None
+
+
+def _term_of(term: Any, factor: Any, expression: ast.expr) -> Any:
+    """An expression as a formulaic term: a column, or what Python makes of columns."""
+    method = "lookup" if isinstance(expression, ast.Name) else "python"
+    return term([factor(ast.unparse(expression), eval_method=method)])
 
 
 def with_response(formula: str, name: str) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 
 from bayesreg.data.columns import refuse_nonfinite
 from bayesreg.data.rows import Rows
-from bayesreg.language.arguments import Array
+from bayesreg.language.arguments import Array, is_number
 from bayesreg.language.errors import BadData
 
 
@@ -44,25 +44,38 @@ class Known:
         exposure: object = None,
         trials: object = None,
         notes: list[str] | None = None,
+        weights: Array | None = None,
     ) -> Known:
         """Arguments of a door, checked: finite offsets, exposures above 0, whole trials.
+
+        What stands in rows of weight 0, which are left out, does not matter.
 
         Raises
         ------
         BadData
             Naming the argument and the first row.
         """
-        notes = [] if notes is None else notes
-        shift = None
-        if offset is not None:
-            shift = _numbers(rows, offset, "offset", notes)
+        said = [] if notes is None else notes
+        counting = np.ones(rows.n, dtype=bool) if weights is None else weights > 0.0
+
+        def numbers(values: object, what: str) -> Array:
+            if np.ndim(values) == 0 and is_number(values):  # type: ignore[arg-type]
+                raise BadData(
+                    f"{what} is the number {values!r}; give one for each of {rows.n} rows"
+                )
+            found = np.asarray(rows.read(values, what, said).values, dtype=np.float64)
+            found = np.where(counting, found, 1.0)
+            refuse_nonfinite(found[:, None], [what], what, rows.start)
+            return found
+
+        shift = None if offset is None else numbers(offset, "offset")
         if exposure is not None:
-            size = _numbers(rows, exposure, "exposure", notes)
+            size = numbers(exposure, "exposure")
             _refuse(size, "exposure")
             shift = np.log(size) if shift is None else shift + np.log(size)
         count = None
         if trials is not None:
-            count = _numbers(rows, trials, "trials", notes)
+            count = numbers(trials, "trials")
             _refuse(count, "trials")
         return cls(shift, count)
 
@@ -116,14 +129,25 @@ def _along(values: Array, axis: int) -> Array:
     return values[:, None] if axis == 0 else values
 
 
-def _numbers(rows: Rows, values: object, what: str, notes: list[str]) -> Array:
-    found = np.asarray(rows.read(values, what, notes).values, dtype=np.float64)
-    refuse_nonfinite(found[:, None], [what], what, rows.start)
-    return found
+def whole_trials(won: Array, lost: Array) -> Array:
+    """Successes and failures added up, both whole numbers from 0 and not both 0.
+
+    Examples
+    --------
+    >>> whole_trials(np.array([3.0, 0.0]), np.array([1.0, 2.0]))
+    array([4., 2.])
+    """
+    for values, what in ((won, "successes"), (lost, "failures")):
+        _refuse(values, what)
+    count = np.asarray(won + lost)
+    _refuse(count, "trials")
+    return count
 
 
 def unusable(values: Array, what: str) -> tuple[int, str] | None:
-    """The first row whose value is no offset, exposure or number of trials, and why; or None.
+    """The first row whose value is none of its kind, and why; or None.
+
+    Of kinds there are offset, exposure, trials, successes and failures.
 
     Examples
     --------
@@ -135,8 +159,10 @@ def unusable(values: Array, what: str) -> tuple[int, str] | None:
     elif what == "trials":
         bad = (values < 1.0) | (values != np.floor(values))
         why = "trials are whole numbers from 1; leave out rows of none"
-    else:
+    elif what == "offset":
         bad, why = ~np.isfinite(values), "an offset is a finite number"
+    else:
+        bad, why = (values < 0.0) | (values != np.floor(values)), f"{what} are whole numbers from 0"
     return (int(np.flatnonzero(bad)[0]), why) if np.any(bad) else None
 
 

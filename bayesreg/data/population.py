@@ -98,6 +98,11 @@ class Population:
             return own.typical() if typical else own
         if isinstance(newdata, str):
             raise BadArgument(f"newdata must be a data frame or 'mean', not {newdata!r}")
+        if design.offset is not None and not getattr(design.spec, "offset", None):
+            raise NotSupported(
+                "the fit had an offset beside its rows, and newdata has none; fit with the offset "
+                "in a formula, y ~ x + offset(z), so that new rows bring theirs"
+            )
         frame = _given(design, newdata, known)
         found = cls(design, frame, np.ones(len(frame)), levels, binary, newdata)
         if weights is None:
@@ -114,6 +119,12 @@ class Population:
     def variables(self) -> tuple[str, ...]:
         """Names of what can be varied."""
         return tuple(map(str, self.frame.columns))
+
+    @property
+    def predictors(self) -> tuple[str, ...]:
+        """Those of them that have coefficients; what is in an offset alone has none."""
+        beside = getattr(self.design.spec, "beside", ())
+        return tuple(name for name in self.variables if name not in beside)
 
     def typical(self) -> Population:
         """One row: the mean of each number, the commonest level of each factor."""
@@ -188,9 +199,15 @@ class Population:
         return list((found if few else np.linspace(found[0], found[-1], POINTS)).tolist())
 
     def X(self) -> Array:
-        """The rows in the columns of the fit (n, p)."""
+        """The rows in the columns of the fit (n, p); with the offset (n, p + 1) where it has one.
+
+        An offset is a column whose coefficient is one.
+        """
         try:
-            return self._coded()
+            coded = self._coded()
+            made = self.design.offset_of(self.frame)
+            offset = self.known.offset if made is None else made
+            return coded if offset is None else np.column_stack([coded, offset])
         except BadData as error:
             if not self.changed:
                 raise

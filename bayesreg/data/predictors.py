@@ -331,7 +331,7 @@ def _variables(formula: str, names: Sequence[str]) -> tuple[str, ...]:
 
     try:
         parsed = parse(formula, names)
-        needed = set(parsed.read([parsed.left, *parsed.right]).values())
+        needed = set(parsed.read(parsed.terms).values())
     except (BadArgument, SyntaxError):
         return ()
     return tuple(name for name in names if name in needed)

@@ -45,7 +45,7 @@ def design_by_formula(
     said = with_response(formula, free) if isinstance(formula, str) else formula
     if y is not None:
         parsed = parse(said, (*names, free))
-        X = _with(X, names, set(parsed.read([parsed.left]).values()), y, formula)
+        X = _with(X, names, set(parsed.read(parsed.response).values()), y, formula)
     elif said != formula:
         raise BadArgument(f"formula {formula!r} names no response: write 'y ~ …', or pass y")
     return design_from_formula(said, X, sample_weight, flat_terms(prior), labels=labels)

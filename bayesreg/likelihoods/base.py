@@ -122,9 +122,18 @@ class Likelihood(ABC):
             if value is not None and not wanted.get(name, True):
                 raise NotSupported(f"{self!r} takes no {name}=; {cures[name]}")
 
-    def check(self, y: Array, facts: Theta) -> None:
-        """Raise BadData for the first y that this likelihood cannot have, given facts by row."""
-        del y, facts
+    def check(self, y: Array, facts: Theta, rows: Any = None) -> None:
+        """Raise BadData for the first y that this likelihood cannot have.
+
+        Parameters
+        ----------
+        y : ndarray (n,)
+        facts : mapping
+            What is known by row, such as the trials.
+        rows : ndarray (n,), optional
+            What the rows are called; their numbers unless given.
+        """
+        del y, facts, rows
 
     @property
     def dispersion_in_words(self) -> str:
@@ -269,8 +278,10 @@ def improper(law: Any) -> bool:
     return isinstance(law, Flat) or (isinstance(law, HyperPrior) and not law.proper)
 
 
-def refuse_rows(y: Array, bad: Any, wanted: str) -> None:
-    """Raise BadData for the first y that is not what is wanted."""
+def refuse_rows(y: Array, bad: Any, what: str, rows: Any = None) -> None:
+    """Raise BadData for the first row that is bad, and say what it is: ``{y:g}``, ``{row}``."""
     if np.any(bad):
-        row = int(np.flatnonzero(bad)[0])
-        raise BadData(f"y[{row}] is {y[row]:g}, which is not {wanted}")
+        place = int(np.flatnonzero(bad)[0])
+        row = place if rows is None else rows[place]
+        called = row.item() if isinstance(row, np.generic) else row
+        raise BadData(f"y[{called!r}] is {y[place]:.15g}{what}")

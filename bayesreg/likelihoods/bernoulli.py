@@ -138,7 +138,7 @@ class Bernoulli(NormalMixture):
             shown = ", ".join(repr(v) for v in kinds[:5]) + (", …" if len(kinds) > 5 else "")
             raise BadData(
                 f"y has {len(kinds)} different value{'s' if len(kinds) != 1 else ''} ({shown}), "
-                "and a yes/no outcome has two; recode it, or choose another likelihood"
+                f"and a yes/no outcome has two; {_instead(kinds)}"
             )
         try:
             first, second = sorted(kinds)
@@ -229,6 +229,13 @@ class Bernoulli(NormalMixture):
         if weights is None or np.array_equal(weights, np.round(weights)):
             return None
         return "its latent variables have an exact draw for whole frequencies only"
+
+
+def _instead(kinds: list[Any]) -> str:
+    """What to do with more or fewer labels than two."""
+    if all(isinstance(v, int | float) and v >= 0 for v in kinds) and len(kinds) > 2:
+        return "counts are Poisson() or NegativeBinomial(), successes among trials Binomial()"
+    return "recode it, or choose another likelihood"
 
 
 def _coded(labels: list[Any], classes: tuple[Any, Any]) -> Array | None:

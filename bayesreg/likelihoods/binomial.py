@@ -62,7 +62,7 @@ class Binomial(NormalMixture):
         """Σ[m·log(1 + e^η) − yη]."""
         return "Σ[m·log(1 + exp η) − yη]"
 
-    def check(self, y: Array, facts: Theta) -> None:
+    def check(self, y: Array, facts: Theta, rows: Any = None) -> None:
         """Whole successes from 0 to the trials of their row.
 
         Raises
@@ -75,20 +75,16 @@ class Binomial(NormalMixture):
                 "Binomial() needs the number of trials of each row: pass trials=, or y as two "
                 "columns, successes and failures; for y of 0 and 1 use br.Bernoulli()"
             )
-        if np.all((y >= 0.0) & (y <= 1.0)) and np.any(y != np.floor(y)):
-            row = int(np.flatnonzero(y != np.floor(y))[0])
-            raise BadData(
-                f"y[{row}] is {y[row]:g}: y is the number of successes, not their share; multiply "
-                "it by trials"
-            )
-        refuse_rows(y, (y < 0.0) | (y != np.floor(y)), "a whole number of successes, 0 or more")
-        over = y > facts["trials"]
-        if np.any(over):
-            row = int(np.flatnonzero(over)[0])
-            raise BadData(
-                f"y[{row}] is {y[row]:g} of {facts['trials'][row]:g} trials: there are no more "
-                "successes than trials"
-            )
+        trials = facts["trials"]
+        whole = y == np.floor(y)
+        if np.all((y >= 0.0) & (y <= 1.0)):
+            share = ": y is the number of successes, not their share; multiply it by trials"
+            refuse_rows(y, ~whole, share, rows)
+        wrong = ", which is no number of successes: whole numbers from 0"
+        refuse_rows(y, (y < 0.0) | ~whole, wrong, rows)
+        over = y > trials
+        most = f"{trials[np.argmax(over)]:.15g}"
+        refuse_rows(y, over, f" of {most} trials: there are no more successes than trials", rows)
 
     def log_density(self, y: ArrayLike, eta: ArrayLike, theta: Theta) -> Array:
         """log C(m, y) + yη − m·log(1 + e^η)."""

@@ -34,7 +34,7 @@ class Counts(Likelihood):
     counts: ClassVar[bool] = True
     in_units: ClassVar[str] = "log-counts"
 
-    def check(self, y: Array, facts: Theta) -> None:
+    def check(self, y: Array, facts: Theta, rows: Any = None) -> None:
         """Whole numbers from 0.
 
         Raises
@@ -43,9 +43,9 @@ class Counts(Likelihood):
             Naming the first row that is otherwise.
         """
         del facts
-        kind = f"a count, and {type(self).__name__}() needs whole numbers from 0"
+        kind = f", which is no count, and {type(self).__name__}() needs whole numbers from 0"
         cure = " (a rate is a count with exposure=; a measurement is Gaussian())"
-        refuse_rows(y, (y < 0.0) | (y != np.floor(y)), kind + cure)
+        refuse_rows(y, (y < 0.0) | (y != np.floor(y)), kind + cure, rows)
 
     def recession(self, y: Array, theta: Theta) -> Array:
         """η → −∞ where y = 0."""

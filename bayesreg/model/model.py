@@ -146,8 +146,9 @@ class Model:
         self.likelihood.refuse_known(**beside)
         if isinstance(X, Design | Moments):
             if any(one is not None for one in (y, weights, *beside.values())):
+                cure = "" if offset is None else "; Moments.of(X, y - offset) is one with an offset"
                 raise BadArgument(
-                    f"{type(X).__name__} already holds y and weights; do not pass them again"
+                    f"{type(X).__name__} already holds y and weights; do not pass them again{cure}"
                 )
             source, likelihood = X, self.likelihood
             if isinstance(X, Design):
@@ -170,23 +171,30 @@ class Model:
         *,
         standardize: bool = False,
         weights: Any = None,
+        offset: Any = None,
+        exposure: Any = None,
+        trials: Any = None,
     ) -> Problem:
         """Condition the model on ``"y ~ x + C(g)"`` evaluated in a data frame.
 
         Parameters
         ----------
         formula : str
-            A formula in formulaic's grammar; ``- 1`` removes the intercept.
+            A formula in formulaic's grammar; ``- 1`` removes the intercept, ``offset(log(t))`` adds
+            to η and is made of new rows by itself, and ``cbind(won, lost) ~ x`` is a response of
+            Binomial().
         frame : data frame
             Holds every variable of the formula.
-        standardize, weights
-            As in :meth:`condition`.
+        standardize, weights, offset, exposure, trials
+            As in :meth:`condition`; a text names a column of the frame.
 
         Raises
         ------
         BadData
             If the formula names an unknown column, or a value is missing; or the response is text
             under a likelihood of numbers.
+        BadArgument
+            If the formula cannot be read, or says what an argument says too.
 
         Examples
         --------
@@ -198,12 +206,16 @@ class Model:
         """
         from bayesreg.data.formula import design_from_formula
 
+        self.likelihood.refuse_known(exposure=exposure, trials=trials)
         design = design_from_formula(
             formula,
             frame,
             weights,
             flat_terms=flat_terms(self.prior),
             labels=self.likelihood.takes_labels,
+            offset=offset,
+            exposure=exposure,
+            trials=trials,
         )
         intercept = design.intercept is not False
         return self.condition(design, standardize=standardize, intercept=intercept)
@@ -281,7 +293,7 @@ def _assemble(
             f"{type(likelihood).__name__}() needs rows, and Moments keep none; condition on X and y"
         )
     if design is not None:
-        likelihood.check(design.y, design.known.facts(-1))
+        likelihood.check(design.y, design.known.facts(-1), design.obs_id)
     flat, blocks = assign(model.prior, moments.names, terms, _information(likelihood, source))
     return Problem(
         prior=model.prior,

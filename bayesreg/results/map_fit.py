@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayesreg.data.frames import index_of, take_response
 from bayesreg.data.known import Known, Points
 from bayesreg.data.rows import Rows
 from bayesreg.language.arguments import Array, check_level
@@ -264,17 +265,27 @@ def asked(
     BadArgument
         If the fit had an offset and none is given here, or the other way round.
     """
-    rows, likelihood, notes = encode(problem, X), problem.likelihood, []  # type: ignore[var-annotated]
-    likelihood.refuse_known(offset=offset, exposure=exposure, trials=trials)
-    given = offset is not None or exposure is not None
-    shifted = problem.design is not None and problem.design.offset is not None
-    if shifted and not given:
+    likelihood, design, notes = problem.likelihood, problem.design, list[str]()
+    likelihood.refuse_known(exposure=exposure, trials=trials)
+    beside = {"offset": offset, "exposure": exposure, "trials": trials}
+    for name, value in beside.items():
+        left, beside[name] = take_response(X, value, name)
+        X = X if design is not None and design.frame is not None else left  # a formula may read it
+    rows = encode(problem, X)
+    known = Known.read(Rows(len(rows), index_of(X), "new X"), **beside, notes=notes)
+    made = None if design is None else design.offset_of(X)
+    if made is not None and known.offset is not None:
+        raise BadArgument(
+            "the formula says the offset of new rows; leave offset= and exposure= out"
+        )
+    shifted = design is not None and design.offset is not None
+    if shifted and made is None and known.offset is None:
         what = "exposure=" if likelihood.takes_exposure else "offset="
         raise BadArgument(
             f"the model was fitted with an offset, so new rows need theirs: pass {what} "
-            "(zeros for none)"
+            f"({'ones' if likelihood.takes_exposure else 'zeros'} for none)"
         )
-    return Points(rows, Known.read(Rows(len(rows)), offset, exposure, trials, notes))
+    return Points(rows, known if made is None else replace(known, offset=made))
 
 
 def encode(problem: Problem, X: Any) -> Array:

@@ -63,11 +63,14 @@ def formula_to_json(spec: FormulaSpec) -> dict[str, Any]:
     Unsayable
         If something in it has no form in JSON, or may not be run from a file.
     """
-    for model_spec, _, _ in spec.parts:
-        for factor in model_spec.factors:
-            if factor.eval_method.value == "python":
-                _refuse_more_than_grammar(factor.expr)
+    specs = [one for one, _, _ in spec.parts] + ([] if spec.offset is None else [spec.offset])
+    for factor in (factor for one in specs for factor in one.factors):
+        if factor.eval_method.value == "python":
+            _refuse_more_than_grammar(factor.expr)
+    record = {} if spec.offset is None else {"offset": _part(spec.offset, [], [])}
     return {
+        **record,
+        "beside": list(spec.beside),
         "formula": spec.formula,
         "names": list(spec.names),
         "tokens": dict(spec.tokens),
@@ -89,11 +92,16 @@ def formula_from_json(record: Any, names: Sequence[str]) -> FormulaSpec:
             tokens,
             {one.name: one for one in variables},
             {_text(name): _levels(levels) for name, levels in record["levels"]},
+            _rebuilt(record["offset"])[0] if "offset" in record else None,
+            tuple(map(_text, record.get("beside", ()))),
         )
         placed = sorted(j for _, _, target in spec.parts for j in target)
         known = set(spec.variables) == set(tokens.values()) and set(spec.levels) <= set(
             tokens.values()
         )
+        known &= set(spec.beside) <= set(spec.variables)
+        if spec.beside and spec.offset is None:
+            raise ValueError("it has variables of an offset and no offset")
         if spec.names != tuple(names) or placed != list(range(len(names))) or not known:
             raise ValueError("its columns are not those of the data")
     except BadData:

@@ -65,7 +65,7 @@ def changes_of(population: Population, variables: Any, effects: Effects) -> Iter
         If a variable or level is unknown, or a change is none that there is.
     """
     if variables is None:
-        variables = population.variables
+        variables = population.predictors
     if isinstance(variables, str):
         variables = [variables]
     asked = variables if isinstance(variables, Mapping) else dict.fromkeys(variables)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesreg.data.known import Known, Points
+from bayesreg.data.known import Points
 from bayesreg.data.population import Population
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument
@@ -79,6 +79,7 @@ class Response:
     ----------
     problem : Problem
     beta, intercept : ndarray (S, P), (S,)
+        Of the columns of `Population.X`, of which an offset is one.
     theta : dict of str to ndarray (S,)
     shape : tuple of int
         (chain, draw).
@@ -103,13 +104,13 @@ class Response:
         if isinstance(post, Posterior):
             draws = post.draws
             chains, length = draws.sigma.shape
-            beta = draws.beta.reshape(chains * length, -1)
+            beta = _with_offset(post.problem, draws.beta.reshape(chains * length, -1))
             theta = {name: one.reshape(-1) for name, one in draws.theta.items()}
             shape = (int(chains), int(length))
             return cls(post.problem, beta, draws.intercept.reshape(-1), theta, shape, True, kind)
         if isinstance(post, MapFit):
             theta = post.theta
-            beta = post.beta.to_numpy(float)[None]
+            beta = _with_offset(post.problem, post.beta.to_numpy(float)[None])
             return cls(post.problem, beta, np.array([post.intercept]), theta, (1, 1), False, kind)
         raise BadArgument(
             "expected a Posterior, from br.sample(problem), or a MapFit, from br.fit_map(problem), "
@@ -149,15 +150,10 @@ class Response:
         if self.linear and (len(X) == 1 or comparison == "difference"):
             rows = X[0] if len(X) == 1 else X[0] - X[1]
             out = self._mean_rows(split, there, rows) @ self.beta.T
-            if len(X) > 1:
-                return out
-            offset = there.known.offset
-            if offset is not None:
-                out = out + self._mean_rows(split, there, offset[:, None])
-            return out + self.intercept
+            return out if len(X) > 1 else out + self.intercept
 
         def value(part: slice) -> Array:
-            found = [self._mean(*self._at(one, there, part)) for one in X]
+            found = [self._mean(*self._at(one, part)) for one in X]
             if len(found) == 1:
                 return found[0]
             return found[0] - found[1] if comparison == "difference" else found[0] / found[1]
@@ -171,15 +167,14 @@ class Response:
         likelihood = self.problem.likelihood
 
         def value(part: slice) -> Array:
-            eta, theta = self._at(X, there, part)
+            eta, theta = self._at(X, part)
             return np.asarray(likelihood.mean_slope(eta, theta) * (along[part] @ self.beta.T))
 
         return self._pooled(split, there, value)
 
-    def _at(self, X: Array, there: Population, part: slice) -> tuple[Array, dict[str, Array]]:
+    def _at(self, X: Array, part: slice) -> tuple[Array, dict[str, Array]]:
         """η and θ of some rows; of a count of successes, those of one trial."""
-        known = Known(there.known.offset)
-        return Points(X, known).take(part).under(self.beta, self.intercept, self.theta)
+        return Points(X[part]).under(self.beta, self.intercept, self.theta)
 
     def _mean(self, eta: Array, theta: dict[str, Array]) -> Array:
         return eta if self.kind == "linear" else self.problem.likelihood.mean(eta, theta)
@@ -212,3 +207,9 @@ class Response:
         n = len(group)
         share = there.weights / total[group]
         return csc_array((share, (group, np.arange(n))), shape=(len(groups), n))
+
+
+def _with_offset(problem: Problem, beta: Array) -> Array:
+    """β (S, P), and 1 for the offset of a problem that has one."""
+    shifted = problem.design is not None and problem.design.offset is not None
+    return np.hstack([beta, np.ones((len(beta), 1))]) if shifted else beta
