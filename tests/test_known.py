@@ -100,7 +100,12 @@ BAD = {
     "offset nan": ("Gaussian", COUNTS, {"offset": [0.0, np.nan] * 4}, "offset has missing.*row 1"),
     "offset short": ("LaplaceNoise", COUNTS, {"offset": [0.0] * 7}, "8 rows and offset has 7"),
     "failures": ("Binomial", np.array([[1, -2]] * 8), {}, r"failures\[0\] is -2"),
-    "nobody": ("Binomial", np.array([[1, 2], [0, 0]] * 4), {}, r"trials\[1\] is 0.*leave it out"),
+    "nobody": (
+        "Binomial",
+        np.array([[1, 2], [0, 0]] * 4),
+        {},
+        r"trials\[1\] is 0.*leave out rows of none",
+    ),
     "half": ("Binomial", np.array([[0.5, 0.5]] * 8), {}, r"successes\[0\] is 0.5"),
     "two text": ("Binomial", pd.DataFrame({"a": ["u"] * 8, "b": 1}), {}, "'a' of y holds text"),
     "two missing": ("Binomial", np.array([[1, np.nan]] * 8), {}, "column 'failures'.*row 0"),

@@ -106,31 +106,21 @@ def design_from_formula(
     """
     notes: list[str] = []
     frame = as_frame(frame)
-    columns = column_names(frame, "the frame")
-    parsed = parse(formula, columns)
-    read = parsed.read(parsed.terms)
+    parsed = parse(formula, column_names(frame, "the frame"))
     beside = {"offset": offset, "exposure": exposure, "trials": trials}
     _refuse_twice(parsed, beside)
     frame, w, index, labelled, known = _counting(frame, weights, beside, notes)
-    data, _ = read_variables(frame, read.values(), "the frame", notes)
-    if len(data) == 0:
-        raise BadData("the frame has no rows")
+    data, _ = read_variables(frame, parsed.read(parsed.terms).values(), "the frame", notes)
     refuse_number_text(data, _alone(parsed), "the frame")
     notes += _own_response(parsed)
     spec, terms = _learnt(parsed, data, w, flat_terms)
-    y, classes = _labels(parsed, data) if labels else (None, None)
-    if y is None:
-        y = _response(parsed, parsed.left, data, w)
-    X = spec.values(data)
-    refuse_nonfinite(X, spec.names, "X")
-    refuse_batchwise(formula, spec.names, data, X, spec.values)
+    y, classes = _outcome(parsed, data, w, labels=labels)
     if parsed.offsets:
         known = replace(known, offset=_shift(spec, data))
     if parsed.lost is not None:
-        lost = _response(parsed, parsed.lost, data, w)
-        known = replace(known, trials=whole_trials(y, lost))
+        known = replace(known, trials=whole_trials(y, _response(parsed, parsed.lost, data, w)))
     design = Design(
-        X=X,
+        X=_columns(spec, data),
         y=y,
         weights=w,
         names=spec.names,
@@ -149,6 +139,14 @@ def design_from_formula(
     return finished(design, notes)
 
 
+def _columns(spec: FormulaSpec, data: pd.DataFrame) -> Array:
+    """The columns (n, p) of the rows of the fit, each a function of its own row."""
+    X = spec.values(data)
+    refuse_nonfinite(X, spec.names, "X")
+    refuse_batchwise(spec.formula, spec.names, data, X, spec.values)
+    return X
+
+
 def _refuse_twice(parsed: Parsed, beside: Mapping[str, object]) -> None:
     """An offset, or a number of trials, is in the formula or beside it."""
     for inside, names in ((parsed.offsets, ("offset", "exposure")), (parsed.lost, ("trials",))):
@@ -165,6 +163,8 @@ def _counting(
 ) -> tuple[object, Array | None, Any, bool, Known]:
     """The rows that count, how often, their labels, whether there were any, and what is known."""
     rows = Rows(rows_of(frame), labels_of_rows(frame), "the frame")
+    if rows.n == 0:
+        raise BadData("the frame has no rows")
     given = {name: _column(frame, value, name) for name, value in beside.items()}
     w = rows.weights(_column(frame, weights, "weights"), notes)
     labels = row_labels(rows)
@@ -231,6 +231,14 @@ def _learnt(
     if parsed.offsets and len(differing(_shift(spec, data), _shift(other, data))):
         refuse_weights(parsed.formula, "offset(...)")
     return spec, terms
+
+
+def _outcome(
+    parsed: Parsed, data: pd.DataFrame, weights: Array | None, *, labels: bool
+) -> tuple[Array, tuple[Any, ...] | None]:
+    """The response as numbers, and the labels that these stand for, where it may have some."""
+    y, classes = _labels(parsed, data) if labels else (None, None)
+    return (_response(parsed, parsed.left, data, weights) if y is None else y), classes
 
 
 def _labels(parsed: Parsed, data: pd.DataFrame) -> tuple[Array | None, tuple[Any, ...] | None]:

@@ -44,7 +44,7 @@ class Binomial(NormalMixture):
     >>> doses, dead = [[1.0], [2.0], [3.0]], [1, 3, 5]
     >>> model = br.Model(br.Normal(1.0), br.Binomial())
     >>> br.fit_map(model.condition(doses, dead, trials=[5, 5, 5])).beta.round(3).to_dict()
-    {'x1': 1.186}
+    {'x1': 1.287}
     """
 
     link: ClassVar[str] = "logit"
