@@ -10,7 +10,7 @@ from scipy.special import expit
 
 import bayesreg as br
 from bayesreg.language.errors import NotConverged
-from bayesreg.solvers import newton
+from bayesreg.solvers import damped_newton, newton
 from bayesreg.solvers.certificate import certify
 from bayesreg.solvers.objective import penalty_value
 from tests.cases import LIKELIHOODS, Case, priors, responding
@@ -481,6 +481,7 @@ def test_a_point_does_not_depend_on_where_its_flat_part_is_sought_from():
 def test_not_converged_carries_what_was_reached(monkeypatch):
     """An optimum that is not certified is raised with its result, never returned."""
     problem = condition(BERNOULLI["tall"], br.Model(br.Laplace(0.5), br.Bernoulli()))
+    monkeypatch.setattr(damped_newton, "STEPS", 1)
     monkeypatch.setattr(newton, "STEPS", 1)
     with pytest.raises(NotConverged) as caught:
         br.fit_map(problem)

@@ -260,7 +260,7 @@ def test_where_faces_do_not_lead_coordinate_descent_goes_on(monkeypatch):
     unit, lams = problem.quadratic.unit, default_lams(problem, 20)
     l1, l2 = unit.penalties(*Ray.of(problem, 1.3).penalties(lams))
     expected, _ = continuation.solve(unit, l1, l2)
-    settle, calls, descents = continuation._settle, [], []
+    settle, calls, descents = continuation.settle, [], []
     minimise = coordinate_descent.minimise
 
     def refuse(face, one):
@@ -271,7 +271,7 @@ def test_where_faces_do_not_lead_coordinate_descent_goes_on(monkeypatch):
         descents.append(1)
         return minimise(*args)
 
-    monkeypatch.setattr(continuation, "_settle", refuse)
+    monkeypatch.setattr(continuation, "settle", refuse)
     monkeypatch.setattr(coordinate_descent, "minimise", descend)
     again, df = continuation.solve(unit, l1, l2)
     np.testing.assert_allclose(again, expected, atol=1e-12)

@@ -52,6 +52,7 @@ class Likelihood(ABC):
 
     capability: ClassVar[str] = "any"
     convex: ClassVar[bool] = True  # −log p in η: whether a gap can be certified
+    self_concordant: ClassVar[bool] = False  # |f‴| ≤ f″: a damped step of Newton's needs no search
     link: ClassVar[str] = "identity"  # from the mean of y to η
     takes_labels: ClassVar[bool] = False  # whether y may be labels: text, truth values, any two
     takes_exposure: ClassVar[bool] = False  # whether the log of a row's exposure may be in η

@@ -62,6 +62,7 @@ class Bernoulli(NormalMixture):
     positive: Any = None
     classes: tuple[Any, Any] | None = field(default=None, kw_only=True)
 
+    self_concordant: ClassVar[bool] = True
     link: ClassVar[str] = "logit"
     takes_labels: ClassVar[bool] = True
     in_units: ClassVar[str] = "log-odds"

@@ -47,6 +47,7 @@ class Binomial(NormalMixture):
     {'x1': 1.287}
     """
 
+    self_concordant: ClassVar[bool] = True
     link: ClassVar[str] = "logit"
     takes_trials: ClassVar[bool] = True
     counts: ClassVar[bool] = True

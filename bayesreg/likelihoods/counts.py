@@ -29,6 +29,7 @@ SMOOTH = 1e15  # a mean beyond which a count is normal to every digit that float
 class Counts(Likelihood):
     """What counts with a log link share."""
 
+    self_concordant: ClassVar[bool] = True
     link: ClassVar[str] = "log"
     takes_exposure: ClassVar[bool] = True
     counts: ClassVar[bool] = True

@@ -25,6 +25,7 @@ HALVINGS = 60
 EPS = float(np.finfo(float).eps)
 NEGLIGIBLE = 1e-10  # of a row's curvature, relative to the largest
 FEASIBLE = 1e-9  # of the terms of F'u: what may be left of them
+AT_ONCE = 4  # steps in γ at many b's together
 SATURATED = 1e-200  # of the largest curvature: below it only slopes say where to go
 
 
@@ -97,6 +98,54 @@ class Loss:
                 break
         return point
 
+    def settled(self, b: Array, free: Array | None = None) -> Array:
+        """η (L, n) of coefficients (L, p) with γ at its best beside them, found from γ (L, k).
+
+        Newton's method along all of them at once; what that leaves is for :meth:`at`, one by one.
+        """
+        along = (b + self.loc) @ self.proper.T
+        along = along if self.offset is None else along + self.offset
+        k = self.free.shape[1]
+        if free is None:
+            free = np.tile(self.start.free, (len(b), 1))
+        eta = along + free @ self.free.T
+        for _ in range(AT_ONCE if k else 0):
+            u, h = self.bends(eta)
+            slopes = u @ self.free
+            near = np.all(np.abs(slopes) <= 1e-3 * FEASIBLE * np.abs(u) @ np.abs(self.free), axis=1)
+            if near.all():
+                break
+            step = np.zeros_like(free)
+            for row in np.flatnonzero(~near):
+                step[row] = -self._free_solved(h[row], slopes[row])
+            eta += step @ self.free.T
+        return np.asarray(eta)
+
+    def gaps(self, b: Array, eta: Array, bends: tuple[Array, Array], l1: Array, l2: Array) -> Array:
+        """:meth:`gap` of coefficients (L, p) under penalties (L, p) by column, all at once."""
+        u, h = bends
+        left = u @ self.free
+        for row, (bend, slope) in enumerate(zip(h, left, strict=True)):
+            u[row] -= bend * (self.free @ self._free_solved(bend, slope))
+        v = u @ self.proper
+        with np.errstate(divide="ignore", invalid="ignore"):
+            over = np.where((l2 > 0.0) | (v == 0.0), 0.0, np.abs(v) / l1)
+        pull = np.max(over, axis=1, initial=1.0)
+        u, v = u / pull[:, None], v / pull[:, None]
+        with np.errstate(invalid="ignore"):
+            distance = self.likelihood.fenchel_young(self.y, eta, u / self.weights, self.theta)
+        over = np.maximum(np.abs(v) - l1, 0.0)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            square = np.where(l2 > 0.0, 0.5 * np.square(l2 * b + np.copysign(over, v)) / l2, 0.0)
+        rest = l1 * np.abs(b) + np.copysign(np.minimum(np.abs(v), l1), v) * b
+        total = distance @ self.weights + np.sum(square + np.maximum(rest, 0.0), axis=1)
+        open_ = np.abs(u @ self.free) > FEASIBLE * (np.abs(u) @ np.abs(self.free))
+        return np.where(open_.any(axis=1), np.inf, total)
+
+    def _free_solved(self, h: Array, slope: Array) -> Array:
+        """(F'hF)⁻¹ times a slope (k,)."""
+        return _solved(self.free.T @ (h[:, None] * self.free), slope)
+
     def best_free(self, b: Array) -> Array:
         """γ (…, k) at its best beside each b (…, p)."""
         k, shape = self.free.shape[1], b.shape[:-1]
@@ -116,6 +165,19 @@ class Loss:
         """u (n,): w·f′(η), whose products with the columns are slopes."""
         slope, _ = self.likelihood.derivatives(self.y, at.eta, self.theta)
         return np.asarray(self.weights * slope)
+
+    def bends(self, eta: Array) -> tuple[Array, Array]:
+        """u and h = w·f″(η) at any η (…, n)."""
+        slope, bend = self.likelihood.derivatives(self.y, eta, self.theta)
+        return np.asarray(self.weights * slope), np.asarray(self.weights * bend)
+
+    @cached_property
+    def null_gap(self) -> float:
+        """Half the null deviance: what −log L can fall from b = 0 at most."""
+        distance = self.likelihood.fenchel_young(
+            self.y, self.start.eta, np.zeros(len(self.y)), self.theta
+        )
+        return float(self.weights @ distance)
 
     def working(self, at: Point) -> tuple[Array, Array]:
         """Weights ω (n,) and response z (n,) of the least squares that touches the loss at a point.

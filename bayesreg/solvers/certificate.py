@@ -183,10 +183,17 @@ def _certify_touching(problem: Problem, b: Array, seen: int | None) -> Certifica
     judged = _judge_touching(problem, at, sd, floor)
     reach = loss.start.value - at.value - penalty_value(problem, at.b)
     gap_limit = max(GAP_TOLERANCE * max(unit, reach), loss.rounding(at))
-    kkt_limit = max(KKT_TOLERANCE * largest, floor)
+    return concluded(problem, judged, gap_limit, max(KKT_TOLERANCE * largest, floor), seen)
+
+
+def concluded(
+    problem: Problem, judged: Judged, gap_limit: float, kkt_limit: float, seen: int | None = None
+) -> Certificate:
+    """The certificate of what was found in reported units."""
     gap, kkt = judged.gap, judged.kkt
     ok = (gap is None or gap <= gap_limit) and kkt <= kkt_limit and not judged.saddle
     why = _words(problem, (gap, gap_limit, kkt, kkt_limit), judged, seen)
+    phi = problem.penalty.phi
     return Certificate(gap, gap_limit, kkt, kkt_limit, phi, ok, why, judged.unique)
 
 

@@ -77,7 +77,7 @@ class _Trail:
         g = None
         if ready:
             self._foresee(k)
-            g = _settle(face, self.l1[k])
+            g = settle(face, self.l1[k])
         if g is not None:
             values = _refined(face, self.l1[k]) if self.fine else face.values
             self.found[k, face.columns] = values
@@ -191,7 +191,7 @@ def _watched(trail: _Trail) -> None:
         k += good
 
 
-def _settle(face: Face, l1: Array) -> Array | None:
+def settle(face: Face, l1: Array) -> Array | None:
     """Reach the optimum at one λ; the gradient there, or None where faces do not lead to it."""
     xy = face.unit.xy
     for _ in range(MOST_STEPS + face.size):

@@ -17,7 +17,13 @@ import numpy as np
 from bayesreg.language.arguments import Array
 from bayesreg.model.loss import Point
 from bayesreg.model.quadratic import EPS
-from bayesreg.solvers import closed_form, coordinate_descent, group_descent, reweighting
+from bayesreg.solvers import (
+    closed_form,
+    coordinate_descent,
+    damped_newton,
+    group_descent,
+    reweighting,
+)
 from bayesreg.solvers.base import Solution
 from bayesreg.solvers.certificate import certify
 from bayesreg.solvers.objective import penalty_value
@@ -73,6 +79,8 @@ def solve(
             several = reweighting.solve(problem, seed=seed)
             return Solution(several.b, "newton", 1, how, seen=several.seen)
         return Solution(inner(problem, first), "newton", 1, how)
+    if problem.likelihood.self_concordant and problem.penalty.linear_quadratic:
+        return _damped(problem, inner, start, enough)
     first = problem.loss.beginning if start is None else first
     if problem.penalty.linear_quadratic or problem.penalty.in_groups:
         b, count = descend(problem, inner, first, enough)
@@ -87,6 +95,22 @@ def solve(
             _add(found, objective(problem, problem.loss.at(b)), b)
     how = f"{total} quadratics from {tried} starts"
     return Solution(found[0][1] if found else b, "newton", total, how, seen=len(found))
+
+
+def _damped(problem: Problem, inner: Inner, start: Array | None, enough: float) -> Solution:
+    """On kept moments, where no step needs a search; what rounding leaves, by touching."""
+    l1, l2 = problem.l1, problem.l2
+    assert l1 is not None
+    assert l2 is not None
+    found = damped_newton.minimise(
+        problem.loss, l1[None], l2[None], start=start, fine=enough == 0.0
+    )
+    b, count = found.b[0], found.steps
+    how = f"{count} lassos about a point, on kept moments"
+    if not found.reached[0]:
+        b, more = descend(problem, inner, b if np.all(np.isfinite(b)) else problem.loss.beginning)
+        count, how = count + more, f"{how}, and {more} quadratics that touch the loss"
+    return Solution(b, "newton", count, how)
 
 
 def descend(problem: Problem, inner: Inner, start: Array, enough: float = 0.0) -> tuple[Array, int]:

@@ -20,12 +20,13 @@ from bayesreg.solvers import (
     closed_form,
     continuation,
     coordinate_descent,
+    damped_newton,
     group_descent,
     newton,
 )
 from bayesreg.solvers.certificate import Certificate, certify
 from bayesreg.solvers.curvature import Cholesky
-from bayesreg.solvers.path_certificate import certify_path
+from bayesreg.solvers.path_certificate import certify_loss_path, certify_path
 
 if TYPE_CHECKING:
     from bayesreg.model.problem import Problem
@@ -211,7 +212,8 @@ def solve_path(
         If `l1_ratio` is not a number from 0 to 1.
     """
     ray, lams = Ray.of(problem, sigma, l1_ratio), np.asarray(lams, dtype=float)
-    return _solve(ray, lams, guide, enough)
+    b, df, _ = _solve(ray, lams, guide, enough)
+    return b, df
 
 
 def solve_at(ray: Ray, lam: float, start: Array) -> tuple[Problem, Array, str]:
@@ -225,16 +227,10 @@ def solve_at(ray: Ray, lam: float, start: Array) -> tuple[Problem, Array, str]:
 
 def certified_path(ray: Ray, lams: Array) -> tuple[Array, Array, tuple[Certificate, ...]]:
     """Optima, df and certificates; a point that fails is solved again as a single λ is."""
-    b, df = _solve(ray, lams)
-    if one_block(ray.problem).grouped or not ray.problem.exact:
-        return b, df, tuple(certify(ray.at(lam), row) for lam, row in zip(lams, b, strict=True))
-    l1, l2 = ray.penalties(lams)
-    judged = certify_path(ray.problem, l1, l2, b, at=lambda k: ray.at(lams[k]))
-    found = list(judged)
+    b, df, free = _solve(ray, lams)
+    found = list(_judged(ray, lams, b, free))
     for k in np.flatnonzero([not one.ok for one in found]):
-        problem = ray.at(lams[k])
-        solve = closed_form.solve if ray.smooth else coordinate_descent.solve
-        again = solve(problem, start=b[k]).b
+        problem, again, _ = solve_at(ray, lams[k], b[k])
         one = certify(problem, again)
         if one.ok or one.kkt < found[k].kkt:
             b[k], found[k] = again, one
@@ -243,26 +239,33 @@ def certified_path(ray: Ray, lams: Array) -> tuple[Array, Array, tuple[Certifica
 
 def certificates_of(ray: Ray, lams: Array, b: Array) -> tuple[Certificate, ...]:
     """Each point of a path judged anew, as `certified_path` judges it."""
-    if one_block(ray.problem).grouped or not ray.problem.exact:
-        return tuple(certify(ray.at(lam), row) for lam, row in zip(lams, b, strict=True))
-    judged = certify_path(ray.problem, *ray.penalties(lams), b, at=lambda k: ray.at(lams[k]))
-    pairs = zip(judged, lams, b, strict=True)
+    pairs = zip(_judged(ray, lams, b, None), lams, b, strict=True)
     return tuple(one if one.ok else certify(ray.at(lam), row) for one, lam, row in pairs)
+
+
+def _judged(ray: Ray, lams: Array, b: Array, free: Array | None) -> tuple[Certificate, ...]:
+    """The certificates of a path, from products of matrices where penalties are by column."""
+    if one_block(ray.problem).grouped:
+        return tuple(certify(ray.at(lam), row) for lam, row in zip(lams, b, strict=True))
+    l1, l2 = ray.penalties(lams)
+    if ray.problem.exact:
+        return certify_path(ray.problem, l1, l2, b, at=lambda k: ray.at(lams[k]))
+    return certify_loss_path(ray.problem, l1, l2, b, at=lambda k: ray.at(lams[k]), free=free)
 
 
 def _solve(
     ray: Ray, lams: Array, guide: Array | None = None, enough: float = 0.0
-) -> tuple[Array, Array]:
-    """Optima and degrees of freedom, in the order of `lams`."""
+) -> tuple[Array, Array, Array | None]:
+    """Optima, degrees of freedom, and γ where they were found too, in the order of `lams`."""
     problem = ray.problem
     if not problem.exact:
         return _touched(ray, lams, enough)
     unit = problem.quadratic.unit
     if ray.smooth:
         _, weights = ray.penalties(np.ones(1))
-        return closed_form.path(problem, lams, weights[0])
+        return *closed_form.path(problem, lams, weights[0]), None
     if one_block(problem).grouped:
-        return group_descent.path(problem, *ray.penalties(lams))
+        return *group_descent.path(problem, *ray.penalties(lams)), None
     order = np.argsort(-lams, kind="stable")
     l1, l2 = unit.penalties(*ray.penalties(lams[order]))
     hints = None if guide is None else np.asarray(guide, dtype=float)[order][:, unit.kept]
@@ -272,20 +275,28 @@ def _solve(
     b, df = np.zeros((len(lams), problem.p)), np.empty(len(lams))
     b[np.ix_(order, unit.kept)] = u * (unit.y_norm / unit.norms)
     df[order] = known
-    return b, df
+    return b, df, None
 
 
-def _touched(ray: Ray, lams: Array, enough: float) -> tuple[Array, Array]:
+def _touched(ray: Ray, lams: Array, enough: float) -> tuple[Array, Array, Array | None]:
     """The same under any likelihood, each λ from the optimum of the one above it."""
-    b, df = np.zeros((len(lams), ray.problem.p)), np.zeros(len(lams))
-    start = np.zeros(ray.problem.p)
-    for k in np.argsort(-lams, kind="stable"):
-        problem = ray.at(float(lams[k]))
-        b[k] = start = newton.solve(problem, start=start, enough=enough).b
-        unit = problem.touching(problem.loss.at(start)).quadratic.unit
-        l2 = np.broadcast_to(problem.penalty.l2, (problem.p,))
-        df[k] = active_df(unit, unit.penalty(np.zeros(problem.p), l2)[1], unit.reduce(start))
-    return b, df
+    problem, order = ray.problem, np.argsort(-lams, kind="stable")
+    b, df = np.zeros((len(lams), problem.p)), np.zeros(len(lams))
+    if problem.likelihood.self_concordant and not one_block(problem).grouped:
+        found = damped_newton.minimise(
+            problem.loss, *ray.penalties(lams[order]), fine=enough == 0.0
+        )
+        free = np.zeros((len(lams), found.free.shape[1]))
+        b[order], df[order], free[order] = found.b, found.df, found.free
+        return b, df, free
+    start = np.zeros(problem.p)
+    for k in order:
+        one = ray.at(float(lams[k]))
+        b[k] = start = newton.solve(one, start=start, enough=enough).b
+        unit = one.touching(one.loss.at(start)).quadratic.unit
+        l2 = np.broadcast_to(one.penalty.l2, (one.p,))
+        df[k] = active_df(unit, unit.penalty(np.zeros(one.p), l2)[1], unit.reduce(start))
+    return b, df, None
 
 
 def active_df(unit: UnitData, l2: Array, u: Array) -> float:

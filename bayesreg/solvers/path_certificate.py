@@ -15,11 +15,22 @@ import numpy as np
 from bayesreg.language.arguments import Array
 from bayesreg.model.quadratic import EPS, UnitData
 from bayesreg.solvers.base import distance, terms
-from bayesreg.solvers.certificate import ROUNDING, Certificate, Judged, certify, conclude
+from bayesreg.solvers.certificate import (
+    GAP_TOLERANCE,
+    KKT_TOLERANCE,
+    ROUNDING,
+    Certificate,
+    Judged,
+    certify,
+    conclude,
+    concluded,
+)
 from bayesreg.solvers.gaps import hidden
 
 if TYPE_CHECKING:
     from bayesreg.model.problem import Problem
+
+NUMBERS = 2**22  # of rows times λ's that are judged at once
 
 
 def certify_path(
@@ -68,6 +79,56 @@ def certify_path(
         one = conclude(problem, unit, size, judged) if plain[k] else None
         found.append(one if one is not None and one.ok else certify(at(k), b[k]))
     return tuple(found)
+
+
+def certify_loss_path(
+    problem: Problem,
+    l1: Array,
+    l2: Array,
+    b: Array,
+    *,
+    at: Callable[[int], Problem],
+    free: Array | None = None,
+) -> tuple[Certificate, ...]:
+    """The same under a loss that is not one quadratic, penalties being by column.
+
+    Parameters
+    ----------
+    free : ndarray (L, k), optional
+        γ from which to look for the best beside each b; what it is said to be changes no verdict.
+    """
+    loss, b = problem.loss, np.asarray(b, dtype=float)
+    found: list[Certificate | None] = [None] * len(b)
+    if problem.likelihood.self_concordant and b.shape[1] and np.all(np.isfinite(b)):
+        limit = GAP_TOLERANCE * loss.null_gap
+        sd = problem.column_sd[problem.proper] / problem.x_sd[problem.proper]
+        live = sd > 0.0
+        pull = np.abs(loss.slope(loss.start))[live] / sd[live]
+        most = KKT_TOLERANCE * float(np.max(pull, initial=0.0))
+        size = max(1, NUMBERS // len(loss.y))
+        for first in range(0, len(b), size):
+            part = slice(first, first + size)
+            start = None if free is None else free[part]
+            gaps, kkt = _judge_losses(problem, l1[part], l2[part], b[part], start, sd)
+            for k, (gap, rest) in enumerate(zip(gaps, kkt, strict=True), first):
+                if gap <= limit and rest <= most and not np.any(b[k][~live]):
+                    only = True if np.all(l2[k] > 0.0) else None
+                    judged = Judged(float(gap), float(rest), 0.0, only)
+                    found[k] = concluded(problem, judged, limit, most)
+    pairs = enumerate(zip(found, b, strict=True))
+    return tuple(one or certify(at(k), row) for k, (one, row) in pairs)
+
+
+def _judge_losses(
+    problem: Problem, l1: Array, l2: Array, b: Array, free: Array | None, sd: Array
+) -> tuple[Array, Array]:
+    """Gap and KKT residual of every row, in nats and on columns of sd one."""
+    loss = problem.loss
+    eta = loss.settled(b, free)
+    u, h = loss.bends(eta)
+    kkt = np.where(sd > 0.0, distance(-(u @ loss.proper) - l2 * b, l1, b), 0.0)
+    kkt /= np.where(sd > 0.0, sd, 1.0)
+    return loss.gaps(b, eta, (u, h), l1, l2), np.max(kkt, axis=1, initial=0.0)
 
 
 def _judge(unit: UnitData, l1: Array, l2: Array, u: Array) -> tuple[Array, Array, Array, Array]:
