@@ -72,12 +72,15 @@ class Loss:
         return self.at(np.zeros(self.proper.shape[1]))
 
     @cached_property
-    def beginning(self) -> Array:
-        """b = 0, or where β = 0 if the loss is lower: a location can put every row far out."""
+    def origin(self) -> Point:
+        """b = 0, or β = 0 if the loss is lower there: a location can put every row far out.
+
+        What solvers begin with, and what is small is small beside.
+        """
         if not np.any(self.loc):
-            return self.start.b
+            return self.start
         none = np.where(np.any(self.proper, axis=0), -self.loc, 0.0)
-        return min(self.start, self.at(none), key=lambda point: point.value).b
+        return min(self.start, self.at(none), key=lambda point: point.value)
 
     def at(self, b: Array, near: Point | None = None) -> Point:
         """The point of b, γ found by Newton's method from that of a `near` point."""
@@ -135,7 +138,7 @@ class Loss:
         with np.errstate(invalid="ignore"):
             distance = self.likelihood.fenchel_young(self.y, eta, u / self.weights, self.theta)
         over = np.maximum(np.abs(v) - l1, 0.0)
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             square = np.where(l2 > 0.0, 0.5 * np.square(l2 * b + np.copysign(over, v)) / l2, 0.0)
         rest = l1 * np.abs(b) + np.copysign(np.minimum(np.abs(v), l1), v) * b
         total = distance @ self.weights + np.sum(square + np.maximum(rest, 0.0), axis=1)
@@ -173,9 +176,9 @@ class Loss:
 
     @cached_property
     def null_gap(self) -> float:
-        """Half the null deviance: what −log L can fall from b = 0 at most."""
+        """Half the null deviance: what −log L can fall from the origin at most."""
         distance = self.likelihood.fenchel_young(
-            self.y, self.start.eta, np.zeros(len(self.y)), self.theta
+            self.y, self.origin.eta, np.zeros(len(self.y)), self.theta
         )
         return float(self.weights @ distance)
 
@@ -235,7 +238,8 @@ class Loss:
         if np.any(l2 > 0.0):  # by column: (|v| − λ₁)₊²/2λ₂
             over = np.maximum(np.abs(v) - l1, 0.0)
             # ½λ₂b² + over²/2λ₂ ± over·b is a square; the rest is λ₁|b| ± min(|v|, λ₁)b.
-            square = 0.5 * np.square(l2 * b + np.copysign(over, v)) / l2
+            with np.errstate(over="ignore"):  # ∞ is a bound too
+                square = 0.5 * np.square(l2 * b + np.copysign(over, v)) / l2
             rest = l1 * np.abs(b) + np.copysign(np.minimum(np.abs(v), l1), v) * b
             return float(np.sum(square) + np.sum(np.maximum(rest, 0.0)))
         return max(float(np.linalg.norm(l1 * b) + b @ v), 0.0)

@@ -174,14 +174,14 @@ def _certify_touching(problem: Problem, b: Array, seen: int | None) -> Certifica
     phi = problem.penalty.phi
     unit = 1.0 if phi is None else phi  # of J in a nat
     fault = _fault(problem, len(sd), np.flatnonzero(sd > 0.0), b)
-    largest = float(np.max(_over(np.abs(loss.slope(loss.start)), sd), initial=0.0))
+    largest = float(np.max(_over(np.abs(loss.slope(loss.origin)), sd), initial=0.0))
     if fault:
         limits = GAP_TOLERANCE * unit, KKT_TOLERANCE * largest
         return Certificate(math.inf, limits[0], math.inf, limits[1], phi, False, fault)
     at = loss.at(b)
     floor = _floor(problem, at, sd)
     judged = _judge_touching(problem, at, sd, floor)
-    reach = loss.start.value - at.value - penalty_value(problem, at.b)
+    reach = loss.origin.value - at.value - penalty_value(problem, at.b)
     gap_limit = max(GAP_TOLERANCE * max(unit, reach), loss.rounding(at))
     return concluded(problem, judged, gap_limit, max(KKT_TOLERANCE * largest, floor), seen)
 

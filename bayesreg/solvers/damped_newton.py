@@ -74,7 +74,7 @@ def minimise(
     l1, l2 : ndarray (L, p)
         From large to small is fastest; per column one of them is positive.
     start : ndarray (p,), optional
-        b near the first optimum; 0 by default.
+        b near the first optimum; that of the loss's origin by default.
     fine : bool, default True
         Whether to go on to rounding; else to 1e-7 of half the null deviance.
     """
@@ -118,8 +118,7 @@ class _Descent:
         self.l1, self.l2 = l1[:, columns.at], l2[:, columns.at]
         self.ridge = np.zeros((len(l1), len(columns.smooth)))
         self.ridge[:, columns.free :] = l2[:, columns.ridge]
-        null = loss.start
-        at = null if start is None else loss.at(start, near=null)
+        at = loss.origin if start is None else loss.at(start, near=loss.origin)
         self.b, self.eta = at.b[columns.at].copy(), at.eta
         self.smooth = np.concatenate([at.free, at.b[columns.ridge]])
         self.polishing = Polishing(loss, columns, (self.l1, self.l2, self.ridge))
@@ -231,9 +230,9 @@ class _Descent:
         if one is not None:
             self.safe = one.b, one.smooth, one.eta
         elif not hasattr(self, "safe"):
-            at = self.loss.start
-            smooth = np.concatenate([at.free, np.zeros(len(self.columns.ridge))])
-            self.safe = np.zeros(len(self.b)), smooth, at.eta
+            at = self.loss.origin
+            smooth = np.concatenate([at.free, at.b[self.columns.ridge]])
+            self.safe = at.b[self.columns.at], smooth, at.eta
         self.b, self.smooth, self.eta = self.safe[0].copy(), *self.safe[1:]
         self._evaluate()
         self.full = self.columns.kinked @ self.u

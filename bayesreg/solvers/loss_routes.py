@@ -123,7 +123,7 @@ def _split(problem: Problem) -> Solution:
     """L-BFGS-B from β or b = 0 on (γ, b⁺, b⁻); columns without λ₁ are not split."""
     l1, l2 = (np.broadcast_to(v, (problem.p,)) for v in (problem.penalty.l1, problem.penalty.l2))
     k, split = problem.loss.free.shape[1], np.flatnonzero(l1 > 0.0)
-    b = problem.loss.beginning
+    b = problem.loss.origin.b
     smooth = _Smooth.of(problem, b, np.arange(problem.p))
     at = problem.loss.at(b)
     first = np.concatenate([at.free, b, np.zeros(len(split))])

@@ -81,7 +81,7 @@ def solve(
         return Solution(inner(problem, first), "newton", 1, how)
     if problem.likelihood.self_concordant and problem.penalty.linear_quadratic:
         return _damped(problem, inner, start, enough)
-    first = problem.loss.beginning if start is None else first
+    first = problem.loss.origin.b if start is None else first
     if problem.penalty.linear_quadratic or problem.penalty.in_groups:
         b, count = descend(problem, inner, first, enough)
         return Solution(b, "newton", count, f"{count} quadratics that touch the loss")
@@ -108,7 +108,7 @@ def _damped(problem: Problem, inner: Inner, start: Array | None, enough: float) 
     b, count = found.b[0], found.steps
     how = f"{count} lassos about a point, on kept moments"
     if not found.reached[0]:
-        b, more = descend(problem, inner, b if np.all(np.isfinite(b)) else problem.loss.beginning)
+        b, more = descend(problem, inner, b if np.all(np.isfinite(b)) else problem.loss.origin.b)
         count, how = count + more, f"{how}, and {more} quadratics that touch the loss"
     return Solution(b, "newton", count, how)
 

@@ -103,7 +103,7 @@ def certify_loss_path(
         limit = GAP_TOLERANCE * loss.null_gap
         sd = problem.column_sd[problem.proper] / problem.x_sd[problem.proper]
         live = sd > 0.0
-        pull = np.abs(loss.slope(loss.start))[live] / sd[live]
+        pull = np.abs(loss.slope(loss.origin))[live] / sd[live]
         most = KKT_TOLERANCE * float(np.max(pull, initial=0.0))
         size = max(1, NUMBERS // len(loss.y))
         for first in range(0, len(b), size):

@@ -63,7 +63,8 @@ class Reached:
         """The step that the last ones, combined, let expect to leave least.
 
         Moments drift most along few directions, which a few differences of steps make out: Walker &
-        Ni (2011), "Anderson acceleration for fixed-point iterations", SIAM J. Numer. Anal. 49(4).
+        Ni (2011), "Anderson acceleration for fixed-point iterations", SIAM Journal on Numerical
+        Analysis 49(4).
         """
         history = self.history
         taken = step
@@ -89,7 +90,7 @@ class Polishing:
         self.loss, self.columns = loss, columns
         self.l1, self.l2, self.ridge = lams
         self.sd = columns.sd(loss.weights)
-        pull = columns.all_slopes(loss.residual(loss.start)) / self.sd
+        pull = columns.all_slopes(loss.residual(loss.origin)) / self.sd
         self.top = float(np.max(np.abs(pull), initial=0.0)) or float(loss.weights.sum())
         self.missed = np.zeros(len(columns.at), dtype=bool)
 
