@@ -113,7 +113,9 @@ def datasets() -> None:
     "'laplace(scale=half_cauchy(0.5))'.",
 )  # fmt: skip
 @click.option(
-    "--engine", metavar="NAME", help="exact, direct, tilted, gibbs or nuts; else the fastest."
+    "--engine",
+    metavar="NAME",
+    help="exact, direct, tilted, tangent, gibbs or nuts; else the fastest.",
 )
 @click.option(
     "--draws", type=click.IntRange(min=1), default=1000, show_default=True, help="Draws per chain."

@@ -15,6 +15,7 @@ ENGINES = {
     "exact": "bayesreg.gaussian.exact",
     "direct": "bayesreg.gaussian.direct",
     "tilted": "bayesreg.gaussian.tilted",
+    "tangent": "bayesreg.engines.laplace_tangent",
     "gibbs": "bayesreg.engines.gibbs",
     "nuts": "bayesreg.engines.nuts",
 }

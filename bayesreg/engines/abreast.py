@@ -27,6 +27,7 @@ from bayesreg.engines.strands.linear import Data
 from bayesreg.language.arguments import Array
 
 if TYPE_CHECKING:
+    from bayesreg.likelihoods.base import Summed
     from bayesreg.model.loss import Loss
     from bayesreg.model.problem import Problem
     from bayesreg.priors import HyperPrior
@@ -78,13 +79,7 @@ class Abreast(SideBySide):
     def start(self, setup: Any, rng: np.random.Generator, chains: int, strands: int) -> Any:
         """Type-II estimates, over-dispersed; prior draws where the data or the prior say so."""
         if isinstance(setup, Augmented):
-            loss, given = setup.problem.loss, setup.given
-            width = 1.0 / np.sqrt(np.maximum(given.data[4], np.finfo(float).tiny))
-            b = np.zeros((chains, len(given.order)))
-            b[:, given.order] = np.minimum(width, 1.0) * rng.standard_normal(b.shape)
-            state = self.start(given, rng, chains, strands)
-            eta = np.stack([loss.at(one).eta for one in b])
-            return Latent(state, np.repeat(eta, strands, axis=0))
+            return _start(setup, self.start(setup.given, rng, chains, strands), rng, strands)
         (relative_scale, log_sigma), prior = setup.start, setup.sigma_prior
         log_sigmas, n = np.full(chains, log_sigma), chains * strands
         if prior is not None:
@@ -126,9 +121,10 @@ class Abreast(SideBySide):
 
 @dataclass(frozen=True, eq=False)
 class Latent:
-    """Chains under latent weights: the state given ω, and η (n, N), of which ω is drawn."""
+    """Chains under latent weights: the state given ω, logs of θ (n, q), and η (n, N)."""
 
     given: State
+    own: Array
     eta: Array
 
 
@@ -147,7 +143,7 @@ class _Record:
         }
 
     def put(self, i: int, state: State, squares: Array, sd: Array) -> None:
-        """The i-th visit; `squares` are G_jj, and `sd` prior sds ÷ σ."""
+        """The i-th visit; `squares` are G_jj, and `sd` prior sds ÷ σ, or what they multiply to."""
         out = self.out
         with np.errstate(over="ignore"):
             out["b"][i][:, self.order] = state.b
@@ -170,18 +166,39 @@ def _within(prior: HyperPrior, log_x: Array, rng: np.random.Generator) -> None:
 # --- latent weights ------------------------------------------------------------------------------
 
 
+def _start(setup: Augmented, state: State, rng: np.random.Generator, strands: int) -> Latent:
+    """b about the reference point by its sds, and θ about it."""
+    at, loss = setup.at, setup.at.problem.loss
+    chains, k, p = len(state.b) // strands, at.free, len(setup.given.order)
+    spread = 1.0 / np.sqrt(at.information + np.square(1.0 / at.sd))
+    b = at.at[k : k + p] + spread * rng.standard_normal((chains, p))
+    eta = b @ loss.proper.T + loss.free @ at.at[:k] + loss.given(np.zeros(p))
+    own = np.repeat(setup.own.start(rng, chains), strands, axis=0)
+    state.log_sigma[:] = setup.own.log_sigma(own)
+    state.b[:] = np.repeat(b[:, setup.given.order], strands, axis=0)
+    return Latent(state, own, np.repeat(eta, strands, axis=0))
+
+
 def _latent(setup: Augmented, state: Latent, rng: np.random.Generator, count: int) -> Output:
-    """ω | η, then (b, scales | ω) as under a Gaussian, then β₀ and Flat columns | b, ω."""
-    loss, given = setup.problem.loss, setup.given
+    """θ | η, ω | θ, η, then (σ, b, scales | ω) as under a Gaussian, then β₀ and Flat columns."""
+    loss, given, own = setup.at.problem.loss, setup.given, setup.own
     n, rows = state.eta.shape
-    proper, loc = loss.proper[:, given.order], loss.loc[given.order]
-    fixed = loss.given(np.zeros(len(loc)))  # of η: what neither b nor γ moves
-    y, weights = np.tile(loss.y, n), np.tile(np.broadcast_to(loss.weights, loss.y.shape), n)
+    proper, p = loss.proper[:, given.order], len(given.order)
+    fixed = loss.given(np.zeros(p))  # of η: what neither b nor γ moves
+    weights = np.broadcast_to(loss.weights, loss.y.shape)
+    facts = {} if setup.problem.design is None else setup.problem.design.known.facts(-1)
+    summed = loss.likelihood.summed(loss.y, weights, facts)
+    y, weights = np.tile(loss.y, n), np.tile(weights, n)
+    by_row = {name: np.tile(value, n) for name, value in facts.items()}
     record, steps = _Record(given, n, count), _steps(given)
-    free = np.empty((count, n, loss.free.shape[1]))
+    free, thetas = np.empty((count, n, loss.free.shape[1])), np.empty((count, *state.own.shape))
     likelihood: Any = loss.likelihood
     for i in range(count):
-        omega, z = likelihood.augment(rng, y, state.eta.ravel(), loss.theta, weights)
+        if own.names:
+            _draw_own(setup, steps, summed, state, rng)
+        theta = {k: np.repeat(v, rows * n // np.size(v)) for k, v in own.theta(state.own).items()}
+        theta |= by_row
+        omega, z = likelihood.augment(rng, y, state.eta.ravel(), theta, weights)
         made = _Projected.of(
             loss,
             proper,
@@ -190,12 +207,27 @@ def _latent(setup: Augmented, state: Latent, rng: np.random.Generator, count: in
             wide=not given.data[2].size,
         )
         sd = steps.iterate(made.data, state.given, rng)
-        record.put(i, state.given, made.data.squares, sd)
-        free[i] = made.draw_free(state.given.b, rng)
+        sigma = np.exp(state.given.log_sigma)
+        own.put_log_sigma(state.own, state.given.log_sigma)
+        record.put(i, state.given, setup.at.information[given.order], sd * sigma[:, None])
+        free[i], thetas[i] = made.draw_free(state.given.b, sigma, rng), state.own
         state.eta[:] = free[i] @ loss.free.T + state.given.b @ proper.T + fixed
     out = record.out
     beta, intercept = setup.problem.restore_free(out.pop("b"), free)
-    return out | {"beta": beta, "intercept": intercept}
+    return out | own.recorded(thetas) | {"beta": beta, "intercept": intercept}
+
+
+def _draw_own(
+    setup: Augmented, steps: Steps, summed: Summed, state: Latent, rng: np.random.Generator
+) -> None:
+    """θ | η, b, with ω integrated out."""
+    with np.errstate(all="ignore"):
+        z = (state.given.b / steps.prior_sds(state.given))[:, steps.in_sigma]
+        z *= np.exp(-state.given.log_sigma)[:, None]
+        along = z.shape[1], np.einsum("ri,ri->r", z, z)
+        value = summed(state.eta, setup.own.theta(state.own))
+        setup.own.draw(summed, state.eta, state.own, value, along, rng)
+    state.given.log_sigma[:] = setup.own.log_sigma(state.own)
 
 
 @dataclass(frozen=True, eq=False)
@@ -232,8 +264,8 @@ class _Projected:
         squares = np.einsum("nii->ni", gram).copy()
         return cls(Data(nothing, xy, gram, xy, squares, yy, 0.0), along, at_zero, lower)
 
-    def draw_free(self, b: Array, rng: np.random.Generator) -> Array:
-        """γ | b, ω."""
-        noise = rng.standard_normal((*self.at_zero.shape, 1))
+    def draw_free(self, b: Array, sigma: Array, rng: np.random.Generator) -> Array:
+        """γ | b, σ, ω."""
+        noise = sigma[:, None, None] * rng.standard_normal((*self.at_zero.shape, 1))
         spread = np.linalg.solve(self.lower.swapaxes(1, 2), noise)[..., 0]
         return np.asarray(self.at_zero - (self.along @ b[..., None])[..., 0] + spread)

@@ -11,8 +11,9 @@ One iteration, each step exact for its conditional and in this order (compiled i
 5. *t | b, s, σ* at once after 4, as a partially collapsed sampler requires (van Dyk & Park 2008,
    JASA 103). The state is recorded here, where (b, σ, s, t) is a joint draw.
 
-Under a likelihood that is normal given latent weights ω, these are drawn first, given η; the steps
-above then serve the quadratic that they make, and β₀ and Flat columns follow (`abreast`).
+Under a likelihood that is normal given latent weights ω, its own unknowns are drawn given η with ω
+integrated out, then ω; the steps above then serve the quadratic that it makes, σ once more among
+them, and β₀ and Flat columns follow (`abreast`).
 
 The iteration exists twice: compiled, and in NumPy with many chains side by side (`abreast`), which
 serves what is over before the other would be compiled.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,9 @@ from numpy.typing import NDArray
 
 from bayesreg.engines.loops import tables
 from bayesreg.engines.loops.arrays import BLOCK, FACTS, GROUP, LAWS
+from bayesreg.engines.reference import Reference, reference
 from bayesreg.engines.starts import profile
+from bayesreg.engines.strands.own import OwnUnknowns
 from bayesreg.language.arguments import Array
 from bayesreg.model.pseudo_data import PseudoData
 from bayesreg.priors import HyperPrior, ScaleMixture
@@ -56,14 +59,27 @@ class Augmented:
     """What every iteration needs under a likelihood that is normal given latent weights ω."""
 
     problem: Problem
+    at: Reference
     given: Setup  # of the quadratic at b = 0: all but its data serve those of any ω
+    own: OwnUnknowns
 
 
 def prepare(problem: Problem) -> Setup | Augmented:
     """What every iteration needs; under latent weights, beside what changes with them."""
     if problem.exact:
         return given(problem)
-    return Augmented(problem, given(problem.at_zero))
+    at = reference(problem)
+    return Augmented(problem, at, beside(problem, at), OwnUnknowns.at(problem, at))
+
+
+def beside(problem: Problem, at: Reference) -> Setup:
+    """What iterations need of priors and σ, under a likelihood that is not one quadratic."""
+    touching = at.problem.at_zero
+    own = {"sigma": problem.own.get("sigma", 1.0)}
+    setup = given(dataclasses.replace(touching, own=own))
+    # Of the rows, not of their weights in the quadratic.
+    setup.facts["nu"], setup.facts["crowded"] = problem.nu, 2 * problem.p >= problem.nu
+    return setup
 
 
 def given(problem: Problem) -> Setup:

@@ -17,7 +17,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg import cho_factor, cho_solve, solve_triangular
 
 from bayesreg.engines.starts import profile
 from bayesreg.language.arguments import Array
@@ -35,6 +35,7 @@ STEEPEST = 1e4  # of a weight beside the median, where a loss has kinks
 FARTHEST = 2.0  # of log σ below that of the constant fit
 STEP = 1e-3  # of a difference in the logarithm of an own unknown
 LEAST_BEND = 0.25  # curvature in such a logarithm: what has less is taken to have an sd of 2
+EASE = 1e-6  # of a curvature, for what has no prior where columns are more than rows
 SMALLEST = 1e-8  # of a curvature, beside the largest in units of the diagonal
 
 
@@ -157,9 +158,8 @@ class _Search:
                 bend, _ = loss.likelihood.expand(loss.y, eta, loss.theta)
                 bend = np.minimum(bend, STEEPEST * np.median(bend))
             g = self.x.T @ (loss.weights * slope) / self.phi + ridge * self.u
-            a = (self.x.T * (loss.weights * np.maximum(bend, 0.0) / self.phi)) @ self.x
-            a[np.diag_indices_from(a)] += ridge
-            step = -_solved(a, g)
+            omega = loss.weights * np.maximum(bend, 0.0) / self.phi
+            step = -_System(self.x, omega, ridge).solve(g)
             moved = float(np.max(np.abs(self.x @ step), initial=0.0))
             for halving in range(30):
                 trial = self.u + 0.5**halving * step
@@ -199,9 +199,9 @@ class _Search:
     def scales(self) -> None:
         """Type-II: what b̂ and its covariance say of the scale of each block."""
         k, sd = len(self.u) - self.problem.p, self.sd
-        bend = self.bend_of_rows()
-        bend[np.arange(k, len(bend)), np.arange(k, len(bend))] += sd**-2.0
-        spread = np.diagonal(_solved(bend, np.eye(len(bend))))[k:]
+        omega = self.loss.weights * _curvature(self.loss, self.eta(self.u)) / self.phi
+        ridge = np.concatenate([np.zeros(k), sd**-2.0])
+        spread = _System(self.x, omega, ridge).variances[k:]
         second = np.square(self.u[k:]) + spread
         self.df = len(self.u) - float(np.sum(spread / np.square(sd)))
         for i, block in enumerate(self.problem.blocks):
@@ -232,7 +232,8 @@ class _Search:
                 bend[k + i, k + j] = bend[k + j, k + i] = self._second(log_own, i, j)
             bend[k + i, k + i] = max(bend[k + i, k + i], LEAST_BEND)
         at = np.concatenate([self.u, log_own])
-        return Reference(self.settled, names, at, self.sd, slope, _semidefinite(bend))
+        made = _semidefinite(bend) if names else bend
+        return Reference(self.settled, names, at, self.sd, slope, made)
 
     def _theta(self, log_own: Array) -> dict[str, float]:
         return {n: float(np.exp(x)) for n, x in zip(self.log_own, log_own, strict=True)}
@@ -284,13 +285,44 @@ def _own_cost(loss: Loss, eta: Array, own: Theta) -> float:
     return -float(loss.weights @ loss.likelihood.log_density(loss.y, eta, theta))
 
 
-def _solved(a: Array, right: Array) -> Array:
-    """A⁻¹r of a positive system in units of its diagonal."""
-    scale = 1.0 / np.sqrt(np.maximum(np.diagonal(a), 1e-200))
-    unit = a * scale * scale[:, None]
-    unit[np.diag_indices_from(unit)] += 1e-12
-    by = scale if right.ndim == 1 else scale[:, None]
-    return np.asarray(by * cho_solve(cho_factor(unit, lower=True), by * right))
+class _System:
+    """X'ΩX + diag(ridge), factored on the shorter side."""
+
+    def __init__(self, x: Array, omega: Array, ridge: Array) -> None:
+        n, m = x.shape
+        self.wide = m > n
+        root = x * np.sqrt(omega)[:, None]
+        if self.wide:
+            # What has no ridge is given one that only slows a step down.
+            own = EASE * np.einsum("ij,ij->j", root, root)
+            self.unit = np.maximum(ridge, np.maximum(own * (ridge == 0.0), 1e-200)) ** -0.5
+            self.half = root * self.unit
+            self.factor = cho_factor(np.eye(n) + self.half @ self.half.T, lower=True)
+            return
+        a = root.T @ root
+        a[np.diag_indices_from(a)] += ridge
+        self.unit = 1.0 / np.sqrt(np.maximum(np.diagonal(a), 1e-200))
+        a *= self.unit * self.unit[:, None]
+        a[np.diag_indices_from(a)] += 1e-12
+        self.factor = cho_factor(a, lower=True)
+
+    def solve(self, right: Array) -> Array:
+        """A⁻¹r."""
+        r = self.unit * right
+        if self.wide:
+            return np.asarray(self.unit * (r - self.half.T @ cho_solve(self.factor, self.half @ r)))
+        return np.asarray(self.unit * cho_solve(self.factor, r))
+
+    @property
+    def variances(self) -> Array:
+        """The diagonal of A⁻¹."""
+        if self.wide:
+            inner = solve_triangular(self.factor[0], self.half, lower=True)
+            own = np.maximum(1.0 - np.einsum("ij,ij->j", inner, inner), 0.0)
+        else:
+            inner = solve_triangular(self.factor[0], np.eye(len(self.unit)), lower=True)
+            own = np.einsum("ij,ij->j", inner, inner)
+        return np.asarray(np.square(self.unit) * own)
 
 
 def _semidefinite(bend: Array) -> Array:

@@ -15,7 +15,7 @@ A prior has the same three kinds (:mod:`bayesreg.priors.base`): it is the same i
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -27,6 +27,7 @@ from bayesreg.priors.flat import Flat
 from bayesreg.priors.hyper import HyperPrior
 
 Theta = Mapping[str, Any]
+Summed = Callable[[Array, Theta], Array]
 
 
 class Ratio(NamedTuple):
@@ -53,6 +54,7 @@ class Likelihood(ABC):
     capability: ClassVar[str] = "any"
     convex: ClassVar[bool] = True  # −log p in η: whether a gap can be certified
     self_concordant: ClassVar[bool] = False  # |f‴| ≤ f″: a damped step of Newton's needs no search
+    smooth: ClassVar[bool] = True  # whether log p has two derivatives in η everywhere
     link: ClassVar[str] = "identity"  # from the mean of y to η
     takes_labels: ClassVar[bool] = False  # whether y may be labels: text, truth values, any two
     takes_exposure: ClassVar[bool] = False  # whether the log of a row's exposure may be in η
@@ -149,6 +151,17 @@ class Likelihood(ABC):
     @abstractmethod
     def log_density(self, y: ArrayLike, eta: ArrayLike, theta: Theta) -> Array:
         """Log p(y | η, θ), constants included."""
+
+    def summed(self, y: Array, weights: Array, facts: Theta) -> Summed:
+        """Σ w log p (S,) of η (S, n) and θ (S, 1), up to a constant, for many η of the same rows.
+
+        `facts` is what of θ is known by row.
+        """
+
+        def total(eta: Array, theta: Theta) -> Array:
+            return np.asarray(self.log_density(y, eta, {**theta, **facts}) @ weights)
+
+        return total
 
     @abstractmethod
     def derivatives(self, y: ArrayLike, eta: ArrayLike, theta: Theta) -> tuple[Array, Array]:
@@ -258,7 +271,7 @@ class ConstantCurvature(Likelihood):
 
 
 class NormalMixture(Likelihood):
-    """A likelihood that is normal in η given latent ω, as N(η; z, 1/ω)."""
+    """A likelihood that is normal in η given latent ω, as N(η; z, σ²/ω); σ = 1 if it has none."""
 
     capability = "normal given latent weights"
 

@@ -14,7 +14,7 @@ from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, BadData
 from bayesreg.language.misnamed import explained
 from bayesreg.likelihoods import logistic
-from bayesreg.likelihoods.base import NormalMixture, Theta
+from bayesreg.likelihoods.base import NormalMixture, Summed, Theta
 from bayesreg.priors.hyper import HyperPrior
 
 
@@ -160,6 +160,11 @@ class Bernoulli(NormalMixture):
     def log_density(self, y: ArrayLike, eta: ArrayLike, theta: Theta) -> Array:
         """yη − log(1 + e^η)."""
         return np.asarray(-logistic.loss(y, 1.0, eta))
+
+    def summed(self, y: Array, weights: Array, facts: Theta) -> Summed:
+        """By one logarithm of many factors."""
+        total = logistic.summed(weights * y, weights)
+        return lambda eta, _theta: total(eta)
 
     def derivatives(self, y: ArrayLike, eta: ArrayLike, theta: Theta) -> tuple[Array, Array]:
         """P − y and P(1 − P)."""

@@ -13,7 +13,7 @@ from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadData
 from bayesreg.language.misnamed import explained
 from bayesreg.likelihoods import logistic
-from bayesreg.likelihoods.base import NormalMixture, Theta, refuse_rows
+from bayesreg.likelihoods.base import NormalMixture, Summed, Theta, refuse_rows
 from bayesreg.likelihoods.logistic import above_powers
 from bayesreg.priors.hyper import HyperPrior
 
@@ -96,6 +96,11 @@ class Binomial(NormalMixture):
             return np.asarray(top - self.fenchel_young(y, eta, 0.0, theta))
         ways = -betaln(np.add(y, 1.0), np.subtract(m, y) + 1.0) - np.log1p(m)
         return np.asarray(ways - logistic.loss(y, m, eta))
+
+    def summed(self, y: Array, weights: Array, facts: Theta) -> Summed:
+        """As of the rows of 0 and 1 that they stand for."""
+        total = logistic.summed(weights * y, weights * _trials(facts))
+        return lambda eta, _theta: total(eta)
 
     def derivatives(self, y: ArrayLike, eta: ArrayLike, theta: Theta) -> tuple[Array, Array]:
         """mP − y and mP(1 − P)."""

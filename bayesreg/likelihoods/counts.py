@@ -14,7 +14,7 @@ from bayesreg.language.arguments import Array, one_positive
 from bayesreg.language.errors import BadArgument
 from bayesreg.language.misnamed import explained
 from bayesreg.likelihoods import logistic
-from bayesreg.likelihoods.base import Likelihood, Theta, improper, refuse_rows
+from bayesreg.likelihoods.base import Likelihood, Summed, Theta, improper, refuse_rows
 from bayesreg.likelihoods.logistic import above_powers
 from bayesreg.priors.hyper import HyperPrior
 from bayesreg.priors.shapes import HalfNormalInverseRoot
@@ -108,6 +108,20 @@ class Poisson(Counts):
             return np.asarray(-above_powers(y) - self.fenchel_young(y, eta, 0.0, theta))
         beyond = 1.0 + np.maximum(eta - EDGE, 0.0)
         return np.asarray(y * eta - _exp(eta) * beyond - gammaln(y + 1.0))
+
+    def summed(self, y: Array, weights: Array, facts: Theta) -> Summed:
+        """Without log y!."""
+        events = weights * y
+        even = bool(np.all(weights == 1.0))
+
+        def total(eta: Array, _theta: Theta) -> Array:
+            if eta.max(initial=0.0) > EDGE:
+                mean = _exp(eta) * (1.0 + np.maximum(eta - EDGE, 0.0))
+            else:
+                mean = np.exp(eta)
+            return np.asarray(eta @ events - (mean.sum(axis=1) if even else mean @ weights))
+
+        return total
 
     def derivatives(self, y: ArrayLike, eta: ArrayLike, theta: Theta) -> tuple[Array, Array]:
         """e^η − y and e^η."""
@@ -236,6 +250,27 @@ class NegativeBinomial(Counts):
             return np.asarray(top - self.fenchel_young(y, eta, 0.0, theta))
         ways = -betaln(r, y + 1.0) - np.log(r + y)
         return np.asarray(ways - logistic.loss(y, y + r, np.subtract(eta, np.log(r))))
+
+    def summed(self, y: Array, weights: Array, facts: Theta) -> Summed:
+        """Γ's once for each count that there is; log(1 + e^η/r) has no e^(−η) to lose."""
+        events = weights * y
+        values, place = np.unique(y, return_inverse=True)
+        times = np.bincount(place, weights)
+
+        def total(eta: Array, theta: Theta) -> Array:
+            r = np.atleast_2d(theta["shape"])
+            ways = (gammaln(values + r) - gammaln(r)) @ times - np.log(r)[:, 0] * float(y @ weights)
+            if eta.max(initial=0.0) > EDGE:
+                grown = np.logaddexp(0.0, eta - np.log(r))
+            else:
+                grown = np.exp(eta)
+                grown /= r
+                grown += 1.0
+                np.log(grown, out=grown)
+            shared = grown @ events + r[:, 0] * (grown @ weights)
+            return np.asarray(ways + eta @ events - shared)
+
+        return total
 
     def derivatives(self, y: ArrayLike, eta: ArrayLike, theta: Theta) -> tuple[Array, Array]:
         """(y + r)q − y and (y + r)q(1 − q)."""

@@ -7,12 +7,15 @@ Linear Models*, 2nd ed., §4.4 and §6.2.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import expit, gammaln, xlog1py, xlogy
 
 from bayesreg.language.arguments import Array
 
+MANY = 512  # factors of at most 2, whose product stays in the range of float64
 CLOSE = 1e-4  # of a relative difference, below which a divergence is its series
 LARGE = 100.0  # from which Stirling's series has every digit
 FAR = 1e-300  # of P(1 − P), below which ratios of probabilities are no numbers
@@ -24,6 +27,29 @@ def loss(y: ArrayLike, m: ArrayLike, eta: ArrayLike) -> Array:
     won = np.where(y > 0.0, y * np.logaddexp(0.0, -eta), 0.0)
     lost = m - y
     return np.asarray(won + np.where(lost > 0.0, lost * np.logaddexp(0.0, eta), 0.0))
+
+
+def summed(y: Array, m: Array) -> Callable[[Array], Array]:
+    """Σ(yη − m·log(1 + e^η)) of η (S, n), with log(1 + e^η) = max(η, 0) + log(1 + e^(−|η|)).
+
+    Where every m is 1 one logarithm is taken of many factors.
+    """
+    alone, turned = bool(np.all(m == 1.0)), y - 0.5 * m
+
+    def total(eta: Array) -> Array:
+        # max(η, 0) = ½(η + |η|).
+        size = np.abs(eta)
+        found = eta @ turned - 0.5 * (size @ m)
+        np.negative(size, out=size)
+        np.exp(size, out=size)
+        size += 1.0
+        if not alone:
+            return np.asarray(found - np.log(size, out=size) @ m)
+        for first in range(0, size.shape[1], MANY):
+            found -= np.log(np.multiply.reduce(size[:, first : first + MANY], axis=1))
+        return np.asarray(found)
+
+    return total
 
 
 def derivatives(y: ArrayLike, m: ArrayLike, eta: ArrayLike) -> tuple[Array, Array]:

@@ -13,7 +13,7 @@ from scipy.special import betaln, stdtr, stdtrit
 from bayesreg.language.arguments import Array, one_positive
 from bayesreg.language.errors import BadArgument
 from bayesreg.language.misnamed import explained
-from bayesreg.likelihoods.base import Likelihood, Theta, improper
+from bayesreg.likelihoods.base import NormalMixture, Summed, Theta, improper
 from bayesreg.priors.flat import Flat
 from bayesreg.priors.hyper import HyperPrior, Power
 from bayesreg.priors.shapes import Gamma
@@ -21,7 +21,7 @@ from bayesreg.priors.shapes import Gamma
 CLOSEST = 1e-300  # a residual, below which a row's weight is held
 
 
-class Noise(Likelihood):
+class Noise(NormalMixture):
     """What noise about η shares; `sigma` is its scale, which is not its sd."""
 
     sigma: float | HyperPrior | Flat | None
@@ -129,6 +129,22 @@ class StudentTNoise(Noise):
         constant = np.log(sigma) + 0.5 * np.log(df) + betaln(0.5, 0.5 * df)
         return np.asarray(-0.5 * (df + 1.0) * _log1p_square(z / np.sqrt(df)) - constant)
 
+    def summed(self, y: Array, weights: Array, facts: Theta) -> Summed:
+        """By one logarithm a row."""
+        n = float(weights.sum())
+
+        def total(eta: Array, theta: Theta) -> Array:
+            df, sigma = np.atleast_2d(theta["df"]), np.atleast_2d(theta["sigma"])
+            square = eta - y
+            square *= 1.0 / (sigma * np.sqrt(df))
+            np.square(square, out=square)
+            square += 1.0
+            np.log(square, out=square)
+            constant = np.log(sigma) + 0.5 * np.log(df) + betaln(0.5, 0.5 * df)
+            return np.asarray(-0.5 * (df[:, 0] + 1.0) * (square @ weights) - n * constant[:, 0])
+
+        return total
+
     def derivatives(self, y: ArrayLike, eta: ArrayLike, theta: Theta) -> tuple[Array, Array]:
         """−ω(y − η) and ω(νσ² − (y − η)²)/(νσ² + (y − η)²), ω as in `expand`."""
         rest = np.subtract(y, eta)
@@ -144,6 +160,19 @@ class StudentTNoise(Noise):
         """
         omega, _ = self._weights(np.subtract(y, eta), theta)
         return omega, np.asarray(np.asarray(y) + 0.0 * omega)
+
+    def augment(
+        self, rng: np.random.Generator, y: Array, eta: Array, theta: Theta, weights: Array
+    ) -> tuple[Array, Array]:
+        """ω ~ Gamma(½w(ν + 1), rate ½(ν + (y − η)²/σ²)) and y, for any w > 0.
+
+        (1 + r²/νσ²)^(−½w(ν + 1)) is the integral of e^(−½ωr²/σ²) against a gamma law of ω.
+        """
+        df = np.asarray(theta["df"])
+        with np.errstate(over="ignore"):
+            rate = 0.5 * (df + np.square(np.subtract(y, eta) / theta["sigma"]))
+        omega = rng.standard_gamma(0.5 * weights * (df + 1.0)) / rate
+        return np.maximum(omega, CLOSEST), y
 
     @staticmethod
     def _weights(rest: Array, theta: Theta) -> tuple[Array, Array]:
@@ -245,6 +274,7 @@ class LaplaceNoise(Noise):
     seen: ClassVar[str] = "most rows lie near their mean, and some far off"
     wider: ClassVar[str] = "br.StudentTNoise() (--likelihood student_t)"
     phi: ClassVar[str] = "σ"
+    smooth: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         self._settle_sigma()
@@ -281,6 +311,18 @@ class LaplaceNoise(Noise):
         """1/|y − η| and y: a quadratic that lies nowhere below the loss."""
         omega = 1.0 / np.maximum(np.abs(np.subtract(y, eta)), CLOSEST)
         return omega, np.asarray(np.asarray(y) + 0.0 * omega)
+
+    def augment(
+        self, rng: np.random.Generator, y: Array, eta: Array, theta: Theta, weights: Array
+    ) -> tuple[Array, Array]:
+        """ω inverse Gaussian of mean wσ/|y − η| and shape w², and y, for any w > 0.
+
+        e^(−w|r|/σ) is the integral of e^(−½ωr²/σ²) against w·ω^(−3/2)·e^(−w²/2ω)/√(2π): West
+        (1987), Biometrika 74(3), and Park & Casella (2008), §2, for w = 1.
+        """
+        with np.errstate(divide="ignore"):
+            mean = weights * theta["sigma"] / np.maximum(np.abs(np.subtract(y, eta)), CLOSEST)
+        return _inverse_gaussian(rng, mean, np.square(weights)), y
 
     def fenchel_young(self, y: ArrayLike, eta: ArrayLike, u: ArrayLike, theta: Theta) -> Array:
         """|y − η| + u(y − η) for |u| ≤ 1, else ∞."""
@@ -326,6 +368,18 @@ class LaplaceNoise(Noise):
         import pymc as pm
 
         return pm.Laplace, {"mu": eta, "b": theta["sigma"]}
+
+
+def _inverse_gaussian(rng: np.random.Generator, mean: Array, shape: Array) -> Array:
+    """One draw for each: Michael, Schucany & Haas (1976), The American Statistician 30(2)."""
+    square = np.square(rng.standard_normal(len(mean)))
+    half = 0.5 * mean / shape * square
+    # The smaller root of their quadratic, as a quotient in which nothing cancels.
+    with np.errstate(over="ignore", invalid="ignore"):
+        ratio = 1.0 / (1.0 + half + np.sqrt(half * (2.0 + half)))
+    low = np.where(np.isfinite(half), mean * ratio, shape / square)
+    turned = rng.random(len(mean)) * (mean + low) > mean
+    return np.asarray(np.where(turned, mean * (mean / low), low))
 
 
 def _median(y: Array, weights: Array) -> float:

@@ -41,6 +41,8 @@ def need_problem(value: Any) -> None:
 
 def default_engine(problem: Problem) -> tuple[str, str]:
     """The fastest exact engine that serves this problem, and why."""
+    if not problem.exact:
+        return _engine_by_pilot(problem)
     for name, why in (
         ("exact", "the posterior is conjugate: independent draws from its closed form"),
         ("direct", "normal prior: independent draws by quadrature over the hyperparameters"),
@@ -49,6 +51,27 @@ def default_engine(problem: Problem) -> tuple[str, str]:
     ):
         if engine_named(name).supports(problem) is None:
             return name, why
+    return "nuts", "no exact engine serves this model"
+
+
+def _engine_by_pilot(problem: Problem) -> tuple[str, str]:
+    """Tangent where a short run, always the same one, accepts enough of what it proposes.
+
+    With columns as many as rows, or few events, log L is no quadratic where the posterior is; then
+    gibbs, where the likelihood is normal given latent weights.
+    """
+    from bayesreg.engines import laplace_tangent as tangent
+
+    latent = engine_named("gibbs").supports(problem) is None
+    if tangent.supports(problem) is None and problem.p < problem.n:
+        share = tangent.acceptance(problem)
+        if share >= tangent.POOR:
+            return "tangent", f"proposals about the mode, of which a pilot accepted {share:.0%}"
+        if not latent:
+            return "nuts", f"of proposals about the mode a pilot accepted only {share:.0%}"
+        return "gibbs", f"latent weights: of proposals about the mode a pilot accepted {share:.0%}"
+    if latent:
+        return "gibbs", "the likelihood and the prior are mixtures of normals: blocked Gibbs"
     return "nuts", "no exact engine serves this model"
 
 
@@ -196,7 +219,7 @@ def sample(
         Draws per chain after warm-up, and chains.
     tune : int, optional
         Warm-up iterations per chain; unsaid, the engine's own default.
-    engine : {"exact", "direct", "tilted", "gibbs", "nuts"}, optional
+    engine : {"exact", "direct", "tilted", "tangent", "gibbs", "nuts"}, optional
         Unsaid, the fastest exact engine (:func:`default_engine`).
     seed : int, optional
         Drawn and recorded when not given.

@@ -96,6 +96,9 @@ class Steps:
         counts = [one.groups.stop - one.groups.start for one in self.blocks]
         self.block_of = np.repeat(np.arange(len(counts)), counts)
         self.absolute = np.array([one.absolute for one in self.blocks])
+        self.in_sigma = np.concatenate(
+            [np.full(one.columns.stop - one.columns.start, not one.absolute) for one in self.blocks]
+        )
         self.slabs = [k for k, one in enumerate(self.blocks) if one.law == SLAB]
 
     def iterate(self, data: Data, state: State, rng: Random) -> Array:
@@ -110,7 +113,7 @@ class Steps:
             for _ in range(int(self.facts["sweeps"])):
                 self._scan(data, state, rng)
             for k, one in enumerate(self.blocks):
-                self._scale_and_locals(k, one, state, rng)
+                self.scale_and_locals(k, one, state, rng)
             return self.prior_sds(state)
 
     def prior_sds(self, state: State) -> Array:
@@ -142,8 +145,7 @@ class Steps:
                     z = state.b[:, one.columns] / np.maximum(sd[:, one.columns], SMALL)
                     total += np.square(z).sum(axis=1)
                     count += z.shape[1]
-            residuals = data.y - data.fit(state.b)
-            total += data.rss + np.square(residuals).sum(axis=1)
+            total += data.squares_left(state.b)
             self._sigma(state, float(facts["nu"]) + count, total, rng)
 
     def _sigma(self, state: State, count: float, s: Array, rng: Random) -> None:
@@ -197,7 +199,7 @@ class Steps:
 
     # --- scales and local variances ----------------------------------------------------------
 
-    def _scale_and_locals(self, k: int, one: Block, state: State, rng: Random) -> None:
+    def scale_and_locals(self, k: int, one: Block, state: State, rng: Random) -> None:
         """s | b, σ with the local variances integrated out, then t | b, s, σ."""
         shift = state.log_sigma * (not one.absolute)
         u = np.square(state.b[:, one.columns] / self.relative[one.columns])
@@ -223,6 +225,22 @@ class Steps:
         if one.law != CONSTANT:
             x = squares * np.exp(-2.0 * (log_scale + shift))[:, None]
             state.t[:, one.groups] = self._locals(one, x, sizes, rng)
+
+    def scale_of_slab(self, k: int, state: State, rng: Random) -> None:
+        """s | b, t and c² of a block with a slab: what is collapsed over b where b is not given."""
+        one, sigma = self.blocks[k], np.exp(state.log_sigma)[:, None]
+        b = state.b[:, one.columns] / sigma
+
+        def log_density(trial: Array, rows: Any) -> Array:
+            log_scale = state.log_scale[rows].copy()
+            log_scale[:, k] = trial
+            state_of = (state.log_sigma[rows], state.log_slab[rows], state.t[rows])
+            sd = self._sds(log_scale, *state_of)[:, one.columns]
+            fit = np.log(sd) + 0.5 * np.square(b[rows] / sd)
+            return np.asarray(log_hyper(one.hyper, trial) - fit.sum(axis=1))
+
+        here = state.log_scale[:, k].copy()
+        state.log_scale[:, k] = shrink(log_density, here, WIDTH, rng)
 
     def _locals(self, one: Block, x: Array, sizes: Array, rng: Random) -> Array:
         """t given ‖u‖²; a law that is known by a table alone is drawn by compiled code."""

@@ -64,6 +64,14 @@ class Data:
         """X'Xb in column space."""
         return b @ self.gram[0] if len(self.gram) == 1 else (b[:, None] @ self.gram)[:, 0]
 
+    def squares_left(self, b: Array) -> Array:
+        """‖y − Xb‖² + rss; by products where no rows are kept."""
+        if self.x.size:
+            residuals = self.y - self.fit(b)
+            return np.asarray(self.rss + np.square(residuals).sum(axis=1))
+        left = self.yy + np.einsum("ni,ni->n", b, self.times(b) - 2.0 * self.xy)
+        return np.asarray(self.rss + np.maximum(left, 0.0))
+
     def core(self, sd: Array) -> Array:
         """DGD or XD²X'."""
         if self.narrow:
