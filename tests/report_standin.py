@@ -21,6 +21,7 @@ from bayesreg.results.effects import of_draws
 from bayesreg.results.entry import Entry
 from bayesreg.results.profile import profiles
 from bayesreg.results.quantity import Quantity
+from bayesreg.results.scores import Scores
 from bayesreg.verbs.choose import choose
 from bayesreg.verbs.fit import path
 
@@ -182,6 +183,7 @@ def _entry(
         complete=True,
         warnings=(),
         checks=_checks(problem),
+        left_out=_left_out(problem, beta, intercept),
         shrinkage=Shrinkage.of(draws),
         r2=lambda kind, level: Quantity("R²", 0.5 + 0.01 * sigma / size, level=level),
         rmse=lambda kind, level: Quantity("RMSE", sigma, level=level),
@@ -222,6 +224,7 @@ def _entry(
         agreement=_agreement(problem.features, rng) if verified else None,
         largest=largest,
     )
+    entry.scores = Scores.of(post, SimpleNamespace(elpd=-2.1 * problem.n, se=9.0))
     entry.scales = Entry.scales.fget(entry)
     entry.profiles = profiles(entry)
     return entry
@@ -252,6 +255,7 @@ def _fit(problem: Any, mean: Any) -> Any:
         standardized=beta * problem.column_sd,
         intercept=152.0,
         sigma=size,
+        theta={name: np.array([value]) for name, value in fixed.known.items()},
         scale=0.4,
         solver="coordinate descent",
         hyper="σ and scale maximise the evidence" if size > 1.0 else "λ by cross-validation",
@@ -263,6 +267,13 @@ def _fit(problem: Any, mean: Any) -> Any:
             table=table, max_difference=3.1e-9, ok=True, why="all four routes meet"
         ),
     )  # fmt: skip
+
+
+def _left_out(problem: Any, beta: Any, intercept: Any) -> Any:
+    """y less its mean, as if no row had a say in its own prediction."""
+    flat = beta.reshape(-1, beta.shape[-1])
+    eta, theta = problem.design.points.under(flat, intercept.ravel(), {})
+    return problem.design.y - problem.likelihood.mean(eta, theta).mean(axis=1)
 
 
 def _replicated(run: Any, *, seed: int, draws: int, rows: Any) -> Any:

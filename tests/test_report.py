@@ -535,7 +535,7 @@ def test_export_writes_every_part(tmp_path: Path) -> None:
     names = {one.name for one in target.iterdir()}
     made = document(comparison, sections=sections)
 
-    assert len(made.tables) == 6  # the path has two: who enters when, and every λ
+    assert len(made.tables) == 7  # the path has two: who enters when, and every λ
     assert len(made.figures) == 3
     for one in made.tables:
         assert {f"{one.key}.csv", f"{one.key}.tex"} <= names

@@ -78,7 +78,7 @@ def test_every_figure_is_described(shown: Document) -> None:
 
 def test_odds_ratios_are_exponentials(comparison: Any, shown: Document) -> None:
     """The median and the ends of the interval are those of β; a MAP of 0 is a ratio of 1."""
-    table = {t.key: t for t in shown.tables}["odds"]
+    table = {t.key: t for t in shown.tables}["odds_ratios"]
     sd = comparison.entries["lasso"].problem.column_sd
     for row in table.records():
         entry = comparison.entries[row["prior"]]
@@ -91,7 +91,7 @@ def test_odds_ratios_are_exponentials(comparison: Any, shown: Document) -> None:
             assert row["map"] == np.exp(entry.fit.beta.iloc[j])
         else:
             assert row["map"] is None
-    assert "odds" not in {t.key for t in document(standin()).tables}
+    assert "odds_ratios" not in {t.key for t in document(standin()).tables}
 
 
 def test_tables_have_no_column_for_a_noise_sd(shown: Document) -> None:
@@ -183,7 +183,9 @@ def test_frequency_weights_count_in_the_shares() -> None:
     design = post.problem.design
     thrice = SimpleNamespace(**{**vars(design), "weights": np.full(60, 3.0)})
     heavy = SimpleNamespace(
-        draws=post.draws, problem=SimpleNamespace(**{**vars(post.problem), "design": thrice})
+        draws=post.draws,
+        problem=SimpleNamespace(**{**vars(post.problem), "design": thrice}),
+        left_out=post.left_out,
     )
     narrow, wide = (plots.plot_ppc(one) for one in (heavy, post))
     np.testing.assert_array_equal(_dots(narrow)[1], _dots(wide)[1])
@@ -256,9 +258,9 @@ def _known(slope: float, shift: float, n: int = 1000) -> Any:
     rng = np.random.default_rng(5)
     x = rng.uniform(-1, 1, (n, 1))
     y = 1.0 * (rng.random(n) < expit(slope * x[:, 0] + shift))
-    design = SimpleNamespace(X=x, y=y, y_name="y", weights=None, points=Points(x))
+    design = SimpleNamespace(X=x, y=y, y_name="y", weights=None, trials=None, points=Points(x))
     problem = SimpleNamespace(
         design=design, likelihood=br.Bernoulli(classes=LABELS), classes_=LABELS
     )
     draws = SimpleNamespace(beta=np.full((1, 2, 1), slope), intercept=np.zeros((1, 2)), theta={})
-    return SimpleNamespace(draws=draws, problem=problem)
+    return SimpleNamespace(draws=draws, problem=problem, left_out=y - expit(slope * x[:, 0]))

@@ -31,7 +31,7 @@ Summed = Callable[[Array, Theta], Array]
 
 
 class Ratio(NamedTuple):
-    """What e^β multiplies, and what it is called."""
+    """What e^β is called, and what it multiplies."""
 
     name: str
     of: str
@@ -65,6 +65,7 @@ class Likelihood(ABC):
     seen: ClassVar[str] = "its law of y is the nearer one"  # what its predicting better means
     wider: ClassVar[str] = ""  # what to use where rows vary more than it says; empty: nothing
     phi: ClassVar[str] = "1"  # the dispersion in symbols
+    meanings: ClassVar[Mapping[str, str]] = {}  # of its own unknowns, where a name does not say it
 
     @property
     @abstractmethod

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -221,6 +222,7 @@ class NegativeBinomial(Counts):
 
     noun: ClassVar[str] = "negative binomial"
     seen: ClassVar[str] = "the counts vary more than a Poisson's"
+    meanings: ClassVar[Mapping[str, str]] = {"shape": "variance is μ + μ²/shape"}
 
     def __post_init__(self) -> None:
         if improper(self.shape):

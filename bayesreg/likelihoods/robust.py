@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -97,6 +98,10 @@ class StudentTNoise(Noise):
     noun: ClassVar[str] = "Student-t noise"
     seen: ClassVar[str] = "there are outliers, which a normal would follow"
     phi: ClassVar[str] = "σ²"
+    meanings: ClassVar[Mapping[str, str]] = {
+        "sigma": "scale of the noise, not its sd",
+        "df": "degrees of freedom, below 2 of which the noise has no variance",
+    }
 
     def __post_init__(self) -> None:
         self._settle_sigma()
@@ -275,6 +280,7 @@ class LaplaceNoise(Noise):
     wider: ClassVar[str] = "br.StudentTNoise() (--likelihood student_t)"
     phi: ClassVar[str] = "σ"
     smooth: ClassVar[bool] = False
+    meanings: ClassVar[Mapping[str, str]] = {"sigma": "scale of the noise, whose sd is σ√2"}
 
     def __post_init__(self) -> None:
         self._settle_sigma()

@@ -14,10 +14,12 @@ from bayesreg.plots.checks import (
     plot_ppc,
     plot_rank,
     plot_residuals,
+    plot_shares,
     plot_trace,
 )
 from bayesreg.plots.choice import plot_choice
 from bayesreg.plots.coefficients import plot_forest, plot_map, plot_posterior
+from bayesreg.plots.counts import plot_rootogram
 from bayesreg.plots.densities import plot_densities, plot_priors
 from bayesreg.plots.margins import plot_margins
 from bayesreg.plots.paths import plot_path
@@ -47,7 +49,9 @@ __all__ = [
     "plot_profile",
     "plot_rank",
     "plot_residuals",
+    "plot_rootogram",
     "plot_scale",
+    "plot_shares",
     "plot_shrinkage",
     "plot_significance",
     "plot_trace",

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from bayesreg.language.errors import BadArgument, NotSupported
 from bayesreg.language.text import labels, shortened
 from bayesreg.plots.canvas import COLOURS, INK, MUTED, Mark, axes, axes_grid, dress, legend, marks
+from bayesreg.plots.counts import bars, quantile_residuals
 from bayesreg.plots.densities import curve_of
 from bayesreg.plots.shares import binned_residuals, calibration, thinned
 
@@ -66,9 +67,8 @@ def plot_agreement(comparison: Any, ax: Any = None) -> NDArray[np.object_]:
 def plot_ppc(post: Any, ax: Axes | None = None, *, seed: int = 0, mark: Mark | None = None) -> Axes:
     """Density of the observed y over those of 40 replicated data sets, noise included.
 
-    A yes/no response has no density: for it, the observed share in bins of rows with like predicted
-    probabilities, against the mean of these, with exact 95 % binomial intervals (Clopper & Pearson
-    1934); bars count the rows of each class by predicted probability.
+    Counts have bars in place of a density, over those of 200 replicates. For a yes/no response and
+    for successes among trials it is `plot_shares`.
 
     Parameters
     ----------
@@ -92,8 +92,11 @@ def plot_ppc(post: Any, ax: Axes | None = None, *, seed: int = 0, mark: Mark | N
         If the posterior has no rows.
     """
     rows, y = _rows(post)
-    if post.problem.classes_ is not None:
+    likelihood = post.problem.likelihood
+    if likelihood.takes_labels or likelihood.takes_trials:
         return calibration(post, rows, y, axes(ax, 6.4, 3.4), mark or marks([""])[""])
+    if likelihood.counts:
+        return bars(post, rows, y, axes(ax, 6.4, 3.4), seed, mark or marks([""])[""])
     (replicated,) = post.posterior_predictive(seed=seed, draws=REPLICATES, rows=rows)
     ax = axes(ax, 6.4, 3.4)
     colour = (mark or marks([""])[""]).colour
@@ -108,8 +111,49 @@ def plot_ppc(post: Any, ax: Axes | None = None, *, seed: int = 0, mark: Mark | N
     return ax
 
 
-def plot_residuals(post: Any, ax: Axes | None = None, *, mark: Mark | None = None) -> Axes:
+def plot_shares(post: Any, ax: Axes | None = None, *, mark: Mark | None = None) -> Axes:
+    """Observed shares against predicted probabilities, in bins of rows of like probability.
+
+    Each row is predicted from the others (leave-one-out), and the intervals are the exact 95 %
+    binomial ones (Clopper & Pearson 1934); bars count rows of no at the foot and of yes at the top.
+
+    Parameters
+    ----------
+    post : Posterior
+        Of a yes/no response, or of successes among trials, on rows.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; by default a new figure of pyplot's.
+    mark : Mark, optional
+        Colour of the prior.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        At most 2 000 rows, evenly spaced; the axis says so.
+
+    Raises
+    ------
+    NotSupported
+        If the response has no probabilities of this kind, or the posterior has no rows.
+    """
+    rows, y = _rows(post)
+    likelihood = post.problem.likelihood
+    if not (likelihood.takes_labels or likelihood.takes_trials):
+        raise NotSupported(
+            "a calibration plot is of yes/no, or of successes among trials: br.Bernoulli(), "
+            'br.Binomial(); post.plot("ppc") draws any response'
+        )
+    return calibration(post, rows, y, axes(ax, 6.4, 3.4), mark or marks([""])[""])
+
+
+def plot_residuals(
+    post: Any, ax: Axes | None = None, *, seed: int = 0, mark: Mark | None = None
+) -> Axes:
     """Residuals against fitted values, both at the posterior mean.
+
+    Of counts, and of successes, the normal quantiles of P(Y ≤ y) with y anywhere on its step, which
+    are normal under the model (Dunn & Smyth 1996, Journal of Computational and Graphical Statistics
+    5(3)): within ±2 for nineteen of twenty rows, everywhere.
 
     A yes/no response has two residuals at each fitted value, so for it they are the means of bins
     of rows with like predicted probabilities (Gelman & Hill 2007, *Data Analysis Using Regression
@@ -121,6 +165,8 @@ def plot_residuals(post: Any, ax: Axes | None = None, *, mark: Mark | None = Non
         Result of ``br.sample`` on rows.
     ax : matplotlib.axes.Axes, optional
         Where to draw; by default a new figure of pyplot's.
+    seed : int, default 0
+        Of the places on the steps.
     mark : Mark, optional
         Colour of the prior.
 
@@ -135,8 +181,10 @@ def plot_residuals(post: Any, ax: Axes | None = None, *, mark: Mark | None = Non
         If the posterior has no rows.
     """
     rows, y = _rows(post)
-    if post.problem.classes_ is not None:
+    if post.problem.likelihood.takes_labels:
         return binned_residuals(post, rows, y, axes(ax, 6.4, 3.4), mark or marks([""])[""])
+    if post.problem.likelihood.counts:
+        return quantile_residuals(post, rows, y, axes(ax, 6.4, 3.4), seed, mark or marks([""])[""])
     ax, points = axes(ax, 6.4, 3.4), post.problem.design.points.take(rows)
     beta, intercept = np.mean(post.draws.beta, axis=(0, 1)), np.mean(post.draws.intercept)
     centre = {name: np.atleast_1d(np.mean(own)) for name, own in post.draws.theta.items()}
@@ -150,7 +198,7 @@ def plot_residuals(post: Any, ax: Axes | None = None, *, mark: Mark | None = Non
 
 
 def plot_trace(post: Any, ax: Any = None) -> NDArray[np.object_]:
-    """Draws in order, one line per chain: σ, scales and the three largest coefficients.
+    """Draws in order, one line per chain: σ and its like, scales, the three largest coefficients.
 
     Parameters
     ----------
@@ -203,10 +251,11 @@ def plot_rank(post: Any, ax: Any = None) -> NDArray[np.object_]:
 
 
 def _unknowns(post: Any) -> Iterator[tuple[str, NDArray[np.float64]]]:
-    """σ and the scales where unknown, then the three largest coefficients."""
+    """The likelihood's own unknowns and the scales, then the three largest coefficients."""
     draws, problem = post.draws, post.problem
-    if np.ptp(draws.sigma) > 0:
-        yield "sigma", draws.sigma
+    for name, values in draws.theta.items():
+        if np.ptp(values) > 0:
+            yield name, values
     names = labels(draws.scale_labels)
     for k, label in enumerate(names):
         yield ("scale" if len(names) == 1 else f"scale of {label}"), draws.scale[..., k]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -242,9 +243,11 @@ def moved(problem: Any) -> str:
 def per_sd(problem: Any, *, effects: bool = False) -> str:
     """What a coefficient is, for an axis; with `effects`, what an effect is."""
     what = f"change in {moved(problem)} per standard deviation of"
+    ratio = problem.likelihood.ratio
+    doubled = "" if ratio is None else f"; {math.log(2.0):.2f} doubles {ratio.of}"
     if not effects or problem.effects.plain:
-        return f"{what} the column"
-    return f"{what} a number, or between levels of a factor"
+        return f"{what} the column{doubled}"
+    return f"{what} a number, or between levels of a factor{doubled}"
 
 
 def name_rows(ax: Axes, names: Sequence[str], where: NDArray[Any]) -> None:

@@ -1,4 +1,8 @@
-"""Figures of a yes/no response against its predicted probabilities, in bins of like rows."""
+"""Figures of yes/no, or of successes, against predicted probabilities, in bins of like rows.
+
+Each probability is that of a row given the others, so that a model that follows its rows too
+closely is seen.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,6 @@ from bayesreg.plots.canvas import INK, MUTED, PLAIN, RULE, Mark, dress, legend
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-DRAWS = 400  # over which a probability is averaged: its error is a twentieth of its posterior sd
 BINS = 10  # of calibration; more rows than 1 000 do not ask for more
 CELLS = 30  # of the bars that count rows
 TALL = 0.16  # of the height of the figure, for the longest bar
@@ -56,17 +59,20 @@ class _Bins:
 
 
 def calibration(post: Any, rows: NDArray[np.intp], y: Array, ax: Axes, mark: Mark) -> Axes:
-    """Observed share against predicted probability in bins; bars count the rows of each class."""
-    p, weights = _probabilities(post, rows), _weights(post, rows)
-    bins = _Bins.of(p, y, weights, max(2, min(BINS, len(y) // 20)))
-    _count_rows(ax, p, y, weights, mark)
+    """Observed share against predicted probability in bins; bars count rows of no and of yes."""
+    (p, trials), weights = chances(post, rows), weights_of(post, rows)
+    bins = _Bins.of(p, y / trials, weights * trials, max(2, min(BINS, len(y) // 20)))
+    _count_rows(ax, p, (weights * (trials - y), weights * y), mark)
     (line,) = ax.plot([0, 1], [0, 1], color=MUTED, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
     ax.vlines(bins.predicted, *bins.interval, color=INK, linewidth=1.3, zorder=3)
     (dots,) = ax.plot(bins.predicted, bins.observed, "o", color=INK, ms=4.5, zorder=4)
     ax.set_xlim(-0.03, 1.03)
     ax.set_ylim(-0.03, 1.03)
-    ends = [shortened(str(label), 14) for label in post.problem.classes_]
-    ax.set_yticks([0, 0.5, 1], [f"{ends[0]} 0", "0.5", f"{ends[1]} 1"], **PLAIN)
+    ends = ["0", "0.5", "1"]
+    if post.problem.classes_ is not None:
+        low, high = (shortened(str(label), 14) for label in post.problem.classes_)
+        ends = [f"{low} 0", "0.5", f"{high} 1"]
+    ax.set_yticks([0, 0.5, 1], ends, **PLAIN)
     dress(ax, x=_axis(post, len(y)), y="observed share")
     legend(ax, [dots, line], ["observed, 95 % interval", "as predicted"])
     return ax
@@ -74,8 +80,8 @@ def calibration(post: Any, rows: NDArray[np.intp], y: Array, ax: Axes, mark: Mar
 
 def binned_residuals(post: Any, rows: NDArray[np.intp], y: Array, ax: Axes, mark: Mark) -> Axes:
     """Mean of y − P in bins of like P, over a band of two standard errors."""
-    p = _probabilities(post, rows)
-    bins = _Bins.of(p, y, _weights(post, rows), max(2, int(np.sqrt(len(y)))))
+    p, _ = chances(post, rows)
+    bins = _Bins.of(p, y, weights_of(post, rows), max(2, int(np.sqrt(len(y)))))
     band = 2.0 * bins.spread / np.sqrt(bins.counts)
     ax.fill_between(bins.predicted, -band, band, color=RULE, alpha=0.6, linewidth=0, zorder=0)
     ax.axhline(0.0, color=MUTED, linewidth=0.8, zorder=1)
@@ -94,14 +100,15 @@ def thinned(post: Any, rows: int) -> str:
 
 def _axis(post: Any, rows: int) -> str:
     """What is predicted, and how many rows are drawn."""
-    label = shortened(str(post.problem.classes_[1]), 24)
-    return f"predicted probability of “{label}”{thinned(post, rows)}"
+    classes = post.problem.classes_
+    of = "success" if classes is None else f"“{shortened(str(classes[1]), 24)}”"
+    return f"predicted probability of {of}, row left out{thinned(post, rows)}"
 
 
-def _count_rows(ax: Axes, p: Array, y: Array, weights: Array, mark: Mark) -> None:
-    """How the probabilities of each class are spread: bars at the foot, and from the top down."""
+def _count_rows(ax: Axes, p: Array, sides: tuple[Array, Array], mark: Mark) -> None:
+    """How the probabilities of no and of yes spread: bars at the foot, and from the top."""
     edges = np.linspace(0.0, 1.0, CELLS + 1)
-    counts = [np.histogram(p[y == k], edges, weights=weights[y == k])[0] for k in (0.0, 1.0)]
+    counts = [np.histogram(p, edges, weights=one)[0] for one in sides]
     tallest = max(float(np.max(one)) for one in counts) or 1.0
     for foot, way, one in zip((-0.03, 1.03), (1.0, -1.0), counts, strict=True):
         heights = way * TALL * one / tallest
@@ -111,16 +118,14 @@ def _count_rows(ax: Axes, p: Array, y: Array, weights: Array, mark: Mark) -> Non
         )  # fmt: skip
 
 
-def _probabilities(post: Any, rows: NDArray[np.intp]) -> Array:
-    """P(y = 1) of each row, averaged over at most `DRAWS` draws, evenly spaced."""
-    beta = post.draws.beta.reshape(post.draws.intercept.size, -1)
-    pick = np.linspace(0, len(beta) - 1, min(DRAWS, len(beta))).astype(int)
-    points = post.problem.design.points.take(rows)
-    at = points.under(beta[pick], post.draws.intercept.ravel()[pick], {})
-    return np.asarray(post.problem.likelihood.mean(*at).mean(axis=1))
+def chances(post: Any, rows: NDArray[np.intp]) -> tuple[Array, Array]:
+    """P of each row given the others, and of how many trials y counts the successes."""
+    design = post.problem.design
+    trials = np.ones(len(rows)) if design.trials is None else design.trials[rows]
+    return np.clip((design.y[rows] - post.left_out[rows]) / trials, 0.0, 1.0), trials
 
 
-def _weights(post: Any, rows: NDArray[np.intp]) -> Array:
+def weights_of(post: Any, rows: NDArray[np.intp]) -> Array:
     """How often each row counts."""
     weights = post.problem.design.weights
     return np.ones(len(rows)) if weights is None else np.asarray(weights, dtype=float)[rows]

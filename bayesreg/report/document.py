@@ -37,7 +37,9 @@ TITLES = {
     "provenance": "Provenance",
 }
 SECTIONS = tuple(TITLES)
-CITED = "(Kallioinen et al., 2024) (Gelman et al., 2019)"  # by notes and by page one
+CITED = (  # by notes and by page one
+    "(Kallioinen et al., 2024) (Gelman et al., 2019) (DeLong, DeLong and Clarke-Pearson, 1988)"
+)
 # What not every reader of a comparison asks for stands behind these words.
 FOLDED = {"path": "The path in a figure and in numbers", "choice": "Every criterion along λ"}
 
@@ -191,7 +193,7 @@ def _contents(
             [],
             [
                 partial(tables.coefficients, level=level),
-                partial(effects.odds, level=level),
+                partial(effects.ratios, level=level),
                 partial(tables.unknowns, level=level),
             ],
         ),
@@ -215,7 +217,8 @@ def _contents(
 def _described(level: float, figure: Any) -> list[Any]:
     """What was found against the model, how much it explains, and figures of both."""
     residuals = partial(draw, key="adequacy", level=level)
-    return [short.findings, partial(short.accuracy, level=level), figure, residuals]
+    accuracy = partial(short.accuracy, level=level)
+    return [short.findings, short.scores, accuracy, figure, residuals]
 
 
 def _along(path: Any | None, figure: Any) -> tuple[list[str], list[Any]]:

@@ -132,12 +132,13 @@ def significance(comparison: Any) -> Table:
     )
 
 
-def odds(comparison: Any, level: float) -> Table | None:
-    """What a unit and an sd of each column multiply the odds by; None without odds."""
+def ratios(comparison: Any, level: float) -> Table | None:
+    """What a unit and an sd of each column multiply the odds, or the count, by; None elsewhere."""
     import pandas as pd
 
     likelihood = problem_of(comparison).likelihood
-    if likelihood.link != "logit":
+    ratio = likelihood.ratio
+    if ratio is None:
         return None
     features, sd = effects_of(comparison)
     effects = problem_of(comparison).effects
@@ -148,25 +149,25 @@ def odds(comparison: Any, level: float) -> Table | None:
         tails = [0.5, (1.0 - level) / 2.0, (1.0 + level) / 2.0]
         middle, *ends = np.quantile(beta, tails, axis=0)
         with np.errstate(over="ignore"):
-            ratios = np.exp([middle, *ends, sd * middle])
+            found = np.exp([middle, *ends, sd * middle])
             spread = np.std(np.exp(beta), axis=0)  # not shown: it says how many decimals are
-        parts[name] = pd.DataFrame(dict(zip(keys, ratios, strict=True)), index=features)
+        parts[name] = pd.DataFrame(dict(zip(keys, found, strict=True)), index=features)
         parts[name]["sd"] = spread
         parts[name]["map"] = np.nan
         if entry.fit is not None:
             parts[name]["map"] = np.exp(effects.of(entry.fit.beta.to_numpy(float)))
-    whose = "y = 1"
+    of = ratio.of
     if likelihood.classes_ is not None:
-        whose = f"“{shortened(str(likelihood.classes_[1]), 40)}”"
+        of += f" of “{shortened(str(likelihood.classes_[1]), 40)}”"
     return by_feature(
         comparison,
         pd.concat(parts, names=["prior", "feature"]),
-        "odds",
-        "Odds ratios",
+        ratio.key + "s",
+        ratio.name.capitalize() + "s",
         "map estimate MAP | one estimate median | interval estimate | by_sd estimate median per sd",
         level,
-        note=f"e^β: what one more unit of the column, or one more sd of it, multiplies the odds of "
-        f"{whose} by, the other columns held; 1: no effect. The median and the interval are those "
+        note=f"e^β: what one more unit of the column, or one more sd of it, multiplies {of} by, "
+        f"the other columns held; 1: no effect. The median and the interval are those "
         f"of β, exponentiated. {coding(comparison)}".rstrip(),
     )
 

@@ -23,11 +23,27 @@ FIT = (
 )
 DRAWN = "Density of the observed response over 40 replicated ones, and residuals, under"
 SHARES = (
-    "Left: of rows with like predicted probabilities, the observed share should lie on the "
-    "diagonal within its 95 % interval; bars count the rows of each class. Right: the mean "
+    "Left: of rows with like predicted probabilities, each predicted from the others, the observed "
+    "share should lie on the diagonal within its 95 % interval; bars count rows of no (below) and of yes "
+    "(above)."
+)
+BINNED = (
+    "Right: the mean "
     "residual of such rows should lie within the band, two standard errors about 0; a curve says "
     "that log-odds linear in the columns are not the whole story."
 )
+ROOTS = (
+    "Left: a rootogram. Observed numbers of rows by count (bars) hang from expected ones (line), "
+    "as roots: a foot below the interval about 0 is a count of which there are too many, one "
+    "above it of which there are too few."
+)
+QUANTILES = (
+    "Right: residuals as normal quantiles of where each count falls in what is predicted of it, "
+    "placed at random on its step: they should scatter evenly about 0, nineteen of twenty within "
+    "±2, at every fitted value."
+)
+DRAWN_ROOTS = "Rootogram of observed and expected counts, and quantile residuals, under"
+DRAWN_SUCCESSES = "Observed share against predicted probability, and quantile residuals, under"
 OF_COLUMNS = ("forest", "densities", "significance")  # which a model may be without
 DRAWN_SHARES = "Observed share against predicted probability in bins, and binned residuals, under"
 
@@ -235,12 +251,19 @@ def _fit(comparison: Any, _: float) -> Figure | None:
     post = comparison.entries[best].post
     panels = canvas.axes_grid(None, 2, 2, (3.9, 2.7))
     mark = canvas.marks(comparison.entries)[best]
-    plots.plot_ppc(post, panels[0], mark=mark)
+    likelihood = post.problem.likelihood
+    rooted = likelihood.counts and not likelihood.takes_trials
+    first = plots.plot_rootogram if rooted else plots.plot_ppc
+    first(post, panels[0], mark=mark)
     plots.plot_residuals(post, panels[1], mark=mark)
     name = shortened(best)
     caption, alt = FIT, DRAWN
-    if problem_of(comparison).classes_ is not None:
-        caption, alt = SHARES, DRAWN_SHARES
+    if likelihood.takes_labels:
+        caption, alt = f"{SHARES} {BINNED}", DRAWN_SHARES
+    elif likelihood.takes_trials:
+        caption, alt = f"{SHARES} {QUANTILES}", DRAWN_SUCCESSES
+    elif likelihood.counts:
+        caption, alt = f"{ROOTS} {QUANTILES}", DRAWN_ROOTS
     return _figure(
         "fit", f"Fit to the data under {name}", f"Under {name}. {caption}", f"{alt} {name}.", panels
     )
@@ -257,7 +280,8 @@ def _adequacy(comparison: Any, _: float) -> Figure | None:
         "adequacy",
         "What the residuals say",
         "Above: predictions of rows left out should lie about the line; √|residual| should not "
-        "rise or fall; residuals should follow the normal line; the LOO-PIT, where each row falls "
+        "rise or fall; residuals should follow the line, the quantiles of their own law; the "
+        "LOO-PIT, where each row falls "
         "in what the others predict of it, should be even, within the band. Below: residuals "
         f"against the {columns} columns that move the response most should have a mean (line) of 0 "
         "everywhere.",

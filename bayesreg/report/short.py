@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bayesreg.report.table import Rows, Table, by_prior, columns
+from bayesreg.report.table import Rows, Table, by_prior, columns, plain
 
 # By how the texts cite them: author, year.
 WORKS = {
@@ -31,6 +31,10 @@ WORKS = {
     "Gelman et al., 2019": "Gelman, A., Goodrich, B., Gabry, J. & Vehtari, A. (2019). R-squared "
     "for Bayesian regression models. The American Statistician 73(3), 307–309. "
     "doi:10.1080/00031305.2018.1549100",
+    "DeLong, DeLong and Clarke-Pearson, 1988": "DeLong, E. R., DeLong, D. M. & Clarke-Pearson, "
+    "D. L. (1988). Comparing the areas under two or more correlated receiver operating "
+    "characteristic curves: a nonparametric approach. Biometrics 44(3), 837–845. "
+    "doi:10.2307/2531595",
     "Kallioinen et al., 2024": "Kallioinen, N., Paananen, T., Bürkner, P.-C. & Vehtari, A. (2024). "
     "Detecting and diagnosing prior and likelihood sensitivity with power-scaling. Statistics and "
     "Computing 34, 57. doi:10.1007/s11222-023-10366-5",
@@ -62,6 +66,21 @@ def accuracy(entry: Any, level: float) -> Rows:
     for said, kind in (("rows seen", "in-sample"), ("rows left out", "loo")):
         r2, rmse = post.r2(kind, level), post.rmse(kind, level)
         yield said, r2.mean, *r2.interval(), rmse.mean, *rmse.interval()
+
+
+@by_prior(
+    "scores",
+    "How rows left out are predicted",
+    "score text score | value number value | se number standard error | "
+    "alone number the mean alone | better text better | says why what it is",
+    "Each row predicted from the others. The mean alone: the same score where the columns say "
+    "nothing. AUC: DeLong, DeLong and Clarke-Pearson, 1988.",
+)
+def scores(entry: Any) -> Rows:
+    """The log score, and Brier's and the AUC, the deviance, or errors, as the response asks for."""
+    found = entry.scores
+    for one in () if found is None else found.rows:
+        yield one.name, plain(one.value), plain(one.se), plain(one.alone), one.better, one.says
 
 
 def findings(comparison: Any) -> Table | None:

@@ -166,9 +166,12 @@ def unknowns(entry: Any, level: float) -> Rows:
     """Intercept, noise and scales: the MAP's value and the posterior."""
     draws, fit = entry.post.draws, entry.fit
     fixed = {} if fit is None else {b.label: b.scale for b in fit.problem.blocks}
+    meanings = entry.model.likelihood.meanings
     found = []
-    if entry.model.likelihood.has_sigma:
-        found.append(("sigma", None if fit is None else fit.sigma, draws.sigma))
+    for own, values in draws.theta.items():
+        said = f"{own}, {meanings[own]}" if own in meanings else own
+        used_there = None if fit is None else float(fit.theta[own][0])
+        found.append((said, used_there, values))
     if entry.problem.intercept:
         effects = entry.problem.effects
         name = f"intercept at {effects.anchor}" if effects.anchor else "intercept"

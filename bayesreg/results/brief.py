@@ -10,7 +10,7 @@ import numpy as np
 
 from bayesreg.diagnostics.judgement import clear
 from bayesreg.engines.draws import rows_of
-from bayesreg.language.arguments import check_level, interval_names
+from bayesreg.language.arguments import Array, check_level, interval_names
 from bayesreg.language.errors import BadData
 from bayesreg.language.text import listed, number, percent, shortened
 from bayesreg.results.entry import Entry, compared, leader
@@ -109,15 +109,11 @@ def _predicts(comparison: Any) -> str:
 
 def _worth(best: Entry, level: float) -> str:
     """What a prediction is worth, in units, of rows left out."""
-    if best.problem.classes_ is not None:
-        design, wrong = rows_of(best.problem), best.post.left_out
-        right = np.average(np.abs(wrong) < 0.5, weights=design.frequencies)
-        share = np.average(design.y, weights=design.frequencies)
-        guess = max(share, 1.0 - share)
-        return (
-            f"Of rows left out {percent(right)} fall on the likelier side; always naming the "
-            f"commoner class would be right for {percent(guess)}."
-        )
+    likelihood = best.problem.likelihood
+    if likelihood.takes_labels:
+        return _worth_of_labels(best)
+    if likelihood.discrete or not best.problem.exact:
+        return _worth_of_rows(best)
     rmse = best.post.rmse("loo", level)
     text = (
         f"A new {_response(best)} is predicted to within about ±{number(2.0 * rmse.mean)} (two "
@@ -132,6 +128,55 @@ def _worth(best: Entry, level: float) -> str:
         f"{text}; the columns explain {percent(max(r2.mean, 0.0))} of its variance (LOO-R² "
         f"{r2.mean:.2f}, {100 * level:.6g} % in {low:.2f} to {high:.2f})."
     )
+
+
+def _worth_of_labels(best: Entry) -> str:
+    """Shares on the likelier side, and the scores of probabilities."""
+    design, wrong = rows_of(best.problem), best.post.left_out
+    right = np.average(np.abs(wrong) < 0.5, weights=design.frequencies)
+    share = np.average(design.y, weights=design.frequencies)
+    guess = max(share, 1.0 - share)
+    said = (
+        f"Of rows left out {percent(right)} fall on the likelier side; always naming the "
+        f"commoner class would be right for {percent(guess)}."
+    )
+    if best.scores is None:
+        return said
+    area, brier = best.scores["AUC"], best.scores["Brier score"]
+    return (
+        f"{said} AUC {area.value:.2f} (standard error {area.se:.2f}); Brier score "
+        f"{brier.value:.3f}, and {brier.alone:.3f} of the share alone."
+    )
+
+
+def _worth_of_rows(best: Entry) -> str:
+    """How far half of the rows left out are off, and nineteen of twenty; the deviance of counts."""
+    design, wrong = rows_of(best.problem), np.abs(best.post.left_out)
+    what = f"A new {_response(best)}"
+    if design.trials is not None:
+        what, wrong = f"A new share of {_response(best)}", wrong / design.trials
+    half, most = (_quantile(wrong, design.frequencies, p) for p in (0.5, 0.95))
+    said = (
+        f"{what} is predicted to within ±{number(half)} for half of the rows left out, and to "
+        f"within ±{number(most)} for nineteen of twenty"
+    )
+    if best.scores is None or not best.problem.likelihood.discrete:
+        return f"{said}."
+    found = {one.name: one for one in best.scores.rows}
+    if "deviance explained" not in found:
+        return f"{said}."
+    one = found["deviance explained"]
+    return (
+        f"{said}; the columns explain {percent(max(one.value, 0.0))} of its deviance (standard "
+        f"error {percent(one.se)})."
+    )
+
+
+def _quantile(values: Array, weights: Array, p: float) -> float:
+    """The least value with that share of the weight at or below it."""
+    order = np.argsort(values, kind="stable")
+    below = np.cumsum(weights[order])
+    return float(values[order[np.searchsorted(below, p * below[-1] * (1.0 - 1e-12))]])
 
 
 def _response(best: Entry) -> str:
@@ -168,9 +213,10 @@ def _told(best: Entry, frame: pd.DataFrame, name: str, level: float) -> str:
     step, size = _step(best, frame, name)
     keys = ("mean", *interval_names(level))
     mean, low, high = (size * float(frame[key][name]) for key in keys)
-    if best.problem.likelihood.link == "logit":
+    ratio = best.problem.likelihood.ratio
+    if ratio is not None:
         sizes = [number(float(np.exp(v))) for v in (mean, low, high)]
-        return f"{step} multiplies the odds by {sizes[0]} ({sizes[1]} to {sizes[2]})"
+        return f"{step} multiplies {ratio.of} by {sizes[0]} ({sizes[1]} to {sizes[2]})"
     sign = "+" if mean > 0 else "−"
     bounds = [number(v).replace("-", "−") for v in (low, high)]
     return f"{step}: {sign}{number(abs(mean))} ({bounds[0]} to {bounds[1]})"

@@ -11,6 +11,7 @@ from bayesreg.engines.draws import Draws, pooled
 from bayesreg.language.arguments import Array, check_level, interval_names
 from bayesreg.model.effects import Effects
 from bayesreg.model.problem import Problem
+from bayesreg.results import ratios
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,7 +43,8 @@ def of_draws(draws: Draws, reference: Any, level: float, *, standardized: bool) 
     effects = effects_of(draws.problem, reference)
     values = effects.of(draws.beta) * (effects.sd if standardized else 1.0)
     columns = {str(k): values[..., k] for k in range(len(effects.rows))}
-    return described(summarise(columns, level), effects, standardized=standardized)
+    table = ratios.beside(summarise(columns, level), draws.problem.likelihood.ratio, columns, level)
+    return described(table, effects, standardized=standardized)
 
 
 def of_optimum(problem: Problem, beta: Array, reference: Any, *, standardized: bool) -> Summary:
@@ -54,6 +56,9 @@ def of_optimum(problem: Problem, beta: Array, reference: Any, *, standardized: b
     factor = effects.sd if standardized else 1.0
     zero = effects.zero(beta)
     table = pd.DataFrame({"estimate": np.where(zero, 0.0, values * factor), "zero": zero})
+    ratio = problem.likelihood.ratio
+    if ratio is not None:
+        table[ratio.key] = np.exp(table["estimate"])
     return described(table, effects, standardized=standardized)
 
 

@@ -19,6 +19,7 @@ from bayesreg.results.map_fit import MapFit
 from bayesreg.results.posterior import Posterior
 from bayesreg.results.profile import Profile, profiles
 from bayesreg.results.same_lam import SameLam
+from bayesreg.results.scores import Scores
 from bayesreg.results.significance import Significance
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class Entry:
             f"  .post    {self._sampled()}",
             f"  .loo     {self._predicted()}",
             f"  .nuts    {'not asked for' if self.agreement is None else self.agreement.why}",
-            "  also     .problem, .model, .lam, .same_lam, .significance, .profiles",
+            "  also     .problem, .model, .lam, .same_lam, .scores, .significance, .profiles",
         ]
         return "\n".join(one if len(one) < 160 else one[:159] + "…" for one in lines)
 
@@ -117,6 +118,11 @@ class Entry:
     def adequacy(self) -> Adequacy | None:
         """Whether the model describes the data; None without rows."""
         return None if self.problem.design is None else self.post.adequacy
+
+    @cached_property
+    def scores(self) -> Scores | None:
+        """How rows left out were predicted, in scores that people know; None without rows."""
+        return None if self.loo is None else Scores.of(self.post, self.loo)
 
     @cached_property
     def significance(self) -> Significance:

@@ -171,8 +171,14 @@ def _values(
         unit = "σ" if prior.unit == "sigma" else problem.likelihood.moved
         yield "scale", f"scale, in units of {unit}", scale
         return
+    # λ's see √φ for σ, and a scale in units of σ is one of σ itself.
+    likelihood = problem.likelihood
+    theta = {"sigma": sigma} if likelihood.has_sigma else {}
+    root = np.sqrt(likelihood.dispersion(theta))
+    if prior.unit == "sigma":
+        scale = scale * (sigma / root)
     single = len(prior.formulae) == 1
     for symbol, formula in prior.formulae.items():
         at: Any = prior.l1 if symbol == "λ₁" else prior.l2
         said = problem.penalty.in_phi(formula)
-        yield "λ" if single else symbol, said, np.asarray(at(sigma, scale), dtype=float)
+        yield "λ" if single else symbol, said, np.asarray(at(root, scale), dtype=float)

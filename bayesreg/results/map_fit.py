@@ -191,16 +191,18 @@ class MapFit:
     def summary(self) -> Summary:
         """One row per coefficient: beta, standardized, and whether it is exactly zero.
 
-        A data frame that prints with what it is about. Under a logit link also ``odds_ratio``, e^β:
-        what one unit of the column multiplies the odds by.
+        A data frame that prints with what it is about. Under a logit or log link also e^β, what one
+        unit of the column multiplies the odds or the expected count by: ``odds_ratio`` or
+        ``rate_ratio``.
         """
         import pandas as pd
 
         from bayesreg.results.summary import of_map
 
         table = pd.DataFrame({"beta": self.beta, "standardized": self.standardized})
-        if self.problem.likelihood.link == "logit":
-            table["odds_ratio"] = np.exp(table["beta"])
+        ratio = self.problem.likelihood.ratio
+        if ratio is not None:
+            table[ratio.key] = np.exp(table["beta"])
         table["zero"] = table["beta"] == 0
         return of_map(self, table)
 

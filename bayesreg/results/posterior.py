@@ -24,6 +24,8 @@ from bayesreg.results.lam import LamPosterior
 from bayesreg.results.map_fit import asked
 from bayesreg.results.publication import published
 from bayesreg.results.quantity import Quantity
+from bayesreg.results.ratios import with_ratios
+from bayesreg.results.scores import Scores
 from bayesreg.results.shrinkage import Shrinkage
 from bayesreg.results.significance import Significance
 
@@ -142,6 +144,8 @@ class Posterior:
     def summary(self, level: float = 0.95, standardized: bool = False) -> Summary:
         """Mean, sd, equal-tailed interval and P(> 0) of every unknown, with ESS and R-hat.
 
+        Of log-odds and log-counts also e^β, ``odds_ratio`` or ``rate_ratio``, with its interval.
+
         Parameters
         ----------
         level : float, default 0.95
@@ -156,7 +160,8 @@ class Posterior:
         """
         from bayesreg.results.summary import of_posterior
 
-        table = summarise(unknowns_of(self.draws, standardized=standardized), level)
+        found = unknowns_of(self.draws, standardized=standardized)
+        table = with_ratios(summarise(found, level), self.problem, found, level)
         table = table.join(self.checks.by_unknown())
         made = of_posterior(self, table, level, standardized=standardized)
         made.attrs["checks"] = self.checks.why  # also why R-hat or ESS are not available
@@ -193,16 +198,9 @@ class Posterior:
     def probability(self, event: str) -> float:
         """Posterior probability of an event such as ``"bmi > 0"``, ``"|s1| < 2"`` or ``"s1 > s2"``.
 
-        Parameters
-        ----------
-        event : str
-            left op right with op one of <, <=, >, >=; a side is a number, a column, ``sigma``,
-            ``intercept`` or ``scale``, and ``|…|`` its size; ``"g: q > r"`` is of two levels.
-
-        Raises
-        ------
-        BadArgument
-            If the event does not parse or names an unknown quantity.
+        It is left op right with op one of <, <=, >, >=; a side is a number, a column, ``sigma``,
+        ``intercept`` or ``scale``, and ``|…|`` its size; ``"g: q > r"`` is of two levels.
+        BadArgument if it does not parse or names an unknown quantity.
         """
         levels = level_event(event, self.problem.effects, self.draws.beta)
         found = event_draws(event, unknowns_of(self.draws)) if levels is None else levels
@@ -228,15 +226,8 @@ class Posterior:
     def contrast(self, weights: Mapping[str, float]) -> Quantity:
         """Posterior of Σ w_k·β_k: its mean, sd, ``interval(level)`` and P(> 0).
 
-        Parameters
-        ----------
-        weights : mapping
-            Column name to weight, as in ``{"a": 1, "b": -1}``.
-
-        Raises
-        ------
-        BadArgument
-            If a name is unknown or a weight is not finite.
+        `weights` maps columns to w_k, as in ``{"a": 1, "b": -1}``. BadArgument if a name is unknown
+        or a weight is not finite.
         """
         return contrast_of(weights, unknowns_of(self.draws))
 
@@ -292,14 +283,20 @@ class Posterior:
         """Replicated y (chain, draw, rows), noise included; for the fit's own rows unless given.
 
         With `draws`, of so many, evenly spaced, as one chain; `rows` are indices of the fit's own;
-        `offset`, `exposure` and `trials` stand beside new X.
-        BadArgument if draws × rows would take more than `memory` bytes.
+        `offset`, `exposure` and `trials` stand beside new X. At most `memory` bytes.
         """
         kept = self.draws if draws is None else predictive.thinned(self.draws, draws)
         at = None if X is None else asked(self.problem, X, **known)
         if rows is not None and self.problem.design is not None:
             at = self.problem.design.points.take(rows)
         return predictive.replicate(kept, at, seed, memory)
+
+    def scores(self) -> pd.DataFrame:
+        """How rows left out were predicted, in the scores that people know: see `Scores`.
+
+        Log score, squared error; Brier's score and the AUC of yes/no; the deviance of counts.
+        """
+        return Scores.of(self).table
 
     def r2(self, kind: str = "in-sample", level: float = 0.95) -> Quantity:
         r"""R²: the share of the variance of y that the model explains, with its posterior.
@@ -317,12 +314,8 @@ class Posterior:
 
         Raises
         ------
-        BadArgument
-            If `kind` is another, or `level` no probability.
-        BadData
-            If y does not vary, or rows count less than twice.
-        NotSupported
-            If the problem was conditioned on Moments and `kind` is "loo".
+        BadArgument, BadData, NotSupported
+            If `kind` or `level` is another; if y does not vary; if "loo" is asked of Moments.
 
         References
         ----------
@@ -395,8 +388,9 @@ class Posterior:
     def plot(self, kind: str = "forest", ax: Any = None) -> Any:
         """Draw "forest", "trace", "rank", "ppc", "residuals", "adequacy", "shrinkage", "scale".
 
-        Or "effective" (m_eff), and "significance", with ε a tenth of sd(y) per sd of the column;
-        for another ε use ``post.significance(eps).plot()``. Returns Axes, or an array of them.
+        Or "rootogram" (of counts), "calibration" (of yes/no and successes), "effective" (m_eff),
+        and "significance", with ε a tenth of sd(y) per sd of the column; for another ε use
+        ``post.significance(eps).plot()``. Returns Axes, or an array of them.
         """
         from bayesreg import plots
 
@@ -406,6 +400,8 @@ class Posterior:
             "rank": lambda: plots.plot_rank(self, ax),
             "ppc": lambda: plots.plot_ppc(self, ax),
             "residuals": lambda: plots.plot_residuals(self, ax),
+            "rootogram": lambda: plots.plot_rootogram(self, ax),
+            "calibration": lambda: plots.plot_shares(self, ax),
             "adequacy": lambda: self.adequacy.plot(ax),
             "shrinkage": lambda: self.shrinkage.plot(ax),
             "effective": lambda: plots.plot_effective({"posterior": self.shrinkage}, ax),

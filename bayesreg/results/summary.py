@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from bayesreg.language.arguments import interval_names, is_number
-from bayesreg.language.text import html_lines, html_table, number, plain, shortened, visible
+from bayesreg.language.text import html_lines, html_table, listed, number, plain, shortened, visible
 from bayesreg.model.problem import Problem
 from bayesreg.priors.base import in_brief
 
@@ -127,9 +127,12 @@ def _r2(problem: Problem, beta: Any) -> float | None:
     return float(1.0 - residual / total)
 
 
-def scales_of(problem: Problem, sigma: float, scale: Any) -> Facts:
-    """σ and the scales at which something was computed."""
+def scales_of(
+    problem: Problem, sigma: float, scale: Any, own: Mapping[str, float] | None = None
+) -> Facts:
+    """σ, the likelihood's other unknowns and the scales at which something was computed."""
     facts = {"σ": number(sigma)} if problem.likelihood.has_sigma else {}
+    facts |= {name: number(value) for name, value in (own or {}).items()}
     if scale is None:
         return facts
     values = np.atleast_1d(np.asarray(scale, dtype=float))
@@ -141,12 +144,14 @@ def scales_of(problem: Problem, sigma: float, scale: Any) -> Facts:
 def of_map(fit: Any, table: pd.DataFrame) -> Summary:
     """The coefficients of an optimum, with λ and the certificate."""
     facts = facts_of(fit.problem, fit.beta) | {"solver": fit.solver}
-    facts |= scales_of(fit.problem, fit.sigma, fit.scale)
+    own = {name: float(v[0]) for name, v in fit.theta.items() if name != "sigma"}
+    facts |= scales_of(fit.problem, fit.sigma, fit.scale, own)
     lam = fit.penalty.lam
     facts |= {"λ": number(lam)} if is_number(lam) else {}
     facts |= {"zeros": f"{int(np.sum(fit.b == 0.0))} of {len(fit.b)}"}
     facts |= {"intercept": f"{fit.intercept:.6g}", "chosen by": fit.hyper}
-    notes = (f"Certificate: {fit.certificate.why}", *fit.problem.warnings)
+    reading = f"{_ratio(fit.problem)}{_meanings(fit.problem)}".strip()
+    notes = (f"Certificate: {fit.certificate.why}", reading, *fit.problem.warnings)
     return Summary.of(table, "Penalised optimum (MAP)", facts, notes)
 
 
@@ -155,13 +160,16 @@ def of_posterior(post: Any, table: pd.DataFrame, level: float, *, standardized: 
     chains, draws = post.draws.sigma.shape
     facts = facts_of(post.problem, post.beta) | {"engine": post.engine}
     facts |= {"draws": f"{chains} chains × {draws}", "seed": f"{post.draws.seed}"}
-    facts |= scales_of(post.problem, post.sigma, post.scale)
+    own = {name: float(np.median(values)) for name, values in post.draws.own.items()}
+    facts |= scales_of(post.problem, post.sigma, post.scale, own)
     facts |= {q.name: number(q.median) for q in post.lam.quantities if "λ" in q.name}
     per = "sd" if standardized else "unit"
     fitted = "R² is that of the posterior mean; " if "R² in-sample" in facts else ""
     reading = (
-        f"Coefficients are per {per} of the column. {_interval(level)} p_positive: P(> 0). {fitted}"
-        f"{'σ, scale' if 'σ' in facts else 'scale'} and λ above the table are medians."
+        f"Coefficients are per {per} of the column. {_ratio(post.problem)}{_interval(level)} "
+        f"p_positive: P(> 0). {fitted}"
+        f"{listed([*(k for k in ('σ', *own) if k in facts), 'scale'])} and λ above the table are "
+        f"medians. {_meanings(post.problem)}"
     )
     stopped = "" if post.complete else "INTERRUPTED: fewer draws than asked for."
     verdict = "passed" if post.checks.ok else "FAILED"
@@ -194,6 +202,18 @@ def _of_levels(problem: Problem) -> str:
         "Beside an intercept a level's own coefficient says little; the posterior's effects() has "
         "the differences of levels."
     )
+
+
+def _ratio(problem: Problem) -> str:
+    """What e^β is, where it is something."""
+    ratio = problem.likelihood.ratio
+    return "" if ratio is None else f"{ratio.key}: e^β, what {ratio.of} is multiplied by. "
+
+
+def _meanings(problem: Problem) -> str:
+    """What the likelihood's own unknowns are, where that is not plain."""
+    said = [f"{name}: {what}." for name, what in problem.likelihood.meanings.items()]
+    return " ".join(said)
 
 
 def _interval(level: float) -> str:
