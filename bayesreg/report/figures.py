@@ -24,8 +24,8 @@ FIT = (
 DRAWN = "Density of the observed response over 40 replicated ones, and residuals, under"
 SHARES = (
     "Left: of rows with like predicted probabilities, each predicted from the others, the observed "
-    "share should lie on the diagonal within its 95 % interval; bars count rows of no (below) and of yes "
-    "(above)."
+    "share should lie on the diagonal within its 95 % interval; bars count rows of no (below) and "
+    "of yes (above)."
 )
 BINNED = (
     "Right: the mean "
