@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bayesreg.language.arguments import Array
 from bayesreg.likelihoods.base import Likelihood, Theta
@@ -23,8 +24,10 @@ from bayesreg.likelihoods.base import Likelihood, Theta
 STEPS = 200  # of Newton's method in γ: a bound, not a tolerance
 HALVINGS = 60
 EPS = float(np.finfo(float).eps)
+Index = NDArray[np.intp]
 NEGLIGIBLE = 1e-10  # of a row's curvature, relative to the largest
 FEASIBLE = 1e-9  # of the terms of F'u: what may be left of them
+NONE = np.zeros(0, dtype=np.intp)
 AT_ONCE = 4  # steps in γ at many b's together
 SATURATED = 1e-200  # of the largest curvature: below it only slopes say where to go
 
@@ -194,19 +197,32 @@ class Loss:
         z = np.where(omega < enough, at.eta + omega / enough * (z - at.eta), z)
         return self.weights * enough, z
 
-    def gap(self, at: Point, l1: Array, l2: Array, groups: Sequence[Array] = ()) -> float:
+    def gap(
+        self,
+        at: Point,
+        l1: Array,
+        l2: Array,
+        groups: Sequence[Array] = (),
+        *,
+        predicted: bool = False,
+    ) -> float:
         r"""Bound of J(b) − min J, J = L + Σ‖(λ₁b)_g‖ + ½Σλ₂b², from a feasible point of the dual.
 
         The residual u is made feasible: F'u = 0, then scaled until no group's ‖(Z'u/λ₁)_g‖ exceeds
         1 where λ₂ is 0. f's conjugate is finite on an interval around 0, so scaling never leaves
-        it. By Fenchel's inequality each of these terms is at least 0, and nothing cancels:
+        it. With `predicted` u is moved first to where a Newton step over the columns that are not 0
+        lets expect it, h to the slopes: Z_A'u = −(λ₁ sign b + λ₂b)_A, to second order in what b is
+        off, so that neither that nor the rounding of b is in the gap. Any u serves as well. By
+        Fenchel's inequality each of these terms is at least 0, and nothing cancels:
 
             gap = Σ w_i FY(η_i, u_i/w_i) + Σ_g [P_g(b_g) + P_g*(−v_g) + b_g'v_g],  v = Z'u
 
         Boyd & Vandenberghe (2004), "Convex Optimization", §5.7; Ndiaye et al. (2017), "Gap safe
         screening rules for sparsity enforcing penalties", JMLR 18(128), §3.
         """
-        u = self._feasible(self.residual(at), at)
+        active = np.flatnonzero(at.b) if predicted else NONE
+        wanted = -(l1 * np.sign(at.b) + l2 * at.b)[active]
+        u = self._feasible(self.residual(at), at, active, wanted)
         left = np.abs(self.free.T @ u)
         if np.any(left > FEASIBLE * (np.abs(self.free.T) @ np.abs(u))):
             return float("inf")  # γ is not at its best, so u bounds nothing
@@ -244,15 +260,19 @@ class Loss:
             return float(np.sum(square) + np.sum(np.maximum(rest, 0.0)))
         return max(float(np.linalg.norm(l1 * b) + b @ v), 0.0)
 
-    def _feasible(self, u: Array, at: Point) -> Array:
-        """The nearest u with F'u = 0; a last correction, since γ is at its optimum to rounding."""
-        if not self.free.shape[1]:
+    def _feasible(self, u: Array, at: Point, active: Index, wanted: Array) -> Array:
+        """The nearest u with F'u = 0 and some Z_A'u: for γ a last correction, being at its best."""
+        rows = np.hstack([self.free, self.proper[:, active]])
+        if not rows.shape[1]:
             return u
-        _, bend = self.likelihood.derivatives(self.y, at.eta, self.theta)
-        h = self.weights * bend
+        wanted = np.concatenate([np.zeros(self.free.shape[1]), wanted])
+        _, h = self.bends(at.eta)
+        with np.errstate(over="ignore", invalid="ignore"):
+            system = rows.T @ (h[:, None] * rows)
+        if not np.all(np.isfinite(system)):
+            return u  # so far out that nothing can be said of u
         for _ in range(2):
-            system = self.free.T @ (h[:, None] * self.free)
-            u = u - h * (self.free @ _solved(system, self.free.T @ u))
+            u = u - h * (rows @ _solved(system, rows.T @ u - wanted))
         return u
 
     def _first_free(self, offset: Array) -> Array:

@@ -183,6 +183,11 @@ def _certify_touching(problem: Problem, b: Array, seen: int | None) -> Certifica
     judged = _judge_touching(problem, at, sd, floor)
     reach = loss.origin.value - at.value - penalty_value(problem, at.b)
     gap_limit = max(GAP_TOLERANCE * max(unit, reach), loss.rounding(at))
+    lams = _lams(problem, at.b)
+    scaled = lams is not None and not problem.penalty.in_groups and not np.all(lams[1] > 0.0)
+    if lams is not None and scaled and judged.gap is not None and judged.gap > gap_limit:
+        gap = min(judged.gap, loss.gap(at, *lams, predicted=True))
+        judged = replace(judged, gap=gap)
     return concluded(problem, judged, gap_limit, max(KKT_TOLERANCE * largest, floor), seen)
 
 

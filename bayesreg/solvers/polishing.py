@@ -21,6 +21,7 @@ from bayesreg.solvers.kept_curvature import Columns, Curvature
 FINE = 1e-12  # of λ_max: what may be left of a slope
 STALLED = 3e-11  # of λ_max: what may be left where rounding lets it go no further
 SLOW = 0.3  # of the slopes before: where more is left, rounding may be what is left
+BESIDE = 0.1  # of λ_max for a slope that is λ₁ off
 ROUNDS = 10
 MEMORY = 4  # steps that the next one takes into account
 
@@ -138,8 +139,11 @@ class Polishing:
         l1, l2 = self.l1[one.k], self.l2[one.k]
         q = len(v)
         zero = one.b == 0.0
-        left = distance(-v - l2 * one.b, l1, one.b) / self.sd[:q]
-        moving = float(np.max(left[~zero], initial=0.0))
+        left = distance(-v - l2 * one.b, l1, one.b)
+        # The gap scales u until no slope exceeds λ₁: beside it too what is left is to be small.
+        shares = float(np.max(left[~zero] / l1[~zero], initial=0.0))
+        left /= self.sd[:q]
+        moving = max(float(np.max(left[~zero], initial=0.0)), BESIDE * shares * self.top)
         moving = max(moving, float(np.max(np.abs(rest) / self.sd[q:], initial=0.0)))
         beyond = zero & (left > max(10.0 * FINE * self.top, 10.0 * moving))
         self.missed |= beyond
