@@ -9,7 +9,7 @@ import pytest
 from scipy.special import expit
 
 import bayesreg as br
-from bayesreg.language.errors import NotConverged
+from bayesreg.language.errors import NotConverged, NotSupported
 from bayesreg.solvers import damped_newton, newton
 from bayesreg.solvers.certificate import certify
 from bayesreg.solvers.objective import penalty_value
@@ -191,6 +191,65 @@ def by_scikit(case, problem):
     beta = found.coef_[0] / sd
     centre = case.X.mean(0) if case.intercept else np.zeros(len(beta))
     return beta, float(found.intercept_[0]) - float(beta @ centre) if case.intercept else 0.0
+
+
+@pytest.mark.parametrize("standardize", [False, True], ids=["raw", "standardised"])
+def test_the_optimum_of_counts_is_that_of_scikit_learn(standardize):
+    """alpha = λ₂/Σw, since PoissonRegressor averages the loss and halves the penalty."""
+    from sklearn.linear_model import PoissonRegressor
+
+    case = next(one for one in responding("Poisson") if one.name == "weighted")
+    model = br.Model(br.Normal(0.4), br.Poisson())
+    problem = model.condition(case.X, case.y, weights=case.weights, standardize=standardize)
+    arguments = problem.penalty.to("sklearn.PoissonRegressor")
+    assert arguments == {"alpha": pytest.approx(1 / 0.4**2 / case.weights.sum())}
+    mean = np.average(case.X, axis=0, weights=case.weights)
+    sd = np.sqrt(np.average((case.X - mean) ** 2, axis=0, weights=case.weights))
+    sd = sd if standardize else np.ones(len(sd))
+    peer = PoissonRegressor(**arguments, tol=1e-12, max_iter=10_000, solver="newton-cholesky")
+    peer.fit((case.X - mean) / sd, case.y, sample_weight=case.weights)
+    fit = br.fit_map(problem)
+    np.testing.assert_allclose(fit.beta * sd, peer.coef_, rtol=1e-6, atol=1e-8)
+    # The control: without the halves, or in sums, it is another optimum.
+    for wrong in (2 * arguments["alpha"], 1 / 0.4**2):
+        other = PoissonRegressor(alpha=wrong, tol=1e-12, max_iter=10_000)
+        other.fit((case.X - mean) / sd, case.y, sample_weight=case.weights)
+        assert np.abs(other.coef_ - fit.beta * sd).max() > 1e-3
+
+
+def test_counts_with_an_exposure_are_rates_with_weights_elsewhere():
+    """scikit-learn has no offset: y/E with weights E is the same likelihood, and the advice."""
+    from sklearn.linear_model import PoissonRegressor
+
+    case = next(one for one in responding("Poisson") if one.name == "tall")
+    size = np.random.default_rng(3).uniform(0.5, 4.0, len(case.y))
+    model = br.Model(br.Normal(0.4), br.Poisson())
+    problem = model.condition(case.X, case.y, exposure=size)
+    with pytest.raises(NotSupported, match=r"y/E with sample_weight=E"):
+        problem.penalty.to("sklearn.PoissonRegressor")
+    peer = PoissonRegressor(alpha=1 / 0.4**2 / size.sum(), tol=1e-12, max_iter=10_000)
+    peer.fit(case.X - case.X.mean(0), case.y / size, sample_weight=size)
+    np.testing.assert_allclose(br.fit_map(problem).beta, peer.coef_, rtol=1e-6, atol=1e-7)
+    assert np.isnan(br.path(problem, [1.0]).summary()["sklearn"]).all()
+    plain = br.path(model.condition(case.X, case.y), [1.0, 2.0])
+    np.testing.assert_allclose(plain.summary()["sklearn"], plain.lam / len(case.y))
+
+
+@pytest.mark.parametrize(
+    "prior, likelihood, target, message",
+    [
+        (br.Laplace(1.0), br.Poisson(), "sklearn.PoissonRegressor", "has no λ₁, and here it is 1$"),
+        (br.Normal(1.0), br.Poisson(), "sklearn.Ridge", "use sklearn.PoissonRegressor"),
+        (br.Normal(1.0), br.NegativeBinomial(2.0), "sklearn.PoissonRegressor", "no library here"),
+    ],
+)
+def test_what_no_library_minimises_is_refused(prior, likelihood, target, message):
+    problem = br.Model(prior, likelihood).condition([[0.0], [1.0], [3.0]], [1.0, 2.0, 4.0])
+    with pytest.raises(NotSupported, match=message):
+        problem.penalty.to(target)
+    assert (br.path(problem, [1.0]).sklearn_lam is None) == (
+        message != "use sklearn.PoissonRegressor"
+    )
 
 
 @pytest.mark.parametrize("which", ["tall", "tall standardised", "no intercept", "wide"])

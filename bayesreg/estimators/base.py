@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from bayesreg.data.columns import row_index, text_advice, truth_columns
 from bayesreg.data.design import Design
+from bayesreg.data.frames import take_response
+from bayesreg.data.known import Points
 from bayesreg.data.rows import Rows
 from bayesreg.language.arguments import Array
-from bayesreg.language.errors import BadArgument, BadData, PerfectFit
+from bayesreg.language.errors import BadArgument, BadData
 from bayesreg.language.misnamed import explained_throughout
-from bayesreg.language.warned import warn
-from bayesreg.likelihoods import Gaussian
-from bayesreg.model.model import Model
+from bayesreg.likelihoods import Likelihood
 from bayesreg.model.problem import Problem
 from bayesreg.priors import Normal, Prior
 from bayesreg.priors.written import prior_of
+from bayesreg.results.map_fit import asked
 from bayesreg.verbs.choose import choose
 from bayesreg.verbs.fit import fit_map, sample
 
@@ -32,12 +34,15 @@ if TYPE_CHECKING:
     from bayesreg.results.map_fit import MapFit
     from bayesreg.results.posterior import Posterior
 
+Beside = Mapping[str, Any]  # offset, exposure and trials by name, None where there are none
+
 
 @explained_throughout
 class PriorEstimator(BaseEstimator):
     """What regressors and classifiers share: nested prior parameters, validation, the verbs."""
 
     prior: Any
+    likelihood: Any
     result_: Any
     standardize: Any
     fit_intercept: Any
@@ -46,27 +51,32 @@ class PriorEstimator(BaseEstimator):
     _unsaid: type[Prior] = Normal  # the prior where none is given
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Parameters by name; with `deep`, those of the prior as ``prior__scale`` and so on."""
+        """Parameters by name; with `deep`, ``prior__scale``, ``likelihood__shape`` and the like."""
         params: dict[str, Any] = BaseEstimator.get_params(self, deep=False)
         if deep:
             try:
-                prior = self._said()
+                nested = {"prior": self._said()}
+                if "likelihood" in params:
+                    nested["likelihood"] = self._varies()
             except BadArgument:  # a text that says nothing is refused where it is used
                 return params
-            if isinstance(prior, Prior):
-                for field in dataclasses.fields(prior):  # type: ignore[arg-type]
-                    params[f"prior__{field.name}"] = getattr(prior, field.name)
+            for name, one in nested.items():
+                for field in dataclasses.fields(one) if dataclasses.is_dataclass(one) else ():
+                    params[f"{name}__{field.name}"] = getattr(one, field.name)
         return params
 
     def set_params(self, **params: Any) -> Self:
         """Set parameters; ``prior__scale=…`` replaces the prior by one with that scale."""
-        nested = {
-            k.removeprefix("prior__"): v for k, v in params.items() if k.startswith("prior__")
-        }
-        plain = {k: v for k, v in params.items() if not k.startswith("prior__")}
+        nested: dict[str, dict[str, Any]] = {"prior": {}, "likelihood": {}}
+        plain: dict[str, Any] = {}
+        for key, value in params.items():
+            name, _, field = key.partition("__")
+            (nested[name] if field and name in nested else plain)[field or key] = value
         BaseEstimator.set_params(self, **plain)
-        if nested:
-            self.prior = changed(single(self._said(), "prior__…"), nested)
+        if nested["prior"]:
+            self.prior = changed(single(self._said(), "prior__…"), nested["prior"])
+        if nested["likelihood"]:
+            self.likelihood = altered(self._varies(), nested["likelihood"])
         return self
 
     def _said(self) -> Any:
@@ -75,26 +85,32 @@ class PriorEstimator(BaseEstimator):
             return prior_of(self.prior)
         return self._unsaid() if self.prior is None else self.prior
 
-    def _condition(self, X: Any, y: Any, sample_weight: Any, **fields: Any) -> Problem:
+    def _varies(self) -> Likelihood:
+        """The likelihood as an object."""
+        raise NotImplementedError
+
+    def _condition(
+        self, X: Any, y: Any, sample_weight: Any, known: Beside, **fields: Any
+    ) -> Problem:
         """Validate as scikit-learn does, then condition the model, its prior's fields changed."""
         raise NotImplementedError
 
-    def _optimum(self, X: Any, y: Any, sample_weight: Any) -> MapFit:
+    def _optimum(self, X: Any, y: Any, sample_weight: Any, **known: Any) -> MapFit:
         """The MAP, its scale as ``scale`` and ``hyper`` say."""
         scale, hyper = self.scale, self.hyper
         if scale is not None and hyper is not None:
             raise BadArgument("scale= and hyper= both settle the scale: leave out one of them")
         given = {} if scale is None or isinstance(scale, str) else {"scale": scale}
-        problem = self._condition(X, y, sample_weight, **given)
+        problem = self._condition(X, y, sample_weight, known, **given)
         seed = seed_of(self.random_state) or 0
         if isinstance(scale, str):
             problem = choose(problem, by=[scale], seed=seed).problem(scale)
         return fit_map(problem, hyper=hyper, seed=seed)
 
-    def _posterior(self, X: Any, y: Any, sample_weight: Any) -> Posterior:
+    def _posterior(self, X: Any, y: Any, sample_weight: Any, **known: Any) -> Posterior:
         """The posterior, by ``draws``, ``chains`` and ``engine``."""
         return sample(
-            self._condition(X, y, sample_weight),
+            self._condition(X, y, sample_weight, known),
             draws=self.draws,
             chains=self.chains,
             engine=self.engine,
@@ -106,32 +122,47 @@ class PriorEstimator(BaseEstimator):
         prior = self._said()
         return changed(single(prior), fields) if fields else prior
 
-    def _design(self, X: Any, y: Any, sample_weight: Any, truths: frozenset[int]) -> Design:
+    def _design(
+        self, X: Any, y: Any, sample_weight: Any, truths: frozenset[int], known: Beside
+    ) -> Design:
         """Validated rows with scikit-learn's names, and which columns held true and false."""
         if sample_weight is not None:
             sample_weight = _check_sample_weight(
                 sample_weight, X, dtype=np.float64, ensure_non_negative=True
             )
-        design = Design.of(X, y, sample_weight)
+        design = Design.of(X, y, sample_weight, **known)
         names = tuple(map(str, getattr(self, "feature_names_in_", design.names)))
         return dataclasses.replace(
             design, names=names, truths=tuple(names[j] for j in sorted(truths))
         )
 
     def _by_formula(
-        self, X: Any, y: Any, sample_weight: Any, prior: Any, *, labels: bool = False
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        prior: Any,
+        known: Beside,
+        *,
+        labels: bool = False,
     ) -> Design:
         """The design that the formula makes of a frame, and the columns that it reads of it."""
         from bayesreg.estimators.by_formula import design_by_formula
 
         refuse_misaligned(X, y=y, sample_weight=sample_weight)
-        design = design_by_formula(self.formula, X, y, sample_weight, prior, labels=labels)
+        design = design_by_formula(self.formula, X, y, sample_weight, prior, labels=labels, **known)
         self.feature_names_in_ = np.array(sorted(design.spec.variables), dtype=object)
         self.n_features_in_ = len(self.feature_names_in_)
         return design
 
     def _options(self) -> dict[str, bool]:
         return {"standardize": bool(self.standardize), "intercept": bool(self.fit_intercept)}
+
+    def _points(self, X: Any, known: Beside) -> Points:
+        """New rows, validated, and what is known beside them: as at the fit."""
+        X, known = taken(X, known)
+        rows = self._rows(X)
+        return asked(self.result_.problem, rows if self.formula is None else X, **known)
 
     def _rows(self, X: Any) -> Array:
         check_is_fitted(self)
@@ -143,55 +174,21 @@ class PriorEstimator(BaseEstimator):
         return rows
 
 
-@explained_throughout
-class PriorRegressor(RegressorMixin, PriorEstimator):
-    """What regressors share: Gaussian noise."""
-
-    sigma: Any
-
-    def _condition(self, X: Any, y: Any, sample_weight: Any, **fields: Any) -> Problem:
-        prior = self._prior(fields)
-        if self.formula is not None:
-            design = self._by_formula(X, y, sample_weight, prior)
-        else:
-            refuse_misaligned(X, y=y, sample_weight=sample_weight)
-            refuse_text(X, "X")
-            refuse_text(y, "y")
-            truths = truth_columns(X)
-            X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
-            if len(y) == 1 and self.sigma is None:
-                raise BadArgument("n_samples=1: one sample cannot tell σ from β₀; pass sigma=")
-            design = self._design(X, y, sample_weight, truths)
-        try:
-            return Model(prior, Gaussian(self.sigma)).condition(design, **self._options())
-        except PerfectFit:
-            # A model refuses this; scikit-learn's users expect a fit, and its limit σ → 0 is one.
-            rounding = float(1e-8 * np.std(design.y)) or 1.0
-            warn(
-                f"y is fitted without residual: σ was held at {rounding:.2g}; pass sigma=",
-            )
-            return Model(prior, Gaussian(rounding)).condition(design, **self._options())
+def taken(X: Any, known: Beside) -> tuple[Any, dict[str, Any]]:
+    """X, and what is known of its rows: the column of X where it is named."""
+    found = dict(known)
+    for name, value in known.items():
+        X, found[name] = take_response(X, value, name) if isinstance(value, str) else (X, value)
+    return X, found
 
 
-@explained_throughout
-class OptimumRegressor(PriorRegressor):
-    """What regressors share whose ``result_`` is an optimum."""
-
-    def predict(self, X: Any, level: float | None = None) -> Any:
-        """β₀ + x'β for each row; or a table with an interval given the optimum.
-
-        Parameters
-        ----------
-        X : array (m, P)
-            New rows.
-        level : float, optional
-            Return a DataFrame with the interval of this probability: see `MapFit.predict`.
-        """
-        rows = self._rows(X)
-        if level is None:
-            return np.asarray(rows @ self.coef_ + self.intercept_)
-        given = rows if self.formula is None else X
-        return labelled_as(X, self.result_.predict(given, level=level))
+def altered(likelihood: Likelihood, fields: dict[str, Any]) -> Likelihood:
+    """The likelihood with some fields set."""
+    known = {f.name for f in dataclasses.fields(likelihood)}  # type: ignore[arg-type]
+    unknown = set(fields) - known
+    if unknown:
+        raise BadArgument(f"{type(likelihood).__name__} has no parameter {min(unknown)!r}")
+    return dataclasses.replace(likelihood, **fields)  # type: ignore[type-var]
 
 
 def labelled_as(X: Any, found: Any) -> Any:

@@ -16,7 +16,7 @@ from bayesreg.model.model import flat_terms
 
 
 def design_by_formula(
-    formula: Any, X: Any, y: Any, sample_weight: Any, prior: Any, *, labels: bool
+    formula: Any, X: Any, y: Any, sample_weight: Any, prior: Any, *, labels: bool, **known: Any
 ) -> Design:
     """The design of a formula on the frame X.
 
@@ -33,6 +33,8 @@ def design_by_formula(
         Whose Flat terms leave a level out.
     labels : bool
         Whether the response may be a column of labels.
+    known : arrays (n,)
+        `offset`, `exposure` and `trials`, where they are not in the formula.
 
     Raises
     ------
@@ -48,7 +50,14 @@ def design_by_formula(
         X = _with(X, names, set(parsed.read(parsed.response).values()), y, formula)
     elif said != formula:
         raise BadArgument(f"formula {formula!r} names no response: write 'y ~ …', or pass y")
-    return design_from_formula(said, X, sample_weight, flat_terms(prior), labels=labels)
+    return design_from_formula(
+        said,
+        X,
+        sample_weight,
+        flat_terms(prior),
+        labels=labels,
+        **{k: v for k, v in known.items() if v is not None},
+    )
 
 
 def _with(X: Any, names: tuple[str, ...], read: set[str], y: Any, formula: str) -> Any:

@@ -8,13 +8,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.special import expit, log_expit, logit
 from sklearn.base import ClassifierMixin
+from sklearn.metrics import accuracy_score
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import validate_data
 
 from bayesreg.data.columns import truth_columns
 from bayesreg.data.design import Design
-from bayesreg.data.known import Points
-from bayesreg.estimators.base import PriorEstimator, refuse_misaligned, refuse_text
+from bayesreg.estimators.base import (
+    Beside,
+    PriorEstimator,
+    refuse_misaligned,
+    refuse_text,
+    taken,
+)
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadData
 from bayesreg.language.misnamed import explained_throughout
@@ -41,20 +47,23 @@ class PriorClassifier(ClassifierMixin, PriorEstimator):
         tags.classifier_tags.multi_class = False
         return tags
 
-    def _condition(self, X: Any, y: Any, sample_weight: Any, **fields: Any) -> Problem:
+    def _condition(
+        self, X: Any, y: Any, sample_weight: Any, known: Beside, **fields: Any
+    ) -> Problem:
         prior = self._prior(fields)
         if self.formula is None:
-            design = self._labelled(X, y, sample_weight)
+            design = self._labelled(X, y, sample_weight, known)
         else:
-            design = self._by_formula(X, y, sample_weight, prior, labels=True)
+            design = self._by_formula(X, y, sample_weight, prior, known, labels=True)
         problem = Model(prior, Bernoulli(self.positive)).condition(design, **self._options())
         if self.formula is not None:
             self.classes_ = np.array(sorted(problem.classes_ or (0, 1)))
         return problem
 
-    def _labelled(self, X: Any, y: Any, sample_weight: Any) -> Design:
+    def _labelled(self, X: Any, y: Any, sample_weight: Any, known: Beside) -> Design:
         """Validated rows whose y is the place of a label among `classes_`."""
-        refuse_misaligned(X, y=y, sample_weight=sample_weight)
+        X, known = taken(X, known)
+        refuse_misaligned(X, y=y, sample_weight=sample_weight, **known)
         refuse_text(X, "X")
         truths = truth_columns(X)
         X, y = validate_data(self, X, y, dtype=np.float64)
@@ -66,7 +75,7 @@ class PriorClassifier(ClassifierMixin, PriorEstimator):
                 "wrap the classifier in sklearn.multiclass.OneVsRestClassifier for more classes"
             )
         self.classes_, codes = np.unique(y, return_inverse=True)
-        design = self._design(X, codes.astype(np.float64), sample_weight, truths)
+        design = self._design(X, codes.astype(np.float64), sample_weight, truths, known)
         if len(np.unique(design.y)) < 2:
             raise BadData(
                 f"y has one class only, {self.classes_.tolist()[int(design.y[0])]!r}, in the rows "
@@ -85,25 +94,35 @@ class PriorClassifier(ClassifierMixin, PriorEstimator):
         """−1 where `positive` is the first of the sorted labels, and the result is about that."""
         return 1.0 if self.result_.problem.classes_[1] == self.classes_[1] else -1.0
 
-    def decision_function(self, X: Any) -> Array:
+    def decision_function(self, X: Any, offset: Any = None) -> Array:
         """Log-odds of ``classes_[1]`` for each row of X, as `predict_proba` has them."""
-        rows = self._rows(X)
-        return np.asarray(rows @ self.coef_[0] + self.intercept_[0])
+        points = self._points(X, {"offset": offset})
+        return self._sign * points.under(self._sign * self.coef_, self._at, {})[0][:, 0]
 
-    def predict_proba(self, X: Any) -> Array:
+    @property
+    def _at(self) -> Array:
+        """The intercept in the log-odds of the label that is positive."""
+        return np.asarray(self._sign * self.intercept_)
+
+    def predict_proba(self, X: Any, offset: Any = None) -> Array:
         """The probabilities of both classes (m, 2), in the order of `classes_`."""
-        odds = self.decision_function(X)
+        odds = self.decision_function(X, offset)
         return np.column_stack([expit(-odds), expit(odds)])
 
-    def predict_log_proba(self, X: Any) -> Array:
+    def predict_log_proba(self, X: Any, offset: Any = None) -> Array:
         """The logarithms of `predict_proba`, accurate where a probability is tiny."""
-        odds = self.decision_function(X)
+        odds = self.decision_function(X, offset)
         return np.column_stack([log_expit(-odds), log_expit(odds)])
 
-    def predict(self, X: Any) -> Any:
+    def predict(self, X: Any, offset: Any = None) -> Any:
         """The more probable label for each row."""
-        odds = self.decision_function(X)
+        odds = self.decision_function(X, offset)
         return self.classes_[(odds > 0.0).astype(np.intp)]
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None) -> float:
+        """The share of rows whose label is the more probable one, as classifiers' score is."""
+        found = self.predict(X, offset)
+        return float(accuracy_score(y, found, sample_weight=sample_weight))
 
 
 @explained_throughout
@@ -189,9 +208,12 @@ class MapClassifier(PriorClassifier):
         self.scale = scale
         self.formula = formula
 
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
-        """Fit to X (n, P) and labels y (n,), rows counted by `sample_weight` (frequencies)."""
-        self.result_ = self._optimum(X, y, sample_weight)
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, offset: Any = None) -> Self:
+        """Fit to X (n, P) and labels y (n,), rows counted by `sample_weight` (frequencies).
+
+        `offset` (n,) is a known part of the log-odds of `positive`.
+        """
+        self.result_ = self._optimum(X, y, sample_weight, offset=offset)
         beta, intercept = self.result_.problem.restore(self.result_.b)
         self._keep(beta, float(intercept))
         return self
@@ -277,16 +299,19 @@ class BayesClassifier(PriorClassifier):
         self.random_state = random_state
         self.formula = formula
 
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
-        """Sample the posterior given X (n, P) and labels y (n,), rows counted by weights."""
-        self.result_ = self._posterior(X, y, sample_weight)
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, offset: Any = None) -> Self:
+        """Sample the posterior given X (n, P) and labels y (n,), rows counted by weights.
+
+        `offset` (n,) is a known part of the log-odds of `positive`.
+        """
+        self.result_ = self._posterior(X, y, sample_weight, offset=offset)
         self._keep(self.result_.beta.to_numpy(), self.result_.intercept)
         return self
 
-    def decision_function(self, X: Any) -> Array:
+    def decision_function(self, X: Any, offset: Any = None) -> Array:
         """Log-odds of the posterior mean of P(``classes_[1]``): not those of the mean β."""
         from bayesreg.results.predictive import predicted
 
-        rows = self._rows(X)
-        mean = predicted(self.result_.draws, Points(rows), "mean", return_std=False)
+        points = self._points(X, {"offset": offset})
+        mean = predicted(self.result_.draws, points, "mean", return_std=False)
         return np.asarray(self._sign * logit(mean))

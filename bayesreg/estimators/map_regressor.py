@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesreg.criteria import cross_validate
-from bayesreg.estimators.base import OptimumRegressor, refuse_misaligned, seed_of
+from bayesreg.estimators.base import refuse_misaligned, seed_of
+from bayesreg.estimators.regressors import OptimumRegressor
 from bayesreg.gaussian.evidence import reference_sigma
 from bayesreg.gaussian.ridge import leave_rows_out
 from bayesreg.language.errors import BadArgument
@@ -24,14 +25,18 @@ RULES = ("min", "1se")
 
 @explained_throughout
 class MapRegressor(OptimumRegressor):
-    r"""The MAP, argmin ½‖y − β₀ − Xβ‖² + λ₁‖β‖₁ + ½λ₂‖β‖², as a scikit-learn regressor.
+    r"""The MAP, argmin φ·(−log L) + λ₁‖β‖₁ + ½λ₂‖β‖², as a scikit-learn regressor.
+
+    Under Gaussian noise φ·(−log L) is ½‖y − β₀ − Xβ‖², under any other likelihood of measurements
+    or counts what :class:`bayesreg.Model` says.
 
     Parameters
     ----------
     prior : Prior, str or mapping, optional
         Normal() unless given, or by name, as "lasso"; a grid search can set ``prior__scale``.
     sigma : float or HyperPrior, optional
-        Noise sd, or its prior; p(σ²) ∝ 1/σ² unless given.
+        Noise sd, or its prior; p(σ²) ∝ 1/σ² unless given. Of Student-t and Laplace noise the
+        scale.
     hyper : {"evidence", "cv", "joint"}, optional
         How unknown hyperparameters are settled; see :func:`bayesreg.fit_map`.
     standardize : bool, default False
@@ -46,13 +51,18 @@ class MapRegressor(OptimumRegressor):
     formula : str, optional
         Such as ``"y ~ x + C(g)"``: then X is a data frame, and `y` may be left out where it is a
         column of X, or the formula written without it, ``"x + C(g)"``.
+    likelihood : Likelihood or str, optional
+        How y varies: "poisson", "negative_binomial", "binomial", "student_t(df=4)", …; Gaussian()
+        unless given.
 
     Attributes
     ----------
     coef_, intercept_ : ndarray (P,), float
         The optimum per unit of the original columns.
-    sigma_, scale_ : float, float or None
+    sigma_, scale_ : float or None, float or None
         Noise sd and prior scale used.
+    shape_, df_ : float
+        Of NegativeBinomial and of StudentTNoise.
     result_ : MapFit
         With certificate and correspondence.
 
@@ -77,6 +87,10 @@ class MapRegressor(OptimumRegressor):
     2
     >>> model.set_params(scale="cv-1se").fit(data.X, data.y).scale_ < 25.0
     True
+    >>> visits = MapRegressor(br.Normal(1.0), likelihood="poisson")
+    >>> visits = visits.fit([[0.0], [1.0], [2.0]], [1, 4, 7], exposure=[1.0, 2.0, 1.0])
+    >>> visits.predict([[1.0]], exposure=[10.0]).round(1).tolist()
+    [24.6]
     """
 
     def __init__(
@@ -89,6 +103,7 @@ class MapRegressor(OptimumRegressor):
         random_state: Any = None,
         scale: Any = None,
         formula: str | None = None,
+        likelihood: Any = None,
     ) -> None:
         self.prior = prior
         self.sigma = sigma
@@ -98,14 +113,33 @@ class MapRegressor(OptimumRegressor):
         self.random_state = random_state
         self.scale = scale
         self.formula = formula
+        self.likelihood = likelihood
 
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
-        """Fit to X (n, P) and y (n,), rows counted by `sample_weight` (frequencies)."""
-        self.result_ = self._optimum(X, y, sample_weight)
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        offset: Any = None,
+        exposure: Any = None,
+        trials: Any = None,
+    ) -> Self:
+        """Fit to X (n, P) and y (n,).
+
+        Parameters
+        ----------
+        X, y : array (n, P), (n,)
+            Rows and responses; under Binomial() y may have two columns, successes and failures.
+        sample_weight : array (n,), optional
+            Frequencies.
+        offset, exposure, trials : array (n,) or str, optional
+            As in :meth:`bayesreg.Model.condition`; a text names a column of X.
+        """
+        known = {"offset": offset, "exposure": exposure, "trials": trials}
+        self.result_ = self._optimum(X, y, sample_weight, **known)
         beta, intercept = self.result_.problem.restore(self.result_.b)
         self.coef_, self.intercept_ = beta, float(intercept)
-        self.sigma_ = self.result_.sigma
-        self.scale_ = self.result_.scale
+        self._keep(self.result_.theta)
         return self
 
 
@@ -225,7 +259,7 @@ class MapRegressorCV(OptimumRegressor):
         if self.rule not in RULES:
             raise BadArgument(f"rule must be 'min' or '1se', not {self.rule!r}")
         refuse_misaligned(X, groups=groups)
-        problem = self._condition(X, y, sample_weight)
+        problem = self._condition(X, y, sample_weight, {})
         folds, groups = _counted(self.cv, X, y, sample_weight, groups)
         walk = path(problem, self.lams, self.n, l1_ratio=self.l1_ratio)
         found = cross_validate(

@@ -78,6 +78,9 @@ _NEEDLESS = {
         "figsize figure_size fig title color colour"
     ),
     "what is passed is never changed": "copy_X copy inplace",
+    "the weight of a class is no frequency of rows, and spoils every probability; where yes and no "
+    "differ in cost, or were sampled at other rates, shift the log-odds afterwards, "
+    "decision_function(X) + log(w₁/w₀)": "class_weight class_weights class_prior",
 }
 
 

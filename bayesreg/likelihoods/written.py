@@ -48,8 +48,8 @@ def likelihood_of(value: Any, option: str = "likelihood") -> Likelihood:
             )
         built: Likelihood = read_one(parts[0], LIKELIHOODS, option, "likelihood")
         return built
-    text = value.__name__ if isinstance(value, type) else str(value)
-    right = nearest(text.strip("()"), families.LIKELIHOODS) or "Gaussian"
+    text = (value if isinstance(value, type) else type(value)).__name__
+    right = nearest(text, families.LIKELIHOODS) or "Gaussian"
     raise BadArgument(
         f"{option} must be a likelihood such as br.{right}(), or its name as text such as "
         f"'{families.snake(right)}', not {value!r}"

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
 
 
@@ -28,6 +29,11 @@ def _uniform(penalty: Any, target: str, *, l1: bool, l2: bool) -> tuple[float, f
         )
     if any(block.prior.loc for block in penalty.blocks):
         raise NotSupported(f"{target} shrinks towards 0 only: subtract X·loc from y and use loc=0")
+    if penalty.shifted:
+        raise NotSupported(
+            f"{target} knows no offset: subtract it from y under Gaussian noise; counts with an "
+            "exposure E are y/E with sample_weight=E, whose alpha is λ/Σ(w·E)"
+        )
     if penalty.in_groups:
         raise NotSupported(f"{target} penalises single columns, and here norms of groups of them")
     values = penalty.l1, penalty.l2
@@ -43,9 +49,8 @@ def _uniform(penalty: Any, target: str, *, l1: bool, l2: bool) -> tuple[float, f
                 if all(np.any(v) for v in values)
                 else ("sklearn.Lasso" if symbol == "λ₁" else "sklearn.Ridge")
             )
-            raise NotSupported(
-                f"{target} has no {symbol}, and here it is {value:.6g}: use {better}"
-            )
+            cure = f": use {better}" if better in counterparts(penalty.likelihood) else ""
+            raise NotSupported(f"{target} has no {symbol}, and here it is {value:.6g}{cure}")
     return float(values[0]), float(values[1])
 
 
@@ -78,10 +83,53 @@ def _logistic(penalty: Any) -> tuple[dict[str, Any], str]:
     return arguments, objective
 
 
+def _poisson(penalty: Any) -> tuple[dict[str, Any], str]:
+    _, l2 = _uniform(penalty, "sklearn.PoissonRegressor", l1=False, l2=True)
+    return {"alpha": l2 / penalty.n}, "Σ[exp η − yη]/N + ½·alpha·‖β‖², η = β₀ + Xβ"
+
+
 # By library: the likelihood whose loss it minimises, and its arguments.
 CONVERSIONS: dict[str, tuple[str, Callable[[Any], tuple[dict[str, Any], str]]]] = {
     "sklearn.Ridge": ("Gaussian", _ridge),
     "sklearn.Lasso": ("Gaussian", _lasso),
     "sklearn.ElasticNet": ("Gaussian", _elastic_net),
     "sklearn.LogisticRegression": ("Bernoulli", _logistic),
+    "sklearn.PoissonRegressor": ("Poisson", _poisson),
 }
+
+
+def counterparts(likelihood: Any) -> tuple[str, ...]:
+    """The classes of other libraries that minimise the loss of a likelihood.
+
+    Examples
+    --------
+    >>> import bayesreg as br
+    >>> counterparts(br.Bernoulli()), counterparts(br.LaplaceNoise())
+    (('sklearn.LogisticRegression',), ())
+    """
+    own = type(likelihood).__name__
+    return tuple(name for name, (loss, _) in CONVERSIONS.items() if loss == own)
+
+
+def spoken_lam(likelihood: Any, *, ridge: bool) -> str | None:
+    """What scikit-learn calls its λ under a likelihood: "alpha", "C", or None where it has none."""
+    found = counterparts(likelihood)
+    if not found or (found == ("sklearn.PoissonRegressor",) and not ridge):
+        return None
+    return "C" if found == ("sklearn.LogisticRegression",) else "alpha"
+
+
+def lam_of_sklearn(likelihood: Any, l1: Array, l2: Array, n: float) -> Array:
+    """scikit-learn's alpha or C that is as much as λ₁ and λ₂; NaN where it has no such estimator.
+
+    Ridge sums over rows, as we do; the others divide the loss by N, but for LogisticRegression,
+    which weighs it with C instead of the penalty.
+    """
+    ridge = not np.any(l1)
+    name = spoken_lam(likelihood, ridge=ridge)
+    if name is None:
+        return np.full(np.shape(l2), np.nan)
+    if name == "C":
+        return np.asarray(1.0 / (l1 + l2))
+    whole = "sklearn.Ridge" in counterparts(likelihood) and ridge
+    return np.asarray((l1 + l2) / (1.0 if whole else n))

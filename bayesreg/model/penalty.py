@@ -25,7 +25,7 @@ from bayesreg.language.errors import BadArgument, NotSupported
 from bayesreg.language.misnamed import explained_throughout
 from bayesreg.likelihoods import Gaussian, Likelihood
 from bayesreg.model.blocks import Block, fix_scales
-from bayesreg.model.conventions import CONVERSIONS, Conversion
+from bayesreg.model.conventions import CONVERSIONS, Conversion, counterparts
 from bayesreg.priors.base import Majorised, Penalised
 
 
@@ -48,6 +48,8 @@ class Penalty:
         Names of unpenalised columns.
     likelihood : Likelihood
         Whose loss stands before the penalty, multiplied by its φ.
+    shifted : bool
+        Whether η has an offset.
 
     References
     ----------
@@ -72,6 +74,7 @@ class Penalty:
     intercept: bool
     flat: tuple[str, ...] = ()
     likelihood: Likelihood = field(default_factory=Gaussian)
+    shifted: bool = False
 
     @property
     def sigma(self) -> float | None:
@@ -206,7 +209,7 @@ class Penalty:
         Parameters
         ----------
         target : {"sklearn.Ridge", "sklearn.Lasso", "sklearn.ElasticNet", \
-                "sklearn.LogisticRegression"}
+                "sklearn.LogisticRegression", "sklearn.PoissonRegressor"}
             Class of the other library; it must minimise the same loss.
 
         Returns
@@ -227,8 +230,7 @@ class Penalty:
             raise BadArgument(f"no conversion to {target!r}{hint} Known: {', '.join(CONVERSIONS)}")
         loss, convert = CONVERSIONS[target]
         if type(self.likelihood).__name__ != loss:
-            fits = [name for name, (other, _) in CONVERSIONS.items()
-                    if other == type(self.likelihood).__name__]  # fmt: skip
+            fits = self.counterparts
             raise NotSupported(
                 f"{target} minimises the loss of {loss}(), and this penalty stands beside that of "
                 f"{type(self.likelihood).__name__}(); use {' or '.join(fits) or 'no library here'}"
@@ -237,6 +239,11 @@ class Penalty:
         if not self.intercept:
             arguments = {**arguments, "fit_intercept": False}
         return Conversion(arguments, objective, "StandardScaler" if self.standardize else None)
+
+    @property
+    def counterparts(self) -> tuple[str, ...]:
+        """The classes of other libraries that minimise the same loss."""
+        return counterparts(self.likelihood)
 
     @property
     def linear_quadratic(self) -> bool:

@@ -49,10 +49,8 @@ class Problem:
     ----------
     prior, likelihood : Prior or mapping, Likelihood
         What was said of the coefficients before the data; how y varies about its linear predictor.
-    design : Design or None
-        The rows; None when conditioned on Moments.
-    moments : Moments
-        N, means and centred cross-products of all columns.
+    design, moments : Design or None, Moments
+        The rows, None when conditioned on Moments; N, means and centred products of all columns.
     standardize, intercept : bool
     least_squares : Quadratic
         y on the columns by least squares; read as `quadratic`, which asks what the likelihood is.
@@ -272,6 +270,7 @@ class Problem:
             intercept=self.intercept,
             flat=tuple(self.features[j] for j in self.flat),
             likelihood=self.likelihood,
+            shifted=self.design is not None and self.design.offset is not None,
         )
 
     @property

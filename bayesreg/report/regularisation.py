@@ -21,14 +21,16 @@ EXACT = 100  # columns up to which knots are followed: beyond, there may be thou
 LAM = "lam number λ | scale number scale of the prior"
 
 
-def _sklearn(path: Any) -> str:
-    """What scikit-learn calls its λ: alpha, or the C by which it weighs a logistic loss."""
-    return "C" if path.problem.likelihood.link == "logit" else "alpha"
-
-
 def _alpha(path: Any) -> str:
-    """Columns of λ, of the scale, and of scikit-learn's."""
-    return f"{LAM} | sklearn number scikit-learn's {_sklearn(path)}"
+    """Columns of λ, of the scale, and of scikit-learn's, where it has one."""
+    name = path.sklearn_lam
+    return LAM if name is None else f"{LAM} | sklearn number scikit-learn's {name}"
+
+
+def _same(path: Any) -> str:
+    """The end of a note: by which λ of scikit-learn the coefficients are the same."""
+    name = path.sklearn_lam
+    return "" if name is None else f"; scikit-learn has the same coefficients at its {name}"
 
 
 def penalty(path: Any) -> tuple[str, str]:
@@ -58,7 +60,7 @@ def numbers(path: Any, *, folded: bool = False) -> Table:
         loss = likelihood.words("η")
     note = (
         f"J = {loss} + λ₁‖b‖₁ + ½λ₂‖b‖² in sums over rows, and no b has a J lower by more than the "
-        f"duality gap; scikit-learn has the same coefficients at its {_sklearn(path)}."
+        f"duality gap{_same(path)}."
     )
     shown: dict[str, Any] = {"first": 0 if folded else SHOWN, "folded": folded}
     return from_frame(frame, "path", "The path in numbers", head, note=note, **shown)
@@ -131,9 +133,8 @@ def selected(choice: Any) -> Table:
         frame = frame.drop(columns="log_scale_error")
     sigma = f" at σ = {choice.sigma:.4g} ({choice.sigma_source})" if choice.needs_sigma else ""
     note = (
-        f"λ is that of J; the scale is that of the prior whose MAP has this λ{sigma}; scikit-learn "
-        f"has the same coefficients at its {_sklearn(choice.path)}; df: effective degrees of "
-        "freedom."
+        f"λ is that of J; the scale is that of the prior whose MAP has this λ{sigma}"
+        f"{_same(choice.path)}; df: effective degrees of freedom."
     )
     return from_frame(frame, "choice", "What each rule selects", head, note=note)
 

@@ -218,11 +218,10 @@ def _scale_in_words(entry: Any) -> str:
 
 def _elsewhere(penalty: Any) -> str | None:
     """The same optimum in scikit-learn, or None."""
-    target = _TARGETS.get(penalty.kind)
-    if target is None:
+    known = penalty.counterparts
+    if penalty.kind not in _TARGETS or not known:
         return None
-    if penalty.likelihood.link == "logit":
-        target = "sklearn.LogisticRegression"
+    target = _TARGETS[penalty.kind] if _TARGETS[penalty.kind] in known else known[0]
     try:
         found = penalty.to(target)
     except NotSupported:

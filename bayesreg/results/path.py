@@ -11,6 +11,7 @@ import numpy as np
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotConverged, NotSupported
 from bayesreg.language.misnamed import explained_throughout
+from bayesreg.model.conventions import lam_of_sklearn, spoken_lam
 from bayesreg.results.map_fit import MapFit
 from bayesreg.solvers.certificate import Certificate, certify
 from bayesreg.solvers.groups import group_sums
@@ -163,9 +164,9 @@ class Path:
         -------
         pandas.DataFrame
             Indexed by `lam`, with columns `scale`, `sklearn` (the alpha with which scikit-learn's
-            Ridge, Lasso or ElasticNet minimises the same J, or the C of its LogisticRegression; NaN
-            where none does), `df`, `nonzero`, `objective`, `gap`, `kkt`, `certified`, `intercept`
-            and one ``beta[name]`` per column.
+            Ridge, Lasso, ElasticNet or PoissonRegressor minimises the same J, or the C of its
+            LogisticRegression; NaN where none does), `df`, `nonzero`, `objective`, `gap`, `kkt`,
+            `certified`, `intercept` and one ``beta[name]`` per column.
         """
         import pandas as pd
 
@@ -197,20 +198,21 @@ class Path:
     def _restored(self) -> tuple[Array, Array]:
         return self.problem.restore(self.b)
 
+    @property
+    def sklearn_lam(self) -> str | None:
+        """What scikit-learn calls its λ here: "alpha", "C", or None where it has no such fit."""
+        return spoken_lam(self.problem.likelihood, ridge=self.ray.smooth)
+
     @cached_property
     def _sklearn(self) -> Array:
-        """λ₂ for ridge, else (λ₁ + λ₂)/N; NaN where columns have penalties of their own.
-
-        Under a logit link C = 1/(λ₁ + λ₂), since LogisticRegression weighs the loss instead.
-        """
+        """As `lam_of_sklearn` has it; NaN where columns have penalties of their own."""
         l1, l2 = self.ray.penalties(self.lam)
-        total = l2 if self.ray.smooth else (l1 + l2) / self.problem.n
-        if self.problem.likelihood.link == "logit":
-            total = 1.0 / (l1 + l2)
+        problem = self.problem
+        total = lam_of_sklearn(problem.likelihood, l1, l2, problem.n)
         if not total.shape[1]:
             return np.full(len(self.lam), np.nan)
-        problem = self.problem
-        if len(problem.flat) or problem.penalty.in_groups or np.any(problem.coordinates.loc):
+        other = problem.penalty.in_groups or problem.penalty.shifted
+        if len(problem.flat) or other or np.any(problem.coordinates.loc):
             return np.full(len(self.lam), np.nan)
         same = np.ptp(l1, axis=1) + np.ptp(l2, axis=1) == 0.0
         return np.where(same, total[:, 0], np.nan)
