@@ -13,9 +13,8 @@ import numpy as np
 
 from bayesreg.data.cells import MISSING, Column, Table, in_order, number
 from bayesreg.data.columns import EXACT
-from bayesreg.data.known import Known, unusable
+from bayesreg.data.known import unusable
 from bayesreg.data.labels import numbered, read_labels
-from bayesreg.data.rows import Rows
 from bayesreg.data.suitability import find, refuse_target, refuse_unusable, suspicion
 from bayesreg.data.variables import BOOL, TEXT, Variable, refuse_lookalikes
 from bayesreg.language.arguments import Array
@@ -349,17 +348,16 @@ def _from_formula(selection: Selection, *, reference: bool) -> Design:
     flat = frozenset({"..."}) if reference else frozenset[str]()
     assert roles.formula is not None
     weights = weights_of(selection)
-    found = design_from_formula(roles.formula, frame, weights, flat, labels=roles.labels)
+    found = design_from_formula(
+        roles.formula, frame, weights, flat, labels=roles.labels, **known_of(selection)
+    )
     notes = [*selection.notes, *found.notes]
     for term in found.terms:
         if term.coding is not None:
             names = ", ".join(found.names[j] for j in term.columns)
             base = f" (reference: {term.reference})" if term.reference else ""
             notes.append(f"term {term.name!r} is a factor: {names}{base}")
-    known = Known.read(Rows(found.n), **known_of(selection), notes=notes)
-    offsets = [one for one in (found.offset, known.offset) if one is not None]
-    offset = sum(offsets[1:], offsets[0]) if offsets else None
-    return replace(found, notes=tuple(notes), offset=offset, trials=known.trials)
+    return replace(found, notes=tuple(notes))
 
 
 def variable_of(column: Column, keep: NDArray[np.bool_]) -> Any:
