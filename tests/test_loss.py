@@ -433,7 +433,9 @@ def test_a_path_is_certified_and_each_point_is_the_single_fit(name, case, prior)
     problem = problem_of(name, case, prior)
     path = br.path(problem, n=12)
     assert all(one.ok for one in path.certificates), [one.why for one in path.certificates]
-    assert np.all(np.diff(path.df[np.argsort(-path.lam)]) > -1e-6) or prior.kinked
+    # Not where a coefficient may return to 0, nor where df counts the rows that are met.
+    rises = np.all(np.diff(path.df[np.argsort(-path.lam)]) > -1e-6)
+    assert rises or prior.kinked or problem.loss.kinked
     for k in (3, 11):
         alone = br.fit_map(problem.given(scale=path.scale[k]))
         # Columns that are alike share an effect in many ways, all of one fit.

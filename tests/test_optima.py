@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
+from scipy.optimize import linprog
 
 import bayesreg as br
+from bayesreg.solvers.certificate import certify
 from bayesreg.solvers.objective import penalty_slope, penalty_value
 from tests.cases import LIKELIHOODS, priors, responding
 from tests.test_model import condition
@@ -96,3 +99,116 @@ def test_the_scale_of_a_lam_gives_that_lam_back():
             half = Ray.of(problem, problem.sigma, 0.3).at(2.5)
             np.testing.assert_allclose(half.l1, 0.75, rtol=1e-12)
             np.testing.assert_allclose(half.l2, 1.75, rtol=1e-12)
+
+
+# --- absolute deviations ---------------------------------------------------------------------
+
+
+def by_simplex(X, y, w, l1):
+    """β₀, β and J of least absolute deviations with λ₁ by column, by HiGHS."""
+    (n, p), one = X.shape, np.eye(len(y))
+    found = linprog(
+        np.concatenate([[0.0], l1, l1, w, w]),
+        A_eq=np.hstack([np.ones((n, 1)), X, -X, one, -one]),
+        b_eq=y,
+        bounds=[(None, None)] + [(0.0, None)] * (2 * (p + n)),
+        options={"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10},
+    )
+    return found.x[0], found.x[1 : p + 1] - found.x[p + 1 : 2 * p + 1], found.fun
+
+
+@pytest.mark.parametrize("which", ["tall", "weighted", "correlated", "unequal scales", "wide"])
+@pytest.mark.parametrize("scale", [0.02, 0.3, 3.0])
+def test_least_absolute_deviations_are_the_linear_programme(which, scale):
+    """To 1e-9 of the largest effect, with the same zeros; as many rows are met as are free."""
+    case = of("LaplaceNoise", which)
+    problem = condition(case, br.Model(br.Laplace(scale), br.LaplaceNoise(1.3)))
+    fit = br.fit_map(problem)
+    w = np.ones(len(case.y)) if case.weights is None else case.weights
+    sd = problem.x_sd if case.standardize else np.ones(case.X.shape[1])
+    kept = w > 0
+    X = (case.X - case.X.mean(0))[kept] / sd
+    _, b, least = by_simplex(X, case.y[kept], w[kept], np.full(len(sd), problem.penalty.lam))
+    value = w @ np.abs(case.y - fit.predict(case.X)) + problem.penalty.lam * np.abs(fit.b).sum()
+    assert value == pytest.approx(least, rel=1e-12)
+    size = np.abs(b).max() + 1e-300
+    np.testing.assert_allclose(fit.b / size, b / size, atol=1e-9)
+    np.testing.assert_array_equal(fit.b == 0.0, np.abs(b) < 1e-10 * size)
+    met = np.abs(case.y - fit.predict(case.X))[kept] < 1e-11 * np.abs(case.y).max()
+    assert met.sum() in (np.sum(fit.b != 0.0), 1 + np.sum(fit.b != 0.0))
+    assert fit.certificate.unique is not False or not np.any(fit.b)  # a median of an even number
+    wrong = by_simplex(X, case.y[kept], w[kept], np.full(len(sd), 20.0 * problem.penalty.lam))
+    assert scale == 0.02 or not np.allclose(wrong[1] / size, b / size, atol=1e-9)
+
+
+def test_a_foreign_optimum_of_absolute_deviations_is_certified_from_b_alone():
+    """That of HiGHS passes; 1e-4 sd off it fails; 1e-9 off, its gap is still as small."""
+    case = of("LaplaceNoise")
+    problem = condition(case, br.Model(br.Laplace(0.5), br.LaplaceNoise(1.3)))
+    X, l1 = case.X - case.X.mean(0), np.full(5, problem.penalty.lam)
+    _, b, _ = by_simplex(X, case.y, np.ones(len(case.y)), l1)
+    assert certify(problem, np.where(np.abs(b) < 1e-9, 0.0, b)).ok
+    scale = 1.3 / np.sqrt(np.sum(np.square(X), axis=0))
+    for j in range(5):
+        moved = np.where(np.arange(5) == j, b + 1e-4 * scale, b)
+        one = certify(problem, moved)
+        assert not one.ok
+        assert one.gap > 0.0
+        near = certify(problem, np.where((np.arange(5) == j) & (b != 0.0), b + 1e-9 * scale, b))
+        assert near.gap < 1e-7
+
+
+@pytest.mark.parametrize(
+    "prior", [br.Laplace(1.0), br.Normal(1.0), br.Laplace(1.0, groups=[("c0", "c1")])], ids=repr
+)
+def test_ties_constants_and_duplicates_have_a_certified_optimum(prior):
+    """Rounded data, y that is one number, a column twice, more columns than rows."""
+    rng = np.random.default_rng(5)
+    X = np.round(2.0 * rng.standard_normal((30, 4)))
+    y = np.round(X[:, 0] + 2.0 * rng.standard_normal(30))
+    twice = np.column_stack([X, X[:, 0]])
+    wide = rng.standard_normal((6, 12))
+    tables = {
+        "ties": (X, y),
+        "constant": (X, np.full(30, 7.0)),
+        "twice": (twice, y),
+        "wide": (wide, y[:6]),
+        "two rows": (X[:2], y[:2]),
+    }
+    for name, (table, response) in tables.items():
+        frame = pd.DataFrame(table, columns=[f"c{j}" for j in range(table.shape[1])])
+        fit = br.fit_map(br.Model(prior, br.LaplaceNoise(1.0)).condition(frame, response))
+        assert fit.certificate.ok, name
+        if name == "constant":
+            assert np.abs(fit.b).max() < 1e-14
+            assert fit.intercept == pytest.approx(7.0, rel=1e-14)
+
+
+def test_an_optimum_of_absolute_deviations_that_is_not_unique_says_so():
+    """The median of an even number of values; of an odd number it is one of them."""
+    model = br.Model(br.Laplace(1e-6), br.LaplaceNoise(1.0))
+    x = np.array([0.3, -0.2, 0.1, 0.5])
+    even = br.fit_map(model.condition(x[:, None], [1.0, 2.0, 4.0, 9.0]))
+    assert even.certificate.ok
+    assert even.certificate.unique is False
+    assert even.intercept == 3.0
+    odd = br.fit_map(model.condition(x[:3, None], [1.0, 2.0, 9.0]))
+    assert odd.certificate.unique is True
+    assert odd.intercept == 2.0
+    assert even.correspondence.ok
+    assert even.correspondence.table["difference"].max() < 1e-12
+
+
+@pytest.mark.parametrize("prior", [br.Laplace(0.7), br.Normal(0.7), br.Cauchy(0.7)], ids=repr)
+def test_flat_columns_and_offsets_of_absolute_deviations(prior):
+    """An offset is y less it; without it the optimum is another."""
+    case = of("LaplaceNoise")
+    likelihood, shift = br.LaplaceNoise(1.3), np.random.default_rng(1).normal(0.0, 5.0, 60)
+    mapping = {"c1": br.Flat(), "c3": br.Flat(), ...: prior}
+    one = br.fit_map(br.Model(mapping, likelihood).condition(case.frame, case.y, offset=shift))
+    other = br.fit_map(br.Model(mapping, likelihood).condition(case.frame, case.y - shift))
+    np.testing.assert_allclose(one.beta, other.beta, rtol=1e-9, atol=1e-12)
+    assert one.certificate.ok
+    assert other.correspondence.ok
+    without = br.fit_map(condition(case, br.Model(mapping, likelihood)))
+    assert not np.allclose(one.beta, without.beta)

@@ -5,7 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bayesreg.language import families
-from bayesreg.likelihoods.base import ConstantCurvature, Likelihood, NormalMixture
+from bayesreg.likelihoods.base import (
+    AbsoluteDeviation,
+    ConstantCurvature,
+    Likelihood,
+    NormalMixture,
+)
 
 if TYPE_CHECKING:  # what mypy must know of the families that the package itself uses
     from bayesreg.likelihoods.bernoulli import Bernoulli as Bernoulli
@@ -15,6 +20,7 @@ _CLASSES = families.classes(__name__, families.LIKELIHOODS)
 globals().update(_CLASSES)
 
 __all__ = [  # noqa: PLE0604  (names of classes, from the one list)
+    "AbsoluteDeviation",
     "ConstantCurvature",
     "Likelihood",
     "NormalMixture",

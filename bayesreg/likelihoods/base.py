@@ -7,6 +7,7 @@ here, row by row:
 * every :class:`Likelihood` is *touched* by a quadratic in η wherever asked, for solvers;
 * :class:`ConstantCurvature`: that quadratic is the loss itself, the same everywhere, so that
   moments are enough;
+* :class:`AbsoluteDeviation`: the loss is |y − η|, with a kink where a quadratic would touch it;
 * :class:`NormalMixture`: given latent ω it is a quadratic exactly, so that a Gibbs sampler applies.
 
 A prior has the same three kinds (:mod:`bayesreg.priors.base`): it is the same idea seen from β.
@@ -269,6 +270,12 @@ class ConstantCurvature(Likelihood):
     """A likelihood that is one quadratic in η: moments of X and y say all that it says."""
 
     capability = "one quadratic"
+
+
+class AbsoluteDeviation(Likelihood):
+    """A likelihood with φ·(−log p) = |y − η| + constant: at η = y any slope from −1 to 1."""
+
+    capability = "absolute deviations"
 
 
 class NormalMixture(Likelihood):

@@ -14,7 +14,13 @@ from scipy.special import betaln, stdtr, stdtrit
 from bayesreg.language.arguments import Array, one_positive
 from bayesreg.language.errors import BadArgument
 from bayesreg.language.misnamed import explained
-from bayesreg.likelihoods.base import NormalMixture, Summed, Theta, improper
+from bayesreg.likelihoods.base import (
+    AbsoluteDeviation,
+    NormalMixture,
+    Summed,
+    Theta,
+    improper,
+)
 from bayesreg.priors.flat import Flat
 from bayesreg.priors.hyper import HyperPrior, Power
 from bayesreg.priors.shapes import Gamma
@@ -241,7 +247,7 @@ class StudentTNoise(Noise):
 
 @explained
 @dataclass(frozen=True)
-class LaplaceNoise(Noise):
+class LaplaceNoise(Noise, AbsoluteDeviation):
     r"""Laplace noise, p(y | η) = e^(−|y − η|/σ)/2σ: the MAP is least absolute deviations.
 
     .. math:: -\sigma \log p(y \mid \eta) = |y - \eta| + \text{constant}

@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesreg.language.arguments import Array
-from bayesreg.likelihoods.base import Likelihood, Theta
+from bayesreg.likelihoods.base import AbsoluteDeviation, Likelihood, Theta
+from bayesreg.model.least_absolute import Deviations, Subgradient, minimise
 
 STEPS = 200  # of Newton's method in γ: a bound, not a tolerance
 HALVINGS = 60
@@ -69,6 +70,11 @@ class Loss:
     loc: Array
     offset: Array | None = None
 
+    @property
+    def kinked(self) -> bool:
+        """Whether it is a sum of absolute deviations."""
+        return isinstance(self.likelihood, AbsoluteDeviation)
+
     @cached_property
     def start(self) -> Point:
         """b = 0, the rest at its optimum: where λ_max is read."""
@@ -89,6 +95,8 @@ class Loss:
         """The point of b, γ found by Newton's method from that of a `near` point."""
         offset = self.given(b)
         k = self.free.shape[1]
+        if self.kinked:
+            return self._point(b, self._least_absolute(offset), offset)
         free = np.zeros(k) if near is None else near.free
         if near is None and k:
             free = self._first_free(offset)
@@ -169,6 +177,8 @@ class Loss:
 
     def residual(self, at: Point) -> Array:
         """u (n,): w·f′(η), whose products with the columns are slopes."""
+        if self.kinked:
+            return self._subgradient(at)
         slope, _ = self.likelihood.derivatives(self.y, at.eta, self.theta)
         return np.asarray(self.weights * slope)
 
@@ -193,6 +203,11 @@ class Loss:
         looks constant because few rows are left that can still tell.
         """
         omega, z = self.likelihood.expand(self.y, at.eta, self.theta)
+        if self.kinked:  # of a typical deviation, where one is too small to have a curvature
+            rest = np.abs(self.y - at.eta)
+            typical = float(np.average(rest, weights=self.weights)) or 1.0
+            omega = 1.0 / np.maximum(rest, typical)
+            z = at.eta - self.residual(at) / self.weights / omega
         enough = np.maximum(omega, NEGLIGIBLE * np.max(omega, initial=0.0))
         z = np.where(omega < enough, at.eta + omega / enough * (z - at.eta), z)
         return self.weights * enough, z
@@ -205,6 +220,7 @@ class Loss:
         groups: Sequence[Array] = (),
         *,
         predicted: bool = False,
+        u: Array | None = None,
     ) -> float:
         r"""Bound of J(b) − min J, J = L + Σ‖(λ₁b)_g‖ + ½Σλ₂b², from a feasible point of the dual.
 
@@ -212,8 +228,9 @@ class Loss:
         1 where λ₂ is 0. f's conjugate is finite on an interval around 0, so scaling never leaves
         it. With `predicted` u is moved first to where a Newton step over the columns that are not 0
         lets expect it, h to the slopes: Z_A'u = −(λ₁ sign b + λ₂b)_A, to second order in what b is
-        off, so that neither that nor the rounding of b is in the gap. Any u serves as well. By
-        Fenchel's inequality each of these terms is at least 0, and nothing cancels:
+        off, so that neither that nor the rounding of b is in the gap. Any u serves as well, one
+        that is given with F'u = 0 as it is. By Fenchel's inequality each of these terms is at least
+        0, and nothing cancels:
 
             gap = Σ w_i FY(η_i, u_i/w_i) + Σ_g [P_g(b_g) + P_g*(−v_g) + b_g'v_g],  v = Z'u
 
@@ -222,7 +239,8 @@ class Loss:
         """
         active = np.flatnonzero(at.b) if predicted else NONE
         wanted = -(l1 * np.sign(at.b) + l2 * at.b)[active]
-        u = self._feasible(self.residual(at), at, active, wanted)
+        if u is None:
+            u = self._feasible(self.residual(at), at, active, wanted)
         left = np.abs(self.free.T @ u)
         if np.any(left > FEASIBLE * (np.abs(self.free.T) @ np.abs(u))):
             return float("inf")  # γ is not at its best, so u bounds nothing
@@ -274,6 +292,25 @@ class Loss:
         for _ in range(2):
             u = u - h * (rows @ _solved(system, rows.T @ u - wanted))
         return u
+
+    def _least_absolute(self, offset: Array) -> Array:
+        """γ of least absolute deviations: a median, or as a solver has it."""
+        k, target = self.free.shape[1], self.y - offset
+        if k == 1 and np.all(self.free == 1.0):
+            return np.array([_median(target, self.weights)])
+        return minimise(Deviations.plain(self.free, target, self.weights))[0]
+
+    def _subgradient(self, at: Point) -> Array:
+        """The u of absolute deviations with F'u = 0; what F leaves of it undetermined is 0."""
+        whole = Deviations.plain(np.hstack([self.free, self.proper]), self.target, self.weights)
+        met = whole.met(np.concatenate([at.free, at.b]))
+        part = Deviations.plain(self.free, self.y - self.given(at.b), self.weights)
+        return Subgradient.of(part, at.free, met=met).u
+
+    @cached_property
+    def target(self) -> Array:
+        """y less what of η is known (n,), and less Z·loc."""
+        return np.asarray(self.y - self.given(np.zeros(self.proper.shape[1])))
 
     def _first_free(self, offset: Array) -> Array:
         """γ that makes the mean of η that of the best constant fit."""
@@ -335,3 +372,13 @@ def _solved(system: Array, right: Array) -> Array:
     scale = 1.0 / np.sqrt(np.maximum(np.diagonal(system), np.finfo(float).tiny))
     unit = system * scale * scale[:, None]
     return np.asarray(scale * np.linalg.lstsq(unit, scale * right, rcond=None)[0])
+
+
+def _median(values: Array, weights: Array) -> float:
+    """The middle of all values that have half of the weight on either side."""
+    order = np.argsort(values, kind="stable")
+    below = np.cumsum(weights[order])
+    half = 0.5 * below[-1]
+    first = int(np.searchsorted(below, half * (1.0 - 1e-12)))
+    last = min(int(np.searchsorted(below, half * (1.0 + 1e-12), side="right")), len(order) - 1)
+    return float(0.5 * (values[order[first]] + values[order[last]]))

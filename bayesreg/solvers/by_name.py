@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bayesreg.language.errors import BadArgument, NotSupported
-from bayesreg.likelihoods import ConstantCurvature, Likelihood
+from bayesreg.likelihoods import AbsoluteDeviation, ConstantCurvature, Likelihood
 from bayesreg.priors import Majorised, Penalised
 from bayesreg.solvers import (
     closed_form,
     coordinate_descent,
     group_descent,
     homotopy,
+    interior_point,
     newton,
     reweighting,
     scipy_routes,
@@ -28,21 +29,25 @@ if TYPE_CHECKING:
 BY_COLUMN, IN_GROUPS, MAJORISED = "λ₁‖b‖₁ + ½λ₂‖b‖²", "norms of groups", "penalties by column"
 
 
+# The shapes of a loss.
+QUADRATIC, CONVEX, KINKED = "one quadratic", "smooth convex losses", "absolute deviations"
+
+
 @dataclass(frozen=True)
 class Solver:
     """What a solver needs, and how it is called with a problem and a seed."""
 
     name: str
-    likelihood: Any  # a capability: ConstantCurvature, or any Likelihood
+    losses: tuple[str, ...]
     shapes: tuple[str, ...]
     run: Callable[[Problem, int], Solution]
 
     def supports(self, problem: Problem) -> str | None:
         """None where the solver applies, else what is missing, in words."""
-        if not isinstance(problem.likelihood, self.likelihood):
+        if loss_of(problem.likelihood) not in self.losses:
             return (
-                "it minimises one quadratic, and the loss of "
-                f"{type(problem.likelihood).__name__}() is not one"
+                f"it minimises {' and '.join(self.losses)}, and the loss of "
+                f"{type(problem.likelihood).__name__}() is not of that kind"
             )
         if shape_of(problem) not in self.shapes:
             return (
@@ -62,33 +67,44 @@ def _reweighted(problem: Problem, seed: int) -> Solution:
 SOLVERS = {
     solver.name: solver
     for solver in (
-        Solver("closed_form", ConstantCurvature, (BY_COLUMN,), lambda p, _: closed_form.solve(p)),
+        Solver("closed_form", (QUADRATIC,), (BY_COLUMN,), lambda p, _: closed_form.solve(p)),
         Solver(
             "coordinate_descent",
-            ConstantCurvature,
+            (QUADRATIC,),
             (BY_COLUMN,),
             lambda p, _: coordinate_descent.solve(p),
         ),
         Solver(
             "group_descent",
-            ConstantCurvature,
+            (QUADRATIC,),
             (BY_COLUMN, IN_GROUPS),
             lambda p, _: group_descent.solve(p),
         ),
-        Solver("reweighting", ConstantCurvature, (BY_COLUMN, MAJORISED), _reweighted),
-        Solver("homotopy", ConstantCurvature, (BY_COLUMN,), lambda p, _: homotopy.solve(p)),
-        Solver("lbfgsb", ConstantCurvature, (BY_COLUMN,), lambda p, _: scipy_routes.lbfgsb(p)),
-        Solver(
-            "newton_cg", ConstantCurvature, (BY_COLUMN,), lambda p, _: scipy_routes.newton_cg(p)
-        ),
+        Solver("reweighting", (QUADRATIC,), (BY_COLUMN, MAJORISED), _reweighted),
+        Solver("homotopy", (QUADRATIC,), (BY_COLUMN,), lambda p, _: homotopy.solve(p)),
+        Solver("lbfgsb", (QUADRATIC,), (BY_COLUMN,), lambda p, _: scipy_routes.lbfgsb(p)),
+        Solver("newton_cg", (QUADRATIC,), (BY_COLUMN,), lambda p, _: scipy_routes.newton_cg(p)),
         Solver(
             "newton",
-            Likelihood,
+            (QUADRATIC, CONVEX),
             (BY_COLUMN, IN_GROUPS, MAJORISED),
             lambda p, seed: newton.solve(p, seed=seed),
         ),
+        Solver(
+            "interior_point",
+            (KINKED,),
+            (BY_COLUMN, IN_GROUPS, MAJORISED),
+            lambda p, seed: interior_point.solve(p, seed=seed),
+        ),
     )
 }
+
+
+def loss_of(likelihood: Likelihood) -> str:
+    """The shape of a likelihood's loss, by what it can do."""
+    if isinstance(likelihood, ConstantCurvature):
+        return QUADRATIC
+    return KINKED if isinstance(likelihood, AbsoluteDeviation) else CONVEX
 
 
 def shape_of(problem: Problem) -> str:
@@ -101,7 +117,7 @@ def shape_of(problem: Problem) -> str:
 def default_solver(problem: Problem) -> str:
     """Closed form where there is no kink, coordinate descent where there is, else what serves."""
     if not problem.exact:
-        return "newton"
+        return "interior_point" if loss_of(problem.likelihood) == KINKED else "newton"
     shape = shape_of(problem)
     if shape != BY_COLUMN:
         return "group_descent" if shape == IN_GROUPS else "reweighting"

@@ -28,7 +28,7 @@ import numpy as np
 from bayesreg.language.arguments import Array
 from bayesreg.model.quadratic import EPS, Index, UnitData
 from bayesreg.priors import Majorised
-from bayesreg.solvers import curvature, gaps
+from bayesreg.solvers import curvature, deviation_certificate, gaps
 from bayesreg.solvers.base import distance, terms
 from bayesreg.solvers.groups import Groups
 from bayesreg.solvers.objective import Objective, penalty_value
@@ -205,6 +205,10 @@ def concluded(
 def _judge_touching(problem: Problem, at: Point, sd: Array, floor: float) -> Judged:
     """Stationarity, and a gap where J is convex; else the curvature of the quadratic at b."""
     loss, penalty = problem.loss, problem.penalty
+    if loss.kinked:
+        sets = _members(problem) if penalty.in_groups else ()
+        met = deviation_certificate.judge(problem, at, sd, _lams(problem, at.b), sets)
+        return Judged(met.gap, met.kkt, floor, met.unique, saddle=met.saddle)
     g = -loss.slope(at)
     touching = problem.touching(at)
     lams = _lams(problem, at.b)
@@ -260,6 +264,8 @@ def _members(problem: Problem) -> list[Array]:
 def _floor(problem: Problem, at: Point, sd: Array) -> float:
     """What rounding hides of a slope on columns of sd one: its own terms, and half an ulp of b."""
     loss = problem.loss
+    if loss.kinked:
+        return ROUNDING * deviation_certificate.terms_of(problem, sd)
     u = np.abs(loss.residual(at))
     omega, _ = loss.working(at)
     norms = np.sqrt(omega @ np.square(loss.proper))
@@ -413,5 +419,7 @@ def _words(
     if judged.only:
         parts.append("the only optimum: J is strictly convex wherever it is as low")
     if judged.unique is False:
-        parts.append("the minimiser is not unique, because active columns are collinear")
+        flat = not problem.exact and problem.loss.kinked
+        why = "J is as low along a line of them" if flat else "active columns are collinear"
+        parts.append(f"the minimiser is not unique, because {why}")
     return "; ".join(parts)

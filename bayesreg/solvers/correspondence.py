@@ -15,6 +15,7 @@ from bayesreg.language.text import html_table, plain
 from bayesreg.solvers import (
     closed_form,
     coordinate_descent,
+    interior_point,
     local_routes,
     loss_routes,
     newton,
@@ -85,17 +86,17 @@ def correspond(problem: Problem, b: Array, solver: str) -> Correspondence:
     For ridge "our iterative solver" is coordinate descent without its Newton step, so that the
     closed form is not compared with itself. Penalties that are not λ₁|b| + ½λ₂b² may have several
     optima, so that scipy's routes start 1 % from this one. Where a lasso optimum is not unique
-    (active columns are collinear) all optima share the fit X̃b, and that is compared instead of b.
+    (active columns are collinear) all optima share the fit X̃b, and that is compared instead of b;
+    under absolute deviations they may share no more than J.
     """
     import pandas as pd
 
     routes = _routes(problem, b)
-    measure = _measure(problem, b)
-    biggest = measure(b)
+    biggest, distance = _measure(problem, b)
     rows = {}
     for name, what, solve, limit in routes:
         other = b if name == solver else solve().b
-        gap = measure(other - b)
+        gap = distance(other)
         difference = gap / biggest if biggest > 0 else gap
         rows[name] = {
             "formulation": what,
@@ -118,6 +119,8 @@ def correspond(problem: Problem, b: Array, solver: str) -> Correspondence:
 
 def _routes(problem: Problem, b: Array) -> list[tuple[str, str, Callable[[], Solution], float]]:
     """Name, formulation, how to solve, and limit of each route to this optimum."""
+    if not problem.exact and problem.loss.kinked:
+        return _deviation_routes(problem, b)
     if not problem.exact:
         form = "from 0" if problem.penalty.linear_quadratic else "from 1 % away"
         first = partial(loss_routes.lbfgsb, problem, start=b)
@@ -156,9 +159,40 @@ def _routes(problem: Problem, b: Array) -> list[tuple[str, str, Callable[[], Sol
     return routes
 
 
-def _measure(problem: Problem, b: Array) -> Callable[[Array], float]:
-    """The size of a b: ‖b‖∞ on unit-norm columns, or that of X̃b where b is not unique."""
-    if certify(problem, b).unique is not False:
+def _deviation_routes(
+    problem: Problem, b: Array
+) -> list[tuple[str, str, Callable[[], Solution], float]]:
+    """The same under absolute deviations."""
+    own = partial(interior_point.solve, problem, start=b)
+    second = partial(loss_routes.hybrid_on_rows, problem, start=b)
+    routes: list[tuple[str, str, Callable[[], Solution], float]] = [
+        ("interior_point", "our interior point", own, OWN),
+        ("hybrid", "scipy.optimize, rows met and stationary, from 1 % away", second, SCIPY),
+    ]
+    if problem.penalty.linear_quadratic and not np.any(problem.penalty.l2):
+        first = partial(loss_routes.highs, problem)
+        routes.insert(1, ("highs", "scipy.optimize, linear programme", first, SCIPY))
+    return routes
+
+
+def _measure(problem: Problem, b: Array) -> tuple[float, Callable[[Array], float]]:
+    """The size of b, and how far another is from it: by ‖·‖∞ on columns of norm one, or by X̃b.
+
+    X̃b where b is not unique; J where optima of absolute deviations may differ in all else.
+    """
+    unique = certify(problem, b).unique
+    if not problem.exact and problem.loss.kinked and unique is not True:
+        least = newton.objective(problem, problem.loss.at(b))
+        return abs(least), lambda other: abs(
+            newton.objective(problem, problem.loss.at(other)) - least
+        )
+    size = _norm(problem, unique=unique is not False)
+    return size(b), lambda other: size(other - b)
+
+
+def _norm(problem: Problem, *, unique: bool) -> Callable[[Array], float]:
+    """‖·‖∞ on columns of norm one, or ‖X̃·‖."""
+    if unique:
         norms = problem.least_squares.norms
         return lambda v: float(np.max(np.abs(v) * norms, initial=0.0))
     if not problem.exact:

@@ -4,6 +4,11 @@ r"""The optimum under any likelihood by two routes of `scipy.optimize`, from J's
   penalties on the coefficients that are not 0, from 1 % away.
 * `hybrid`, second order: Powell's method on ∇J = 0 over those coefficients, from 1 % away.
 
+Under absolute deviations, which have no gradient where rows are met:
+
+* `highs`, for λ₁|b| alone: the linear programme, by HiGHS's simplex method;
+* `hybrid`: Powell's method on the rows that are met and on ∇J = 0 along what these leave free.
+
 J(x + d) − J(x) is the integral of ∇J along d by Gauss's rule, so that L-BFGS-B, restarted from
 where it stopped, does not stall where J is flat to rounding. What these routes share with our own
 solver is the likelihood's derivative and nothing else.
@@ -16,7 +21,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.optimize import Bounds, minimize, root
+from scipy.optimize import Bounds, linprog, minimize, root
 
 from bayesreg.language.arguments import Array
 from bayesreg.model.quadratic import Index
@@ -117,6 +122,69 @@ def hybrid(problem: Problem, *, start: Array) -> Solution:
     )
     b = smooth.spread(x + smooth.scale * found.x)[1]
     return Solution(b, "hybrid", int(found.nfev), "Powell's hybrid method")
+
+
+def highs(problem: Problem) -> Solution:
+    """Solve the linear programme min Σw(r⁺ + r⁻) + Σλ₁(b⁺ + b⁻), Fγ + Z(b⁺ − b⁻) + r⁺ − r⁻ = t.
+
+    References
+    ----------
+    Huangfu & Hall (2018), "Parallelizing the dual revised simplex method", Mathematical Programming
+    Computation 10, https://doi.org/10.1007/s12532-017-0130-5; Wagner (1959), JASA 54(285).
+    """
+    loss, k = problem.loss, problem.loss.free.shape[1]
+    n, l1 = len(loss.y), np.broadcast_to(problem.penalty.l1, (problem.p,))
+    size = np.abs(loss.proper).max(axis=0, initial=0.0)
+    size = np.where(size > 0.0, size, 1.0)
+    unit = float(np.ptp(loss.target)) or 1.0
+    z, one = loss.proper / size, np.eye(n)
+    cost = np.concatenate([np.zeros(k), l1 / size, l1 / size, loss.weights, loss.weights])
+    found = linprog(
+        cost / float(loss.weights.mean()),
+        A_eq=np.hstack([loss.free, z, -z, one, -one]),
+        b_eq=loss.target / unit,
+        bounds=[(None, None)] * k + [(0.0, None)] * (2 * (problem.p + n)),
+        method="highs-ds",
+        options={"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10},
+    )
+    if found.x is None:
+        return Solution(np.full(problem.p, np.nan), "highs", 0, found.message)
+    b = unit * (found.x[k : k + problem.p] - found.x[k + problem.p : k + 2 * problem.p]) / size
+    return Solution(b, "highs", int(found.nit), "a linear programme by the simplex method")
+
+
+def hybrid_on_rows(problem: Problem, *, start: Array) -> Solution:
+    """Solve r = 0 on the rows that `start` meets, and ∇J = 0 along the rest, from near it."""
+    loss, k = problem.loss, problem.loss.free.shape[1]
+    at = loss.at(start)
+    own, x = np.hstack([loss.free, loss.proper]), np.concatenate([at.free, start])
+    terms = np.abs(loss.target) + np.abs(own) @ np.abs(x)
+    met = np.abs(loss.y - at.eta) <= 64.0 * np.finfo(float).eps * terms
+    kinked = penalty_slope(problem, np.full(problem.p, np.finfo(float).tiny)) > 0.0
+    face = np.concatenate([np.arange(k), k + np.flatnonzero((start != 0.0) | ~kinked)])
+    rows = own[:, face]
+    size = np.abs(rows).max(axis=0, initial=0.0)
+    size = np.where(size > 0.0, size, 1.0)
+    left, values, right = np.linalg.svd(rows[met] / size)
+    rank = int(np.sum(values > 1e-12 * max(values, default=0.0)))
+    basis, null = left[:, :rank], right[rank:].T
+    sign = np.where(met, 0.0, np.sign(loss.y - at.eta))
+    unit = float(np.average(np.abs(loss.y - at.eta), weights=loss.weights)) or 1.0
+
+    def rest(z: Array) -> Array:
+        new = np.zeros(len(x))
+        new[face] = x[face] + unit * z / size
+        pull = own.T @ (loss.weights * sign)
+        pull[k:] -= np.where(new[k:] != 0.0, penalty_slope(problem, new[k:]), 0.0)
+        off = basis.T @ (loss.target - own @ new)[met] / unit
+        return np.concatenate([off, null.T @ (pull[face] / size) / float(loss.weights.sum())])
+
+    away = AWAY * x[face] * size / unit * np.where(np.arange(len(face)) % 2 == 0, 1.0, -1.0)
+    found = root(rest, away, method="hybr", tol=1e-14) if len(face) else None
+    b = np.zeros(problem.p)
+    if found is not None:
+        b[face[k:] - k] = (x[face] + unit * found.x / size)[k:]
+    return Solution(b, "hybrid", 0 if found is None else int(found.nfev), "Powell's hybrid method")
 
 
 def _split(problem: Problem) -> Solution:

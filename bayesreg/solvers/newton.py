@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesreg.language.arguments import Array
+from bayesreg.likelihoods import AbsoluteDeviation
 from bayesreg.model.loss import Point
 from bayesreg.model.quadratic import EPS
 from bayesreg.solvers import (
@@ -22,6 +23,7 @@ from bayesreg.solvers import (
     coordinate_descent,
     damped_newton,
     group_descent,
+    interior_point,
     reweighting,
 )
 from bayesreg.solvers.base import Solution
@@ -71,6 +73,8 @@ def solve(
     >>> newton.solve(problem).b.round(4)
     array([0.4115])
     """
+    if isinstance(problem.likelihood, AbsoluteDeviation):
+        return interior_point.solve(problem, start=start, seed=seed)
     inner = inner_of(problem)
     first = np.zeros(problem.p) if start is None else np.asarray(start, dtype=float)
     if problem.exact:

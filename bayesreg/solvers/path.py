@@ -22,6 +22,7 @@ from bayesreg.solvers import (
     coordinate_descent,
     damped_newton,
     group_descent,
+    interior_point,
     newton,
 )
 from bayesreg.solvers.certificate import Certificate, certify
@@ -293,6 +294,9 @@ def _touched(ray: Ray, lams: Array, enough: float) -> tuple[Array, Array, Array 
     for k in order:
         one = ray.at(float(lams[k]))
         b[k] = start = newton.solve(one, start=start, enough=enough).b
+        if one.loss.kinked:
+            df[k] = interior_point.degrees(one, start)
+            continue
         unit = one.touching(one.loss.at(start)).quadratic.unit
         l2 = np.broadcast_to(one.penalty.l2, (one.p,))
         df[k] = active_df(unit, unit.penalty(np.zeros(one.p), l2)[1], unit.reduce(start))
