@@ -18,7 +18,6 @@ from tests.test_reference import UNKNOWN
 
 pytestmark = pytest.mark.filterwarnings("ignore::bayesreg.language.errors.BayesregWarning")
 
-SMOOTH = [n for n, kind in LIKELIHOODS.items() if kind.likelihood.smooth]
 HALF = br.HalfNormal(1.0)
 PRIORS = {
     "Normal": br.Normal(HALF, unit="y"),
@@ -28,18 +27,17 @@ PRIORS = {
 }
 
 
-def rows(name, n=120, p=3, seed=3, weights=True):
+def rows(name, n, p=3):
     """A case of a likelihood with offsets and frequencies, and its own unknowns unknown."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(3)
     X = rng.standard_normal((n, p)) * np.linspace(1.0, 0.6, p) + 0.5
     offset = np.linspace(-0.4, 0.4, n)
     y = LIKELIHOODS[name].draw(rng, offset + X @ np.linspace(0.7, -0.3, p) - 0.2)
-    w = rng.integers(1, 3, n).astype(float) if weights else None
-    return Case(name, X, y, weights=w), offset
+    return Case(name, X, y, weights=rng.integers(1, 3, n).astype(float)), offset
 
 
-def problem_of(name, prior, likelihood=None, weights=True):
-    case, offset = rows(name, weights=weights)
+def problem_of(name, prior, likelihood=None, n=120):
+    case, offset = rows(name, n)
     model = br.Model(prior, likelihood or UNKNOWN.get(name, LIKELIHOODS[name].likelihood))
     trials = np.full(len(offset), 7.0) if name == "Binomial" else None
     return model.condition(
@@ -47,7 +45,7 @@ def problem_of(name, prior, likelihood=None, weights=True):
     )
 
 
-def run(engine, problem, seed=1, draws=2500):
+def run(engine, problem, seed=1, draws=2000):
     engine = engine_named(engine) if isinstance(engine, str) else engine
     return base.run(engine, problem, draws=draws, chains=4, seed=seed)
 
@@ -74,7 +72,8 @@ def test_under_a_quadratic_every_proposal_is_accepted_and_draws_are_the_closed_f
 
 @pytest.mark.parametrize("share", [1.0, 0.1], ids=["proposals", "ellipses"])
 def test_both_forms_meet_latent_weights(share):
-    problem = problem_of("Bernoulli", PRIORS["Laplace"])
+    """Under noise, whose latent weights are quick; σ is drawn by both."""
+    problem = problem_of("StudentTNoise", br.Laplace(HALF), br.StudentTNoise(4.0), n=60)
     verdict = agreement(run(always(share), problem), run("gibbs", problem, seed=2))
     assert verdict.ok, verdict.why
 
@@ -135,8 +134,6 @@ def test_latent_weights_of_noise_have_the_moments_that_the_density_says(name, w)
 
 
 def test_what_it_does_not_serve_it_says():
-    problem = problem_of("LaplaceNoise", PRIORS["Normal"])
-    assert "kinks" in laplace_tangent.supports(problem)
     none = br.Model(br.Flat(), br.Poisson()).condition([[0.0], [1.0], [2.0]], [1, 2, 4])
     assert "proper prior" in laplace_tangent.supports(none)
 
@@ -148,7 +145,7 @@ def test_the_choice_is_of_the_problem_alone_and_says_why():
     name, why = default_engine(problem)
     assert name == "tangent"
     assert "pilot accepted" in why
-    assert default_engine(problem_of("LaplaceNoise", PRIORS["Normal"]))[0] == "gibbs"
+    assert default_engine(problem_of("LaplaceNoise", PRIORS["Normal"]))[0] == "tangent"
     wide = condition(
         next(c for c in responding("Bernoulli") if c.name == "wide"),
         br.Model(br.Normal(0.8), br.Bernoulli()),
@@ -156,7 +153,7 @@ def test_the_choice_is_of_the_problem_alone_and_says_why():
     assert default_engine(wide)[0] == "gibbs"
 
 
-@pytest.mark.parametrize("name", SMOOTH)
+@pytest.mark.parametrize("name", LIKELIHOODS)
 def test_a_seed_says_all_and_unknowns_are_drawn(name):
     problem = problem_of(name, PRIORS["Horseshoe"])
     one, other = (base.run(laplace_tangent, problem, draws=40, chains=2, seed=5) for _ in "ab")
@@ -169,7 +166,7 @@ def test_a_seed_says_all_and_unknowns_are_drawn(name):
 
 # --- every likelihood × prior, two engines that share no code for β --------------------------
 
-PAIRS = [(n, p) for n in ("Bernoulli", "Binomial", "StudentTNoise") for p in PRIORS]
+PAIRS = [(n, p) for n in ("Bernoulli", "StudentTNoise", "LaplaceNoise") for p in PRIORS]
 
 
 @pytest.fixture(scope="module")
@@ -177,8 +174,11 @@ def pairs():
     """Tangent, and latent weights."""
     found = {}
     for k, (name, prior) in enumerate(PAIRS):
-        problem = problem_of(name, PRIORS[prior])
-        found[name, prior] = run("tangent", problem, 10 + k), run("gibbs", problem, 40 + k)
+        problem = problem_of(name, PRIORS[prior], n=80)
+        found[name, prior] = (
+            run("tangent", problem, 10 + k, 1500),
+            run("gibbs", problem, 40 + k, 1500),
+        )
     return found
 
 

@@ -54,7 +54,9 @@ class Abreast(SideBySide):
         if isinstance(setup, Augmented):
             n, p = setup.problem.loss.proper.shape
             overhead, each = self.seconds(setup.given)
-            return overhead + 8e-4, each + 5e-7 * n + 2.0 * n * p * p / _RATE
+            likelihood: Any = setup.problem.likelihood
+            weights = n * likelihood.latent_seconds
+            return overhead + 8e-4, each + weights + 2.0 * n * p * p / _RATE
         (p, m), facts, blocks = setup.data[0].shape, setup.facts[0], setup.blocks
         laws, unknown = blocks["law"], int(np.sum(blocks["unknown"] >= 0))
         without_b = unknown * int(facts["crowded"]) + int(np.sum(laws == SLAB))

@@ -7,7 +7,8 @@ point (:mod:`bayesreg.engines.reference`), one iteration is
    min(1, ρ(u′)/ρ(u)), ρ = L·exp(−c'u + ½u'Hu) (Tierney 1994, Annals of Statistics 22(4), §2.3.3);
    where such proposals are refused often, elliptical slice sampling of ρ against the same normal
    (Murray, Adams & MacKay 2010, AISTATS; Nishihara, Murray & Adams 2014, JMLR 15);
-2. *θ | u*: each of the likelihood's own unknowns by a slice of its logarithm;
+2. *θ | u*: the likelihood's own unknowns by proposals like what the pilot saw of them, and by
+   slices in every eighth iteration;
 3. *scales and local variances* as in engine gibbs, each scale with its local variances integrated
    out.
 
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 NAME = "tangent"
 WIDER = 0.6  # of H and c in every tenth iteration
 TENTH = 10
+EIGHTH = 8  # iterations, of which one slices θ
 FEW = 0.6  # share of proposals accepted below which ellipses are sliced in turn with them
 POOR = 0.3  # below which this engine is not the one to ask
 PILOT_ROWS, PILOT_STEPS = 16, 48  # of which the second half is counted
@@ -59,8 +61,6 @@ def _unfit(problem: Problem) -> str | None:
         return "it needs a column with a proper prior"
     if problem.design is None:
         return "it needs rows, and Moments keep none"
-    if not problem.likelihood.smooth:
-        return f"it expands log L, and that of {problem.likelihood!r} has kinks"
     return None
 
 
@@ -114,18 +114,17 @@ class Tangent(SideBySide):
 
     @property
     def tune(self) -> int:
-        """200: chains start where the expansion says, and proposals forget where they are."""
-        return 200
+        """120: chains start where the expansion says, and proposals forget where they are."""
+        return 120
 
     def prepare(self, problem: Problem) -> Expanded:
         """The reference point and the expansion there, and how often a pilot accepts."""
-        setup = expanded(problem)
-        return replace(setup, share=pilot(setup))
+        return pilot(expanded(problem))
 
     def seconds(self, setup: Expanded) -> tuple[float, float]:
         """Calls, whatever the rows are; operations for each row."""
         m, n = setup.x.shape
-        own = 3 * len(setup.own.names)
+        own = 1.3 * bool(setup.own.names)
         trials = 1.0 if setup.share >= FEW else 2.0
         calls = CALL * (60 + 6 * m + 25 * len(setup.given.blocks) + 10 * own + 20 * (trials - 1))
         each = n * (ROW + 0.2e-9 * m) * (trials + own) + (m**3 / 3 + 6 * m * m) / RATE
@@ -238,22 +237,24 @@ def expanded(problem: Problem) -> Expanded:
 def acceptance(problem: Problem) -> float:
     """The share of proposals that are accepted: the same for a problem wherever it is asked."""
     with one_blas_thread():
-        return pilot(expanded(problem))
+        return pilot(expanded(problem)).share
 
 
-def pilot(setup: Expanded) -> float:
-    """The share of proposals that a short run accepts, always the same one."""
+def pilot(setup: Expanded) -> Expanded:
+    """With what a short run, always the same one, accepts of proposals and sees of θ."""
     rng, kernel = np.random.default_rng(20100), Tangent()
     one = setup.given
     steps = Steps(one.blocks, one.groups, one.facts[0], one.fixed)
     state = kernel.start(setup, rng, PILOT_ROWS, 1)
-    shares = []
+    shares, seen = [], []
     with np.errstate(all="ignore"):
         for i in range(PILOT_STEPS):
             _iterate(setup, steps, state, rng)
-            if 2 * i >= PILOT_STEPS and state.steps % TENTH:
-                shares.append(state.taken)
-    return float(np.mean(shares))
+            if 2 * i >= PILOT_STEPS:
+                seen.append(state.own.copy())
+                shares += [state.taken] if state.steps % TENTH else []
+    own = setup.own.fitted(np.concatenate(seen)) if setup.own.names else setup.own
+    return replace(setup, share=float(np.mean(shares)), own=own)
 
 
 def _iterate(setup: Expanded, steps: Steps, state: Chains, rng: np.random.Generator) -> None:
@@ -269,7 +270,9 @@ def _iterate(setup: Expanded, steps: Steps, state: Chains, rng: np.random.Genera
     if setup.own.names:
         z = (one.b / np.clip(sd, SMALLEST, LARGEST))[:, steps.in_sigma]
         along = z.shape[1], np.einsum("ri,ri->r", z, z)
-        setup.own.draw(setup.log_likelihood, state.eta, state.own, state.value, along, rng)
+        sliced = setup.own.proposal is None or state.steps % EIGHTH == 0
+        move = setup.own.draw if sliced else setup.own.propose
+        move(setup.log_likelihood, state.eta, state.own, state.value, along, rng)
         one.log_sigma[:] = setup.own.log_sigma(state.own)
     for k, block in enumerate(steps.blocks):
         if block.unknown and block.law == SLAB:
@@ -321,10 +324,8 @@ def _propose(setup: Expanded, normal: _Normal, state: Chains, rng: np.random.Gen
     taken = rng.standard_exponential(len(here)) > -log_ratio
     state.taken = float(np.mean(taken))
     k = state.free.shape[1]
-    if taken.all():
-        state.eta = eta
-    else:
-        np.copyto(state.eta, eta, where=taken[:, None])
+    eta[~taken] = state.eta[~taken]
+    state.eta = eta
     state.value[taken] = value[taken]
     state.free[taken], state.given.b[taken] = trial[taken, :k], trial[taken, k:]
 
@@ -346,12 +347,11 @@ def _slice_ellipse(
     high = 2.0 * math.pi * rng.random(len(here))
     low, angle = high - 2.0 * math.pi, high.copy()
     rows = np.arange(len(here))
-    theta = setup.own.theta(state.own)
     for _ in range(TURNS):
         cos, sin = np.cos(angle[rows])[:, None], np.sin(angle[rows])[:, None]
         u = normal.mean[rows] + cos * from_mean[rows] + sin * noise[rows]
         eta = eta_mean[rows] + cos * eta_from[rows] + sin * eta_noise[rows]
-        value = setup.log_likelihood(eta, {n: v[rows] for n, v in theta.items()})
+        value = setup.log_likelihood(eta, setup.own.theta(state.own[rows]))
         part = replace(normal, amount=normal.amount[rows])
         inside = value - part.log_density(setup, u) > level[rows]
         at = rows[inside]

@@ -77,8 +77,9 @@ def beside(problem: Problem, at: Reference) -> Setup:
     touching = at.problem.at_zero
     own = {"sigma": problem.own.get("sigma", 1.0)}
     setup = given(dataclasses.replace(touching, own=own))
-    # Of the rows, not of their weights in the quadratic.
-    setup.facts["nu"], setup.facts["crowded"] = problem.nu, 2 * problem.p >= problem.nu
+    # Of the rows that there are, not of their weights in the quadratic.
+    nu = float(np.sum(at.problem.loss.weights)) - at.free
+    setup.facts["nu"], setup.facts["crowded"] = nu, 2 * problem.p >= nu
     return setup
 
 

@@ -221,6 +221,9 @@ class _Search:
         slope, bend = np.zeros(k + len(names)), np.zeros((k + len(names),) * 2)
         bend[:k, :k] = self.bend_of_rows()
         slope[:k] = self._slope(log_own)
+        if not self.loss.likelihood.smooth:  # rows that are met exactly have any slope: the mode's
+            slope[: k - self.problem.p] = 0.0
+            slope[k - self.problem.p : k] = -self.u[k - self.problem.p :] / np.square(self.sd)
         for i in range(len(names)):
             up, down = log_own.copy(), log_own.copy()
             up[i] += STEP

@@ -282,6 +282,7 @@ class NormalMixture(Likelihood):
     """A likelihood that is normal in η given latent ω, as N(η; z, σ²/ω); σ = 1 if it has none."""
 
     capability = "normal given latent weights"
+    latent_seconds: ClassVar[float] = 5e-7  # of a draw of ω: how many chains pay side by side
 
     @abstractmethod
     def augment(

@@ -15,7 +15,8 @@ from scipy.special import expit, gammaln, xlog1py, xlogy
 
 from bayesreg.language.arguments import Array
 
-MANY = 512  # factors of at most 2, whose product stays in the range of float64
+NEAR = 5.0  # of η: a product of 64 factors 1 + e^η, and of the odd ones, is within float64
+FOLDS = 6
 CLOSE = 1e-4  # of a relative difference, below which a divergence is its series
 LARGE = 100.0  # from which Stirling's series has every digit
 FAR = 1e-300  # of P(1 − P), below which ratios of probabilities are no numbers
@@ -30,26 +31,39 @@ def loss(y: ArrayLike, m: ArrayLike, eta: ArrayLike) -> Array:
 
 
 def summed(y: Array, m: Array) -> Callable[[Array], Array]:
-    """Σ(yη − m·log(1 + e^η)) of η (S, n), with log(1 + e^η) = max(η, 0) + log(1 + e^(−|η|)).
-
-    Where every m is 1 one logarithm is taken of many factors.
-    """
-    alone, turned = bool(np.all(m == 1.0)), y - 0.5 * m
+    """Σ(yη − m·log(1 + e^η)) of η (S, n); where every m is 1, by one logarithm of many factors."""
+    alone = bool(np.all(m == 1.0))
 
     def total(eta: Array) -> Array:
-        # max(η, 0) = ½(η + |η|).
-        size = np.abs(eta)
-        found = eta @ turned - 0.5 * (size @ m)
-        np.negative(size, out=size)
-        np.exp(size, out=size)
-        size += 1.0
-        if not alone:
-            return np.asarray(found - np.log(size, out=size) @ m)
-        for first in range(0, size.shape[1], MANY):
-            found -= np.log(np.multiply.reduce(size[:, first : first + MANY], axis=1))
-        return np.asarray(found)
+        found = eta @ y
+        near = eta.max(initial=0.0) < NEAR
+        if near:
+            grown = np.exp(eta)
+        else:  # log(1 + e^η) = max(η, 0) + log(1 + e^(−|η|))
+            found -= np.maximum(eta, 0.0) @ m
+            grown = np.abs(eta)
+            np.negative(grown, out=grown)
+            np.exp(grown, out=grown)
+        grown += 1.0
+        if alone:
+            return np.asarray(found - log_of_product(grown))
+        return np.asarray(found - np.log(grown, out=grown) @ m)
 
     return total
+
+
+def log_of_product(factors: Array) -> Array:
+    """Σ log of factors (S, n) between 1 and e^NEAR + 1, which are multiplied by twos in place."""
+    width = factors.shape[1]
+    for _ in range(FOLDS):
+        if width < 2:
+            break
+        half, odd = divmod(width, 2)
+        if odd:
+            factors[:, 0] *= factors[:, width - 1]
+        np.multiply(factors[:, :half], factors[:, half : 2 * half], out=factors[:, :half])
+        width = half
+    return np.asarray(np.log(factors[:, :width]).sum(axis=1))
 
 
 def derivatives(y: ArrayLike, m: ArrayLike, eta: ArrayLike) -> tuple[Array, Array]:

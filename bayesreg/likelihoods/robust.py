@@ -31,6 +31,8 @@ CLOSEST = 1e-300  # a residual, below which a row's weight is held
 class Noise(NormalMixture):
     """What noise about η shares; `sigma` is its scale, which is not its sd."""
 
+    latent_seconds: ClassVar[float] = 8e-8
+
     sigma: float | HyperPrior | Flat | None
 
     @property
@@ -313,6 +315,19 @@ class LaplaceNoise(Noise, AbsoluteDeviation):
         """−|y − η|/σ − log 2σ."""
         sigma = np.asarray(theta["sigma"])
         return np.asarray(-np.abs(np.subtract(y, eta)) / sigma - np.log(2.0 * sigma))
+
+    def summed(self, y: Array, weights: Array, facts: Theta) -> Summed:
+        """−Σw|y − η|/σ − Σw·log 2σ."""
+        n, even = float(weights.sum()), bool(np.all(weights == 1.0))
+
+        def total(eta: Array, theta: Theta) -> Array:
+            sigma = np.atleast_2d(theta["sigma"])[:, 0]
+            rest = eta - y
+            np.abs(rest, out=rest)
+            size = rest.sum(axis=1) if even else rest @ weights
+            return np.asarray(-size / sigma - n * np.log(2.0 * sigma))
+
+        return total
 
     def derivatives(self, y: ArrayLike, eta: ArrayLike, theta: Theta) -> tuple[Array, Array]:
         """−sign(y − η) and 0."""
