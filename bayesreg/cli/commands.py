@@ -33,6 +33,7 @@ Examples:
   bayesreg compare houses.csv --target price --save fits.breg
   bayesreg predict fits.breg new.csv --level 0.9
   bayesreg predict fits.breg new.csv --prior horseshoe --out predictions.csv
+  bayesreg predict claims.breg new.csv --exposure years
 
 \b
 Exit codes: 0 done, 1 failure, 2 usage, 130 interrupted.
@@ -167,6 +168,7 @@ def compare(context: click.Context, /, debug: bool, **given: Any) -> None:
     "--weights", metavar="LIST",
     help="How to average the priors of a comparison: stacking, equal, or 'ridge=0.7,lasso=0.3'.",
 )  # fmt: skip
+@options.known
 @options.missing
 @options.cells
 @click.option("--out", metavar="FILE", help="Write all rows as CSV.")

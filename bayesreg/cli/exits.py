@@ -5,6 +5,7 @@ What the user can put right is one line on stderr, never a traceback.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
@@ -12,6 +13,7 @@ from typing import NoReturn
 import click
 
 from bayesreg.language.errors import BadArgument, BadData, NotConverged, NotSupported
+from bayesreg.language.families import LIKELIHOODS, snake
 
 FAILURE, USAGE, CHECK_FAILED, INTERRUPTED = 1, 2, 3, 130
 
@@ -61,6 +63,22 @@ def asked_of(option: str) -> Iterator[None]:
     except BadArgument as error:
         said = str(error).replace("overwrite=True", "--overwrite")
         raise BadArgument(f"{option}: {said}") from None
+
+
+def in_options(text: str) -> str:
+    """Advice to users of Python in the words of the shell.
+
+    Examples
+    --------
+    >>> in_options("pass trials=, or use br.StudentTNoise()")
+    'pass --trials COL, or use --likelihood student_t_noise'
+    """
+    text = re.sub(r"\b(offset|exposure|trials|weights)=", r"--\1 COL", text)
+    return re.sub(
+        r"\b(?:br\.)?(\w+)\(\)",
+        lambda one: f"--likelihood {snake(one[1])}" if one[1] in LIKELIHOODS else one[0],
+        text,
+    )
 
 
 def _end(words: str, code: int) -> NoReturn:

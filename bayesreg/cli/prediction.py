@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from bayesreg.cli.exits import asked_of
+from bayesreg.cli.exits import asked_of, in_options
 from bayesreg.cli.log import Log
 from bayesreg.cli.options import Options
 from bayesreg.cli.question import format_of
@@ -37,9 +38,9 @@ def run(options: Options) -> int:
         check_target(options.out, overwrite=options.overwrite, endings=(".csv",))
     result = _asked(load(options.fit), options)
     problem = _problem(result)
-    frame, rows = _new_rows(options, problem, log)
-    with log.listening():
-        found, how = _predicted(result, frame, options)
+    frame, rows, known = _new_rows(options, problem, log)
+    with log.listening(), _in_options():
+        found, how = _predicted(result, frame, options, known)
     found.index = rows + 1
     if options.json:
         _print_json(found, how, problem)
@@ -69,12 +70,31 @@ def _problem(result: Any) -> Problem:
     return found
 
 
-def _new_rows(options: Options, problem: Problem, log: Log) -> tuple[Any, Any]:
-    """The variables of the fit in the rows of the file, and which rows have them all."""
-    from bayesreg.data.new_rows import needed, new_rows
+@contextmanager
+def _in_options() -> Iterator[None]:
+    """Name the options of what must be known of rows, and not the arguments of Python."""
+    try:
+        yield
+    except BadArgument as error:
+        raise BadArgument(in_options(str(error))) from None
 
-    design = problem.design
+
+def _known(options: Options) -> dict[str, str]:
+    """The columns of what is known of rows, by what it is."""
+    said = {"offset": options.offset, "exposure": options.exposure, "trials": options.trials}
+    return {what: name for what, name in said.items() if name is not None}
+
+
+def _new_rows(options: Options, problem: Problem, log: Log) -> tuple[Any, Any, dict[str, Any]]:
+    """The variables of the fit in the rows of the file, which have them all, what is beside."""
+    from bayesreg.data.new_rows import needed, new_rows
+    from bayesreg.data.variables import NUMBER, Variable
+
+    design, beside = problem.design, _known(options)
     variables = needed(design, problem.features)
+    own = {one.name for one in variables}
+    more = dict.fromkeys(name for name in beside.values() if name not in own)
+    variables = (*variables, *(Variable(name, NUMBER) for name in more))
     form = format_of(options)
 
     def read(factors: frozenset[str], numbers: frozenset[str]) -> Cells:
@@ -82,30 +102,34 @@ def _new_rows(options: Options, problem: Problem, log: Log) -> tuple[Any, Any]:
         how = replace(form, factors=factors, numbers=numbers)
         return sources.read(options.data, options.sep, names, how)[0]
 
-    named = design is None or design.named or design.spec is not None
+    named = design is None or design.named or design.spec is not None or bool(beside)
     drop = options.missing == "drop"
     frame, rows, notes = new_rows(read, variables, named=named, drop_missing=drop)
     for note in notes:
         log.note(note)
+    known = {what: frame[name].to_numpy(float) for what, name in beside.items()}
+    frame = frame.drop(columns=list(more))
     if design is not None and (named or set(frame.columns) == set(design.names)):
-        return frame, rows
-    return frame.to_numpy(float), rows
+        return frame, rows, known
+    return frame.to_numpy(float), rows, known
 
 
-def _predicted(result: Any, frame: Any, options: Options) -> tuple[pd.DataFrame, str]:
+def _predicted(
+    result: Any, frame: Any, options: Options, known: dict[str, Any]
+) -> tuple[pd.DataFrame, str]:
     """Mean, sd and interval, as far as the result has them, and of what, in words."""
     import pandas as pd
 
     level = options.within
     if hasattr(result, "certificate"):
         if level is not None:
-            return result.predict(frame, level=level), "by the optimum, its noise alone"
-        return pd.DataFrame({"mean": result.predict(frame)}), "by the optimum"
+            return result.predict(frame, level=level, **known), "by the optimum, its noise alone"
+        return pd.DataFrame({"mean": result.predict(frame, **known)}), "by the optimum"
     level = LEVEL if level is None else level
     if not hasattr(result, "entries"):
-        return result.predict(frame, True, level=level), "by the posterior"
+        return result.predict(frame, True, level=level, **known), "by the posterior"
     weights = _weights(options.weights)
-    found = result.predict(frame, True, level=level, weights=weights)
+    found = result.predict(frame, True, level=level, weights=weights, **known)
     shares = ", ".join(f"{name} {share:.2f}" for name, share in result.shares(weights).items())
     return found, f"by all priors together (weights {shares})"
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayesreg.cli.exits import asked_of
+from bayesreg.cli.exits import in_options
 from bayesreg.cli.log import Log
 from bayesreg.cli.options import AUTO, BERNOULLI, GAUSSIAN, Options
 from bayesreg.data import files as sources
 from bayesreg.data.cells import Column
 from bayesreg.data.predictors import Roles, Selection, design, select
 from bayesreg.language.arguments import Array
-from bayesreg.language.errors import BadArgument, BadData
+from bayesreg.language.errors import BadArgument, BadData, NotSupported
 
 NEAR_ZERO = 0.02  # of the largest y, up to which the smallest of counts comes
 
@@ -164,8 +164,10 @@ def _takes_labels(options: Options) -> bool:
     from bayesreg.cli.priorspec import parse_likelihood
 
     found = parse_likelihood(str(options.likelihood), options.sigma, options.positive)
-    with asked_of("--likelihood"):
+    try:
         found.refuse_known(exposure=options.exposure, trials=options.trials)
+    except NotSupported as error:
+        raise BadArgument(in_options(str(error))) from None
     return found.takes_labels
 
 
@@ -190,7 +192,7 @@ def designed(question: Question, priors: tuple[Prior, ...], log: Log) -> tuple[D
         coded, learnt = read(found, likelihood)
         learnt.check(coded.y, coded.known.facts(-1))
     except BadData as error:
-        raise BadData(f"{where}: {error}") from None
+        raise BadData(f"{where}: {in_options(str(error))}") from None
     if learnt.classes_ is not None:
         no, yes = learnt.classes_
         log.note(f"the response {found.y_name!r} is read as 1 for {yes!r} and 0 for {no!r}")
