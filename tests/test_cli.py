@@ -595,7 +595,7 @@ YES_NO_FAULTS = [
     (("--target", "passed", *GAUSSIAN), 1, "for a yes/no outcome run again with --likelihood bern"),
     (("--target", "flag", *GAUSSIAN), 1, "--likelihood bernoulli"),
     (("--formula", "passed ~ x", *GAUSSIAN), 1, "need a Bernoulli likelihood"),
-    (("--target", "x", *BERNOULLI), 1, "measurements are Gaussian"),
+    (("--target", "x", *BERNOULLI), 1, "measurements are --likelihood gaussian"),
     (("--target", "passed", *BERNOULLI, "--sigma", "3"), 2, "has no noise sd; leave --sigma out"),
     (("--target", "code", "--positive", "1"), 2, "add --likelihood bernoulli"),
     (("--target", "passed", *BERNOULLI, "--positive", "yse"), 2, "did you mean 'yes'"),

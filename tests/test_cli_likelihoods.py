@@ -128,7 +128,7 @@ def test_successes_among_trials(tmp_path):
 
 FAULTS = [
     (("--target", "incidents", *KNOWN), 2, "--likelihood poisson"),
-    (("--target", "incidents", "--likelihood", "poisson", "--exposure", "servce"), 2, "'service'"),
+    (("--target", "incidents", "--likelihood", "poisson", "--exposure", "services"), 2, "'service'"),
     (("--target", "incidents", "--likelihood", "poisson", "--exposure", "type"), 1, "text cells"),
     (("--target", "incidents", "--likelihood", "binomial"), 1, "pass --trials COL"),
     (("--target", "incidents", "--likelihood", "poisson", "--exposure", "incidents"), 2, "target"),

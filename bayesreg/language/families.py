@@ -59,10 +59,10 @@ def snake(name: str) -> str:
 
     Examples
     --------
-    >>> snake("ElasticNet"), snake("R2D2")
-    ('elastic_net', 'r2d2')
+    >>> snake("ElasticNet"), snake("R2D2"), snake("StudentTNoise")
+    ('elastic_net', 'r2d2', 'student_t_noise')
     """
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+    return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
 
 
 def spoken(families: Iterable[str]) -> dict[str, str]:
