@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
+import time
+
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.optimize import linprog
 
 import bayesreg as br
-from bayesreg.language.errors import BadData
-from bayesreg.model.separation import direction
+from bayesreg.language.errors import BadData, PerfectFit
+from bayesreg.model.separation import direction, overlapping
 from tests.cases import priors
 
 pytestmark = pytest.mark.filterwarnings("ignore::bayesreg.language.errors.BayesregWarning")
@@ -205,3 +210,395 @@ def test_the_improper_posterior_that_is_refused_diverges():
         mass[name] = np.array(totals)
     assert np.all(np.diff(mass["Cauchy"]) > 5.0)
     assert np.all(np.diff(mass["Student-t 3"]) < 0.1)
+
+
+# --- no direction, and which rows every direction leaves --------------------------------------
+
+
+def strange(seed):
+    """Few rows of small whole numbers, so that ties, repeated rows and all sides are common."""
+    rng = np.random.default_rng(seed)
+    n, k = int(rng.integers(3, 30)), int(rng.integers(1, 6))
+    x = rng.integers(-2, 3, (n, k)).astype(float) if seed % 3 else rng.standard_normal((n, k))
+    x[:, 0] = 1.0
+    side = rng.choice([-1.0, 0.0, 1.0], n, p=[0.45, 0.1, 0.45])
+    if seed % 2:
+        away = np.sign(x @ rng.integers(-2, 3, k))
+        side = np.where(away == 0.0, side, away)
+    return x, np.where(side > 0.0, 0.0, side) if seed % 5 == 0 else side
+
+
+def by_programme(x, side):
+    """The largest total of steps s·x'd ≤ 1, which is 0 where there is no direction, and its rows.
+
+    With d free and the steps bounded the optimum moves every row that some direction moves.
+    """
+    n, k = x.shape
+    pull = side[:, None] * x
+    free = side != 0.0
+    steps = np.zeros((n, n))
+    np.fill_diagonal(steps, 1.0)
+    found = linprog(
+        np.concatenate([np.zeros(k), -np.ones(n)]),
+        A_ub=np.hstack([-pull, steps])[free],
+        b_ub=np.zeros(int(free.sum())),
+        A_eq=np.hstack([x, 0.0 * steps])[~free] if np.any(~free) else None,
+        b_eq=np.zeros(int((~free).sum())) if np.any(~free) else None,
+        bounds=[(None, None)] * k + [(0.0, float(one)) for one in free],
+    )
+    moved = found.x[k:] > 0.5
+    return float(-found.fun), moved
+
+
+def test_directions_and_overlaps_are_those_of_a_programme_of_its_own():
+    separated = 0
+    for seed in range(250):
+        x, side = strange(seed)
+        total, moved = by_programme(x, side)
+        d = direction(x, side)
+        assert (d is not None) == (total > 0.5), seed
+        if d is None:
+            continue
+        separated += 1
+        reach = np.where(side == 0.0, -np.abs(x @ d), side * (x @ d))
+        assert reach.min() >= -1e-6 * np.abs(x * d).max()
+        assert np.array_equal(~overlapping(x, side, d), moved), seed
+    assert 60 < separated < 200
+
+
+def test_many_rows_cost_little():
+    """A part of the rows is proof enough; where none is, programmes see only what they fail."""
+    rng = np.random.default_rng(1)
+    x = rng.standard_normal((200_000, 20))
+    x[:, 0] = 1.0
+    y = rng.random(len(x)) < 0.3
+    began = time.process_time()
+    assert direction(x, np.where(y, 1.0, -1.0)) is None
+    x[:, 1] = rng.random(len(x)) < 0.01
+    d = direction(x, np.where(y | (x[:, 1] > 0.0), 1.0, -1.0))
+    assert d is not None
+    assert np.argmax(np.abs(d)) == 1
+    assert time.process_time() - began < 20.0
+
+
+def test_more_columns_than_rows_separate_but_for_rows_of_both_classes():
+    rng = np.random.default_rng(2)
+    x = np.column_stack([np.ones(40), rng.standard_normal((40, 80))])
+    side = np.where(rng.random(40) < 0.5, 1.0, -1.0)
+    x[7], side[7], side[3] = x[3], 1.0, -1.0
+    d = direction(x, side)
+    assert d is not None
+    assert set(np.flatnonzero(overlapping(x, side, d))) == {3, 7}
+
+
+# --- words -----------------------------------------------------------------------------------
+
+
+def told(prior, likelihood, frame, y, **more):
+    """What is said of a problem, refused or not."""
+    try:
+        return " ".join(br.Model(prior, likelihood).condition(frame, y, **more).warnings)
+    except BadData as error:
+        return str(error)
+
+
+RNG = np.random.default_rng(3)
+FRAME = pd.DataFrame(
+    {
+        "age": RNG.uniform(20, 60, 40),
+        "dose": np.repeat([1.0, 2.0, 3.0, 4.0], 10),
+        "flag": np.tile([0.0, 0.0, 0.0, 1.0], 10),
+    }
+)
+COUNTS = 1.0 + RNG.poisson(3.0, 40)
+COIN = np.where(RNG.random(40) < 0.5, "yes", "no")
+OLD = np.where(FRAME.age > 41.0, "yes", "no")
+OLDEST, YOUNGEST = FRAME.age[OLD == "no"].max(), FRAME.age[OLD == "yes"].min()
+SAID = {
+    "threshold": (br.Bernoulli(), OLD, {}, r"'age' > (4\d[.\d]*) separates the classes of y"),
+    "tie": (
+        br.Bernoulli(),
+        np.where(FRAME.dose == 2.0, COIN, np.where(FRAME.dose > 2.0, "no", "yes")),
+        {},
+        "'dose' separates the classes of y, but for rows at 2",
+    ),
+    "level": (
+        br.Bernoulli(),
+        np.where(FRAME.flag > 0.0, "yes", COIN),
+        {},
+        "every row with 'flag' > 0 has y = 'yes'",
+    ),
+    "zeros above": (
+        br.Poisson(),
+        np.where(FRAME.flag > 0.0, 0.0, COUNTS),
+        {},
+        "'flag' separates zeros from the other counts: every row with 'flag' > 0 has y = 0",
+    ),
+    "zeros below": (
+        br.NegativeBinomial(2.0),
+        np.where(FRAME.flag > 0.0, COUNTS, 0.0),
+        {},
+        "every row with 'flag' < 1 has y = 0",
+    ),
+    "all or none": (
+        br.Binomial(),
+        np.where(OLD == "yes", 5.0, 0.0),
+        {"trials": np.full(40, 5.0)},
+        r"'age' > 4\d[.\d]* separates successes from failures",
+    ),
+    "none of some": (
+        br.Binomial(),
+        np.where(FRAME.flag > 0.0, 0.0, 2.0),
+        {"trials": np.full(40, 5.0)},
+        "every row with 'flag' > 0 has no success",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_the_column_and_its_rows_are_said(name):
+    """Under Flat in the refusal, under a proper prior in a note, each with its cure."""
+    likelihood, y, more, text = SAID[name]
+    refused = told(br.Flat(), likelihood, FRAME, y, **more)
+    assert re.search(rf"under Flat\(\).*{text}.*no posterior.*Normal\(2\.5\)", refused)
+    noted = told(br.Normal(1.5), likelihood, FRAME, y, **more)
+    assert re.search(rf"{text}.*Normal with scale 1\.5; the prior alone does", noted)
+    if name == "threshold":
+        assert OLDEST < float(re.search(text, refused)[1]) < YOUNGEST
+    # One row on the other side, and nothing is said.
+    mixed = np.array(y)
+    if more or likelihood.counts:
+        mixed[:] = np.clip(mixed, 1.0, 4.0)
+    else:
+        mixed[[0, 1, 2, 3, 20, 21, 38, 39]] = ["yes", "no"] * 4
+    assert "separate" not in told(br.Normal(1.5), likelihood, FRAME, mixed, **more)
+
+
+def test_a_level_of_a_factor_is_named():
+    frame = FRAME.assign(g=np.tile(list("abcd"), 10), y=COUNTS)
+    frame.loc[frame.g == "c", "y"] = 0.0
+    with pytest.raises(BadData, match=r"every row of g = 'c' has y = 0.*proper prior"):
+        br.Model(br.Flat(), br.Poisson()).condition_formula("y ~ age + C(g)", frame)
+    problem = br.Model(br.Normal(1.0), br.Poisson()).condition_formula("y ~ age + C(g)", frame)
+    assert "every row of g = 'c' has y = 0" in problem.warnings[0]
+
+
+def test_columns_that_separate_together_are_listed():
+    x = FRAME.assign(other=np.random.default_rng(9).uniform(20, 60, 40))
+    y = x.age + x.other > 80.0
+    assert re.search(
+        "'age', 'other' separate the classes",
+        told(br.Flat(), br.Bernoulli(), x[["age", "other"]], y),
+    )
+    assert "'age', 'other' together separate" in told(
+        br.Normal(1.0), br.Bernoulli(), x[["age", "other"]], y
+    )
+    wide = np.random.default_rng(1).standard_normal((20, 30))
+    said = told(br.Normal(1.0), br.Bernoulli(), wide, wide[:, 0] > 0.1)
+    assert "'x1' > " in said
+    said = told(br.Normal(1.0), br.Bernoulli(), wide, wide.sum(axis=1) > 0.1)
+    assert "the columns together separate the classes" in said
+
+
+def test_nothing_but_zeros():
+    for likelihood in (br.Poisson(), br.NegativeBinomial(), br.NegativeBinomial(2.0)):
+        for prior in (br.Normal(1.0), br.Flat()):
+            said = told(prior, likelihood, FRAME, np.zeros(40))
+            assert re.search("every row has y = 0, so the intercept is unbounded", said)
+    said = told(br.Normal(1.0), br.Binomial(), FRAME, np.full(40, 3.0), trials=np.full(40, 3.0))
+    assert "every row has successes only" in said
+    fit = br.fit_map(
+        br.Model(br.Normal(1.0), br.Poisson()).condition(FRAME, np.zeros(40), intercept=False)
+    )
+    assert fit.certificate.ok
+
+
+def test_flat_columns_of_counts_need_rows_that_are_not_zero():
+    """Zeros on both sides of 0 hold a column; zeros on one side do not, whatever else there is."""
+    z = np.where(FRAME.flag > 0.0, np.tile([1.0, -1.0], 20), 0.0)
+    z[:4] = 0.0
+    z[[3, 7, 11]] = [0.0, 1.0, -1.0]
+    y = np.where(z != 0.0, 0.0, COUNTS)
+    assert told(br.Flat(), br.Poisson(), FRAME[["age"]].assign(z=z), y) == ""
+    assert "separate" in told(br.Flat(), br.Poisson(), FRAME[["age"]].assign(z=np.abs(z)), y)
+
+
+def test_an_offset_does_not_separate():
+    """It moves no direction, however large."""
+    y = np.where(FRAME.flag > 0.0, 0.0, COUNTS)
+    for shift in (-1e3, 1e3):
+        assert "separates" in told(br.Flat(), br.Poisson(), FRAME, y, offset=np.full(40, shift))
+
+
+# --- which tails leave a posterior --------------------------------------------------------------
+
+JOINT = (np.array([[-1.0, 0.3], [0.2, -1.1], [1.0, -0.2], [-0.3, 1.2]]), np.array([0, 0, 1, 1]))
+ALONE = (np.array([[-1.0, 0.3], [-0.2, -1.1], [1.0, -0.2], [0.3, 1.2]]), np.array([0, 0, 1, 1]))
+QUASI = (
+    np.array([[0.0, 0.3], [0.0, -1.1], [0.0, -0.2], [0.0, 0.9], [1.0, 1.2]]),
+    np.array([0, 1, 0, 1, 1]),
+)
+
+
+def inner(x, y, b):
+    """∫ L dβ₀ for coefficients b (m, 2), on a grid about where the rows change sides."""
+    eta = b @ x.T
+    middle = 0.5 * (np.min(np.where(y, eta, np.inf), 1) + np.max(np.where(y, -np.inf, eta), 1))
+    wide = np.linspace(-1.0, 1.0, 501)
+    grid = -middle[:, None] + (40.0 + np.abs(eta).max(1))[:, None] * np.sign(wide) * wide**2
+    sign = np.where(y, 1.0, -1.0)
+    log = -np.logaddexp(0.0, -sign * (eta[:, None, :] + grid[:, :, None])).sum(-1)
+    return np.trapezoid(np.exp(log), grid, axis=1)
+
+
+def mass(x, y, log_density, start, end):
+    """∫ over start < |b| < end of G(b)·p(b), in polar coordinates with angles finer at the axes."""
+    near = np.concatenate([np.geomspace(1e-9, 1e-2, 40), np.linspace(1e-2, 0.25 * np.pi, 40)])
+    turns = 0.5 * np.pi * np.arange(4)
+    angle = np.sort(np.concatenate([turn + side * near for turn in turns for side in (-1.0, 1.0)]))
+    radius = np.geomspace(start, end, 17)
+    rings = []
+    for r in radius:
+        b = r * np.column_stack([np.cos(angle), np.sin(angle)])
+        rings.append(np.trapezoid(inner(x, y, b) * np.exp(log_density(b)) * r * r, angle))
+    return np.trapezoid(rings, np.log(radius))
+
+
+def cauchys(b):
+    """Independent ones, with a known scale."""
+    return -np.log1p(b * b).sum(-1)
+
+
+def shared(b):
+    """Normal with one half-Cauchy scale: a density of |b| alone, ∫ s^-2 e^(-|b|²/2s²)/(1 + s²)."""
+    log_s = np.linspace(-8.0, 25.0, 400)
+    square = np.square(b).sum(-1)
+    terms = -log_s - np.log1p(np.exp(2 * log_s)) - 0.5 * square[:, None] * np.exp(-2 * log_s)
+    return np.log(np.trapezoid(np.exp(terms), log_s, axis=1))
+
+
+STUDY = {
+    "joint, each by itself": (JOINT, br.Cauchy(1.0), cauchys, True),
+    "alone, each by itself": (ALONE, br.Cauchy(1.0), cauchys, False),
+    "quasi, each by itself": (QUASI, br.Cauchy(1.0), cauchys, True),
+    "joint, one scale": (JOINT, br.Normal(br.HalfCauchy(1.0)), shared, False),
+    "alone, one scale": (ALONE, br.Normal(br.HalfCauchy(1.0)), shared, False),
+    "quasi, one scale": (QUASI, br.Normal(br.HalfCauchy(1.0)), shared, True),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", STUDY)
+def test_what_is_refused_diverges_and_what_is_accepted_does_not(name):
+    """The mass of far-out b, three decades at a time: it grows for ever, or it falls.
+
+    That a tail of order one leaves no posterior beside a flat intercept is true where the rows are
+    separated completely and the tail is that of a common scale, or one column separates alone; an
+    overlap of one row bounds the intercept, and with it all.
+    """
+    (x, y), prior, density, proper = STUDY[name]
+    first, second, third = (mass(x, y, density, end / 1e2, end) for end in (1e2, 1e4, 1e6))
+    assert first > 0.05
+    if proper:
+        assert second < 0.2 * first
+        assert third < 0.2 * second + 1e-3
+    else:
+        assert third > 0.9 * second > 0.1
+    model = br.Model(prior, br.Bernoulli())
+    if proper:
+        model.condition(x, y)
+    else:
+        with pytest.raises(BadData, match="has no posterior"):
+            model.condition(x, y)
+
+
+def test_heavy_tails_beside_an_overlap_or_a_joint_separation_have_a_note():
+    for data, prior in ((JOINT, br.Cauchy(1.0)), (QUASI, br.Horseshoe()), (JOINT, br.Horseshoe())):
+        problem = br.Model(prior, br.Bernoulli()).condition(*data)
+        assert re.search("separate.*need not settle: read quantiles", problem.warnings[0])
+    light = br.Model(br.Normal(1.0), br.Bernoulli()).condition(*JOINT)
+    assert "quantiles" not in light.warnings[0]
+
+
+# --- noise whose scale may be 0 -------------------------------------------------------------------
+
+
+def linear(n=30):
+    rng = np.random.default_rng(4)
+    x = pd.DataFrame({"x": rng.normal(size=n), "z": rng.normal(size=n)})
+    return x, 1.0 + 2.0 * x.x.to_numpy(), rng
+
+
+SIGMA = br.Normal(1.0, unit="sigma")
+NOISE = {
+    "Student-t": br.StudentTNoise(4.0),
+    "df unknown": br.StudentTNoise(),
+    "Laplace": br.LaplaceNoise(),
+    "half-normal": br.LaplaceNoise(br.HalfNormal(1.0)),
+}
+
+
+@pytest.mark.parametrize("name", NOISE)
+def test_a_fit_that_meets_every_row_leaves_no_posterior(name):
+    """Constant y, y on a plane of Flat or absolute columns, offsets; inverse gamma is the cure."""
+    x, line, rng = linear()
+    model = br.Model(SIGMA, NOISE[name])
+    for y, prior, more in (
+        (np.full(30, 2.0), SIGMA, {}),
+        (np.zeros(30), SIGMA, {}),
+        (x.x + 3.0, SIGMA, {"offset": x.x}),
+        (line, br.Flat(), {}),
+        (line, br.Normal(1.0), {}),
+    ):
+        with pytest.raises(PerfectFit, match=r"meets 30 of 30 rows.*InverseGammaSquared"):
+            br.Model(prior, NOISE[name]).condition(x, y, **more)
+        cured = dataclasses.replace(NOISE[name], sigma=br.InverseGammaSquared(2.0, 1.0))
+        br.Model(prior, cured).condition(x, y, **more)
+        br.Model(prior, dataclasses.replace(NOISE[name], sigma=1.0)).condition(x, y, **more)
+    model.condition(x, line + rng.normal(size=30))
+    assert br.Model(br.Flat(), NOISE[name]).condition(x, rng.normal(size=30)).p == 0
+
+
+@pytest.mark.parametrize("tied, df, refused", [
+    (14, 4.0, False), (24, 4.0, False), (25, 4.0, True), (29, 4.0, True),
+    (14, 0.5, True), (8, 0.5, False), (16, 1.0, True), (15, 1.0, False),
+])  # fmt: skip
+def test_ties_are_a_perfect_fit_where_student_t_noise_says_so(tied, df, refused):
+    """ν(n − K) > K − k with K equal values of y and k = 1 (p(σ²) ∝ 1/σ²)."""
+    x, _, rng = linear()
+    assert (df * (30 - tied) <= tied - 1) is refused
+    y = rng.normal(size=30)
+    y[:tied] = 3.0
+    model = br.Model(SIGMA, br.StudentTNoise(df))
+    if refused:
+        with pytest.raises(PerfectFit, match=f"meets {tied} of 30 rows.*df a larger one"):
+            model.condition(x, y)
+        rows = np.repeat([0, *range(tied, 30)], [1] * (31 - tied))
+        weights = np.concatenate([[tied], np.ones(30 - tied)])
+        with pytest.raises(PerfectFit, match=f"meets {tied} of 30 rows"):
+            model.condition(x.iloc[rows], y[rows], weights=weights)
+    else:
+        model.condition(x, y)
+
+
+def test_a_majority_on_a_flat_plane_is_seen():
+    x, y, rng = linear()
+    y[:5] += rng.normal(size=5)
+    with pytest.raises(PerfectFit, match="meets 25 of 30 rows"):
+        br.Model(br.Flat(), br.StudentTNoise(4.0)).condition(x, y)
+    br.Model(br.Flat(), br.LaplaceNoise()).condition(x, y)
+    br.Model(br.Flat(), br.StudentTNoise(4.0)).condition(x, y + 0.1 * rng.normal(size=30))
+
+
+def test_the_needle_at_zero_is_as_high_as_it_is_said_to_be():
+    """∫ L dβ₀ ~ σ^(ν(n−K) − K + 1) for K ties, by quadrature at two small σ."""
+    y = np.array([1.0, 1.0, 1.0, 1.0, 2.5, 4.0])
+    for df in (1.5, 0.8):
+        logs = []
+        for sigma in (1e-4, 1e-5):
+            grid = 1.0 + sigma * np.sinh(np.linspace(-12.0, 12.0, 20_001))
+            theta = {"df": df, "sigma": sigma}
+            log = br.StudentTNoise(df).log_density(y[:, None], grid, theta).sum(0)
+            logs.append(np.log(np.trapezoid(np.exp(log - log.max()), grid)) + log.max())
+        order = (logs[0] - logs[1]) / np.log(10.0)
+        assert order == pytest.approx(df * 2 - 4 + 1, abs=0.01)

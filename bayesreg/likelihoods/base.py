@@ -15,6 +15,7 @@ A prior has the same three kinds (:mod:`bayesreg.priors.base`): it is the same i
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, NamedTuple
@@ -62,6 +63,7 @@ class Likelihood(ABC):
     takes_trials: ClassVar[bool] = False  # whether y counts successes among a row's trials
     counts: ClassVar[bool] = False  # whether y is a whole number
     in_units: ClassVar[str] = "the unit of y"  # what η is measured in
+    apart: ClassVar[str] = ""  # what columns along which −log p stays bounded tell apart
     noun: ClassVar[str] = "the likelihood"  # in a sentence
     seen: ClassVar[str] = "its law of y is the nearer one"  # what its predicting better means
     wider: ClassVar[str] = ""  # what to use where rows vary more than it says; empty: nothing
@@ -185,6 +187,16 @@ class Likelihood(ABC):
     @abstractmethod
     def recession(self, y: Array, theta: Theta) -> Array:
         """+1, −1 or 0 by row: in which direction of η −log p stays bounded, if in one."""
+
+    def order(self, theta: Theta) -> float:
+        """a, where p(y | η) ~ σ^a as σ → 0 beside y ≠ η; ∞ where it falls faster or has no σ."""
+        del theta
+        return math.inf
+
+    def bounded(self, side: float) -> str:
+        """What is seen in a row whose −log p stays bounded as η → ∞ (`side` +1), or −∞ (−1)."""
+        del side
+        return ""
 
     @abstractmethod
     def first_guess(self, y: Array, weights: Array, theta: Theta) -> float:

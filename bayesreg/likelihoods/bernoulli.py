@@ -66,6 +66,7 @@ class Bernoulli(NormalMixture):
     link: ClassVar[str] = "logit"
     takes_labels: ClassVar[bool] = True
     in_units: ClassVar[str] = "log-odds"
+    apart: ClassVar[str] = "the classes of y"
     noun: ClassVar[str] = "Bernoulli"
 
     def __post_init__(self) -> None:
@@ -177,6 +178,10 @@ class Bernoulli(NormalMixture):
     def recession(self, y: Array, theta: Theta) -> Array:
         """η → ∞ where y = 1, η → −∞ where y = 0."""
         return np.where(y > 0.5, 1.0, -1.0)
+
+    def bounded(self, side: float) -> str:
+        """The label of y."""
+        return f"y = {(self.classes or (0, 1))[int(side > 0.0)]!r}"
 
     def first_guess(self, y: Array, weights: Array, theta: Theta) -> float:
         """The log-odds of the mean; of (Σwy + ½)/(N + 1) where one class is missing."""

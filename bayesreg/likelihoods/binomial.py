@@ -52,6 +52,7 @@ class Binomial(NormalMixture):
     takes_trials: ClassVar[bool] = True
     counts: ClassVar[bool] = True
     in_units: ClassVar[str] = "log-odds"
+    apart: ClassVar[str] = "successes from failures"
     noun: ClassVar[str] = "binomial"
 
     @property
@@ -113,6 +114,10 @@ class Binomial(NormalMixture):
     def recession(self, y: Array, theta: Theta) -> Array:
         """η → ∞ where all trials succeed, η → −∞ where none does."""
         return np.where(y == _trials(theta), 1.0, np.where(y == 0.0, -1.0, 0.0))
+
+    def bounded(self, side: float) -> str:
+        """All or none."""
+        return "successes only" if side > 0.0 else "no success"
 
     def first_guess(self, y: Array, weights: Array, theta: Theta) -> float:
         """The log-odds of Σwy/Σwm; of (Σwy + ½)/(Σwm + 1) where that is 0 or 1."""

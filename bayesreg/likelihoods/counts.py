@@ -35,6 +35,7 @@ class Counts(Likelihood):
     takes_exposure: ClassVar[bool] = True
     counts: ClassVar[bool] = True
     in_units: ClassVar[str] = "log-counts"
+    apart: ClassVar[str] = "zeros from the other counts"
 
     def check(self, y: Array, facts: Theta, rows: Any = None) -> None:
         """Whole numbers from 0.
@@ -52,6 +53,11 @@ class Counts(Likelihood):
     def recession(self, y: Array, theta: Theta) -> Array:
         """η → −∞ where y = 0."""
         return np.where(y == 0.0, -1.0, 0.0)
+
+    def bounded(self, side: float) -> str:
+        """Zero."""
+        del side
+        return "y = 0"
 
     def first_guess(self, y: Array, weights: Array, theta: Theta) -> float:
         """Log ȳ; of Σwy + ½ where every count is 0."""

@@ -204,6 +204,13 @@ class StudentTNoise(Noise):
         """The weighted median."""
         return _median(y, weights)
 
+    def order(self, theta: Theta) -> float:
+        """ν; where it is unknown, what it exceeds with probability 0.999."""
+        df = theta["df"]
+        if isinstance(df, HyperPrior):
+            df = np.quantile(df.sample(np.random.default_rng(0), 20_000), 1e-3)
+        return float(df)
+
     def unit_sd(self, y: Array, weights: Array, theta: Theta) -> float:
         """√((ν + 3)/(ν + 1)), in units of σ; 1 where ν is unknown."""
         df = theta.get("df")

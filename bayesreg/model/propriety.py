@@ -2,7 +2,7 @@
 
 The conditions are those of a Gaussian likelihood with flat measures on β₀ and β_Flat: the marginal
 of σ (or of the scale) is integrable at 0 and at ∞, or the model is refused before anything runs.
-Those of yes/no outcomes are in :mod:`bayesreg.model.separation`.
+Those of yes/no outcomes and counts are in :mod:`bayesreg.model.unbounded`.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from scipy.linalg.lapack import dpocon
 
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadData, PerfectFit
-from bayesreg.model.separation import refuse_separated
-from bayesreg.priors import HalfCauchy
+from bayesreg.model.met import refuse_met
+from bayesreg.model.unbounded import refuse_separated, separation
+from bayesreg.priors import HalfCauchy, HyperPrior
 
 if TYPE_CHECKING:
     from bayesreg.model.problem import Problem
@@ -43,29 +44,45 @@ def refuse_improper(problem: Problem) -> None:
             )
     if not problem.exact:
         refuse_separated(problem)
-        return
+        if not problem.likelihood.has_sigma:
+            return
     _refuse_few_rows(problem)
     prior = problem.sigma_prior
-    if prior is None or prior.proper:
+    if prior is None:
+        return
+    if not problem.exact:
+        refuse_met(problem)
+    if prior.proper:
         return
     _refuse_no_variation(problem)
-    if problem.p == 0:
-        return
-    inside = problem.quadratic.rss0 <= ROUNDING**2 * problem.yy
+    if problem.p:
+        _refuse_inside(problem, prior)
+
+
+def _refuse_inside(problem: Problem, prior: HyperPrior) -> None:
+    """Where y lies in the span of the columns, an improper σ or an unknown scale has no end."""
+    inside = problem.least_squares.rss0 <= ROUNDING**2 * problem.least_squares.yy
     if not inside:
         return
     if any(block.prior.unit == "y" for block in problem.blocks):
         raise PerfectFit(
             "zero residual variance: y lies in the span of X (p >= n - 1, or a noiseless y), so "
             f"under {prior!r} the posterior does not exist for a prior in unit 'y'; "
-            "use unit='sigma', or a proper prior for σ such as Gaussian(HalfNormal(s))"
+            f"use unit='sigma', or a proper prior for σ such as {_bounded(problem)}"
         )
-    if problem.unknown_scales and problem.quadratic.rank < problem.nu:
+    if problem.unknown_scales and problem.least_squares.rank < problem.nu:
         raise PerfectFit(
             "zero residual variance: y lies in the span of X and X does not fill the row space, so "
             f"under {prior!r} the posterior of the scale does not exist; fix the scale, or give σ "
-            "a proper prior such as Gaussian(HalfNormal(s))"
+            f"a proper prior such as {_bounded(problem)}"
         )
+
+
+def _bounded(problem: Problem) -> str:
+    """The likelihood with a proper prior of σ, as it is written."""
+    return f"{type(problem.likelihood).__name__}(sigma=HalfNormal(s))".replace(
+        "Gaussian(sigma=", "Gaussian("
+    )
 
 
 def _refuse_few_rows(problem: Problem) -> None:
@@ -101,7 +118,7 @@ def _refuse_no_variation(problem: Problem) -> None:
     centred = moments.n * moments.y_sd**2
     total = centred + problem.n * moments.y_mean**2
     about = centred if problem.intercept else total
-    left = about if problem.p == 0 else problem.yy
+    left = about if problem.p == 0 else problem.least_squares.yy
     if left <= ROUNDING**2 * (about if problem.p else total) or left == 0.0:
         lost = _lost(problem, moments.p) if problem.intercept and moments.y_sd == 0 else None
         raise PerfectFit(
@@ -109,7 +126,7 @@ def _refuse_no_variation(problem: Problem) -> None:
             if lost
             else "zero residual variance: y does not vary about its intercept and Flat columns, so "
             f"under {problem.sigma_prior!r} no posterior exists; fix σ or give it a proper prior "
-            "such as Gaussian(HalfNormal(s))"
+            f"such as {_bounded(problem)}"
         )
 
 
@@ -128,6 +145,7 @@ def concerns(problem: Problem) -> Iterator[str]:
             yield f"column {names[j]!r} is all zero: its posterior is its prior"
     if moments.y_sd == 0 and problem.intercept and (lost := _lost(problem, moments.p)):
         yield lost
+    yield from separation(problem)
     yield from _spread(problem)
     yield from _expected(problem)
     yield from _collinearity(problem)
@@ -155,7 +173,7 @@ def _lost(problem: Problem, j: int) -> str | None:
     design = problem.design
     if design is None:
         return None
-    values, what = design.y, f"y ({design.y_name!r})"
+    values, what = design.target, f"y ({design.y_name!r})"
     if j < design.p:
         values, what = design.X[:, j], f"column {design.names[j]!r}"
     low, high = float(values.min()), float(values.max())

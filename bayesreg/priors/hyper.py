@@ -534,7 +534,8 @@ class Power(HyperPrior):
 
     def __repr__(self) -> str:
         """The density in words."""
-        return "p(σ²) ∝ 1/σ²" if self.exponent == 1.0 else f"p(σ) ∝ σ^{-self.exponent:g}"
+        named = {1.0: "p(σ²) ∝ 1/σ²", 0.0: "p(σ) ∝ 1"}
+        return named.get(self.exponent, f"p(σ) ∝ σ^{-self.exponent:g}")
 
 
 def _log1p_square(x: Array) -> Array:
