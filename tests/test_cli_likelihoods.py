@@ -112,6 +112,38 @@ def test_yes_and_no_are_found_and_counts_never(people):
     assert "counts" not in run("path", "diabetes", *given[4:]).stderr
 
 
+def test_zeros_and_ones_alone_are_no_and_yes(tmp_path):
+    """As most files write them; any two other numbers get a note."""
+    path = tmp_path / "t.csv"
+    x = np.arange(12.0)
+    frame = pd.DataFrame({"x": x, "y": (x % 3 > 0).astype(int), "z": 1 + (x % 3 > 0)})
+    frame.to_csv(path, index=False)
+    given = ("--n", "2", "--prior", "ridge", "--number", "x")
+    found = run("path", path, "--target", "y", "--drop", "z", *given)
+    assert "is 0 and 1 alone: its likelihood is bernoulli" in found.stderr
+    assert "log(1 + exp η)" in found.stdout
+    assert "run again with --likelihood bernoulli" not in found.stderr
+    other = run("path", path, "--target", "z", "--drop", "y", *given)
+    assert "has two values only, 1 and 2" in other.stderr
+    assert "½‖y − β₀ − Zb‖²" in other.stdout
+
+
+def test_a_strangers_file_is_answered_in_two_steps(people):
+    """What cannot be a predictor and what is missing are said at once, with the cure of both."""
+    first = run("compare", people, "--target", "came")
+    assert first.exit_code == 1
+    assert "'name' looks like an identifier" in first.stderr
+    assert "there are missing cells ('age': 4)" in first.stderr
+    cure = first.stderr.strip().rpartition("run again with ")[2].split()
+    assert cure == ["--drop", "name", "--missing", "drop"]
+    fast = ("--priors", "normal(scale=1)", "--draws", "100", "--chains", "2", "--no-verify")
+    second = run("compare", people, "--target", "came", *cure, *fast)
+    assert second.exit_code == 0, second.output
+    assert "is read as 1 for 'yes' and 0 for 'no'" in second.stderr
+    assert "56 rows" in second.stdout
+    assert "sex: male − female" in second.stdout
+
+
 def test_successes_among_trials(tmp_path):
     path = tmp_path / "doses.csv"
     path.write_text("dose,dead,treated\n1,1,9\n2,3,8\n3,6,9\n4,8,8\n5,9,10\n")
@@ -128,7 +160,11 @@ def test_successes_among_trials(tmp_path):
 
 FAULTS = [
     (("--target", "incidents", *KNOWN), 2, "--likelihood poisson"),
-    (("--target", "incidents", "--likelihood", "poisson", "--exposure", "services"), 2, "'service'"),
+    (
+        ("--target", "incidents", "--likelihood", "poisson", "--exposure", "services"),
+        2,
+        "'service'",
+    ),
     (("--target", "incidents", "--likelihood", "poisson", "--exposure", "type"), 1, "text cells"),
     (("--target", "incidents", "--likelihood", "binomial"), 1, "pass --trials COL"),
     (("--target", "incidents", "--likelihood", "poisson", "--exposure", "incidents"), 2, "target"),

@@ -125,8 +125,8 @@ likelihood = click.option(
     "--likelihood",
     metavar="SPEC",
     help=f"How the response varies: auto, {LIKELIHOOD_NAMES}; or with arguments, such as "
-    "'student_t(df=4)'. Unsaid or auto, bernoulli for text of two kinds or for true and false, as "
-    "the data set says if it comes with bayesreg, else gaussian: counts are never guessed.",
+    "'student_t(df=4)'. Unsaid or auto, bernoulli for text of two kinds, true and false, or 0 "
+    "and 1 alone; as a data set of ours says; else gaussian: counts are never guessed.",
 )
 
 

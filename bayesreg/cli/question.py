@@ -92,9 +92,8 @@ def _settled(
                 log.note(
                     f"{table.name} is read with --likelihood {ours.likelihood}, as it is meant"
                 )
-        elif column is not None and _is_yes_no(column):
+        elif column is not None and (kind := _yes_no(column)):
             options = replace(options, likelihood=BERNOULLI)
-            kind = "true and false" if column.kind == "flag" else "text of two kinds"
             log.note(
                 f"the response {response!r} is {kind}: its likelihood is {BERNOULLI} (--likelihood "
                 "says another)"
@@ -112,11 +111,14 @@ def _settled(
     return options
 
 
-def _is_yes_no(column: Column) -> bool:
-    """Whether cells can only be yes and no: true and false, or text of two kinds."""
+def _yes_no(column: Column) -> str:
+    """Why cells can only be yes and no: true and false, 0 and 1, or text of two kinds; or ""."""
+    if column.kind == "flag":
+        return "true and false"
+    kinds = set(np.unique(np.delete(column.values, column.missing)).tolist())
     if column.kind == "text":
-        return len(np.unique(column.values[column.values >= 0])) == 2
-    return column.kind == "flag"
+        return "text of two kinds" if len(kinds) == 2 else ""
+    return "0 and 1 alone" if column.kind == "number" and kinds == {0.0, 1.0} else ""
 
 
 def _response(formula: str, table: Table) -> str | None:
@@ -182,7 +184,8 @@ def designed(question: Question, priors: tuple[Prior, ...], log: Log) -> tuple[D
         found = design(selection, reference=any(isinstance(p, Flat) for p in priors))
     for note in found.notes:
         log.note(note)
-    if question.guessed and (hint := _hint(found.y)):
+    guessed = question.guessed and options.likelihood == GAUSSIAN
+    if guessed and (hint := _hint(found.y)):
         log.note(f"the response {found.y_name!r} {hint} (and --likelihood gaussian keeps this note "
                  "away)")  # fmt: skip
     labels = () if options.positive is None else found.classes or np.unique(found.y).tolist()
@@ -193,8 +196,8 @@ def designed(question: Question, priors: tuple[Prior, ...], log: Log) -> tuple[D
         learnt.check(coded.y, coded.known.facts(-1))
     except BadData as error:
         raise BadData(f"{where}: {in_options(str(error))}") from None
-    if learnt.classes_ is not None:
-        no, yes = learnt.classes_
+    no, yes = learnt.classes_ or (0, 1)
+    if (str(no), str(yes)) != ("0", "1"):  # which say it themselves
         log.note(f"the response {found.y_name!r} is read as 1 for {yes!r} and 0 for {no!r}")
     return coded, learnt
 

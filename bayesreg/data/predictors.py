@@ -113,7 +113,9 @@ def select(table: Table, roles: Roles) -> Selection:
     else:
         predictors = _variables(roles.formula, left)
         used = (*predictors, *beside)
-    refuse_unusable(table, predictors, formula=roles.formula is not None)
+    refuse_unusable(
+        table, predictors, formula=roles.formula is not None, drop_missing=roles.drop_missing
+    )
     for option, name in roles.numbers.items():
         if (kind := table.columns[name].kind) != "number":
             raise BadData(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -35,8 +35,12 @@ _COUNTER = re.compile(
 _RUNNING = 10
 
 
-def refuse_unusable(table: Table, predictors: Iterable[str], *, formula: bool = False) -> None:
+def refuse_unusable(
+    table: Table, predictors: Sequence[str], *, formula: bool = False, drop_missing: bool = True
+) -> None:
     """Raise naming predictors that cannot be used as they are, with the ``--drop`` that it takes.
+
+    Missing cells of the others are said in the same breath, unless their rows may be left out.
 
     What the columns of a formula mean is its business: only contradictions between cells count.
     """
@@ -53,6 +57,12 @@ def refuse_unusable(table: Table, predictors: Iterable[str], *, formula: bool = 
     said = [f"column {name!r} {reason.text}" for name, reason in list(found.items())[:5]]
     more = f"; and {len(found) - 5} more columns" if len(found) > 5 else ""
     cures = [reason.cure or f"--drop {shlex.quote(name)}" for name, reason in found.items()]
+    holes = {n: len(table.columns[n].missing) for n in predictors if n not in found}
+    holes = {n: count for n, count in holes.items() if count and not drop_missing}
+    if holes and not any("--missing" in cure for cure in cures):
+        cures.append("--missing drop")
+        counts = ", ".join(f"{n!r}: {count}" for n, count in list(holes.items())[:5])
+        more += f"; and there are missing cells ({counts}), whose rows --missing drop leaves out"
     raise BadData(
         f"{table.name}: {'; '.join(said)}{more}; correct them, or run again with "
         f"{' '.join(dict.fromkeys(cures))}"
