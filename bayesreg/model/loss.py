@@ -142,17 +142,11 @@ class Loss:
         for row, (bend, slope) in enumerate(zip(h, left, strict=True)):
             u[row] -= bend * (self.free @ self._free_solved(bend, slope))
         v = u @ self.proper
-        with np.errstate(divide="ignore", invalid="ignore"):
-            over = np.where((l2 > 0.0) | (v == 0.0), 0.0, np.abs(v) / l1)
-        pull = np.max(over, axis=1, initial=1.0)
-        u, v = u / pull[:, None], v / pull[:, None]
+        pull = np.array([_largest_pull(*one) for one in zip(v, l1, l2, strict=True)])[:, None]
+        u, v = u / pull, v / pull
         with np.errstate(invalid="ignore"):
             distance = self.likelihood.fenchel_young(self.y, eta, u / self.weights, self.theta)
-        over = np.maximum(np.abs(v) - l1, 0.0)
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            square = np.where(l2 > 0.0, 0.5 * np.square(l2 * b + np.copysign(over, v)) / l2, 0.0)
-        rest = l1 * np.abs(b) + np.copysign(np.minimum(np.abs(v), l1), v) * b
-        total = distance @ self.weights + np.sum(square + np.maximum(rest, 0.0), axis=1)
+        total = distance @ self.weights + np.sum(_penalty_gaps(b, v, l1, l2), axis=1)
         open_ = np.abs(u @ self.free) > FEASIBLE * (np.abs(u) @ np.abs(self.free))
         return np.where(open_.any(axis=1), np.inf, total)
 
@@ -245,38 +239,19 @@ class Loss:
         if np.any(left > FEASIBLE * (np.abs(self.free.T) @ np.abs(u))):
             return float("inf")  # γ is not at its best, so u bounds nothing
         v = self.proper.T @ u
-        members = groups or [np.array([j]) for j in range(len(v))]
-        u_scale = 1.0
-        for g in members:
-            if np.any(l2[g] > 0.0):
-                continue
-            with np.errstate(divide="ignore", invalid="ignore"):
-                pull = float(np.linalg.norm(np.where(v[g] == 0.0, 0.0, v[g] / l1[g])))
-            u_scale = min(u_scale, 1.0 / pull) if pull > 1.0 else u_scale
-        u, v = u * u_scale, v * u_scale
+        pull = _largest_pull(v, l1, l2, groups)
+        u, v = u / pull, v / pull
         with np.errstate(invalid="ignore"):
             distance = self.likelihood.fenchel_young(self.y, at.eta, u / self.weights, self.theta)
         total = float(self.weights @ distance)
-        for g in members:
-            total += self._penalty_gap(at.b[g], v[g], l1[g], l2[g])
-        return total
+        if not groups:
+            return total + float(np.sum(_penalty_gaps(at.b, v, l1, l2)))
+        return total + sum(_group_gap(at.b[g], v[g], l1[g], l2[g]) for g in groups)
 
     def rounding(self, at: Point) -> float:
         """What storing b and summing rows can hide of the loss."""
         terms = np.abs(self.residual(at)) * (1.0 + np.abs(at.eta))
         return 8.0 * EPS * float(np.sum(terms))
-
-    @staticmethod
-    def _penalty_gap(b: Array, v: Array, l1: Array, l2: Array) -> float:
-        """Penalty + its conjugate at −v + b'v of one group; 0 at the optimum."""
-        if np.any(l2 > 0.0):  # by column: (|v| − λ₁)₊²/2λ₂
-            over = np.maximum(np.abs(v) - l1, 0.0)
-            # ½λ₂b² + over²/2λ₂ ± over·b is a square; the rest is λ₁|b| ± min(|v|, λ₁)b.
-            with np.errstate(over="ignore"):  # ∞ is a bound too
-                square = 0.5 * np.square(l2 * b + np.copysign(over, v)) / l2
-            rest = l1 * np.abs(b) + np.copysign(np.minimum(np.abs(v), l1), v) * b
-            return float(np.sum(square) + np.sum(np.maximum(rest, 0.0)))
-        return max(float(np.linalg.norm(l1 * b) + b @ v), 0.0)
 
     def _feasible(self, u: Array, at: Point, active: Index, wanted: Array) -> Array:
         """The nearest u with F'u = 0 and some Z_A'u: for γ a last correction, being at its best."""
@@ -363,6 +338,31 @@ class Loss:
                 break
             new = further
         return new if np.any(new.free != at.free) else None
+
+
+def _largest_pull(v: Array, l1: Array, l2: Array, groups: Sequence[Array] = ()) -> float:
+    """The largest ‖(v/λ₁)_g‖ of columns, or of groups, without λ₂; 1 if all are smaller."""
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        pull = np.where((l2 > 0.0) | (v == 0.0), 0.0, np.abs(v) / l1)
+        pull = pull if not groups else np.array([np.linalg.norm(pull[g]) for g in groups])
+    return float(np.max(pull, initial=1.0))
+
+
+def _penalty_gaps(b: Array, v: Array, l1: Array, l2: Array) -> Array:
+    """Penalty + its conjugate at −v + bv by column; 0 at the optimum."""
+    over = np.maximum(np.abs(v) - l1, 0.0)
+    # ½λ₂b² + (|v| − λ₁)₊²/2λ₂ ± over·b is a square; the rest is λ₁|b| ± min(|v|, λ₁)b.
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # ∞ is a bound too
+        square = np.where(l2 > 0.0, 0.5 * np.square(l2 * b + np.copysign(over, v)) / l2, 0.0)
+    rest = l1 * np.abs(b) + np.copysign(np.minimum(np.abs(v), l1), v) * b
+    return np.asarray(square + np.maximum(rest, 0.0))
+
+
+def _group_gap(b: Array, v: Array, l1: Array, l2: Array) -> float:
+    """The same of one group, its norm penalised."""
+    if len(b) == 1 or np.any(l2 > 0.0):
+        return float(np.sum(_penalty_gaps(b, v, l1, l2)))
+    return max(float(np.linalg.norm(l1 * b) + b @ v), 0.0)
 
 
 def _solved(system: Array, right: Array) -> Array:
