@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import expit, gammaln, xlog1py, xlogy
+from scipy.special import gammaln, xlog1py, xlogy
 
 from bayesreg.language.arguments import Array
 
@@ -68,33 +68,52 @@ def log_of_product(factors: Array) -> Array:
 
 def derivatives(y: ArrayLike, m: ArrayLike, eta: ArrayLike) -> tuple[Array, Array]:
     """(m − y)P − y(1 − P) and mP(1 − P), P and 1 − P each computed by itself."""
-    up, down = expit(eta), expit(np.negative(eta))
+    up, down = _shares(np.asarray(eta, dtype=float))
     lost, y = np.subtract(m, y), np.asarray(y)
     return np.asarray(lost * up - y * down), np.asarray(np.asarray(m) * up * down)
+
+
+def _shares(eta: Array) -> tuple[Array, Array]:
+    """P and 1 − P, each to all its digits, of one exponential."""
+    small = np.exp(-np.abs(eta))
+    large = 1.0 / (1.0 + small)
+    small = small * large
+    up = eta >= 0.0
+    return np.where(up, large, small), np.where(up, small, large)
 
 
 def fenchel_young(y: ArrayLike, m: ArrayLike, eta: ArrayLike, u: ArrayLike) -> Array:
     """m·KL(s/m ‖ P), s = u + y the mean that u stands for, mP that of η; ∞ unless 0 ≤ s ≤ m."""
     y, m, u, eta = np.asarray(y), np.asarray(m), np.asarray(u), np.asarray(eta)
     lost = m - y
-    up, down = expit(eta), expit(np.negative(eta))
+    up, down = _shares(np.asarray(eta, dtype=float))
+    # s − mP as u − f′(η), in which no difference of nearly equal numbers is taken that was not so
+    # before.
+    moved = u - (lost * up - y * down)
+    first, second = m * up, m * down
+    spread = first * down
+    near = (np.abs(moved) < CLOSE * spread) & (spread > FAR)
+    series = _near(moved, spread, down - up)
+    if np.all(near):  # and so s lies in (0, m)
+        return series
     s, rest = y + u, lost - u
     inside = (s >= 0.0) & (rest >= 0.0)
     s, rest = np.where(inside, s, 0.0), np.where(inside, rest, 0.0)
-    # s − mP as u − f′(η), in which no difference of nearly equal numbers is taken that was not so
-    # before; log(s/mP) as log(1 + (s − mP)/mP), right however near or small they are; beyond
-    # |η| = 690, where that leaves the range of float64, from log P itself.
-    moved = u - (lost * up - y * down)
-    first, second = m * up, m * down
+    # log(s/mP) as log(1 + (s − mP)/mP), right however near or small they are; beyond |η| = 690,
+    # where that leaves the range of float64, from log P itself.
     with np.errstate(all="ignore"):
         whole = xlog1py(s, moved / first) + xlog1py(rest, -moved / second)
-        small = 0.5 * np.square(moved) / (first * down)
-        series = small * (1.0 - moved * (down - up) / (3.0 * first * down))
     apart = xlogy(s, s / m) + xlogy(rest, rest / m)
     apart = apart + s * np.logaddexp(0.0, np.negative(eta)) + rest * np.logaddexp(0.0, eta)
-    near = np.abs(moved) < CLOSE * first * down
     found = np.where(up * down < FAR, apart, np.where(near, series, whole))
     return np.where(inside, np.maximum(found, 0.0), np.inf)
+
+
+def _near(moved: Array, spread: Array, skew: Array) -> Array:
+    """The divergence as a series in s − mP, to third order; `spread` is mP(1 − P)."""
+    with np.errstate(all="ignore"):
+        share = moved / spread
+        return np.asarray(0.5 * moved * share * (1.0 - share * skew / 3.0))
 
 
 def above_powers(x: ArrayLike) -> Array:

@@ -112,8 +112,8 @@ class Loss:
                 break
         return point
 
-    def settled(self, b: Array, free: Array | None = None) -> Array:
-        """η (L, n) of coefficients (L, p) with γ at its best beside them, found from γ (L, k).
+    def settled(self, b: Array, free: Array | None = None) -> tuple[Array, Array, Array]:
+        """η, u and h (L, n) of b (L, p) with γ at its best beside them, found from γ (L, k).
 
         Newton's method along all of them at once; what that leaves is for :meth:`at`, one by one.
         """
@@ -123,8 +123,8 @@ class Loss:
         if free is None:
             free = np.tile(self.start.free, (len(b), 1))
         eta = along + free @ self.free.T
+        u, h = self.bends(eta)
         for _ in range(AT_ONCE if k else 0):
-            u, h = self.bends(eta)
             slopes = u @ self.free
             near = np.all(np.abs(slopes) <= 1e-3 * FEASIBLE * np.abs(u) @ np.abs(self.free), axis=1)
             if near.all():
@@ -133,7 +133,8 @@ class Loss:
             for row in np.flatnonzero(~near):
                 step[row] = -self._free_solved(h[row], slopes[row])
             eta += step @ self.free.T
-        return np.asarray(eta)
+            u, h = self.bends(eta)
+        return np.asarray(eta), u, h
 
     def gaps(self, b: Array, eta: Array, bends: tuple[Array, Array], l1: Array, l2: Array) -> Array:
         """:meth:`gap` of coefficients (L, p) under penalties (L, p) by column, all at once."""

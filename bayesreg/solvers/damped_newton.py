@@ -29,8 +29,8 @@ from bayesreg.solvers.kept_curvature import Columns, Curvature
 from bayesreg.solvers.polishing import Polishing, Reached
 
 STEPS = 60  # at one λ: a bound, not a tolerance
-AHEAD = 10  # λ's for which columns are watched, and which are polished together
-DRIFT = 0.1  # of the curvatures, beyond which moments are made anew
+AHEAD = 10  # λ's for which columns are watched, and which are polished together; half if p > n
+DRIFT = 0.07  # of the curvatures, beyond which moments are made anew
 ENOUGH = 1e-7  # of half the null deviance: what the first steps may leave open
 SURE = 1e-13  # the same where that was not enough to tell which columns are active
 UNIT_ROUNDING = 1e-8  # of singular values of products
@@ -136,10 +136,11 @@ class _Descent:
         free, reached = np.zeros((count, columns.free)), np.zeros(count, dtype=bool)
         df = np.full(count, np.nan)
         self._descend_to_first()
+        ahead = AHEAD if len(columns.at) <= len(self.eta) else AHEAD // 2
         k, again = 0, False
         while k < count:
             self.enough = SURE if again else ENOUGH
-            block = list(self._block(k, k + 1 if again else min(k + AHEAD, count)))
+            block = list(self._block(k, k + 1 if again else min(k + ahead, count)))
             good = self.polishing.bring(block, fine=fine)
             kept = block[: max(good, int(again))]
             for i, one in enumerate(kept):

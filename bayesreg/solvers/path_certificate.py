@@ -124,8 +124,7 @@ def _judge_losses(
 ) -> tuple[Array, Array]:
     """Gap and KKT residual of every row, in nats and on columns of sd one."""
     loss = problem.loss
-    eta = loss.settled(b, free)
-    u, h = loss.bends(eta)
+    eta, u, h = loss.settled(b, free)
     kkt = np.where(sd > 0.0, distance(-(u @ loss.proper) - l2 * b, l1, b), 0.0)
     kkt /= np.where(sd > 0.0, sd, 1.0)
     return loss.gaps(b, eta, (u, h), l1, l2), np.max(kkt, axis=1, initial=0.0)
