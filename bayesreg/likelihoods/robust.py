@@ -107,8 +107,8 @@ class StudentTNoise(Noise):
     seen: ClassVar[str] = "there are outliers, which a normal would follow"
     phi: ClassVar[str] = "σ²"
     meanings: ClassVar[Mapping[str, str]] = {
-        "sigma": "scale of the noise, not its sd",
-        "df": "degrees of freedom, below 2 of which the noise has no variance",
+        "sigma": "noise scale, not sd",
+        "df": "no variance below 2",
     }
 
     def __post_init__(self) -> None:
@@ -295,7 +295,7 @@ class LaplaceNoise(Noise, AbsoluteDeviation):
     wider: ClassVar[str] = "br.StudentTNoise() (--likelihood student_t)"
     phi: ClassVar[str] = "σ"
     smooth: ClassVar[bool] = False
-    meanings: ClassVar[Mapping[str, str]] = {"sigma": "scale of the noise, whose sd is σ√2"}
+    meanings: ClassVar[Mapping[str, str]] = {"sigma": "noise scale, not sd"}
 
     def __post_init__(self) -> None:
         self._settle_sigma()

@@ -108,8 +108,8 @@ def plot_choice(choice: Any, ax: Any = None) -> NDArray[np.object_]:
 
 
 def _titled(choice: Any, argument: Argument) -> str:
-    """What a panel shows; cross-validation measures squared errors only where there is a σ."""
-    squared = choice.source.likelihood.has_sigma
+    """What a panel shows; cross-validation measures squared errors under Gaussian noise alone."""
+    squared = choice.source.exact
     return argument.title if squared else argument.title.replace("squared error", "deviance")
 
 
@@ -294,7 +294,7 @@ def _below(choice: Any) -> str:
     formulae = choice.source.blocks[0].prior.formulae
     terms = {"λ₁": "λ‖b‖₁", "λ₂": "½λ‖b‖²"}
     likelihood = choice.source.likelihood
-    loss = "½RSS" if likelihood.has_sigma else likelihood.words("η")
+    loss = "½RSS" if choice.source.exact else likelihood.words("η")
     if choice.l1_ratio is not None:
         objective = f"{loss} + λ({choice.l1_ratio:g}‖b‖₁ + ½·{1 - choice.l1_ratio:g}‖b‖²)"
     elif len(formulae) == 1:

@@ -12,6 +12,7 @@ from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
 from bayesreg.language.text import shortened
 from bayesreg.plots.canvas import INK, MUTED, Mark, axes, dress, legend, marks
+from bayesreg.plots.paths import plain_tick
 from bayesreg.plots.shares import thinned, weights_of
 
 if TYPE_CHECKING:
@@ -130,10 +131,14 @@ def quantile_residuals(
     post: Any, rows: NDArray[np.intp], y: Array, ax: Axes, seed: int, mark: Mark
 ) -> Axes:
     """Normal quantiles of P(Y ≤ y), y anywhere on its step, against fitted means or shares."""
+    from matplotlib.ticker import NullFormatter
+
     residual, fitted = _quantiles(post, rows, y, seed)
     shares = post.problem.likelihood.takes_trials
     if not shares and fitted.min() > 0.0 and fitted.max() > 30.0 * fitted.min():
         ax.set_xscale("log")
+        ax.xaxis.set_major_formatter(plain_tick)
+        ax.xaxis.set_minor_formatter(NullFormatter())
     for level in (-2.0, 2.0):
         ax.axhline(level, color=MUTED, linewidth=0.8, linestyle=(0, (4, 3)), zorder=0)
     ax.axhline(0.0, color=MUTED, linewidth=0.8, zorder=0)

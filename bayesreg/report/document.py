@@ -9,13 +9,13 @@ from typing import Any
 
 from bayesreg.language.arguments import did_you_mean
 from bayesreg.language.errors import BadArgument
-from bayesreg.language.text import shortened
+from bayesreg.language.text import listed, shortened
 from bayesreg.plots.coefficients import problem_of
 from bayesreg.report import effects, regularisation, short, tables
 from bayesreg.report import trust as evidence
 from bayesreg.report.figure import Figure
 from bayesreg.report.figures import draw
-from bayesreg.report.methods import methods, objective
+from bayesreg.report.methods import laws, methods, objective
 from bayesreg.report.table import Column, Table
 
 TITLES = {
@@ -37,9 +37,8 @@ TITLES = {
     "provenance": "Provenance",
 }
 SECTIONS = tuple(TITLES)
-CITED = (  # by notes and by page one
-    "(Kallioinen et al., 2024) (Gelman et al., 2019) (DeLong, DeLong and Clarke-Pearson, 1988)"
-)
+CITED = "(Kallioinen et al., 2024) (Gelman et al., 2019)"  # by notes and by page one
+OF_AREAS = "(DeLong, DeLong and Clarke-Pearson, 1988)"
 # What not every reader of a comparison asks for stands behind these words.
 FOLDED = {"path": "The path in a figure and in numbers", "choice": "Every criterion along λ"}
 
@@ -142,9 +141,9 @@ def compose(
     """
     names = tuple(comparison.entries)
     version = dict(comparison.provenance.get("versions", {})).get("bayesreg", "")
-    made_up = f"{shortened(comparison.dataset, 60)} under {len(names)} prior" + "s" * (
-        len(names) > 1
-    )
+    what = "prior" if len(laws(comparison)) == 1 else "model"
+    many = f"{len(names)} {what}" + "s" * (len(names) > 1)
+    made_up = f"{shortened(comparison.dataset, 60)} under {many}"
     return Document(
         title=made_up if title is None else str(title),
         author=None if author is None else str(author),
@@ -178,7 +177,8 @@ def _contents(
     if key == "short":
         return [], [partial(short.answers, level=level)]
     if key == "references":
-        return short.works([*comparison.verdict, methods(comparison, level), CITED]), []
+        cited = CITED + OF_AREAS * problem_of(comparison).likelihood.takes_labels
+        return short.works([*comparison.verdict, methods(comparison, level), cited]), []
     if key == "verdict":
         rows = [tables.prediction] if len(comparison.table) else []
         return list(comparison.verdict), [*rows, tables.held]
@@ -267,6 +267,12 @@ def _facts(comparison: Any) -> Iterator[tuple[str, str]]:
         yield "response", shortened(comparison.data.y_name, 40)
     if problem.classes_ is not None:
         yield "y = 1 is", shortened(str(problem.classes_[1]), 40)
+    if not problem.exact or len(laws(comparison)) > 1:
+        yield "likelihood", listed([law.noun for law in laws(comparison)])
+    if comparison.data is not None and comparison.data.offset is not None:
+        yield "offset", "in η"
+    if comparison.data is not None and comparison.data.trials is not None:
+        yield "trials", f"{float(problem.design.frequencies @ problem.design.trials):g}"
     yield "columns are", "standardised" if problem.standardize else "in original units"
     yield "seed", f"{comparison.provenance.get('seed')}"
 

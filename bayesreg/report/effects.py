@@ -9,6 +9,7 @@ import numpy as np
 from bayesreg.language.arguments import interval_names
 from bayesreg.language.text import shortened
 from bayesreg.plots.coefficients import effects_of, problem_of
+from bayesreg.report.methods import formulae
 from bayesreg.report.table import Rows, Table, by_prior, plain
 from bayesreg.report.tables import by_feature, coding
 
@@ -27,7 +28,6 @@ BELOW = (
 
 def words(comparison: Any) -> list[str]:
     """What κ, m_eff and λ are, and what is not available and why."""
-    formula = next(iter(comparison.entries.values())).post.shrinkage.formula
     unknown = "Where σ or a scale is unknown"
     if not problem_of(comparison).exact:
         unknown = "Where weights or a scale are unknown"
@@ -36,9 +36,7 @@ def words(comparison: Any) -> list[str]:
         together = (
             ", where the columns of a factor count together (K levels have K − 1 differences)"
         )
-    said = [
-        READING.format(formula=formula + "," * ("," in formula), unknown=unknown, factors=together)
-    ]
+    said = [READING.format(formula=formulae(comparison), unknown=unknown, factors=together)]
     scales = [shortened(name, 40) for name, e in comparison.entries.items() if e.lam.notes]
     if scales:
         said.append(

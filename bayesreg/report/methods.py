@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from bayesreg.language.text import shortened
+from bayesreg.language.text import listed, shortened
+from bayesreg.likelihoods import ConstantCurvature
 
 OBJECTIVE = (
     "Every prior that is a penalty is stated in one convention: J = {loss} + λ₁‖b‖₁ + ½λ₂‖b‖², "
@@ -23,20 +24,48 @@ ENGINES = {
 KINDS = {"identity": "linear", "logit": "logistic", "log": "log-linear"}
 
 
+def laws(comparison: Any) -> list[Any]:
+    """The likelihoods, one of each kind."""
+    found = {e.problem.likelihood.noun: e.problem.likelihood for e in comparison.entries.values()}
+    return list(found.values())
+
+
 def objective(comparison: Any) -> str:
     """The convention that every λ refers to."""
     problem = _first(comparison).problem
-    said = words_of(problem.likelihood)
+    shift = "" if comparison.data is None or comparison.data.offset is None else "offset + "
+    kinds = laws(comparison)
+    said = words_of(kinds[0], shift)
+    if len(kinds) > 1:
+        each = {law.noun: words_of(law, shift) for law in kinds}
+        losses = listed([f"{one['loss']} under {noun}" for noun, one in each.items()])
+        where = next((one["where"] for one in each.values() if one["where"]), "")
+        nats = dict.fromkeys(one["nats"] for one in each.values())
+        said = {"loss": "L", "where": f"with L = {losses}, {where}", "nats": " or ".join(nats)}
     b = "b = sd(x)·β, the coefficients of standardised columns" if problem.standardize else "b = β"
     return f"{OBJECTIVE.format(**said)}Here {b}."
 
 
-def words_of(likelihood: Any) -> dict[str, str]:
-    """The loss in symbols, and what is a negative log posterior."""
-    if likelihood.has_sigma:
-        return {"loss": "½ Σ w(y − β₀ − x'β)²", "where": "", "nats": "J/σ²"}
+def formulae(comparison: Any) -> str:
+    """κ_j in symbols: by prior, where likelihoods or engines have it about another curvature."""
+    found: dict[str, list[str]] = {}
+    for name, entry in comparison.entries.items():
+        found.setdefault(entry.post.shrinkage.formula, []).append(shortened(name, 40))
+    said = [
+        f"{one} under {listed(names)}" * (len(found) > 1) or one for one, names in found.items()
+    ]
+    text = "; ".join(said)
+    return text + "," * ("," in text)
+
+
+def words_of(likelihood: Any, shift: str = "") -> dict[str, str]:
+    """The loss in symbols, what η is, and what is a negative log posterior."""
+    nats = "J" if likelihood.phi == "1" else f"J/{likelihood.phi}"
+    if isinstance(likelihood, ConstantCurvature):
+        minus = shift.replace(" + ", " − ")
+        return {"loss": f"½ Σ w(y − {minus}β₀ − x'β)²", "where": "", "nats": nats}
     loss = likelihood.words("η")
-    return {"loss": loss, "where": "η = β₀ + x'β, " * ("η" in loss), "nats": "J"}
+    return {"loss": loss, "where": f"η = {shift}β₀ + x'β, " * ("η" in loss), "nats": nats}
 
 
 def methods(comparison: Any, level: float) -> str:
@@ -74,21 +103,46 @@ def _model(comparison: Any) -> str:
     if classes is not None:
         y += f" ({shortened(str(classes[1]), 40)} against {shortened(str(classes[0]), 40)})"
     kind = KINDS.get(likelihood.link, likelihood.link)
-    noise = f"and normal noise ({_noise(comparison)})"
-    if not likelihood.has_sigma:
-        noise = f"and the likelihood {_noise(comparison)}"
     return (
         f"We fitted Bayesian {kind} regressions of {y} on {columns} column"
         f"{'s' if columns != 1 else ''} ({rows} of {shortened(comparison.dataset, 60)}), columns "
-        f"{scaled}{flat}, with {intercept} {noise}."
+        f"{scaled}{flat}, with {intercept} and {_noise(comparison)}.{_known(comparison)}"
     )
 
 
 def _noise(comparison: Any) -> str:
-    """How σ was treated, by prior where that differs."""
-    said = list(dict.fromkeys(repr(e.model.likelihood) for e in comparison.entries.values()))
-    words = ["σ unknown, p(σ²) ∝ 1/σ²" if text == "Gaussian()" else text for text in said]
-    return "; ".join(words)
+    """The likelihoods with their links, and how what they do not know was treated."""
+    said = dict.fromkeys(_law(e.model.likelihood) for e in comparison.entries.values())
+    one = laws(comparison)[0]
+    if one.has_sigma:
+        return " or ".join(said)
+    return f"the likelihood {' or '.join(said)}, {one.link} link"
+
+
+def _law(likelihood: Any) -> str:
+    """A likelihood by its name, with the values or priors of its own unknowns."""
+    noun = "normal noise" if isinstance(likelihood, ConstantCurvature) else likelihood.noun
+    parts = []
+    for name, value in likelihood.unknowns.items():
+        letter = {"sigma": "σ"}.get(name, name)
+        if isinstance(value, float):
+            parts.append(f"{letter} = {value:g}")
+        elif repr(value).startswith("p("):
+            parts.append(f"{letter} unknown, {value!r}")
+        else:
+            parts.append(f"{letter} ~ {value!r}")
+    return f"{noun} ({'; '.join(parts)})" if parts else noun
+
+
+def _known(comparison: Any) -> str:
+    """What was known of rows beside their columns."""
+    data, said = comparison.data, ""
+    if data is not None and data.offset is not None:
+        said += " A known offset, such as the log of an exposure, was added to η."
+    if data is not None and data.trials is not None:
+        total = f"{float(data.frequencies @ data.trials):g}"
+        said += f" Each row counts successes among its trials, {total} in all."
+    return said
 
 
 def _priors(comparison: Any) -> str:
@@ -167,8 +221,7 @@ def _shrinkage(comparison: Any) -> str:
     if not any(len(e.problem.proper) for e in entries):
         return ""
     first = next(iter(entries))
-    eps, formula = first.significance.words, first.post.shrinkage.formula
-    formula += "," * ("," in formula)
+    eps, formula = first.significance.words, formulae(comparison)
     return (
         f"What each prior did is said by the shrinkage factors κ_j = {formula} of the "
         "coefficients (Carvalho, Polson and Scott, 2010), the effective number of non-zero "
@@ -190,7 +243,8 @@ def _prediction(comparison: Any, level: float) -> str:
         said = {"exact": "closed form", "PSIS": "Pareto-smoothed importance sampling"}
         words = [said.get(m, m) for m in methods]
         how += f" ({', '.join(words)})" if words else ""
-    text = f"Priors were compared by {how} (Vehtari, Gelman and Gabry, 2017). {intervals}"
+    whom = "Priors" if len(laws(comparison)) == 1 else "Models"
+    text = f"{whom} were compared by {how} (Vehtari, Gelman and Gabry, 2017). {intervals}"
     weighed = len(comparison.table) > 1 and comparison.table["weight"].notna().any()
     return text + " Stacking weights are those of Yao et al. (2018)." * bool(weighed)
 

@@ -56,7 +56,7 @@ def numbers(path: Any, *, folded: bool = False) -> Table:
     frame = frame.assign(certified=[standing(one) for one in path.certificates])
     likelihood = path.problem.likelihood
     loss = "½RSS"
-    if not likelihood.has_sigma:
+    if not path.problem.exact:
         loss = likelihood.words("η")
     note = (
         f"J = {loss} + λ₁‖b‖₁ + ½λ₂‖b‖² in sums over rows, and no b has a J lower by more than the "

@@ -55,8 +55,8 @@ def answers(comparison: Any, level: float) -> Table:
     "rmse_low number from | rmse_high number to",
     "Rows seen: of the rows that the model was fitted to. Rows left out: each predicted from the "
     "others, what to expect of new ones. R²: Gelman et al., 2019; an error is in the unit of the "
-    "response, and of a probability that of its distance from yes or no. Both intervals are of the "
-    "same level.",
+    "response, and of a probability that of its distance from yes or no. Of counts even a perfect "
+    "mean leaves their own variance. Both intervals are of the same level.",
 )
 def accuracy(entry: Any, level: float) -> Rows:
     """R² and RMSE of rows seen and left out, with their intervals."""
@@ -68,19 +68,25 @@ def accuracy(entry: Any, level: float) -> Rows:
         yield said, r2.mean, *r2.interval(), rmse.mean, *rmse.interval()
 
 
-@by_prior(
-    "scores",
-    "How rows left out are predicted",
-    "score text score | value number value | se number standard error | "
-    "alone number the mean alone | better text better | says why what it is",
-    "Each row predicted from the others. The mean alone: the same score where the columns say "
-    "nothing. AUC: DeLong, DeLong and Clarke-Pearson, 1988.",
-)
-def scores(entry: Any) -> Rows:
+def scores(comparison: Any) -> Table:
     """The log score, and Brier's and the AUC, the deviance, or errors, as the response asks for."""
-    found = entry.scores
-    for one in () if found is None else found.rows:
-        yield one.name, plain(one.value), plain(one.se), plain(one.alone), one.better, one.says
+    found = {n: e.scores for n, e in comparison.entries.items() if e.scores is not None}
+    rows, said = [], {}
+    for name in dict.fromkeys(one.name for each in found.values() for one in each.rows):
+        for prior, each in found.items():
+            for one in each.rows:
+                if one.name == name:
+                    rows.append((name, prior, *map(plain, (one.value, one.se, one.alone))))
+                    said[name] = f"{name} ({one.better} is better): {one.says}"
+    head = columns(
+        "score name score | prior prior prior | value number value | se number standard error | "
+        "alone number the mean alone"
+    )
+    note = "Each row predicted from the others. " + "; ".join(said.values())
+    note += ". The mean alone: the same score where the columns say nothing."
+    cited = " Error of the AUC: DeLong, DeLong and Clarke-Pearson, 1988." * ("AUC" in said)
+    title = "How rows left out are predicted"
+    return Table("scores", title, head, tuple(rows), note + cited, group=max(len(found), 1))
 
 
 def findings(comparison: Any) -> Table | None:

@@ -218,16 +218,17 @@ def _scale_in_words(entry: Any) -> str:
 
 def _elsewhere(penalty: Any) -> str | None:
     """The same optimum in scikit-learn, or None."""
-    known = penalty.counterparts
-    if penalty.kind not in _TARGETS or not known:
+    target = _TARGETS.get(penalty.kind)
+    if target is None:
         return None
-    target = _TARGETS[penalty.kind] if _TARGETS[penalty.kind] in known else known[0]
-    try:
-        found = penalty.to(target)
-    except NotSupported:
-        return None
-    arguments = ", ".join(
-        f"{k}={v!r}" if isinstance(v, str) else f"{k}={v:.6g}" for k, v in found.items()
-    )
-    needs = f" after {found.needs}" if found.needs else ""
-    return f"{target.split('.')[1]}({arguments}){needs}"
+    for name in (target, "sklearn.LogisticRegression", "sklearn.PoissonRegressor"):
+        try:
+            found = penalty.to(name)
+        except NotSupported:
+            continue
+        arguments = ", ".join(
+            f"{k}={v!r}" if isinstance(v, str) else f"{k}={v:.6g}" for k, v in found.items()
+        )
+        needs = f" after {found.needs}" if found.needs else ""
+        return f"{name.split('.')[1]}({arguments}){needs}"
+    return None

@@ -25,9 +25,10 @@ def standing(certificate: Any) -> bool | str:
     "certificates",
     "Certificates",
     "solver code solver | gap small duality gap | gap_limit small limit | "
-    "kkt small KKT residual | kkt_limit small limit | nats small gap ÷ σ², nats | "
+    "kkt small KKT residual | kkt_limit small limit | nats small gap ÷ φ, nats | "
     "ok flag certificate | why why in words",
-    "No β has a log posterior, given σ and scale, that is higher by more than gap ÷ σ² nats. "
+    "No β has a log posterior, given σ and scale, that is higher by more than gap ÷ φ nats; "
+    "φ = σ², and σ under Laplace noise. "
     "Without a gap J is not convex, and the MAP is the best local optimum that was seen.",
     no_sigma={
         "less": "nats",

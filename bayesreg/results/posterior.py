@@ -302,9 +302,10 @@ class Posterior:
         r"""R²: the share of the variance of y that the model explains, with its posterior.
 
         ``in-sample`` is V(μ)/(V(μ) + v̄) by draw, μ_i = E(y_i | η_i) and v̄ the mean Var(y_i | η_i):
-        σ², or P(1 − P) for a yes/no response; it is ``az.bayesian_r2``. ``loo``, 1 − V(e)/V(y) with
-        e_i = y_i − E(y_i | y_-i), is what new rows would see, with the spread of a Bayesian
-        bootstrap over rows, as ``az.loo_r2``; it may be below 0. A row counts w times.
+        σ², P(1 − P) for a yes/no response, μ for Poisson counts; it is ``az.bayesian_r2``, and 0
+        for noise without a variance. ``loo``, 1 − V(e)/V(y) with e_i = y_i − E(y_i | y_-i), is what
+        new rows would see, with the spread of a Bayesian bootstrap over rows, as ``az.loo_r2``; it
+        may be below 0. A row counts w times.
 
         Parameters
         ----------

@@ -22,6 +22,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 KAPPA = "1/(1 + G_jj·v_j/σ²)"
+# What κ is about where the engine kept it, under a likelihood that is not one quadratic.
+_MODE = "1/(1 + G_jj·v_j), with G the curvature of −log L at the mode under the likeliest scale"
+KEPT = {
+    "gibbs": "1/(1 + G_jj·v_j), with G that of the quadratic at the draw's weights",
+    "tangent": _MODE,
+    "nuts": _MODE,
+}
 LARGEST = 1000  # eigenvalues, of which more would take longer than the draws
 TINY = float(np.finfo(float).tiny)
 
@@ -42,9 +49,10 @@ class Shrinkage:
     tr G(G + diag(σ²/v))⁻¹, which is 1 − κ_j for one column.
 
     Under another likelihood than the Gaussian there is no one G: it is that of the quadratic which
-    the likelihood is given the latent weights of the draw (engine ``gibbs``), or that touches it at
-    the posterior mean (other engines), and σ² is 1. Under Student-t or Laplace noise it is X̃'X̃
-    times the information of a row, in units of 1/σ².
+    −log L is given the latent weights of the draw (engine ``gibbs``), or at the mode under the
+    likeliest scale (``tangent`` and ``nuts``), σ² in G. Where no engine kept κ it is that which
+    touches at the posterior mean, or under Student-t and Laplace noise X̃'X̃ times the information
+    of a row, in units of 1/σ². `formula` says which.
 
     Attributes
     ----------
@@ -282,10 +290,9 @@ def formula(draws: Draws) -> str:
     if draws.problem.exact:
         return KAPPA
     likelihood = draws.problem.likelihood
-    sigma = "/σ²" if likelihood.has_sigma else ""
     if draws.kappa is not None:
-        return f"1/(1 + G_jj·v_j{sigma}), with G that of the quadratic at the draw's weights"
-    if sigma:
+        return KEPT.get(draws.engine, KEPT["gibbs"])
+    if likelihood.has_sigma:
         return f"{KAPPA}, with G that of X'X times the information of a row of {likelihood.noun}"
     return "1/(1 + G_jj·v_j), with G that of the quadratic at the posterior mean"
 

@@ -165,6 +165,8 @@ def _spread(problem: Problem) -> tuple[float, str]:
         return problem.moments.y_sd, " of sd(y)"
     if link == "logit":
         return math.pi / math.sqrt(3.0), " of π/√3"
+    if link == "log":
+        return 1.0, " of 1 in log-counts"
     return 1.0, ""
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import time
-import warnings
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 
@@ -17,18 +16,15 @@ from bayesreg.diagnostics import agreement, compare_elpd
 from bayesreg.language.arguments import settled_seed
 from bayesreg.language.errors import (
     BadArgument,
-    BayesregWarning,
     NotConverged,
     NotSupported,
-    Separated,
 )
 from bayesreg.language.misnamed import explained
 from bayesreg.language.warned import warn
 from bayesreg.likelihoods import Gaussian, Likelihood
 from bayesreg.model.model import Model, flat_terms, taken
 from bayesreg.model.problem import Problem
-from bayesreg.model.propriety import interpolates
-from bayesreg.priors import R2D2, HalfCauchy, Normal, Prior
+from bayesreg.priors import Normal
 from bayesreg.priors.written import prior_of, read_priors
 from bayesreg.results.choice import Choice
 from bayesreg.results.closed_form import ClosedForm
@@ -38,6 +34,7 @@ from bayesreg.results.map_fit import MapFit
 from bayesreg.results.path import Path
 from bayesreg.results.posterior import Posterior
 from bayesreg.results.same_lam import SameLam
+from bayesreg.verbs.bounded import condition_bounded
 from bayesreg.verbs.choose import choose
 from bayesreg.verbs.comparable import read_together, refuse_incomparable
 from bayesreg.verbs.fit import closed_form, fit_map, path, sample
@@ -204,7 +201,7 @@ def _each(
     timing: dict[str, float] = {}
     for (name, model), one in zip(models.items(), seeds, strict=True):
         started = time.perf_counter()
-        problem, notes = _condition(
+        problem, notes = condition_bounded(
             model, source, standardize=how.standardize, intercept=how.intercept
         )
         said += [note for note in notes if note not in said]
@@ -237,7 +234,10 @@ def _by_formula(
 
     flat = frozenset[str]().union(*(flat_terms(model.prior) for model in models.values()))
     labels = any(model.likelihood.takes_labels for model in models.values())
-    return design_from_formula(formula, data, beside["weights"], flat, labels=labels)
+    known = {name: value for name, value in beside.items() if name != "weights"}
+    for model in models.values():
+        model.likelihood.refuse_known(**known)
+    return design_from_formula(formula, data, beside["weights"], flat, labels=labels, **known)
 
 
 def _by_columns(
@@ -314,54 +314,6 @@ def _name(value: Any) -> str:
     return prior.strip() if isinstance(prior, str) else prior_of(prior, "priors: each").family
 
 
-def _condition(
-    model: Model, source: Design | Moments, *, standardize: bool, intercept: bool
-) -> tuple[Problem, list[str]]:
-    """Condition one model, bounding default priors where they would interpolate."""
-    notes = []
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", BayesregWarning)
-        prior = model.prior
-        try:
-            problem = model.condition(source, standardize=standardize, intercept=intercept)
-        except Separated as error:
-            lighter = prior.lighter if isinstance(prior, Prior) else None
-            if lighter is None or prior != Model(type(prior)(), model.likelihood).prior:
-                raise
-            notes.append(f"{type(prior).__name__}() was replaced by {lighter!r}: {error}")
-            model = Model(lighter, model.likelihood)
-            prior = model.prior
-            problem = model.condition(source, standardize=standardize, intercept=intercept)
-        if (
-            isinstance(prior, Prior)
-            and prior == type(prior)()
-            and not isinstance(prior, R2D2)  # whose scale is what R² says; `problem` warns
-            and interpolates(problem)
-        ):
-            bounded, m = _bounded(prior, problem)
-            notes.append(
-                f"p = {problem.p} columns reach ν = {problem.nu:g}, where a default scale lets the "
-                f"posterior interpolate y: {type(prior).__name__}() was given the scale of "
-                f"expected_nonzero={m:g}"
-            )
-            model = Model(bounded, model.likelihood)
-            problem = model.condition(source, standardize=standardize, intercept=intercept)
-    return problem, notes + list(problem.warnings)
-
-
-def _bounded(prior: Prior, problem: Problem) -> tuple[Prior, float]:
-    """The default prior with the scale of about ν/10 expected effects (at least one)."""
-    m = float(max(1, min(problem.p // 2, round(problem.nu / 10))))
-    if isinstance(prior, Normal) or "expected_nonzero" not in _fields(prior):
-        tau = m / (problem.p - m) / np.sqrt(problem.n)
-        return dataclasses.replace(prior, scale=HalfCauchy(float(tau))), m  # type: ignore[type-var]
-    return dataclasses.replace(prior, scale=None, expected_nonzero=m), m  # type: ignore[type-var]
-
-
-def _fields(prior: Prior) -> set[str]:
-    return {f.name for f in dataclasses.fields(prior)}  # type: ignore[arg-type]
-
-
 def _entry(
     name: str, problem: Problem, seed: int, engine: str | None, draws: int, chains: int
 ) -> Entry:
@@ -369,14 +321,24 @@ def _entry(
     post = sample(problem, engine=engine, seed=seed, draws=draws, chains=chains)
     fit, why = None, problem.penalty.why_no_map
     if why is None:
-        try:
-            fit = fit_map(problem)
-        except NotSupported:  # several unknown scales, or no rows for cross-validation
-            fit = fit_map(problem, hyper=post)
+        fit = _optimum(problem, post)
     closed = None if fit is None else in_closed_form(fit)
     loo = post.loo() if problem.design is not None else None
     same = None if why is not None or not problem.p else _at_its_lam(problem, post)
     return Entry(name, problem, fit, why, closed, post, loo, same_lam=same)
+
+
+def _optimum(problem: Problem, post: Posterior) -> MapFit:
+    """The MAP; one that is not certified says so itself, in the verdict and in the report."""
+    try:
+        return fit_map(problem)
+    except NotSupported:  # several unknown scales, or no rows for cross-validation
+        return fit_map(problem, hyper=post)
+    except NotConverged as error:
+        reached: Any = error.result
+        if reached is None:
+            raise
+        return cast("MapFit", reached)
 
 
 def in_closed_form(fit: MapFit) -> ClosedForm | None:

@@ -64,7 +64,7 @@ def _across(entries: Mapping[str, Entry], table: pd.DataFrame) -> Iterator[str]:
     if ahead[True]:
         yield f"{_capital(noun)} predicts better than {listed(ahead[True])}: {seen}."
     if ahead[False]:
-        yield f"{_capital(noun)} is not clearly ahead of {listed(ahead[False])}."
+        yield f"{_capital(noun)} is ahead of {listed(ahead[False])}, which is not clear."
 
 
 def _largest_khat(table: pd.DataFrame, entry: Entry) -> float:
