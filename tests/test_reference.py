@@ -22,7 +22,9 @@ SMOOTH = [name for name in NAMES if name != "LaplaceNoise"]
 
 
 def problem_of(name, case="tall", prior=None):
-    likelihood = UNKNOWN.get(name, LIKELIHOODS[name].likelihood)
+    known = LIKELIHOODS[name].likelihood
+    # More columns than rows leave an unknown σ nothing to be estimated from.
+    likelihood = known if case == "wide" and known.has_sigma else UNKNOWN.get(name, known)
     data = next(c for c in responding(name) if c.name == case)
     return condition(data, br.Model(prior or br.Normal(br.HalfNormal(1.0), unit="y"), likelihood))
 

@@ -29,6 +29,8 @@ from bayesreg.priors import Flat, Normal, Prior
 from bayesreg.priors.base import without_sigma
 from bayesreg.priors.written import prior_of
 
+WIDEST = 500.0  # of an offset in logarithms: more is a number that no logarithm was taken of
+
 
 @explained_throughout
 @dataclass(frozen=True)
@@ -294,6 +296,7 @@ def _assemble(
         )
     if design is not None:
         likelihood.check(design.y, design.known.facts(-1), design.obs_id)
+        _refuse_no_logarithm(design, likelihood)
     flat, blocks = assign(model.prior, moments.names, terms, _information(likelihood, source))
     return Problem(
         prior=model.prior,
@@ -306,6 +309,19 @@ def _assemble(
         blocks=blocks,
         own=likelihood.unknowns,
     )
+
+
+def _refuse_no_logarithm(design: Design, likelihood: Likelihood) -> None:
+    """Raise BadData for an offset in log-odds or log-counts that float64 cannot raise e to."""
+    if design.offset is None or likelihood.link == "identity":
+        return
+    low, high = float(design.offset.min()), float(design.offset.max())
+    if high - low > WIDEST:
+        cure = "; pass people, time or area as exposure=" if likelihood.takes_exposure else ""
+        raise BadData(
+            f"the offset lies between {low:g} and {high:g}, and it is in {likelihood.in_units}: e "
+            f"to the {high - low:g} is no ratio of this world{cure}"
+        )
 
 
 def _information(likelihood: Likelihood, source: Design | Moments) -> float:
