@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.optimize import linprog
+from scipy.optimize import brentq, linprog
 
 import bayesreg as br
 from bayesreg.solvers.certificate import certify
@@ -212,3 +212,87 @@ def test_flat_columns_and_offsets_of_absolute_deviations(prior):
     assert other.correspondence.ok
     without = br.fit_map(condition(case, br.Model(mapping, likelihood)))
     assert not np.allclose(one.beta, without.beta)
+
+
+# --- Student-t noise -------------------------------------------------------------------------
+
+
+def in_extended_precision(problem, b):
+    """∇J = 0 on the coefficients that are not 0, by Newton's method in long double."""
+    loss, (sigma, df) = problem.loss, (problem.known["sigma"], problem.known["df"])
+    k = loss.free.shape[1]
+    face = np.concatenate([np.arange(k), k + np.flatnonzero(b)])
+    rows = loss.columns[:, face].astype(np.longdouble)
+    l1 = np.concatenate([np.zeros(k), np.broadcast_to(problem.penalty.l1, problem.p)])[face]
+    l2 = np.concatenate([np.zeros(k), np.broadcast_to(problem.penalty.l2, problem.p)])[face]
+    x = np.concatenate([loss.at(b).free, b])[face].astype(np.longdouble)
+    sign = np.sign(x)
+    for _ in range(8):
+        r = loss.target - rows @ x
+        room = df * np.longdouble(sigma) ** 2 + r * r
+        omega = loss.weights * (df + 1) * np.longdouble(sigma) ** 2 / room
+        bend = omega * (2 * df * np.longdouble(sigma) ** 2 / room - 1)
+        g = -(rows.T @ (omega * r)) + l1 * sign + l2 * x
+        hessian = (rows.T @ (bend[:, None] * rows)).astype(float) + np.diag(l2)
+        x = x - np.linalg.solve(hessian, g.astype(float))
+    out = np.zeros(k + problem.p, dtype=np.longdouble)
+    out[face] = x
+    return out[k:]
+
+
+@pytest.mark.parametrize("which", ["tall", "weighted", "offsets", "wide"])
+@pytest.mark.parametrize("prior", [br.Normal(0.7), br.Laplace(0.4), br.ElasticNet(0.6, 0.4)])
+def test_the_optimum_under_student_t_noise_is_that_of_extended_precision(prior, which):
+    """To 1e-10 of the largest coefficient; the reference is one, and 1e-4 off is refused."""
+    problem = condition(of("StudentTNoise", which), br.Model(prior, br.StudentTNoise(4.5, 1.3)))
+    fit = br.fit_map(problem)
+    b = in_extended_precision(problem, fit.b)
+    assert np.max(np.abs(fit.b - b)) <= 1e-10 * np.max(np.abs(b))
+    away = in_extended_precision(problem, fit.b * (1.0 + 1e-3))
+    assert np.max(np.abs(away - b)) <= 1e-10 * np.max(np.abs(b))
+    assert fit.certificate.gap is None
+    assert "1 distinct optimum seen" in fit.certificate.why
+    assert not certify(problem, fit.b * (1.0 + 1e-4)).ok
+
+
+def test_several_optima_of_student_t_noise_are_seen_and_the_lowest_is_returned():
+    """Two groups of y a hundred σ apart: an optimum in each; halfway J falls on either side."""
+    y = np.concatenate([np.linspace(-51.0, -49.0, 8), np.linspace(49.0, 51.0, 6)])
+    X = np.random.default_rng(2).standard_normal((14, 1))
+    problem = br.Model(br.Normal(0.1), br.StudentTNoise(1.5, 1.0)).condition(X, y)
+    fit = br.fit_map(problem)
+    assert fit.intercept == pytest.approx(-50.0, abs=1.0)
+    assert "J is not convex" in fit.certificate.why
+    assert fit.certificate.gap is None
+    other = br.fit_map(br.Model(br.Normal(0.1), br.StudentTNoise(1.5, 1.0)).condition(X, -y))
+    assert other.intercept == pytest.approx(50.0, abs=1.0)
+    np.testing.assert_allclose(other.beta, -fit.beta, rtol=1e-8)
+
+
+def test_an_effect_with_two_optima_is_reported_as_two():
+    """Rows of two slopes: each is an optimum, and the one of more rows is the lower."""
+    x = np.linspace(-3.0, 3.0, 21)
+    y = np.where(np.arange(21) % 3 == 0, -20.0, 20.0) * x
+    model = br.Model(br.Normal(1e3), br.StudentTNoise(1.0, 0.3))
+    fit = br.fit_map(model.condition(x[:, None], y, intercept=False))
+    assert fit.beta.iloc[0] == pytest.approx(20.0, abs=0.1)
+    assert "2 distinct optima seen" in fit.certificate.why
+    assert fit.certificate.ok
+    problem = fit.problem
+    saddle = brentq(lambda b: problem.loss.slope(problem.loss.at(np.array([b])))[0], -15.0, 15.0)
+    one = certify(problem, np.array([saddle]))
+    assert not one.ok
+    assert "saddle" in one.why
+
+
+def test_student_t_noise_tends_to_a_gaussian():
+    """As df → ∞, with an error of 1/df."""
+    case = of("StudentTNoise")
+    errors = []
+    normal = br.fit_map(condition(case, br.Model(br.Laplace(0.4), br.Gaussian(1.3))))
+    for df in (1e3, 1e5, 1e7):
+        heavy = br.Model(br.Laplace(0.4), br.StudentTNoise(df, 1.3))
+        fit = br.fit_map(condition(case, heavy))
+        errors.append(np.abs(fit.beta - normal.beta).max())
+    assert errors[2] < 1e-5
+    np.testing.assert_allclose(np.divide(errors[:2], errors[1:]), 100.0, rtol=0.1)

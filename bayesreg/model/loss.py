@@ -29,6 +29,7 @@ Index = NDArray[np.intp]
 NEGLIGIBLE = 1e-10  # of a row's curvature, relative to the largest
 FEASIBLE = 1e-9  # of the terms of F'u: what may be left of them
 NONE = np.zeros(0, dtype=np.intp)
+QUANTILES = 25  # starts of an intercept
 AT_ONCE = 4  # steps in γ at many b's together
 SATURATED = 1e-200  # of the largest curvature: below it only slopes say where to go
 
@@ -99,7 +100,7 @@ class Loss:
             return self._point(b, self._least_absolute(offset), offset)
         free = np.zeros(k) if near is None else near.free
         if near is None and k:
-            free = self._first_free(offset)
+            free = self._first_free(offset) if self.likelihood.convex else self._lowest(offset)
         point = self._point(b, free, offset)
         for _ in range(STEPS if k else 0):
             step = self._free_step(point)
@@ -160,6 +161,10 @@ class Loss:
         k, shape = self.free.shape[1], b.shape[:-1]
         rows = b.reshape(int(np.prod(shape)), b.shape[-1]) if k else ()
         return np.array([self.at(one).free for one in rows]).reshape(*shape, k)
+
+    def beside(self, b: Array, free: Array) -> Point:
+        """The point of b and this γ, best or not."""
+        return self._point(b, free, self.given(b))
 
     def given(self, b: Array) -> Array:
         """η (n,) without γ: offset + Z(b + loc)."""
@@ -278,15 +283,35 @@ class Loss:
 
     def _subgradient(self, at: Point) -> Array:
         """The u of absolute deviations with F'u = 0; what F leaves of it undetermined is 0."""
-        whole = Deviations.plain(np.hstack([self.free, self.proper]), self.target, self.weights)
+        whole = Deviations.plain(self.columns, self.target, self.weights)
         met = whole.met(np.concatenate([at.free, at.b]))
         part = Deviations.plain(self.free, self.y - self.given(at.b), self.weights)
         return Subgradient.of(part, at.free, met=met).u
 
     @cached_property
+    def columns(self) -> Array:
+        """[F Z] (n, k + p)."""
+        return np.hstack([self.free, self.proper])
+
+    @cached_property
     def target(self) -> Array:
         """y less what of η is known (n,), and less Z·loc."""
         return np.asarray(self.y - self.given(np.zeros(self.proper.shape[1])))
+
+    def _lowest(self, offset: Array) -> Array:
+        """γ at the lowest of several starts: a loss that is not convex may have many optima.
+
+        Least absolute deviations, and with an intercept the quantiles of what is left of y.
+        """
+        first = self._least_absolute(offset)
+        tried = [first]
+        if np.all(self.free[:, 0] == 1.0):
+            rest = self.y - offset - self.free @ first
+            shift = np.arange(len(first)) == 0
+            values = np.quantile(rest, np.linspace(0.02, 0.98, QUANTILES))
+            tried += [first + np.where(shift, value, 0.0) for value in values]
+        losses = [self._point(np.zeros(0), free, offset).value for free in tried]
+        return tried[int(np.argmin(losses))]
 
     def _first_free(self, offset: Array) -> Array:
         """γ that makes the mean of η that of the best constant fit."""

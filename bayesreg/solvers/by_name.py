@@ -31,6 +31,7 @@ BY_COLUMN, IN_GROUPS, MAJORISED = "λ₁‖b‖₁ + ½λ₂‖b‖²", "norms o
 
 # The shapes of a loss.
 QUADRATIC, CONVEX, KINKED = "one quadratic", "smooth convex losses", "absolute deviations"
+BENT = "smooth losses that are not convex"
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,12 @@ SOLVERS = {
             lambda p, seed: newton.solve(p, seed=seed),
         ),
         Solver(
+            "irls",
+            (BENT,),
+            (BY_COLUMN, IN_GROUPS, MAJORISED),
+            lambda p, seed: newton.solve(p, seed=seed),
+        ),
+        Solver(
             "interior_point",
             (KINKED,),
             (BY_COLUMN, IN_GROUPS, MAJORISED),
@@ -104,7 +111,9 @@ def loss_of(likelihood: Likelihood) -> str:
     """The shape of a likelihood's loss, by what it can do."""
     if isinstance(likelihood, ConstantCurvature):
         return QUADRATIC
-    return KINKED if isinstance(likelihood, AbsoluteDeviation) else CONVEX
+    if isinstance(likelihood, AbsoluteDeviation):
+        return KINKED
+    return CONVEX if likelihood.convex else BENT
 
 
 def shape_of(problem: Problem) -> str:
@@ -117,7 +126,8 @@ def shape_of(problem: Problem) -> str:
 def default_solver(problem: Problem) -> str:
     """Closed form where there is no kink, coordinate descent where there is, else what serves."""
     if not problem.exact:
-        return "interior_point" if loss_of(problem.likelihood) == KINKED else "newton"
+        special = {KINKED: "interior_point", BENT: "irls"}
+        return special.get(loss_of(problem.likelihood), "newton")
     shape = shape_of(problem)
     if shape != BY_COLUMN:
         return "group_descent" if shape == IN_GROUPS else "reweighting"

@@ -28,7 +28,7 @@ import numpy as np
 from bayesreg.language.arguments import Array
 from bayesreg.model.quadratic import EPS, Index, UnitData
 from bayesreg.priors import Majorised
-from bayesreg.solvers import curvature, deviation_certificate, gaps
+from bayesreg.solvers import curvature, deviation_certificate, gaps, irls
 from bayesreg.solvers.base import distance, terms
 from bayesreg.solvers.groups import Groups
 from bayesreg.solvers.objective import Objective, penalty_value
@@ -210,6 +210,17 @@ def _judge_touching(problem: Problem, at: Point, sd: Array, floor: float) -> Jud
         met = deviation_certificate.judge(problem, at, sd, _lams(problem, at.b), sets)
         return Judged(met.gap, met.kkt, floor, met.unique, saddle=met.saddle)
     g = -loss.slope(at)
+    judged = _judge_smooth(problem, at, sd, floor, g)
+    if problem.likelihood.convex:
+        return judged
+    falls = irls.least_curvature(problem, at)[0] < -1e-9
+    unique = False if judged.unique is False else None  # as far as can be seen from here
+    return replace(judged, gap=None, unique=unique, saddle=judged.saddle or falls)
+
+
+def _judge_smooth(problem: Problem, at: Point, sd: Array, floor: float, g: Array) -> Judged:
+    """The same under a loss with a slope −g everywhere."""
+    loss, penalty = problem.loss, problem.penalty
     touching = problem.touching(at)
     lams = _lams(problem, at.b)
     if lams is None:
@@ -220,7 +231,7 @@ def _judge_touching(problem: Problem, at: Point, sd: Array, floor: float) -> Jud
         kkt = float(np.max(_over(np.abs(rest), sd[unit.kept]), initial=0.0))
         least = quadratic.least_curvature(u)
         saddle = least is not None and least.value < -1e-9
-        return Judged(None, kkt, floor, None, saddle=saddle)
+        return Judged(None, kkt, floor, None, saddle=saddle and problem.likelihood.convex)
     l1, l2 = lams
     gap = None
     if problem.likelihood.convex:

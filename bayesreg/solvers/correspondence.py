@@ -122,11 +122,13 @@ def _routes(problem: Problem, b: Array) -> list[tuple[str, str, Callable[[], Sol
     if not problem.exact and problem.loss.kinked:
         return _deviation_routes(problem, b)
     if not problem.exact:
-        form = "from 0" if problem.penalty.linear_quadratic else "from 1 % away"
+        one = problem.penalty.linear_quadratic and problem.likelihood.convex
+        form = "from 0" if one else "from 1 % away"
+        name = "newton" if problem.likelihood.convex else "irls"
         first = partial(loss_routes.lbfgsb, problem, start=b)
         second = partial(loss_routes.hybrid, problem, start=b)
         return [
-            ("newton", "our Newton on quadratics", partial(newton.solve, problem, start=b), OWN),
+            (name, "our Newton on quadratics", partial(newton.solve, problem, start=b), OWN),
             ("lbfgsb", f"scipy.optimize, first order, {form}", first, SCIPY),
             ("hybrid", "scipy.optimize, second order, from 1 % away", second, SCIPY),
         ]

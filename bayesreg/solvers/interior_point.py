@@ -88,9 +88,8 @@ def deviations(problem: Problem, l1: Array, l2: Array) -> Deviations:
             group[k + block.columns] = first + np.asarray(block.group)
     group = np.unique(group, return_inverse=True)[1]
     none = np.zeros(k)
-    rows = np.hstack([loss.free, loss.proper])
     whole = np.concatenate([none, l1]), np.concatenate([none, l2])
-    return Deviations(rows, loss.target, loss.weights, *whole, group)
+    return Deviations(loss.columns, loss.target, loss.weights, *whole, group)
 
 
 def subgradient(problem: Problem, x: Array, met: Mask | None = None) -> Subgradient:

@@ -88,14 +88,14 @@ def lbfgsb(problem: Problem, *, start: Array) -> Solution:
     problem : Problem
         With the penalty known.
     start : ndarray (p,)
-        The optimum to be checked: only under penalties that are not λ₁|b| + ½λ₂b² is it used.
+        The optimum to be checked: used only where J may have several.
 
     References
     ----------
     Byrd, Lu, Nocedal & Zhu (1995), SIAM J. Sci. Comput. 16(5); Schmidt, Fung & Rosales (2007),
     ECML, §2.2 (the split).
     """
-    if problem.penalty.linear_quadratic:
+    if problem.penalty.linear_quadratic and problem.likelihood.convex:
         return _split(problem)
     smooth, x = _near(problem, start)
     unbounded = np.full(len(x), -np.inf)
@@ -157,7 +157,7 @@ def hybrid_on_rows(problem: Problem, *, start: Array) -> Solution:
     """Solve r = 0 on the rows that `start` meets, and ∇J = 0 along the rest, from near it."""
     loss, k = problem.loss, problem.loss.free.shape[1]
     at = loss.at(start)
-    own, x = np.hstack([loss.free, loss.proper]), np.concatenate([at.free, start])
+    own, x = loss.columns, np.concatenate([at.free, start])
     terms = np.abs(loss.target) + np.abs(own) @ np.abs(x)
     met = np.abs(loss.y - at.eta) <= 64.0 * np.finfo(float).eps * terms
     kinked = penalty_slope(problem, np.full(problem.p, np.finfo(float).tiny)) > 0.0

@@ -24,6 +24,7 @@ from bayesreg.solvers import (
     damped_newton,
     group_descent,
     interior_point,
+    irls,
     reweighting,
 )
 from bayesreg.solvers.base import Solution
@@ -76,6 +77,8 @@ def solve(
     if isinstance(problem.likelihood, AbsoluteDeviation):
         return interior_point.solve(problem, start=start, seed=seed)
     inner = inner_of(problem)
+    if not problem.likelihood.convex:
+        return irls.solve(problem, inner, start=start, seed=seed)
     first = np.zeros(problem.p) if start is None else np.asarray(start, dtype=float)
     if problem.exact:
         how = "one quadratic is the loss itself"
