@@ -26,6 +26,7 @@ from bayesreg.priors.hyper import HyperPrior, Power
 from bayesreg.priors.shapes import Gamma
 
 CLOSEST = 1e-300  # a residual, below which a row's weight is held
+FARTHEST = 1e140  # a mean of latent weights, beyond which they have their limiting law
 
 
 class Noise(NormalMixture):
@@ -354,9 +355,9 @@ class LaplaceNoise(Noise, AbsoluteDeviation):
         e^(−w|r|/σ) is the integral of e^(−½ωr²/σ²) against w·ω^(−3/2)·e^(−w²/2ω)/√(2π): West
         (1987), Biometrika 74(3), and Park & Casella (2008), §2, for w = 1.
         """
-        with np.errstate(divide="ignore"):
-            mean = weights * theta["sigma"] / np.maximum(np.abs(np.subtract(y, eta)), CLOSEST)
-        return _inverse_gaussian(rng, mean, np.square(weights)), y
+        rest = np.maximum(np.abs(np.subtract(y, eta)), CLOSEST)
+        omega = np.square(weights) * _inverse_gaussian(rng, theta["sigma"] / (weights * rest))
+        return np.maximum(omega, CLOSEST), y
 
     def fenchel_young(self, y: ArrayLike, eta: ArrayLike, u: ArrayLike, theta: Theta) -> Array:
         """|y − η| + u(y − η) for |u| ≤ 1, else ∞."""
@@ -404,16 +405,18 @@ class LaplaceNoise(Noise, AbsoluteDeviation):
         return pm.Laplace, {"mu": eta, "b": theta["sigma"]}
 
 
-def _inverse_gaussian(rng: np.random.Generator, mean: Array, shape: Array) -> Array:
-    """One draw for each: Michael, Schucany & Haas (1976), The American Statistician 30(2)."""
+def _inverse_gaussian(rng: np.random.Generator, mean: Array) -> Array:
+    """One draw of shape 1 for each: Michael, Schucany & Haas (1976), The American Statistician 30.
+
+    The smaller root of their quadratic is a quotient in which nothing cancels; its limit as the
+    mean grows is 1/χ².
+    """
     square = np.square(rng.standard_normal(len(mean)))
-    half = 0.5 * mean / shape * square
-    # The smaller root of their quadratic, as a quotient in which nothing cancels.
-    with np.errstate(over="ignore", invalid="ignore"):
-        ratio = 1.0 / (1.0 + half + np.sqrt(half * (2.0 + half)))
-    low = np.where(np.isfinite(half), mean * ratio, shape / square)
-    turned = rng.random(len(mean)) * (mean + low) > mean
-    return np.asarray(np.where(turned, mean * (mean / low), low))
+    half = 0.5 * np.minimum(mean, FARTHEST) * square
+    low = np.minimum(mean, FARTHEST) / (1.0 + half + np.sqrt(half * (2.0 + half)))
+    turned = rng.random(len(mean)) * (1.0 + low / mean) > 1.0
+    with np.errstate(over="ignore"):
+        return np.where(turned, np.minimum(mean * (mean / low), 1.0 / CLOSEST), low)
 
 
 def _median(y: Array, weights: Array) -> float:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 # the prior alone or the data alone decide the posterior, faults of the other cannot be seen.
 _WEAKEST, _STRONGEST = 0.3, 2.0
 _TYPICAL = 2000  # prior draws behind the medians
+MOST_TRIALS = 4  # of a row, where y counts successes
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +109,14 @@ class Trial:
         return Trial(*_conditioned(*models, part, standardize=self.problem.standardize))
 
     def without_data(self, share: float) -> Problem:
-        """The fitted model with X'y = 0, ν = 0 and X'X = 0, or tiny: the posterior is the prior."""
+        """The fitted model with X'y = 0, ν = 0 and X'X = 0, or tiny: the posterior is the prior.
+
+        On rows, where the likelihood has no moments: each counts next to nothing.
+        """
+        if not self.problem.exact:
+            assert self.problem.design is not None
+            nothing = np.full(self.problem.design.n, share)
+            return replace(self.problem, design=replace(self.problem.design, weights=nothing))
         P = len(self.problem.features)
         gram = np.zeros((P + 1, P + 1))
         gram[np.arange(P), np.arange(P)] = share * np.square(self.X - self.X.mean(axis=0)).sum(0)
@@ -131,9 +139,7 @@ def prepare(
         _refuse_improper(one)
     given = _design(design, n, p, seed)
     if not isinstance(model.likelihood, ConstantCurvature):
-        y = model.likelihood.sample(np.random.default_rng(seed), np.zeros(given.n), {})
-        y[:2] = 0.0, 1.0  # of no meaning but for both labels
-        given = replace(given, y=y)
+        given = _answered(model, given, seed)
     problem, source = _conditioned(model, truth, given, standardize=standardize)
     if design is None and not standardize:
         found = prior_draws(source, _TYPICAL, seed)[0]
@@ -141,7 +147,7 @@ def prepare(
         size[source.flat] = 1.0
         share = float(np.median(found["sigma"])) / size
         X = given.X * (share * _signals(p) / np.sqrt(np.square(given.X - given.X.mean(0)).sum(0)))
-        problem, source = _conditioned(model, truth, Design.of(X, given.y), standardize=False)
+        problem, source = _conditioned(model, truth, replace(given, X=X), standardize=False)
     return Trial(problem, source)
 
 
@@ -182,6 +188,24 @@ def _design(design: Any, n: int, p: int, seed: int) -> Design:
     return Design.of(z + rng.normal(0.0, 2.0, p), rng.standard_normal(n))
 
 
+def _answered(model: Model, design: Design, seed: int) -> Design:
+    """With a y of no meaning that the likelihood can have, both labels where it has labels.
+
+    Rows of our own count successes of 1, 2, … trials where trials are what y is of.
+    """
+    likelihood, rng = model.likelihood, np.random.default_rng(seed)
+    if likelihood.takes_trials and design.trials is None:
+        design = replace(design, trials=np.asarray(1.0 + np.arange(design.n) % MOST_TRIALS))
+    theta: dict[str, Any] = {
+        name: own if isinstance(own, float) else float(own.sample(rng, 1)[0])
+        for name, own in likelihood.unknowns.items()
+    }
+    y = likelihood.sample(rng, np.zeros(design.n), theta | design.known.facts(-1))
+    if likelihood.counts or likelihood.takes_labels:
+        y[:2] = 0.0, 1.0
+    return replace(design, y=y)
+
+
 def _signals(p: int) -> Array:
     """Signal in noise by column: strongest first, then weakest, and so on inwards."""
     ordered = np.geomspace(_WEAKEST, _STRONGEST, p) if p > 1 else np.array([1.5])
@@ -190,10 +214,12 @@ def _signals(p: int) -> Array:
 
 def _refuse_improper(model: Model) -> None:
     """Parameters are drawn from the prior, which must be one."""
-    sigma = model.likelihood.unknowns.get("sigma")
-    prior = sigma if isinstance(sigma, HyperPrior) else None
-    if prior is not None and not prior.proper:
-        raise NotSupported(
-            f"validation draws parameters from the prior, and {prior!r} on σ is improper: use a "
-            "proper one, as in br.Model(prior, br.Gaussian(br.HalfNormal(1.0))), or a known σ"
-        )
+    kind = type(model.likelihood).__name__
+    for name, own in model.likelihood.unknowns.items():
+        if isinstance(own, HyperPrior) and not own.proper:
+            word = "σ" if name == "sigma" else name
+            raise NotSupported(
+                f"validation draws parameters from the prior, and {own!r} on {word} is improper: "
+                f"use a proper one, as in br.Model(prior, br.{kind}({name}=br.HalfNormal(1.0))), "
+                f"or a known {word}"
+            )

@@ -179,9 +179,6 @@ def _calibration(
 
 def _recovery(trial: Trial, engine: Any, draws: int, seed: int, notes: list[str]) -> Found:
     """Draws without data against the prior."""
-    if not trial.problem.exact:
-        notes.append("recovery left out: the likelihood has no moments to set to 0")
-        return Found([])
     if len(trial.problem.flat):
         notes.append("recovery left out: without data a Flat coefficient has no posterior")
         return Found([])
@@ -191,7 +188,7 @@ def _recovery(trial: Trial, engine: Any, draws: int, seed: int, notes: list[str]
         notes.append(f"recovery left out: {error}")
         return Found([])
     if how != "X'X = 0":
-        notes.append(f"recovery with {how}: the engine cannot run without any data")
+        notes.append(f"recovery with {how}")
     return Found(_against(found, reference(trial, seed), "recovery", recovery.effective))
 
 

@@ -1,0 +1,112 @@
+"""Posteriors under every likelihood keep the law of parameters and data, and faults do not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import bayesreg as br
+from bayesreg.engines import laplace_tangent
+from bayesreg.likelihoods.robust import LaplaceNoise
+
+HALF, NOISE = br.HalfNormal(1.0), br.HalfNormal(1.5)
+LIKELIHOODS: dict[str, Any] = {
+    "Bernoulli": br.Bernoulli(),
+    "Binomial": br.Binomial(),
+    "Poisson": br.Poisson(),
+    "NegativeBinomial": br.NegativeBinomial(),
+    "StudentTNoise": br.StudentTNoise(sigma=NOISE),
+    "LaplaceNoise": br.LaplaceNoise(sigma=NOISE),
+}
+PRIORS = {
+    "Normal": br.Normal(HALF),
+    "Laplace": br.Laplace(HALF),
+    "Horseshoe": br.Horseshoe(br.HalfNormal(0.3)),
+}
+SIZE: dict[str, Any] = {"n": 24, "p": 3, "seed": 3, "progress": False}
+
+
+def recovered(name: str, prior: Any, engine: str, **options: Any) -> br.Validation:
+    """Without data: rows that count next to nothing."""
+    return br.validate(
+        br.Model(prior, LIKELIHOODS[name]), engine, checks=["recovery"], **(SIZE | options)
+    )
+
+
+@pytest.mark.parametrize("name", LIKELIHOODS)
+def test_without_data_draws_are_the_prior_s(name: str) -> None:
+    """The likelihood's own unknowns among them; under the heaviest prior."""
+    found = recovered(name, PRIORS["Horseshoe"], "tangent")
+    assert found.ok, found.why
+    seen = {one.quantity for one in found.findings}
+    assert {f"log {own}" for own in LIKELIHOODS[name].unknowns} <= seen
+
+
+@pytest.mark.parametrize("name", ["StudentTNoise", "LaplaceNoise"])
+def test_without_data_latent_weights_keep_the_prior(name: str) -> None:
+    found = recovered(name, PRIORS["Laplace"], "gibbs")
+    assert found.ok, found.why
+
+
+def test_another_prior_of_an_unknown_is_caught() -> None:
+    """Negative control: a shape from another law."""
+    truth = br.Model(PRIORS["Laplace"], br.NegativeBinomial(br.Gamma(2.0, 0.1)))
+    found = recovered("NegativeBinomial", PRIORS["Laplace"], "tangent", truth=truth)
+    assert not found.ok
+    assert "log shape" in found.why
+
+
+def test_an_improper_law_of_an_unknown_is_refused_by_name() -> None:
+    with pytest.raises(br.NotSupported, match=r"LaplaceNoise\(sigma="):
+        br.validate(br.Model(br.Normal(1.0), br.LaplaceNoise()))
+
+
+# --- calibration (slow) ----------------------------------------------------------------------
+
+# Among heavy tails a log link makes counts beyond float64; a slab holds them.
+CALIBRATED = {
+    "Bernoulli": ("tangent", PRIORS["Horseshoe"]),
+    "Binomial": ("tangent", PRIORS["Laplace"]),
+    "Poisson": ("tangent", PRIORS["Laplace"]),
+    "NegativeBinomial": ("tangent", PRIORS["Normal"]),
+    "StudentTNoise": ("tangent", PRIORS["Normal"]),
+    "LaplaceNoise": ("gibbs", PRIORS["Laplace"]),
+}
+
+
+def calibrated(name: str) -> br.Validation:
+    engine, prior = CALIBRATED[name]
+    options = SIZE | {"simulations": 40, "draws": 100, "checks": ["calibration"]}
+    return br.validate(br.Model(prior, LIKELIHOODS[name]), engine, **options)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CALIBRATED)
+def test_ranks_of_the_truth_are_uniform(name: str) -> None:
+    found = calibrated(name)
+    assert found.ok, found.why
+
+
+@pytest.mark.slow
+def test_a_ratio_without_its_curvature_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Negative control: proposals accepted by the wrong ratio."""
+
+    def linear(self: Any, setup: Any, u: Any) -> Any:
+        return self.amount * (u @ setup.c)
+
+    monkeypatch.setattr(laplace_tangent._Normal, "log_density", linear)
+    assert not calibrated("Binomial").ok
+
+
+@pytest.mark.slow
+def test_latent_weights_of_another_law_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Negative control: ω too small by a third, so that the noise seems larger."""
+    right = LaplaceNoise.augment
+
+    def smaller(self: Any, *arguments: Any) -> tuple[Any, Any]:
+        omega, z = right(self, *arguments)
+        return 0.5 * omega, z
+
+    monkeypatch.setattr(LaplaceNoise, "augment", smaller)
+    assert not calibrated("LaplaceNoise").ok
