@@ -309,8 +309,9 @@ def _held(entries: Mapping[str, Entry], table: pd.DataFrame) -> str:
 
 def _given(entries: Mapping[str, Entry]) -> str:
     """What a certificate holds fixed: over σ and scale as well, a density may have no maximum."""
-    sigma = next(iter(entries.values())).problem.likelihood.has_sigma
-    return "σ and scale" if sigma else "the scale"
+    own = dict.fromkeys(k for e in entries.values() for k in e.problem.likelihood.unknowns)
+    said = [{"sigma": "σ"}.get(name, name) for name in own]
+    return listed([*said, "scale"]) if said else "the scale"
 
 
 def against_nuts(entries: Mapping[str, Entry]) -> str:
