@@ -28,6 +28,8 @@ FRAME = pd.DataFrame(
 )
 FRAME["y"] = FRAME["x"] + RNG.normal(size=N)
 FRAME["won"] = np.where(FRAME["y"] > 0, "yes", "no")
+FRAME["time"] = RNG.uniform(0.5, 4.0, size=N)
+FRAME["visits"] = RNG.poisson(FRAME["time"] * np.exp(0.4 * FRAME["x"]))
 X, Y = FRAME[["x", "z"]], FRAME["y"]
 DRAWS = {"seed": 1, "draws": 20, "chains": 2}
 GROUPED = br.Laplace(0.5, groups=[["x", "z"]])
@@ -47,6 +49,16 @@ FILES = {
         br.Model(br.Normal(1.0)).condition_formula("y ~ scale(x)*g", FRAME, standardize=True)
     ),
     "map in groups": lambda: br.fit_map(br.Model(GROUPED, br.Gaussian(1.0)).condition(X, Y)),
+    "map of counts by a formula": lambda: br.fit_map(
+        br.Model(br.Normal(1.0), br.NegativeBinomial(3.0)).condition_formula(
+            "visits ~ scale(x) + g + offset(log(time)) + offset(0.1 * z)", FRAME
+        )
+    ),
+    "map of successes": lambda: br.fit_map(
+        br.Model(br.Laplace(0.5), br.Binomial()).condition(
+            X, FRAME["visits"] % 4, trials=FRAME["k"] + 3, offset=0.1 * FRAME["z"]
+        )
+    ),
     "map on moments": lambda: br.fit_map(br.Model(br.Normal(1.0)).condition(br.Moments.of(X, Y))),
     "map given a prior": lambda: br.fit_map(
         br.Model(br.Normal([1.0, 2.0])).condition(X, Y).given(prior=br.Laplace(2.0), sigma=1.0)
@@ -127,7 +139,10 @@ def answers(result):
         assert result.sigma > 0
         assert math.isfinite(result.sigma)
         result.summary()
-        found = result.predict(FRAME if _by_formula(result.problem) else X.to_numpy())
+        by_formula, design = _by_formula(result.problem), result.problem.design
+        beside = design is not None and design.offset is not None and not by_formula
+        more = {"offset": 0.1 * FRAME["z"]} if beside else {}
+        found = result.predict(FRAME if by_formula else X.to_numpy(), **more)
         assert np.isfinite(found).all()
         return
     entries = [result] if isinstance(result, br.Posterior) else [

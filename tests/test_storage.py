@@ -27,7 +27,7 @@ from bayesreg.storage import (
     save_payload,
 )
 from bayesreg.storage.container import HEADER, HEADER_SIZE
-from tests.cases import CASES, priors
+from tests.cases import CASES, LIKELIHOODS, priors
 from tests.synthetic_draws import problem, synthetic
 
 ARRAYS = {
@@ -466,3 +466,57 @@ def test_fits_and_posteriors_keep_their_labels(path, labels, positive):
     again = br.load(path)
     assert again.problem.classes_ == problem.classes_
     assert np.array_equal(again.problem.design.y, problem.design.y)
+
+
+@pytest.mark.filterwarnings("ignore::bayesreg.language.errors.BayesregWarning")
+@pytest.mark.parametrize("name", LIKELIHOODS)
+def test_what_is_known_of_rows_and_a_likelihood_comes_back(name, path):
+    """Offset, trials and own unknowns, known or with a prior, under every likelihood."""
+    kind = LIKELIHOODS[name]
+    rng = np.random.default_rng(2)
+    X = pd.DataFrame(rng.normal(size=(30, 2)), columns=["a", "b"])
+    offset = rng.normal(size=30)
+    more = {"trials": rng.integers(7, 12, 30)} if kind.likelihood.takes_trials else {}
+    y = kind.draw(rng, 0.5 * X["a"].to_numpy() + offset)
+    unknown = br.Bernoulli(positive=0.0) if name == "Bernoulli" else type(kind.likelihood)()
+    for likelihood in (kind.likelihood, unknown):
+        model = br.Model(br.Normal(br.HalfNormal(1.0), unit="y"), likelihood)
+        problem = model.condition(X, y, offset=offset, **more)
+        back = problem_from_payload(*problem_to_payload(problem))
+        assert back.likelihood == problem.likelihood
+        assert back.own == problem.own
+        assert np.array_equal(back.design.offset, problem.design.offset)
+        assert back.moments.y_mean == problem.moments.y_mean
+        trials = (one.design.trials for one in (back, problem))
+        assert np.array_equal(*trials) if more else list(trials) == [None, None]
+        b = np.array([0.3, -0.2])
+        if not problem.unknown:
+            assert back.loss.at(b).value == problem.loss.at(b).value
+    own = dict.fromkeys(problem.unknown, 2.5)
+    fixed = problem.at(scale=0.7, **own)
+    again = problem_from_payload(*problem_to_payload(fixed))
+    assert again.known == fixed.known
+    assert again.blocks[0].scale == 0.7
+
+
+@pytest.mark.filterwarnings("ignore::bayesreg.language.errors.BayesregWarning")
+@pytest.mark.parametrize("name", ["NegativeBinomial", "StudentTNoise"])
+def test_draws_of_own_unknowns_come_back(name):
+    """By name, each (chains, draws); another name, shape or sign is refused."""
+    rng = np.random.default_rng(3)
+    X = rng.normal(size=(20, 2))
+    y = LIKELIHOODS[name].draw(rng, X[:, 0])
+    likelihood = type(LIKELIHOODS[name].likelihood)()
+    problem = br.Model(br.Normal(1.0), likelihood).condition(X, y)
+    (own,) = set(problem.own) - {"sigma"}
+    values = {own: rng.gamma(2.0, size=(2, 30))}
+    draws = synthetic(problem, chains=2, length=30, own=values)
+    arrays, meta = draws_to_payload(draws)
+    back = draws_from_payload(arrays, meta)
+    assert np.array_equal(back.own[own], draws.own[own])
+    assert set(back.theta) == set(draws.theta)
+    for wrong in ({f"own.{own}": -draws.own[own]}, {f"own.{own}": draws.own[own][:1]}):
+        with pytest.raises(BadData, match=own):
+            draws_from_payload({**arrays, **wrong}, meta)
+    with pytest.raises(BadData, match="own"):
+        draws_from_payload({k: v for k, v in arrays.items() if k != f"own.{own}"}, meta)

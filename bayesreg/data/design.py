@@ -343,6 +343,7 @@ def finished(design: Design, notes: list[str]) -> Design:
             )
     refuse_nonfinite(X, design.names, "X")
     refuse_nonfinite(y[:, None], ["y"], "y")
+    design.known.check()
     _warn(notes)
     return replace(
         design,

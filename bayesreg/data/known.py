@@ -79,6 +79,12 @@ class Known:
             _refuse(count, "trials")
         return cls(shift, count)
 
+    def check(self) -> None:
+        """Raise BadData for what is no offset and no number of trials."""
+        for values, what in ((self.offset, "offset"), (self.trials, "trials")):
+            if values is not None:
+                _refuse(values, what)
+
     def take(self, rows: Any) -> Known:
         """Of some of the rows."""
         return Known(
