@@ -2,7 +2,7 @@
 
 One objective, in sums over rows (weights w_i), with an unpenalised intercept:
 
-    J(β₀, β) = φ·Σ w_i (−log p(y_i | η_i)) + λ₁‖β‖₁ + ½λ₂‖β‖²,    η_i = β₀ + x_i'β
+    J(β₀, β) = φ·Σ w_i (−log p(y_i | η_i)) + λ₁‖β‖₁ + ½λ₂‖β‖²,    η_i = offset_i + β₀ + x_i'β
     J/φ      = −log posterior + constant
 
 Under Gaussian noise φ = σ², and the first term is ½Σ w_i (y_i − η_i)²; under Laplace noise φ = σ,
@@ -148,7 +148,7 @@ class Penalty:
     def objective(self) -> str:
         """The objective in words, with every λ as a formula and, where known, as a number."""
         letter, effect = ("b", "Zb") if self.standardize else ("β", "Xβ")
-        eta = f"β₀ + {effect}" if self.intercept else effect
+        eta = "offset + " * self.shifted + "β₀ + " * self.intercept + effect
         fit = self.likelihood.words(eta)
         if not self.blocks:
             return fit

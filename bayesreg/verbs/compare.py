@@ -21,7 +21,8 @@ from bayesreg.language.errors import (
 )
 from bayesreg.language.misnamed import explained
 from bayesreg.language.warned import warn
-from bayesreg.likelihoods import Gaussian, Likelihood
+from bayesreg.likelihoods import Likelihood
+from bayesreg.likelihoods.written import likelihood_of
 from bayesreg.model.model import Model, flat_terms, taken
 from bayesreg.model.problem import Problem
 from bayesreg.priors import Normal
@@ -52,7 +53,7 @@ def compare(
     *,
     formula: str | None = None,
     data: Any = None,
-    likelihood: Likelihood | None = None,
+    likelihood: Likelihood | str | None = None,
     standardize: bool = False,
     weights: Any = None,
     offset: Any = None,
@@ -80,7 +81,7 @@ def compare(
     formula, data : str and data frame, optional
         ``"y ~ x + C(g)"`` on a frame, instead of X and y, as in :meth:`Model.condition_formula`.
         One coding serves every prior: where one of them is Flat on a factor, a level is left out.
-    likelihood : Likelihood, default Gaussian()
+    likelihood : Likelihood or str, default Gaussian()
         For the values that are priors; models bring their own. Those of one response may be
         compared: Gaussian, Student-t and Laplace noise, or Poisson and negative binomial.
     standardize, intercept : bool
@@ -104,10 +105,8 @@ def compare(
 
     Raises
     ------
-    BadArgument
-        If `priors` is empty or holds something else.
-    NotSupported
-        If likelihoods have no densities of one response that could be compared.
+    BadArgument, NotSupported
+        If `priors` is empty or holds something else; if likelihoods have no comparable densities.
     BadData
         If the data cannot be used, or a posterior does not exist.
 
@@ -123,7 +122,7 @@ def compare(
     >>> fits["ridge"].post.engine
     'direct'
     """
-    models = _models(priors, likelihood or Gaussian())
+    models = _models(priors, likelihood_of("gaussian" if likelihood is None else likelihood))
     refuse_incomparable({name: model.likelihood for name, model in models.items()})
     beside = {"weights": weights, "offset": offset, "exposure": exposure, "trials": trials}
     models, source = _read(models, formula, data, X, y, beside)
