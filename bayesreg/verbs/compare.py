@@ -381,11 +381,12 @@ def _along(entries: Mapping[str, Entry]) -> tuple[Path | None, Choice | None]:
         return None, None
     kinked = [n for n, f in fits.items() if not isinstance(f.problem.blocks[0].prior, Normal)]
     name = (kinked or list(fits))[0]
+    theta = {k: float(v[0]) for k, v in fits[name].theta.items()}
     known = fits[name].problem
-    if known.sigma is None:
-        known = known.at(sigma=fits[name].sigma)
-    course = path(known)
+    course = path(known.at(**{k: v for k, v in theta.items() if k in known.unknown}))
     problem = entries[name].problem
+    if not problem.exact:  # whose rules have no σ̂ or the like of their own
+        problem = problem.at(**{k: v for k, v in theta.items() if k in problem.unknown})
     rules = _quick(problem)  # on the folds of fit_map, so that "cv" is the λ of the MAP
     return course, choose(problem, rules, lams=course.lam) if rules else None
 
