@@ -242,7 +242,9 @@ class Loss:
         if u is None:
             u = self._feasible(self.residual(at), at, active, wanted)
         left = np.abs(self.free.T @ u)
-        if np.any(left > FEASIBLE * (np.abs(self.free.T) @ np.abs(u))):
+        _, h = self.bends(at.eta)
+        terms = FEASIBLE * np.abs(u) + 4.0 * EPS * h * (1.0 + np.abs(at.eta))  # η's own rounding
+        if np.any(left > np.abs(self.free.T) @ terms):
             return float("inf")  # γ is not at its best, so u bounds nothing
         v = self.proper.T @ u
         pull = _largest_pull(v, l1, l2, groups)
