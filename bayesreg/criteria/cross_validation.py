@@ -19,7 +19,6 @@ from bayesreg.model.propriety import refuse_improper
 from bayesreg.solvers.path import Ray, check_lams, one_block, solve_path
 
 if TYPE_CHECKING:
-    from bayesreg.data.design import Design
     from bayesreg.model.problem import Problem
 
 
@@ -93,6 +92,9 @@ def cross_validate(
     the same fold, and folds are of like weight. Rows that are repeated go to different folds unless
     they share a group; with a group for the copies of each row the answer is that of the weights.
 
+    Under a likelihood that is not Gaussian random folds have classes, or zero and positive counts,
+    in equal shares; a training set that still lacks one is refused.
+
     Parameters
     ----------
     problem : Problem
@@ -155,10 +157,8 @@ def cross_validate(
     design = problem.design
     if design is None:
         raise NotSupported("cross-validation needs rows; this problem was conditioned on Moments")
-    plain = isinstance(folds, int) and groups is None and repeats == 1
-    if plain and problem.classes_ is not None:
-        folds = _stratified(design, folds, seed)
-    splits = splits_of(design, folds, seed=seed, groups=groups, repeats=repeats)
+    strata = None if problem.exact else _strata(problem)
+    splits = splits_of(design, folds, seed=seed, groups=groups, repeats=repeats, strata=strata)
     weights = np.array([design.frequencies[split.test].sum() for split in splits])
     if not problem.exact:
         errors = _deviances(problem, lams, splits, l1_ratio, per_row=per_row)
@@ -183,13 +183,13 @@ def _singly(problem: Problem, splits: tuple[Split, ...]) -> bool:
     return fixed and all(split.partition and len(split.test) == 1 for split in splits)
 
 
-def _stratified(design: Design, folds: int, seed: int) -> Any:
-    """Folds with the classes of y in equal shares, as far as there are rows of each."""
-    from sklearn.model_selection import StratifiedKFold
+def _strata(problem: Problem) -> NDArray[Any]:
+    """What a training set must not lack: rows that hold η from above, from below, and from both.
 
-    fewest = int(np.min(np.unique(design.y, return_counts=True)[1]))
-    count = max(2, min(folds, fewest))
-    return StratifiedKFold(count, shuffle=True, random_state=seed % 2**32)
+    Classes of a yes/no outcome, zero and positive counts: without one of them the intercept that
+    is left has no optimum.
+    """
+    return problem.likelihood.recession(problem.loss.y, problem.loss.theta)
 
 
 def _deviances(

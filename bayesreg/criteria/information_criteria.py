@@ -59,6 +59,8 @@ def information_criteria(problem: Problem, lams: Array, b: Array, df: Array) -> 
     bound the model of all p columns would be as cheap as that of none, for which EBIC, made for
     s ≪ p, was not meant.
 
+    N is Σw, and under a binomial likelihood Σwm, the number of trials; under likelihoods that are
+    not Gaussian df is tr H_AA(H_AA + Λ₂)⁻¹, H the curvature of the loss at the optimum.
     With σ unknown, σ̂² = RSS/N. Where p is near or above N that lets a nearly saturated fit win AIC
     and BIC; a known σ does not.
 
@@ -103,7 +105,10 @@ def information_criteria(problem: Problem, lams: Array, b: Array, df: Array) -> 
     if problem.exact:
         rss = problem.quadratic.residual_square(b)
     if not problem.exact:
-        deviance = 2.0 * np.array([problem.loss.at(one).value for one in b])
+        loss = problem.loss
+        phi = float(problem.likelihood.dispersion(loss.theta))
+        deviance = 2.0 / phi * np.array([loss.at(one).value for one in b])
+        n = problem.likelihood.observations(loss.weights, loss.theta)
     elif problem.sigma is not None:
         deviance = n * np.log(2.0 * np.pi * problem.sigma**2) + rss / problem.sigma**2
     else:

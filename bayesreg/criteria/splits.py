@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesreg.data.rows import Rows
-from bayesreg.language.arguments import integer
+from bayesreg.language.arguments import Array, integer
 from bayesreg.language.errors import BadArgument
 
 if TYPE_CHECKING:
@@ -34,9 +34,17 @@ class Split:
 
 
 def splits_of(
-    design: Design, folds: Any, *, seed: int, groups: Any = None, repeats: Any = 1
+    design: Design,
+    folds: Any,
+    *,
+    seed: int,
+    groups: Any = None,
+    repeats: Any = 1,
+    strata: NDArray[Any] | None = None,
 ) -> tuple[Split, ...]:
     """Read `folds` as `cross_validate` describes it; every row number is checked.
+
+    Rows of each of the `strata` (n,) are spread evenly over random folds, unless rows are grouped.
 
     Raises
     ------
@@ -46,7 +54,7 @@ def splits_of(
     integer(repeats, "repeats")
     if isinstance(folds, int | np.integer) and not isinstance(folds, bool):
         rng = np.random.default_rng(seed)
-        parts = _parts(design, int(folds), groups)
+        parts = _parts(design, int(folds), groups, strata if groups is None else None)
         tests = [test for _ in range(repeats) for test in parts(rng)]
         return _numbered(design.n, [Split(_others(design.n, test), test) for test in tests])
     if repeats != 1:
@@ -69,11 +77,12 @@ def splits_of(
     return _numbered(design.n, found)
 
 
-def _parts(design: Design, folds: int, groups: Any) -> Any:
+def _parts(design: Design, folds: int, groups: Any, strata: NDArray[Any] | None) -> Any:
     """A function of a generator that gives the test sets of one random partition.
 
     What goes together, a row with all its copies or a group of rows, counts by its frequencies:
-    things of one size are dealt out at random, others the largest first to the lightest fold.
+    things of one size are dealt out at random, others the largest first to the lightest fold;
+    in either way one stratum after the other.
     """
     labels = np.arange(design.n) if groups is None else _codes(design.rows, groups)
     size = np.bincount(labels, design.frequencies)
@@ -86,6 +95,8 @@ def _parts(design: Design, folds: int, groups: Any) -> Any:
 
     def draw(rng: np.random.Generator) -> list[Index]:
         order = rng.permutation(len(size))
+        if strata is not None:
+            return _dealt(order, size, strata, count)
         fold, load = np.empty(len(size), dtype=np.intp), np.zeros(count)
         if np.all(size == size[0]):
             for k, part in enumerate(np.array_split(order, count)):
@@ -97,6 +108,19 @@ def _parts(design: Design, folds: int, groups: Any) -> Any:
         return [np.flatnonzero(fold[labels] == k) for k in range(count)]
 
     return draw
+
+
+def _dealt(order: Index, size: Array, strata: NDArray[Any], count: int) -> list[Index]:
+    """Rows of each stratum, the heaviest first, to the fold that is lightest in it, then in all."""
+    fold, load = np.empty(len(size), dtype=np.intp), np.zeros(count)
+    for one in np.unique(strata):
+        rows = order[strata[order] == one]
+        own = np.zeros(count)
+        for row in rows[np.argsort(-size[rows], kind="stable")]:
+            fold[row] = lightest = int(np.lexsort((load, own))[0])
+            own[lightest] += size[row]
+            load[lightest] += size[row]
+    return [np.flatnonzero(fold == k) for k in range(count)]
 
 
 def _codes(rows: Rows, groups: Any) -> Index:

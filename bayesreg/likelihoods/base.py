@@ -152,6 +152,10 @@ class Likelihood(ABC):
         del theta
         return 1.0
 
+    def observations(self, weights: Array, theta: Theta) -> float:
+        """How many observations rows of these frequencies are: N of BIC."""
+        return float(np.sum(weights))
+
     @abstractmethod
     def log_density(self, y: ArrayLike, eta: ArrayLike, theta: Theta) -> Array:
         """Log p(y | η, θ), constants included."""

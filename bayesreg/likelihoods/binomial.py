@@ -88,6 +88,10 @@ class Binomial(NormalMixture):
         most = f"{trials[np.argmax(over)]:.15g}"
         refuse_rows(y, over, f" of {most} trials: there are no more successes than trials", rows)
 
+    def observations(self, weights: Array, theta: Theta) -> float:
+        """Σwm: each trial is one."""
+        return float(np.sum(weights * _trials(theta)))
+
     def log_density(self, y: ArrayLike, eta: ArrayLike, theta: Theta) -> Array:
         """log C(m, y) + yη − m·log(1 + e^η)."""
         m = _trials(theta)

@@ -157,10 +157,14 @@ class Loss:
         return _solved(self.free.T @ (h[:, None] * self.free), slope)
 
     def best_free(self, b: Array) -> Array:
-        """γ (…, k) at its best beside each b (…, p)."""
+        """γ (…, k) at its best beside each b (…, p), each from that of the one before."""
         k, shape = self.free.shape[1], b.shape[:-1]
         rows = b.reshape(int(np.prod(shape)), b.shape[-1]) if k else ()
-        return np.array([self.at(one).free for one in rows]).reshape(*shape, k)
+        found, near = [], None
+        for one in rows:
+            near = self.at(one, near)
+            found.append(near.free)
+        return np.array(found).reshape(*shape, k)
 
     def beside(self, b: Array, free: Array) -> Point:
         """The point of b and this γ, best or not."""

@@ -85,10 +85,11 @@ def minimise(
         return _Descent(loss, l1, l2, start).run(fine=fine)
 
 
-def _in_row_space(loss: Loss, l2: Array, *, fine: bool) -> Optima:
-    """Ridge with more columns than rows: b = Λ^(−½)Qa on the space of the rows, of one λ in a.
+def row_space(loss: Loss, l2: Array) -> tuple[Loss, Array, Array]:
+    """Ridge with more columns than rows on the space of its rows: b = Λ^(−½)Qa, of one λ in a.
 
-    The penalties of a path are multiples of one another, so that one factorisation serves all.
+    The penalties (L, p) of a path are multiples of one another, so that one factorisation serves
+    all. The loss in a, Q (p, n), and Λ^½ (p,) over its least.
     """
     size = np.sqrt(l2[0] / np.min(l2[0]))
     basis, corner = np.linalg.qr(loss.proper.T / size[:, None])
@@ -99,7 +100,12 @@ def _in_row_space(loss: Loss, l2: Array, *, fine: bool) -> Optima:
         loc=np.zeros(len(corner)),
         offset=known if loss.offset is None else loss.offset + known,
     )
-    lam = np.min(l2, axis=1, keepdims=True) * np.ones(len(corner))
+    return inner, basis, size
+
+
+def _in_row_space(loss: Loss, l2: Array, *, fine: bool) -> Optima:
+    inner, basis, size = row_space(loss, l2)
+    lam = np.min(l2, axis=1, keepdims=True) * np.ones(basis.shape[1])
     found = minimise(inner, np.zeros_like(lam), lam, fine=fine)
     return replace(found, b=found.b @ basis.T / size)
 

@@ -154,6 +154,8 @@ class Curvature:
 
     def degrees(self, l2: Array) -> float:
         """tr H̃(H̃ + Λ₂)⁻¹ for λ₂ (w,) > 0."""
+        if not len(l2):
+            return 0.0
         share = l2 / np.square(self.norms)
         system = self.gram + np.diag(share)
         size = 1.0 / np.sqrt(system.diagonal())

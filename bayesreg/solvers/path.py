@@ -53,6 +53,18 @@ def one_block(problem: Problem) -> Block:
     return block
 
 
+def refuse_unknown(problem: Problem) -> None:
+    """Raise NotSupported where the loss itself depends on an unknown, as on a shape."""
+    if problem.exact or not problem.unknown:
+        return
+    names = ", ".join(problem.unknown)
+    fixed = ", ".join(f"{name}=…" for name in problem.unknown)
+    raise NotSupported(
+        f"the loss depends on {names}, which is unknown here, and a path moves λ alone: give it to "
+        f"{type(problem.likelihood).__name__}(), or take it from a fit, problem.at({fixed})"
+    )
+
+
 def penalised(problem: Problem) -> Penalised:
     """The prior of the single block, which has a λ."""
     prior = one_block(problem).prior
@@ -120,6 +132,7 @@ class Ray:
     def of(cls, problem: Problem, sigma: float, l1_ratio: float | None = None) -> Ray:
         """The ray of a problem, or NotSupported; BadArgument for a ratio outside [0, 1]."""
         one_block(problem)
+        refuse_unknown(problem)
         return cls(problem, float(sigma), check_l1_ratio(l1_ratio))
 
     @property

@@ -13,7 +13,7 @@ from bayesreg.language.misnamed import explained
 from bayesreg.model.problem import Problem
 from bayesreg.priors import Laplace
 from bayesreg.results.choice import Choice, Rule
-from bayesreg.solvers.path import one_block, penalised
+from bayesreg.solvers.path import one_block, penalised, refuse_unknown
 from bayesreg.verbs.fit import need_problem, path
 from bayesreg.verbs.judges import JUDGES, Bench, ridge_evidence
 
@@ -41,12 +41,14 @@ def choose(
     rule          selects
     ============= ==================================================================================
     evidence      the maximum of p(y | σ, λ), β integrated out, over λ and an unknown σ: exactly for
-                  Normal, else by Monte Carlo with its error
+                  Normal, else by Monte Carlo with its error; under a likelihood that is not
+                  Gaussian by Laplace's approximation, for Normal
     posterior     the median of p(λ | y) under the prior's hyperprior
-    cv            the smallest K-fold cross-validated squared error
+    cv            the smallest K-fold cross-validated squared error, or deviance −2 log p(y)
     cv-1se        the largest λ within one standard error of it
     repeated-cv   the smallest error averaged over `repeats` random partitions
-    gcv, loo      for Normal: generalised cross-validation, and exact leave-one-out
+    gcv, loo      for Normal: generalised cross-validation, and exact leave-one-out; under a
+                  likelihood that is not Gaussian "loo" is ALO, leave-one-out to first order
     aic, bic      the smallest −2 log L + 2·df, or + log(N)·df
     ebic          the smallest BIC + 2 log C(p, min(columns kept, p/2))
     ============= ==================================================================================
@@ -95,6 +97,7 @@ def choose(
     {'evidence': 0.26, 'cv': 0.77, 'bic': 0.12}
     """
     need_problem(problem)
+    refuse_unknown(problem)
     wanted = _wanted(by)
     integer(repeats, "repeats")
     integer(seed, "seed", 0)

@@ -23,6 +23,7 @@ from bayesreg.solvers.path import (
     check_ratio,
     default_lams,
     one_block,
+    refuse_unknown,
 )
 from bayesreg.verbs.hyper import settle
 
@@ -316,6 +317,7 @@ def path(
     """
     need_problem(problem)
     one_block(problem)
+    refuse_unknown(problem)
     share = check_l1_ratio(l1_ratio)
     if lams is None:
         grid = default_lams(problem, integer(n, "n"), check_ratio(ratio), share)

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesreg.criteria import cross_validate, information_criteria
+from bayesreg.criteria.curvature_criteria import CurvatureCriteria, curvature_criteria
 from bayesreg.criteria.evidence_curve import evidence_curve
 from bayesreg.gaussian.evidence import as_ridge, maximise_evidence
 from bayesreg.gaussian.ridge import leave_rows_out, ridge_criteria
+from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
 from bayesreg.model.problem import Problem
 from bayesreg.model.propriety import interpolates
@@ -68,6 +70,19 @@ class Bench:
     def cv(self) -> CrossValidation:
         """One cross-validation, which two rules read."""
         return self.validate(1)
+
+    @property
+    def by_column(self) -> bool:
+        """Whether no penalty is of a group."""
+        return not one_block(self.problem).grouped
+
+    @cached_property
+    def curved(self) -> tuple[Array, CurvatureCriteria]:
+        """One expansion about each optimum of the path, which two rules read, λ rising."""
+        order = np.argsort(self.path.lam, kind="stable")
+        lams = self.path.lam[order]
+        penalties = self.path.ray.penalties(lams)
+        return lams, curvature_criteria(self.problem, *penalties, self.path.b[order])
 
     @cached_property
     def ridge(self) -> RidgeCriteria:
@@ -134,7 +149,8 @@ class Bench:
 def _by_evidence(bench: Bench, name: str) -> None:
     """p(y | σ, λ): in closed form for Normal, else by path sampling."""
     if not bench.problem.exact:
-        raise NotSupported("integrates a Gaussian likelihood alone; use cv, or the posterior of λ")
+        _by_laplace(bench, name)
+        return
     words = "p(y | σ, λ), β integrated out"
     free = _free(bench.problem)
     if bench.normal:
@@ -165,6 +181,21 @@ def _by_evidence(bench: Bench, name: str) -> None:
     value, error = found.at(grid)
     bench.curves[name] = Curve("evidence", (name,), grid, -value, NATS, error)
     bench.rules[name] = Rule(name, found.lam, words, found.log_error)
+
+
+def _by_laplace(bench: Bench, name: str) -> None:
+    """p(y | λ) by Laplace's approximation, under a Normal prior."""
+    if bench.problem.exact or not bench.problem.likelihood.self_concordant:
+        raise NotSupported("its loss has no curvature to expand about; use cv")
+    if not bench.normal:
+        raise NotSupported(
+            "under a likelihood that is not Gaussian it is Laplace's approximation, for Normal "
+            "priors alone, because |b| has no curvature; use cv, or the posterior of λ"
+        )
+    lams, found = bench.curved
+    assert found.log_evidence is not None
+    curve = Curve("evidence (Laplace)", (name,), lams, -found.log_evidence, NATS)
+    bench.add(name, curve, "p(y | λ), β integrated out by Laplace's approximation")
 
 
 def _by_posterior(bench: Bench, name: str) -> None:
@@ -225,7 +256,12 @@ def _by_repeated_cv(bench: Bench, name: str) -> None:
 
 
 def _by_leaving_one_out(bench: Bench, name: str) -> None:
-    """GCV and exact leave-one-out, for ridge."""
+    """GCV and exact leave-one-out, for ridge; approximate leave-one-out under other likelihoods."""
+    if name == "loo" and bench.problem.likelihood.self_concordant and bench.by_column:
+        lams, found = bench.curved
+        words = "approximate leave-one-out deviance, −2 log p(y), to first order"
+        bench.add(name, Curve("ALO", (name,), lams, found.loo, DEVIANCE), words)
+        return
     if not (bench.normal and bench.problem.exact):
         raise NotSupported("exact for Normal and Gaussian alone: fitted values are linear in y")
     value = bench.ridge.gcv if name == "gcv" else bench.ridge.loo

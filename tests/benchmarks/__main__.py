@@ -1,7 +1,8 @@
 """Print benchmark tables: ``uv run python -m tests.benchmarks [map] [direct] [moments]``.
 
 ``uv run python -m tests.benchmarks posteriors [--quick]`` and ``... paths [CASE ...]`` have options
-and a figure of their own; ``... cold`` is the first command of a newcomer, ``... overview``
+and a figure of their own; ``... glm [CASE ...]`` is paths of logistic and Poisson regressions;
+``... cold`` is the first command of a newcomer, ``... overview``
 README's table.
 """
 
@@ -13,6 +14,7 @@ from importlib import import_module
 
 from tests.benchmarks.harness import report
 
+GLM = ("glm_paths",)  # one file per part
 SUITES = {"map": "optima", "direct": "draws", "moments": "passes"}
 
 
@@ -21,6 +23,10 @@ def main(words: list[str]) -> None:
     warnings.simplefilter("ignore")
     if words[:1] in (["posteriors"], ["paths"], ["cold"], ["overview"]):
         import_module(f"tests.benchmarks.{words[0]}").main(words[1:])
+        return
+    if words[:1] == ["glm"]:
+        for name in GLM:
+            import_module(f"tests.benchmarks.{name}").main(words[1:])
         return
     for name in words or SUITES:
         report(import_module(f"tests.benchmarks.{SUITES[name]}").rows())
