@@ -206,6 +206,14 @@ class Likelihood(ABC):
     def first_guess(self, y: Array, weights: Array, theta: Theta) -> float:
         """η of the best constant fit; what of θ is unknown has its prior there."""
 
+    # Unknowns at whose ∞ another likelihood is: what number stands for it, and in words what it is.
+    limits: ClassVar[Mapping[str, tuple[float, str]]] = {}
+
+    def rises(self, y: Array, eta: Array, weights: Array) -> bool:
+        """Whether log p(y | η, θ) rises as θ goes to its limit, near that limit."""
+        del y, eta, weights
+        return False
+
     @abstractmethod
     def unit_sd(self, y: Array, weights: Array, theta: Theta) -> float:
         """One over the root of a row's information about η at the constant fit.

@@ -229,6 +229,9 @@ class NegativeBinomial(Counts):
     noun: ClassVar[str] = "negative binomial"
     seen: ClassVar[str] = "the counts vary more than a Poisson's"
     meanings: ClassVar[Mapping[str, str]] = {"shape": "variance is μ + μ²/shape"}
+    limits: ClassVar[Mapping[str, tuple[float, str]]] = {
+        "shape": (1e10, "no overdispersion, so that the fit is Poisson's")
+    }
 
     def __post_init__(self) -> None:
         if improper(self.shape):
@@ -245,6 +248,11 @@ class NegativeBinomial(Counts):
     def unknowns(self) -> dict[str, float | HyperPrior]:
         """The shape r."""
         return {"shape": HalfNormalInverseRoot(1.0) if self.shape is None else self.shape}
+
+    def rises(self, y: Array, eta: Array, weights: Array) -> bool:
+        """Whether ½Σw[(y − μ)² − y], the slope in 1/shape at 0, is not above 0 (Lawless 1987)."""
+        mean = np.exp(eta)
+        return bool(weights @ (np.square(y - mean) - y) <= 0.0)
 
     def words(self, eta: str) -> str:
         """Σ[(y + r)·log(r + e^η) − yη]."""

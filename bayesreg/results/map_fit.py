@@ -236,8 +236,9 @@ class MapFit:
 
     def __repr__(self) -> str:
         """Penalty, hyperparameters, certificate, coefficients."""
-        noise = f"σ = {self.sigma:.6g} ({self.hyper})"
-        settled = noise if self.problem.likelihood.has_sigma else self.hyper
+        signs = {"sigma": "σ"}
+        own = ", ".join(f"{signs.get(k, k)} = {float(v[0]):.6g}" for k, v in self.theta.items())
+        settled = f"{own} ({self.hyper})" if own else self.hyper
         return (
             f"MAP by {self.solver}: {self.penalty!r}\n"
             f"{settled}; {_zeros(self.b)} coefficients are 0\n"

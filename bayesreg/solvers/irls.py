@@ -72,11 +72,12 @@ def solve(problem: Problem, inner: Inner, *, start: Array | None = None, seed: i
     if not found.seen:
         return Solution(at.b, "irls", total, f"{total} reweightings, none to an optimum", seen=0)
     b = found.best
-    again, steps = _descend(problem, inner, problem.loss.at(b))  # from the best γ beside that b
-    if value_at(problem, again) < found.found[0][0]:
-        b = again.b
+    beside, least = problem.loss.at(b), found.found[0][0]  # beside that b another γ may be better
+    if value_at(problem, beside) < least - 1e-9 * (1.0 + abs(least)):
+        again, steps = _descend(problem, inner, beside)
+        b, total = again.b, total + steps
     how = f"{total} reweightings from {tried} starts"
-    return Solution(b, "irls", total + steps, how, seen=None if start is not None else found.seen)
+    return Solution(b, "irls", total, how, seen=None if start is not None else found.seen)
 
 
 def is_settled(problem: Problem, at: Point) -> bool:

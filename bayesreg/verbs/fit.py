@@ -84,7 +84,9 @@ def default_hyper(problem: Problem) -> str:
     With p ≥ ν columns and σ unknown the evidence grows without bound as both shrink to fit y.
     """
     unknown = problem.unknown_scales
-    if not problem.exact or (problem.p >= problem.nu and problem.unknown_sigma and unknown):
+    if not problem.exact:
+        return "cv" if unknown else "joint"
+    if problem.p >= problem.nu and problem.unknown_sigma and unknown:
         return "cv"
     if all(isinstance(block.prior, Normal) for block in problem.blocks) and len(unknown) <= 1:
         return "evidence"
@@ -152,13 +154,15 @@ def fit_map(
     problem : Problem
         Every prior must be a penalty, by column or (Laplace) by group.
     solver : str, optional
-        "closed_form", "coordinate_descent", "group_descent", "homotopy", "lbfgsb", "newton",
-        "newton_cg" or "reweighting"; unsaid, :func:`default_solver`.
+        "closed_form", "coordinate_descent", "group_descent", "homotopy", "interior_point", "irls",
+        "lbfgsb", "newton", "newton_cg" or "reweighting"; unsaid, :func:`default_solver`.
     hyper : {"evidence", "cv", "joint"} or Posterior, optional
         How unknown σ or scale are settled. "evidence" maximises p(y | σ, scale), exactly for
         Normal and else by Monte Carlo, with its error in ``fit.hyper``; "cv" chooses λ by 10-fold
         cross-validation, then σ̂² = RSS/(N − 1 − df); "joint" is the mode over (β, log σ) for a
-        given scale; a Posterior plugs in its medians. Unsaid, :func:`default_hyper`.
+        given scale, or (β, log θ) with all that a likelihood has of its own (shape, df); a
+        Posterior plugs in its medians. Under a likelihood that is not Gaussian "cv" judges by the
+        deviance, and θ follows from the fit. Unsaid, :func:`default_hyper`.
     seed : int, default 0
         For the folds, for draws, and for starts where J may have several optima.
 

@@ -14,6 +14,7 @@ from bayesreg.criteria import cross_validate
 from bayesreg.criteria.alternation import alternate
 from bayesreg.criteria.evidence_by_draws import maximise_by_draws
 from bayesreg.criteria.joint_mode import joint_mode
+from bayesreg.criteria.own_mode import null_theta, own_mode, theta_at
 from bayesreg.criteria.scale_search import scale_by_cv
 from bayesreg.gaussian.evidence import maximise_evidence, reference_sigma
 from bayesreg.gaussian.ridge import leave_rows_out
@@ -25,6 +26,9 @@ from bayesreg.solvers import closed_form, coordinate_descent
 from bayesreg.solvers.path import default_lams, scale_for, solve_path
 
 WAYS = ("evidence", "cv", "joint")
+SIGNS = {"sigma": "σ"}
+TURNS = 4  # of λ and θ
+LAMS = 30  # λ's judged in each
 TINY = 1e-150  # a scale at which every coefficient is exactly 0 in floating point
 
 
@@ -32,9 +36,11 @@ def settle(problem: Problem, hyper: Any, seed: int) -> tuple[Problem, float, str
     """Fix what is unknown: the problem with known λ, σ, and how it was chosen in words."""
     if isinstance(hyper, str) and hyper not in WAYS:
         raise BadArgument(f"hyper must be one of {', '.join(WAYS)} or a Posterior, not {hyper!r}")
-    if problem.sigma is not None and not problem.unknown_scales:
+    if not problem.unknown and not problem.unknown_scales:
         said = "σ and scale given" if problem.likelihood.has_sigma else "scale given"
-        return problem, problem.sigma, said
+        return problem, problem.sigma or 1.0, said
+    if not problem.exact:
+        return _settle_touched(problem, hyper, seed)
     if not problem.blocks:
         sigma = float(np.sqrt(problem.yy / max(problem.nu, 1.0)))
         return problem, sigma, "σ̂² = RSS/ν, least squares"
@@ -42,22 +48,87 @@ def settle(problem: Problem, hyper: Any, seed: int) -> tuple[Problem, float, str
         return _plug_in(problem, hyper)
     if problem.nu <= 0:
         return _by_prior(problem)
-    if not problem.exact and hyper != "cv":
-        raise NotSupported(
-            f"hyper={hyper!r} integrates or profiles a Gaussian likelihood; under "
-            f"{type(problem.likelihood).__name__}() use hyper='cv', hyper=post with a posterior's "
-            "medians, or give the scale"
-        )
     if hyper == "cv":
         has_lam = problem.penalty.linear_quadratic or problem.penalty.in_groups
-        if not (has_lam or problem.exact):
-            raise NotSupported(
-                f"the scale of {problem.penalty.kind} is chosen for Gaussian() alone; under "
-                f"{type(problem.likelihood).__name__}() give the scale, or use hyper=post with a "
-                "posterior's medians"
-            )
         return _by_cv(problem, seed) if has_lam else scale_by_cv(problem, seed)
     return _by_evidence(problem, seed) if hyper == "evidence" else _by_joint(problem, seed)
+
+
+def _settle_touched(problem: Problem, hyper: Any, seed: int) -> tuple[Problem, float, str]:
+    """The same under a likelihood that is not one quadratic, θ its own unknowns."""
+    name = type(problem.likelihood).__name__
+    if not isinstance(hyper, str):
+        return _plug_in(problem, hyper)
+    if hyper == "evidence":
+        raise NotSupported(
+            f"hyper='evidence' integrates over a Gaussian likelihood; under {name}() use "
+            "hyper='cv', hyper='joint' for a given scale, hyper=post with a posterior's medians, "
+            "or give what is unknown"
+        )
+    if not problem.unknown_scales:
+        if hyper == "joint" or not problem.blocks:
+            return _by_own_mode(problem, seed)
+        return _by_own_mode(problem, seed, "the scale is given, so that there is no λ to choose; ")
+    if hyper == "joint":
+        _refuse_joint_scale()
+    if not (problem.penalty.linear_quadratic or problem.penalty.in_groups):
+        raise NotSupported(
+            f"the scale of {problem.penalty.kind} is chosen for Gaussian() alone; under {name}() "
+            "give the scale, or use hyper=post with a posterior's medians"
+        )
+    return _by_cv_and_own(problem, seed) if problem.unknown else _by_cv(problem, seed)
+
+
+def _by_own_mode(problem: Problem, seed: int, why: str = "") -> tuple[Problem, float, str]:
+    """θ at the joint mode of (β, log θ)."""
+    mode = own_mode(problem, seed)
+    fixed = problem.at(**mode.theta)
+    signs = [SIGNS.get(name, name) for name in mode.theta]
+    if mode.limit:
+        return fixed, fixed.sigma or 1.0, f"{why}{signs[0]} = {mode.limit}"
+    how = f"{' and '.join(signs)} at the joint mode of (β, {', '.join(f'log {s}' for s in signs)})"
+    if mode.modes > 1:
+        how += f" ({mode.modes} local modes seen, this the highest)"
+    return fixed, fixed.sigma or 1.0, why + how
+
+
+def _by_cv_and_own(problem: Problem, seed: int) -> tuple[Problem, float, str]:
+    """λ by cross-validation of the deviance at θ, and θ given the fit at λ, in turn."""
+    signs = " and ".join(SIGNS.get(name, name) for name in problem.unknown)
+    theta, before, turn = null_theta(problem), 0.0, 0
+    while turn < TURNS:
+        turn += 1
+        fixed, sigma, _ = _by_cv(problem.at(**theta), seed, LAMS)
+        lam = _lam_of(fixed)
+        theta = theta_at(problem, fixed, theta)
+        if abs(np.log(lam) - np.log(before or np.inf)) < 0.2:
+            break
+        before = lam
+    at = problem.at(**theta)
+    sigma = at.sigma or 1.0
+    found = problem.at(**theta, scale=scale_for(at, _lam_of(fixed), sigma))
+    how = (
+        "λ by 10-fold cross-validation of the deviance (minimum), "
+        f"{signs} at the maximum given the fit, in turn ({turn} rounds)"
+    )
+    limits = problem.likelihood.limits
+    said = [words for name, (value, words) in limits.items() if theta.get(name) == value]
+    return found, sigma, "; ".join([how, *(f"it is at its limit, ∞: {words}" for words in said)])
+
+
+def _lam_of(problem: Problem) -> float:
+    """The λ that a path counts: that of a column of relative scale 1."""
+    which = "l1" if any(np.atleast_1d(problem.penalty.l1)) else "l2"
+    power = 1 if which == "l1" else 2
+    value = np.broadcast_to(getattr(problem.penalty, which), (problem.p,))
+    return float(value[0] * problem.relative[0] ** power)
+
+
+def _refuse_joint_scale() -> None:
+    raise NotSupported(
+        "hyper='joint' over the scale is degenerate: the joint density is unbounded as "
+        "scale → 0 with β = 0; give the scale, or use hyper='evidence' or 'cv'"
+    )
 
 
 def _by_prior(problem: Problem) -> tuple[Problem, float, str]:
@@ -103,7 +174,7 @@ def _at_maximum(
     return fixed, sigma, words
 
 
-def _by_cv(problem: Problem, seed: int) -> tuple[Problem, float, str]:
+def _by_cv(problem: Problem, seed: int, n: int = 100) -> tuple[Problem, float, str]:
     """Choose λ by 10-fold cross-validation; σ̂² = RSS/(N − 1 − df); the scale follows from λ."""
     if len(problem.blocks) != 1:
         raise NotSupported(
@@ -116,7 +187,7 @@ def _by_cv(problem: Problem, seed: int) -> tuple[Problem, float, str]:
             "hyper='evidence', or fix scale and σ"
         )
     guess = reference_sigma(problem)
-    lams = default_lams(problem, 100)
+    lams = default_lams(problem, n)
     best = cross_validate(problem, lams, guess, seed=seed, closed=leave_rows_out).lam
     sigma = problem.sigma
     if sigma is None:
@@ -134,10 +205,7 @@ def _by_cv(problem: Problem, seed: int) -> tuple[Problem, float, str]:
 def _by_joint(problem: Problem, seed: int) -> tuple[Problem, float, str]:
     """The mode over (β, log σ); a joint mode over the scale is degenerate and refused."""
     if problem.unknown_scales:
-        raise NotSupported(
-            "hyper='joint' over the scale is degenerate: the joint density is unbounded as "
-            "scale → 0 with β = 0; give the scale, or use hyper='evidence' or 'cv'"
-        )
+        _refuse_joint_scale()
     if problem.sigma is not None:
         return problem, problem.sigma, "σ and scale given"
     if not problem.penalty.linear_quadratic:
@@ -169,8 +237,8 @@ def _plug_in(problem: Problem, post: Any) -> tuple[Problem, float, str]:
         )
     if post.problem.unknown_scales != problem.unknown_scales:
         raise BadArgument("hyper=post: that posterior has other unknown scales than this problem")
-    fixed = problem.at(
-        sigma=post.sigma if problem.sigma is None else None,
-        scale=post.scale if problem.unknown_scales else None,
-    )
-    return fixed, post.sigma, "posterior medians plugged in"
+    if set(post.problem.unknown) != set(problem.unknown):
+        raise BadArgument("hyper=post: that posterior has other unknowns than this problem")
+    own = {name: float(np.median(post.draws.theta[name])) for name in problem.unknown}
+    fixed = problem.at(**own, scale=post.scale if problem.unknown_scales else None)
+    return fixed, fixed.sigma or 1.0, "posterior medians plugged in"
