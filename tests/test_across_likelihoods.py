@@ -19,6 +19,7 @@ from bayesreg.verbs.verdict import sentences
 from tests.approximate import approximate, counts, entries, measured
 from tests.cases import LIKELIHOODS
 from tests.test_plots import texts
+from tests.test_report import Checker
 
 NOISE = {"gauss": br.Gaussian(), "t": br.StudentTNoise(), "laplace": br.LaplaceNoise()}
 COUNTS = {"poisson": br.Poisson(), "nb": br.NegativeBinomial()}
@@ -225,3 +226,27 @@ def test_a_report_across_likelihoods_names_each_with_its_own_unknowns() -> None:
     assert "0.69 doubles the expected count" in texts(figures["forest"].drawn)
     for table in shown.tables:
         assert fragment(table).isascii()
+
+
+@pytest.mark.slow
+def test_the_shipped_counts_are_compared_from_formula_to_report(tmp_path: Any) -> None:
+    """Real engines: Poisson and negative binomial with an exposure, the page, and the file."""
+    ships = br.load_dataset("ships")
+    models = {
+        "poisson": br.Model(br.Normal(1.0), br.Poisson()),
+        "nb": br.Model(br.Horseshoe(), br.NegativeBinomial()),
+    }
+    terms = "incidents ~ type + C(built) + C(operated)"
+    fits = br.compare(models, formula=terms, data=ships.frame, exposure="service", seed=1)
+    assert fits.ok
+    assert "is ahead of negative binomial" in " ".join(fits.verdict)
+    assert "multiplies the expected count by" in repr(fits.brief())
+    page = fits.report(tmp_path / "ships.html").read_text(encoding="utf-8")
+    assert Checker(page).problems == []
+    assert "Rate ratios" in page
+    fits.save(tmp_path / "ships.breg")
+    again = br.load(tmp_path / "ships.breg")
+    assert again.verdict == fits.verdict
+    new = ships.frame.head(3)
+    one, two = (each.predict(new, level=0.9, exposure=new["service"]) for each in (fits, again))
+    pd.testing.assert_frame_equal(one, two)

@@ -31,8 +31,8 @@ LONG, SCREEN = 150, 48
 
 
 def print_answers(comparison: Comparison, level: float) -> None:
-    """Verdict, predictive comparison and coefficients; what `account` said is not said again."""
-    from bayesreg.report import tables
+    """Verdict, predictive comparison, coefficients, ratios; what `account` said is not repeated."""
+    from bayesreg.report import effects, tables
     from bayesreg.verbs.verdict import account
 
     said = {account(entry) for entry in comparison.entries.values()}
@@ -42,6 +42,9 @@ def print_answers(comparison: Comparison, level: float) -> None:
         print_table(tables.prediction(comparison))
     table = tables.coefficients(comparison, level)
     print_table(table if table.rows else tables.unknowns(comparison, level=level))
+    ratios = effects.ratios(comparison, level) if table.rows else None
+    if ratios is not None:
+        print_table(ratios)
     if factors := tables.coding(comparison):
         print_sentences(["", f"{factors} {_columns_of_factors(comparison)}"])
 
