@@ -10,7 +10,7 @@ import pytest
 
 import bayesreg as br
 from bayesreg.diagnostics import agreement
-from bayesreg.engines import base, engine_named, laplace_tangent
+from bayesreg.engines import base, engine_named, hmc, laplace_tangent
 from bayesreg.verbs.fit import default_engine
 from tests.cases import LIKELIHOODS, Case, responding
 from tests.test_model import condition
@@ -78,6 +78,27 @@ def test_both_forms_meet_latent_weights(share):
     assert verdict.ok, verdict.why
 
 
+@pytest.mark.parametrize("name", ["Poisson", "NegativeBinomial"])
+def test_gradients_lead_to_the_same_posterior(name):
+    """Engine hmc, whose moves share no code with proposals."""
+    problem = problem_of(name, PRIORS["Laplace"], n=60)
+    verdict = agreement(run("hmc", problem), run("tangent", problem, seed=2))
+    assert verdict.ok, verdict.why
+
+
+def test_trajectories_under_another_density_are_caught(monkeypatch):
+    """Negative control: trajectories accepted under another prior sd than drawn for."""
+    problem = problem_of("Poisson", PRIORS["Normal"], n=60)
+    right = run("tangent", problem)
+    move = hmc.Hmc.move
+
+    def wider(self, setup, normal, state, sd, rng):
+        move(self, setup, normal, state, 3.0 * sd, rng)
+
+    monkeypatch.setattr(hmc.Hmc, "move", wider)
+    assert agreement(run("hmc", problem, seed=2), right).ok is False
+
+
 def test_a_ratio_without_its_curvature_is_caught(monkeypatch):
     """Negative control: what the proposal took of log L is left in."""
 
@@ -86,7 +107,7 @@ def test_a_ratio_without_its_curvature_is_caught(monkeypatch):
 
     problem = problem_of("Poisson", PRIORS["Normal"])
     right = run("tangent", problem)
-    monkeypatch.setattr(laplace_tangent._Normal, "log_density", linear)
+    monkeypatch.setattr(laplace_tangent.Normalised, "log_density", linear)
     wrong = run("tangent", problem, seed=2)
     assert np.max(np.abs(wrong.beta.mean((0, 1)) - right.beta.mean((0, 1)))) > 0.1
 
@@ -146,6 +167,11 @@ def test_the_choice_is_of_the_problem_alone_and_says_why():
     assert name == "tangent"
     assert "pilot accepted" in why
     assert default_engine(problem_of("LaplaceNoise", PRIORS["Normal"]))[0] == "tangent"
+    few = responding("Poisson")
+    steep = condition(
+        next(c for c in few if c.name == "wide"), br.Model(br.Normal(0.8), br.Poisson())
+    )
+    assert default_engine(steep)[0] == "hmc"
     wide = condition(
         next(c for c in responding("Bernoulli") if c.name == "wide"),
         br.Model(br.Normal(0.8), br.Bernoulli()),

@@ -95,7 +95,7 @@ def test_a_ratio_without_its_curvature_is_caught(monkeypatch: pytest.MonkeyPatch
     def linear(self: Any, setup: Any, u: Any) -> Any:
         return self.amount * (u @ setup.c)
 
-    monkeypatch.setattr(laplace_tangent._Normal, "log_density", linear)
+    monkeypatch.setattr(laplace_tangent.Normalised, "log_density", linear)
     assert not calibrated("Binomial").ok
 
 

@@ -17,6 +17,7 @@ ENGINES = {
     "tilted": "bayesreg.gaussian.tilted",
     "tangent": "bayesreg.engines.laplace_tangent",
     "gibbs": "bayesreg.engines.gibbs",
+    "hmc": "bayesreg.engines.hmc",
     "nuts": "bayesreg.engines.nuts",
 }
 

@@ -108,6 +108,14 @@ class Chains:
     steps: int = 0
     taken: float = 0.0  # share that the last proposals had accepted
 
+    def take(self, taken: Any, u: Array, eta: Array, value: Array) -> None:
+        """Move the chains that accepted; the memory of `eta` is kept."""
+        k = self.free.shape[1]
+        eta[~taken] = self.eta[~taken]
+        self.eta = eta
+        self.value[taken] = value[taken]
+        self.free[taken], self.given.b[taken] = u[taken, :k], u[taken, k:]
+
 
 class Tangent(SideBySide):
     """The sampler described at the head of this module."""
@@ -168,17 +176,53 @@ class Tangent(SideBySide):
         self, setup: Expanded, state: Chains, rng: np.random.Generator, count: int
     ) -> tuple[Any, Output]:
         """Iterate and record β, β₀, θ, scales and κ."""
-        one = setup.given
-        steps = Steps(one.blocks, one.groups, one.facts[0], one.fixed)
+        steps = self.steps(setup)
         record = _Record(setup, len(state.free), count)
         with np.errstate(all="ignore"):
             for i in range(count):
-                _iterate(setup, steps, state, rng)
+                self.iterate(setup, steps, state, rng)
                 record.put(i, steps, state)
         out = record.out
         beta, intercept = setup.problem.restore_free(out.pop("b"), out.pop("free"))
         own = setup.own.recorded(out.pop("own"))
         return state, out | own | {"beta": beta, "intercept": intercept}
+
+    def steps(self, setup: Expanded) -> Steps:
+        """Of scales and local variances."""
+        one = setup.given
+        return Steps(one.blocks, one.groups, one.facts[0], one.fixed)
+
+    def iterate(
+        self, setup: Expanded, steps: Steps, state: Chains, rng: np.random.Generator
+    ) -> None:
+        """One iteration, in place."""
+        one = state.given
+        sd = steps.prior_sds(one) * np.exp(one.log_sigma)[:, None]
+        wider = 1.0 if (state.steps + 1) % TENTH else WIDER
+        normal = Normalised.of(setup, sd, wider * setup.own.curvature(state.own))
+        self.move(setup, normal, state, sd, rng)
+        state.steps += 1
+        if setup.own.names:
+            z = (one.b / np.clip(sd, SMALLEST, LARGEST))[:, steps.in_sigma]
+            along = z.shape[1], np.einsum("ri,ri->r", z, z)
+            sliced = setup.own.proposal is None or state.steps % EIGHTH == 0
+            draw = setup.own.draw if sliced else setup.own.propose
+            draw(setup.log_likelihood, state.eta, state.own, state.value, along, rng)
+            one.log_sigma[:] = setup.own.log_sigma(state.own)
+        for k, block in enumerate(steps.blocks):
+            if block.unknown and block.law == SLAB:
+                steps.scale_of_slab(k, one, rng)
+            steps.scale_and_locals(k, block, one, rng)
+
+    def move(
+        self, setup: Any, normal: Normalised, state: Chains, sd: Array, rng: np.random.Generator
+    ) -> None:
+        """Draw u | D, θ; ellipses in turn with proposals where these are refused often."""
+        del sd
+        if setup.share < FEW and state.steps % 2:
+            _slice_ellipse(setup, normal, state, rng)
+        else:
+            _propose(setup, normal, state, rng)
 
 
 class _Record:
@@ -243,13 +287,12 @@ def acceptance(problem: Problem) -> float:
 def pilot(setup: Expanded) -> Expanded:
     """With what a short run, always the same one, accepts of proposals and sees of θ."""
     rng, kernel = np.random.default_rng(20100), Tangent()
-    one = setup.given
-    steps = Steps(one.blocks, one.groups, one.facts[0], one.fixed)
+    steps = kernel.steps(setup)
     state = kernel.start(setup, rng, PILOT_ROWS, 1)
     shares, seen = [], []
     with np.errstate(all="ignore"):
         for i in range(PILOT_STEPS):
-            _iterate(setup, steps, state, rng)
+            kernel.iterate(setup, steps, state, rng)
             if 2 * i >= PILOT_STEPS:
                 seen.append(state.own.copy())
                 shares += [state.taken] if state.steps % TENTH else []
@@ -257,31 +300,8 @@ def pilot(setup: Expanded) -> Expanded:
     return replace(setup, share=float(np.mean(shares)), own=own)
 
 
-def _iterate(setup: Expanded, steps: Steps, state: Chains, rng: np.random.Generator) -> None:
-    one = state.given
-    sd = steps.prior_sds(one) * np.exp(one.log_sigma)[:, None]
-    wider = 1.0 if (state.steps + 1) % TENTH else WIDER
-    normal = _Normal.of(setup, sd, wider * setup.own.curvature(state.own))
-    if setup.share < FEW and state.steps % 2:
-        _slice_ellipse(setup, normal, state, rng)
-    else:
-        _propose(setup, normal, state, rng)
-    state.steps += 1
-    if setup.own.names:
-        z = (one.b / np.clip(sd, SMALLEST, LARGEST))[:, steps.in_sigma]
-        along = z.shape[1], np.einsum("ri,ri->r", z, z)
-        sliced = setup.own.proposal is None or state.steps % EIGHTH == 0
-        move = setup.own.draw if sliced else setup.own.propose
-        move(setup.log_likelihood, state.eta, state.own, state.value, along, rng)
-        one.log_sigma[:] = setup.own.log_sigma(state.own)
-    for k, block in enumerate(steps.blocks):
-        if block.unknown and block.law == SLAB:
-            steps.scale_of_slab(k, one, rng)
-        steps.scale_and_locals(k, block, one, rng)
-
-
 @dataclass(frozen=True, eq=False)
-class _Normal:
+class Normalised:
     """N(μ, A⁻¹) for each chain, A = aH + diag(0, 1/v): the pseudo-posterior."""
 
     mean: Array  # (R, m)
@@ -290,7 +310,8 @@ class _Normal:
     amount: Array  # a (R,)
 
     @classmethod
-    def of(cls, setup: Expanded, sd: Array, amount: Array) -> _Normal:
+    def of(cls, setup: Expanded, sd: Array, amount: Array) -> Normalised:
+        """Under prior sds (R, p) and shares a of the curvature (R,)."""
         p = sd.shape[1]
         a = amount[:, None, None] * setup.h
         diagonal = np.einsum("rii->ri", a)
@@ -304,6 +325,7 @@ class _Normal:
         return cls(mean, lower, unit, amount)
 
     def noise(self, rng: np.random.Generator) -> Array:
+        """A draw about 0."""
         return np.asarray(self.unit * backward(self.lower, rng.standard_normal(self.mean.shape)))
 
     def log_density(self, setup: Expanded, u: Array) -> Array:
@@ -312,7 +334,7 @@ class _Normal:
         return np.asarray(self.amount * inside)
 
 
-def _propose(setup: Expanded, normal: _Normal, state: Chains, rng: np.random.Generator) -> None:
+def _propose(setup: Expanded, normal: Normalised, state: Chains, rng: np.random.Generator) -> None:
     """Metropolis: from the pseudo-posterior, whatever the present point is."""
     here = np.hstack([state.free, state.given.b])
     trial = normal.mean + normal.noise(rng)
@@ -323,15 +345,11 @@ def _propose(setup: Expanded, normal: _Normal, state: Chains, rng: np.random.Gen
     log_ratio -= state.value - normal.log_density(setup, here)
     taken = rng.standard_exponential(len(here)) > -log_ratio
     state.taken = float(np.mean(taken))
-    k = state.free.shape[1]
-    eta[~taken] = state.eta[~taken]
-    state.eta = eta
-    state.value[taken] = value[taken]
-    state.free[taken], state.given.b[taken] = trial[taken, :k], trial[taken, k:]
+    state.take(taken, trial, eta, value)
 
 
 def _slice_ellipse(
-    setup: Expanded, normal: _Normal, state: Chains, rng: np.random.Generator
+    setup: Expanded, normal: Normalised, state: Chains, rng: np.random.Generator
 ) -> None:
     """Slice the ellipse through the present point and a draw of the pseudo-posterior.
 

@@ -18,6 +18,7 @@ ENGINES = {
     "gibbs": "Gibbs sampling of the scale-mixture form",
     "tilted": "independence sampling from a tilted normal",
     "tangent": "independence Metropolis about the mode of (β, β₀)",
+    "hmc": "Hamiltonian Monte Carlo about the mode of (β, β₀)",
     "nuts": "the No-U-Turn sampler of PyMC",
 }
 

@@ -47,7 +47,7 @@ def bayesian_path(
         logarithm, well beyond where the posterior of the scale lies, or about the one given.
     n : int, default 25
         How many, when `scales` is not given.
-    engine : {"exact", "direct", "tilted", "tangent", "gibbs", "nuts"}, optional
+    engine : {"exact", "direct", "tilted", "tangent", "gibbs", "hmc", "nuts"}, optional
         For the draws; unsaid, the fastest exact engine.
     level : float, default 0.95
         Probability inside the equal-tailed intervals.

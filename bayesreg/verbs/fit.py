@@ -58,21 +58,24 @@ def default_engine(problem: Problem) -> tuple[str, str]:
 def _engine_by_pilot(problem: Problem) -> tuple[str, str]:
     """Tangent where a short run, always the same one, accepts enough of what it proposes.
 
-    With columns as many as rows, or few events, log L is no quadratic where the posterior is; then
-    gibbs, where the likelihood is normal given latent weights.
+    With few rows a column, or few events, log L is no quadratic where the posterior is: then along
+    its gradient; with columns as many as rows by latent weights, where the likelihood has them.
     """
     from bayesreg.engines import laplace_tangent as tangent
 
-    latent = engine_named("gibbs").supports(problem) is None
+    said = "columns as many as rows"
     if tangent.supports(problem) is None and problem.p < problem.n:
         share = tangent.acceptance(problem)
+        said = f"of proposals about the mode a pilot accepted {share:.0%}"
         if share >= tangent.POOR:
-            return "tangent", f"proposals about the mode, of which a pilot accepted {share:.0%}"
-        if not latent:
-            return "nuts", f"of proposals about the mode a pilot accepted only {share:.0%}"
-        return "gibbs", f"latent weights: of proposals about the mode a pilot accepted {share:.0%}"
-    if latent:
-        return "gibbs", "the likelihood and the prior are mixtures of normals: blocked Gibbs"
+            return "tangent", said
+        order = ("hmc", "gibbs")
+    else:
+        order = ("gibbs", "hmc")
+    words = {"gibbs": "normal given latent weights", "hmc": "along the gradient of log L"}
+    for name in order:
+        if engine_named(name).supports(problem) is None:
+            return name, f"{words[name]}: {said}"
     return "nuts", "no exact engine serves this model"
 
 
@@ -224,7 +227,7 @@ def sample(
         Draws per chain after warm-up, and chains.
     tune : int, optional
         Warm-up iterations per chain; unsaid, the engine's own default.
-    engine : {"exact", "direct", "tilted", "tangent", "gibbs", "nuts"}, optional
+    engine : {"exact", "direct", "tilted", "tangent", "gibbs", "hmc", "nuts"}, optional
         Unsaid, the fastest exact engine (:func:`default_engine`).
     seed : int, optional
         Drawn and recorded when not given.
