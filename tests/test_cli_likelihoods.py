@@ -147,15 +147,31 @@ def test_a_strangers_file_is_answered_in_two_steps(people):
 def test_successes_among_trials(tmp_path):
     path = tmp_path / "doses.csv"
     path.write_text("dose,dead,treated\n1,1,9\n2,3,8\n3,6,9\n4,8,8\n5,9,10\n")
-    given = ("--target", "dead", "--likelihood", "binomial", "--trials", "treated", "--lams", "1,2")
+    given = ("--target", "dead", "--likelihood", "binomial", "--trials", "treated", "--lams", "1")
     found = run("path", path, *given, "--prior", "ridge", "--json")
     assert found.exit_code == 0, found.output
     dead, treated = np.array([1.0, 3, 6, 8, 9]), np.array([9.0, 8, 9, 8, 10])
     problem = br.Model(br.Normal(), br.Binomial()).condition(
         np.arange(1.0, 6)[:, None], dead, trials=treated, standardize=True
     )
-    expected = br.path(problem, [1.0, 2.0]).objective
+    expected = br.path(problem, [1.0]).objective  # one λ alone has a page too
     assert [row["objective"] for row in summary(found)] == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    "given, known",
+    [
+        (("--prior", "ridge", "--drop", "service"), True),
+        (("--prior", "lasso", "--drop", "service"), False),
+        (("--prior", "ridge"), False),
+    ],
+)
+def test_a_table_names_what_scikit_learn_has(given, known):
+    """PoissonRegressor has an alpha for ridge without an offset; else there is no column."""
+    answer = run("choose", "ships", *given, "--by", "aic,bic", "--n", "5")
+    assert answer.exit_code == 0, answer.output
+    assert ("scikit-learn's alpha" in answer.stdout) == known
+    assert "sklearn" not in answer.stdout
 
 
 FAULTS = [

@@ -143,6 +143,23 @@ def test_exposure_and_offset_are_needed_again(rows):
         model.fit(X, y, exposure=pd.Series(size, index=np.arange(1, len(size) + 1)))
 
 
+def test_a_formula_has_its_offset_inside_or_beside(rows):
+    """By column, by argument, or in the formula, which then needs nothing at predict."""
+    X, eta, size = rows
+    y = np.random.default_rng(0).poisson(size * np.exp(eta))
+    frame = X.assign(size=size, y=y)
+    plain = MapRegressor(br.Normal(0.7), likelihood="poisson").fit(X, y, exposure=size)
+    beside = MapRegressor(br.Normal(0.7), likelihood="poisson", formula="y ~ a + b + c")
+    inside = clone(beside).set_params(formula="y ~ a + b + c + offset(log(size))").fit(frame)
+    beside.fit(frame, exposure="size")
+    for model in (beside, inside):
+        np.testing.assert_allclose(model.coef_, plain.coef_, rtol=1e-9)
+    expected = plain.predict(X, exposure=size)
+    np.testing.assert_allclose(inside.predict(frame), expected, rtol=1e-9)
+    np.testing.assert_allclose(beside.predict(frame, exposure="size"), expected, rtol=1e-9)
+    np.testing.assert_allclose(beside.predict(frame, exposure=size), expected, rtol=1e-9)
+
+
 def test_two_columns_are_successes_and_failures(rows):
     X, eta, _ = rows
     y, beside = respond("Binomial", eta)

@@ -51,7 +51,8 @@ def plot_path(path: Any, ax: Axes | None = None, *, mark: Mark | None = None) ->
         colour, width = (mark.colour, 1.5) if kept[j] else (MUTED, 0.9)
         ax.plot(lam, effects[:, j], color=colour, linewidth=width, alpha=0.85, zorder=2 + kept[j])
     ax.axhline(0.0, color=MUTED, linewidth=0.8, zorder=1)
-    ax.set_xlim(lam[0], lam[-1])
+    if lam[0] != lam[-1]:
+        ax.set_xlim(lam[0], lam[-1])
     _mark_lam(ax, chosen)
     dress(ax, x=_below(features, order, chosen), y=per_sd(path.problem), rules="y")
     log_ticks(ax.xaxis, float(lam[0]), float(lam[-1]))

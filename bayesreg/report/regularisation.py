@@ -131,6 +131,8 @@ def selected(choice: Any) -> Table:
     frame = choice.table.reset_index()
     if not (frame["log_scale_error"] > 0).any():
         frame = frame.drop(columns="log_scale_error")
+    if choice.path.sklearn_lam is None:
+        frame = frame.drop(columns="sklearn")
     sigma = f" at σ = {choice.sigma:.4g} ({choice.sigma_source})" if choice.needs_sigma else ""
     note = (
         f"λ is that of J; the scale is that of the prior whose MAP has this λ{sigma}"

@@ -201,6 +201,8 @@ class Path:
     @property
     def sklearn_lam(self) -> str | None:
         """What scikit-learn calls its λ here: "alpha", "C", or None where it has no such fit."""
+        if self.problem.penalty.shifted:
+            return None
         return spoken_lam(self.problem.likelihood, ridge=self.ray.smooth)
 
     @cached_property
