@@ -13,7 +13,9 @@ from scipy.optimize import linprog
 
 import bayesreg as br
 from bayesreg.language.errors import BadData, PerfectFit
+from bayesreg.model.met import order_at_zero
 from bayesreg.model.separation import direction, overlapping
+from bayesreg.priors import Power
 from tests.cases import priors
 
 pytestmark = pytest.mark.filterwarnings("ignore::bayesreg.language.errors.BayesregWarning")
@@ -602,3 +604,33 @@ def test_the_needle_at_zero_is_as_high_as_it_is_said_to_be():
             logs.append(np.log(np.trapezoid(np.exp(log - log.max()), grid)) + log.max())
         order = (logs[0] - logs[1]) / np.log(10.0)
         assert order == pytest.approx(df * 2 - 4 + 1, abs=0.01)
+
+
+def test_a_proper_sigma_is_no_cure_unless_it_vanishes_at_zero():
+    """∫ σ^(c − ν) dσ at 0 for constant y: c = 0 under a half-normal, as for every flat start."""
+    x, line, _ = linear()
+    for sigma in (br.HalfNormal(1.0), br.HalfCauchy(1.0), br.Exponential(1.0), None, br.Flat()):
+        for y, prior in ((np.full(30, 2.0), SIGMA), (line, br.Normal(1.0))):
+            with pytest.raises(PerfectFit, match=r"InverseGammaSquared\(2\.0, s\*\*2\)"):
+                br.Model(prior, br.Gaussian(sigma)).condition(x, y)
+    for sigma in (0.5, br.InverseGammaSquared(2.0, 1.0), br.Uniform(0.1, 3.0)):
+        for y, prior in ((np.full(30, 2.0), SIGMA), (line, br.Normal(1.0))):
+            br.Model(prior, br.Gaussian(sigma)).condition(x, y)
+    # Columns that fill the space leave a half-normal's posterior: nothing is met beyond their rank.
+    wide = np.random.default_rng(3).standard_normal((6, 9))
+    br.Model(br.Normal(1.0), br.Gaussian(br.HalfNormal(1.0))).condition(wide, wide[:, 0])
+    with pytest.raises(PerfectFit, match=r"Gaussian\(HalfNormal\(s\)\)"):
+        br.Model(br.Normal(1.0), br.Gaussian()).condition(wide, wide[:, 0])
+
+
+def test_orders_at_zero_are_those_of_the_densities():
+    for prior, order in (
+        (br.HalfNormal(2.0), 0.0), (br.Exponential(3.0), 0.0), (Power(1.0), -1.0),
+        (Power(0.0), 0.0), (br.Gamma(2.5, 1.0), 1.5), (br.InverseGammaSquared(2.0, 1.0), np.inf),
+        (br.Uniform(0.5, 2.0), np.inf), (br.BetaPrimeSquared(1.6, 0.7), 0.4),
+    ):  # fmt: skip
+        found = order_at_zero(prior)
+        if isinstance(prior, br.BetaPrimeSquared):  # which of its two is the one at zero
+            assert found in (pytest.approx(2 * 1.6 - 1), pytest.approx(2 * 0.7 - 1))
+        else:
+            assert found == order or (order == np.inf and found > 1e6)

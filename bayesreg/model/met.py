@@ -71,7 +71,8 @@ def order_at_zero(prior: HyperPrior) -> float:
     """c, where the density of σ is of order σ^c at 0: −1 for 1/σ, 0 for a half-normal."""
     with np.errstate(all="ignore"):
         high, low = (float(prior.log_density(x)) for x in (TINY, 0.1 * TINY))
-    return (high - low) / np.log(10.0) if np.isfinite(high - low) else np.inf
+    order = (high - low) / np.log(10.0)
+    return float(round(order, 6)) if np.isfinite(order) else np.inf
 
 
 def met(columns: Array, y: Array, weights: Array, rounding: float) -> Rows:

@@ -15,7 +15,7 @@ from scipy.linalg.lapack import dpocon
 
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadData, PerfectFit
-from bayesreg.model.met import refuse_met
+from bayesreg.model.met import order_at_zero, refuse_met
 from bayesreg.model.unbounded import refuse_separated, separation
 from bayesreg.priors import HalfCauchy, HyperPrior
 
@@ -52,25 +52,28 @@ def refuse_improper(problem: Problem) -> None:
         return
     if not problem.exact:
         refuse_met(problem)
-    if prior.proper:
-        return
-    _refuse_no_variation(problem)
+    order = order_at_zero(
+        prior
+    )  # σ^(order − ν) is to be integrable at 0 where nothing is left of y
+    if problem.nu >= order + 1.0:
+        _refuse_no_variation(problem)
     if problem.p:
-        _refuse_inside(problem, prior)
+        _refuse_inside(problem, prior, order)
 
 
-def _refuse_inside(problem: Problem, prior: HyperPrior) -> None:
-    """Where y lies in the span of the columns, an improper σ or an unknown scale has no end."""
+def _refuse_inside(problem: Problem, prior: HyperPrior, order: float) -> None:
+    """Where y lies in the span of the columns, σ or an unknown scale may have no end."""
     inside = problem.least_squares.rss0 <= ROUNDING**2 * problem.least_squares.yy
     if not inside:
         return
-    if any(block.prior.unit == "y" for block in problem.blocks):
+    spare = problem.nu - problem.least_squares.rank
+    if spare >= order + 1.0 and any(block.prior.unit == "y" for block in problem.blocks):
         raise PerfectFit(
             "zero residual variance: y lies in the span of X (p >= n - 1, or a noiseless y), so "
             f"under {prior!r} the posterior does not exist for a prior in unit 'y'; "
             f"use unit='sigma', or a proper prior for σ such as {_bounded(problem)}"
         )
-    if problem.unknown_scales and problem.least_squares.rank < problem.nu:
+    if not prior.proper and problem.unknown_scales and spare > 0:
         raise PerfectFit(
             "zero residual variance: y lies in the span of X and X does not fill the row space, so "
             f"under {prior!r} the posterior of the scale does not exist; fix the scale, or give σ "
@@ -79,8 +82,10 @@ def _refuse_inside(problem: Problem, prior: HyperPrior) -> None:
 
 
 def _bounded(problem: Problem) -> str:
-    """The likelihood with a proper prior of σ, as it is written."""
-    return f"{type(problem.likelihood).__name__}(sigma=HalfNormal(s))".replace(
+    """The likelihood with a prior of σ that leaves a posterior: one that is 0 at 0, if need be."""
+    filled = problem.p and problem.least_squares.rank >= problem.nu
+    law = "HalfNormal(s)" if filled else "InverseGammaSquared(2.0, s**2)"
+    return f"{type(problem.likelihood).__name__}(sigma={law})".replace(
         "Gaussian(sigma=", "Gaussian("
     )
 
@@ -109,7 +114,7 @@ def _refuse_few_rows(problem: Problem) -> None:
 
 
 def _refuse_no_variation(problem: Problem) -> None:
-    """A projected y that is zero leaves an improper σ with nothing to be estimated from.
+    """A projected y that is zero leaves σ with nothing to be estimated from.
 
     Where all columns are flat, their least-squares fit needs no σ, so a perfect one is refused only
     by the verbs that return a posterior.
@@ -125,8 +130,8 @@ def _refuse_no_variation(problem: Problem) -> None:
             f"zero residual variance: {lost}"
             if lost
             else "zero residual variance: y does not vary about its intercept and Flat columns, so "
-            f"under {problem.sigma_prior!r} no posterior exists; fix σ or give it a proper prior "
-            f"such as {_bounded(problem)}"
+            f"under {problem.sigma_prior!r} no posterior exists; fix σ or give it a prior that "
+            f"vanishes at 0, such as {_bounded(problem)}"
         )
 
 
