@@ -10,6 +10,8 @@ import bayesreg as br
 from bayesreg.cli.priorspec import parse_prior
 from bayesreg.estimators import BayesClassifier, BayesRegressor, MapRegressor, MapRegressorCV
 from bayesreg.language import families
+from bayesreg.language.errors import BadArgument
+from bayesreg.likelihoods.written import likelihood_of
 from bayesreg.priors.written import prior_of
 
 RNG = np.random.default_rng(11)
@@ -181,3 +183,45 @@ def test_numbers_as_objects_are_numbers():
         np.testing.assert_allclose(MapRegressor("ridge").fit(same, Y).coef_, want)
     with pytest.raises(br.BadData, match="y holds numbers as text"):
         MapRegressor("ridge").fit(X, Y.astype(str))
+
+
+@pytest.mark.parametrize("name", families.spoken(families.LIKELIHOODS))
+def test_a_likelihood_is_written_as_a_prior_is(name):
+    """By every name, in any case, and where a model takes one."""
+    likelihood = getattr(br, families.spoken(families.LIKELIHOODS)[name])()
+    assert likelihood_of(name) == likelihood_of(name.upper()) == likelihood
+    assert likelihood_of(likelihood) is likelihood
+    assert br.Model("ridge", name) == br.Model(br.Normal(), likelihood)
+
+
+CALLED = {
+    "student_t(df=4, sigma=half_normal(2))": br.StudentTNoise(4.0, br.HalfNormal(2.0)),
+    "StudentTNoise(4)": br.StudentTNoise(4.0),
+    "negative-binomial(shape=gamma(2, 0.1))": br.NegativeBinomial(br.Gamma(2.0, 0.1)),
+    "gaussian(54)": br.Gaussian(54.0),
+    "bernoulli(positive='yes')": br.Bernoulli("yes"),
+}
+
+
+@pytest.mark.parametrize("text", CALLED)
+def test_arguments_of_a_likelihood_are_read(text):
+    assert likelihood_of(text) == CALLED[text]
+
+
+NO_LIKELIHOOD = [
+    ("poison", "did you mean 'poisson'"),
+    ("poisson, gaussian", "2 likelihoods"),
+    ("poisson(mean=2)", "has no argument 'mean'"),
+    ("bernoulli(classes=['a', 'b'])", "has no argument 'classes'"),
+    ("student_t(df=laplace(2))", "no hyperprior is called 'laplace'"),
+    ("negative_binomial(shape=flat())", "improper"),
+    (br.Laplace(), r"br\.LaplaceNoise\(\)"),
+    (br.Poisson, r"br\.Poisson\(\)"),
+    (3, r"br\.Gaussian\(\)"),
+]
+
+
+@pytest.mark.parametrize("value, message", NO_LIKELIHOOD)
+def test_what_is_no_likelihood_is_advice(value, message):
+    with pytest.raises(BadArgument, match=message):
+        br.Model(br.Normal(), value)
