@@ -216,6 +216,26 @@ def test_huge_counts_are_certified(prior):
     assert all(one.ok for one in path.certificates), [one.why for one in path.certificates]
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("prior", [br.Laplace(), br.Normal(), br.ElasticNet(mix=0.4)], ids=repr)
+@pytest.mark.parametrize("p", [5, 60])
+def test_whatever_the_lams_and_the_columns_a_path_is_certified(kind, prior, p):
+    """λ's rising, one far down, duplicate columns, sds from 1e-4 to 1e4, offsets of 1e3."""
+    X, y, likelihood, known = data(kind, n=40, p=p)
+    model, down = br.Model(prior, likelihood), np.geomspace(20.0, 0.05, 8)
+    far = known | {"offset": known["offset"] + 1e3}
+    for columns, lams, facts, same in (
+        (X, [1e-2, 1.0, 100.0, 1e9, 0.5], known, True),
+        (X, [1e-3], known, True),
+        (np.hstack([X, X[:, :2]]), down, known, True),
+        (X * np.geomspace(1e-4, 1e4, p), down, known, False),
+        (X, down, far, True),
+    ):
+        problem = model.condition(columns, y, standardize=same, **facts)
+        path = br.path(problem, lams)
+        assert all(one.ok for one in path.certificates), [one.why for one in path.certificates]
+
+
 @pytest.mark.parametrize("prior", [br.Laplace(), br.Normal(), br.ElasticNet(mix=0.4)], ids=repr)
 def test_flat_columns_weights_and_no_intercept(prior):
     """Certified at every λ, with a Flat column's slope at rest."""

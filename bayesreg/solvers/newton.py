@@ -4,7 +4,9 @@ r"""Newton's method around the solvers of least squares: touch, solve, halve the
 
 so that coordinate descent, groups and reweighting serve every likelihood: the proximal Newton
 method of Lee, Sun & Saunders (2014), SIAM J. Optim. 24(3), and of Friedman, Hastie & Tibshirani
-(2010), JSS 33(1), §3. A loss that is one quadratic is touched once, by itself.
+(2010), JSS 33(1), §3. A loss that is one quadratic is touched once, by itself. Where a likelihood
+bounds its third derivative by its second, moments are kept for several steps, and none needs a
+search (:mod:`bayesreg.solvers.damped_newton`).
 """
 
 from __future__ import annotations

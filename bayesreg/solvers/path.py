@@ -302,6 +302,8 @@ def _touched(ray: Ray, lams: Array, enough: float) -> tuple[Array, Array, Array 
         )
         free = np.zeros((len(lams), found.free.shape[1]))
         b[order], df[order], free[order] = found.b, found.df, found.free
+        for k in order[~found.reached]:
+            b[k] = newton.solve(ray.at(float(lams[k])), enough=enough).b
         return b, df, free
     start = np.zeros(problem.p)
     for k in order:

@@ -263,7 +263,11 @@ def _by_leaving_one_out(bench: Bench, name: str) -> None:
         bench.add(name, Curve("ALO", (name,), lams, found.loo, DEVIANCE), words)
         return
     if not (bench.normal and bench.problem.exact):
-        raise NotSupported("exact for Normal and Gaussian alone: fitted values are linear in y")
+        raise NotSupported(
+            "exact for Normal and Gaussian alone, where fitted values are linear in y; under other "
+            "likelihoods loo is of first order, for penalties by column and a curvature that does "
+            "not jump; use cv"
+        )
     value = bench.ridge.gcv if name == "gcv" else bench.ridge.loo
     if value is None:
         raise NotSupported("needs rows, and this problem was conditioned on Moments")
