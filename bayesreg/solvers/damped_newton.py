@@ -18,6 +18,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import qr
 
 from bayesreg.language.arguments import Array
 from bayesreg.model.loss import Loss
@@ -58,7 +60,7 @@ class Optima:
     b: Array
     free: Array
     df: Array
-    reached: Array
+    reached: NDArray[np.bool_]
     steps: int
 
 
@@ -92,7 +94,13 @@ def row_space(loss: Loss, l2: Array) -> tuple[Loss, Array, Array]:
     all. The loss in a, Q (p, n), and Λ^½ (p,) over its least.
     """
     size = np.sqrt(l2[0] / np.min(l2[0]))
-    basis, corner = np.linalg.qr(loss.proper.T / size[:, None])
+    # Large rows first and with pivots, so that reflections are accurate row by row (Cox & Higham
+    # 1998, "Stability of Householder QR factorization for weighted least squares problems").
+    columns = loss.proper.T / size[:, None]
+    order = np.argsort(-np.max(np.abs(columns), axis=1), kind="stable")
+    basis, corner = np.empty_like(columns), np.empty((columns.shape[1],) * 2)
+    basis[order], triangle, pivots = qr(columns[order], mode="economic", pivoting=True)
+    corner[:, pivots] = triangle
     known = loss.proper @ loss.loc
     inner = replace(
         loss,
