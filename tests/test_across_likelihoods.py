@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 import bayesreg as br
+from bayesreg.data.design import Design
 from bayesreg.report import composed
 from bayesreg.report.latex import fragment
 from bayesreg.report.markdown import markdown_text
@@ -158,7 +159,7 @@ def test_default_priors_are_bounded_where_classes_are_separated() -> None:
     """The cure is applied to a default, and said; a prior that was asked for is refused."""
     rng = np.random.default_rng(0)
     X = rng.normal(size=(60, 2))
-    design = br.Model(br.Normal(1.0), br.Bernoulli()).condition(X, X[:, 0] > 0.1).design
+    design = Design.of(X, 1.0 * (X[:, 0] > 0.1))
     how = {"standardize": True, "intercept": True}
     problem, notes = condition_bounded(br.Model(br.Horseshoe(), br.Bernoulli()), design, **how)
     assert isinstance(problem.prior, br.RegularizedHorseshoe)
@@ -196,7 +197,7 @@ def test_a_report_across_likelihoods_names_each_with_its_own_unknowns() -> None:
     """Losses, φ, priors of σ, df and shape, and the offset; and no σ in a report of counts."""
     X, y = measured(200, df=3.0)
     fits = br.compare(_models(NOISE, br.Horseshoe(1.0)), X, y, seed=1, dataset="pressures")
-    shown = composed(fits)
+    shown = composed(fits, sections=["coefficients", "verdict", "priors", "methods"])
     text = "\n".join(one for section in shown.sections for one in section.paragraphs)
     text += json_text(shown)
     assert shown.title == "pressures under 3 models"
@@ -211,7 +212,9 @@ def test_a_report_across_likelihoods_names_each_with_its_own_unknowns() -> None:
         assert said in text
     X, y = counts(200)
     models = _models(COUNTS, br.Horseshoe(1.0))
-    shown = composed(br.compare(models, X, y, exposure=np.ones(200) * 2, seed=1))
+    fits = br.compare(models, X, y, exposure=np.full(200, 2.0), seed=1)
+    sections = ["coefficients", "forest", "fit", "verdict", "priors", "methods"]
+    shown = composed(fits, sections=sections)
     text = "\n".join(one for section in shown.sections for one in section.paragraphs)
     for said in ("Poisson or negative binomial (shape ~ ", "log link", "offset + β₀"):
         assert said in text
