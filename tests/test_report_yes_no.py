@@ -61,7 +61,7 @@ def test_negative_control_a_gaussian_report_shows_its_noise_sd() -> None:
 def test_report_speaks_of_log_odds_and_labels(shown: Document) -> None:
     methods = next(s for s in shown.sections if s.key == "methods").paragraphs[0]
     assert "Bayesian logistic regressions of progression (high against low)" in methods
-    assert "G that of the quadratic at the draw's weights" in methods
+    assert "G the curvature of −log L at the mode under the likeliest scale" in methods
     assert dict(shown.facts)["y = 1 is"] == "high"
     captions = {figure.key: figure.caption for figure in shown.figures}
     assert "log-odds of “high”" in captions["forest"]

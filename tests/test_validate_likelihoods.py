@@ -8,7 +8,6 @@ import pytest
 
 import bayesreg as br
 from bayesreg.engines import laplace_tangent
-from bayesreg.likelihoods.robust import LaplaceNoise
 
 HALF, NOISE = br.HalfNormal(1.0), br.HalfNormal(1.5)
 LIKELIHOODS: dict[str, Any] = {
@@ -71,7 +70,7 @@ CALIBRATED = {
     "Poisson": ("tangent", PRIORS["Laplace"]),
     "NegativeBinomial": ("tangent", PRIORS["Normal"]),
     "StudentTNoise": ("tangent", PRIORS["Normal"]),
-    "LaplaceNoise": ("gibbs", PRIORS["Laplace"]),
+    "LaplaceNoise": ("tangent", PRIORS["Laplace"]),
 }
 
 
@@ -97,16 +96,3 @@ def test_a_ratio_without_its_curvature_is_caught(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(laplace_tangent.Normalised, "log_density", linear)
     assert not calibrated("Binomial").ok
-
-
-@pytest.mark.slow
-def test_latent_weights_of_another_law_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Negative control: ω too small by a third, so that the noise seems larger."""
-    right = LaplaceNoise.augment
-
-    def smaller(self: Any, *arguments: Any) -> tuple[Any, Any]:
-        omega, z = right(self, *arguments)
-        return 0.5 * omega, z
-
-    monkeypatch.setattr(LaplaceNoise, "augment", smaller)
-    assert not calibrated("LaplaceNoise").ok

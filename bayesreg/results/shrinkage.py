@@ -23,12 +23,7 @@ if TYPE_CHECKING:
 
 KAPPA = "1/(1 + G_jj·v_j/σ²)"
 # What κ is about where the engine kept it, under a likelihood that is not one quadratic.
-_MODE = "1/(1 + G_jj·v_j), with G the curvature of −log L at the mode under the likeliest scale"
-KEPT = {
-    "gibbs": "1/(1 + G_jj·v_j), with G that of the quadratic at the draw's weights",
-    "tangent": _MODE,
-    "nuts": _MODE,
-}
+KEPT = "1/(1 + G_jj·v_j), with G the curvature of −log L at the mode under the likeliest scale"
 LARGEST = 1000  # eigenvalues, of which more would take longer than the draws
 TINY = float(np.finfo(float).tiny)
 
@@ -48,11 +43,10 @@ class Shrinkage:
     They count together, with what their own block of G would leave of them alone,
     tr G(G + diag(σ²/v))⁻¹, which is 1 − κ_j for one column.
 
-    Under another likelihood than the Gaussian there is no one G: it is that of the quadratic which
-    −log L is given the latent weights of the draw (engine ``gibbs``), or at the mode under the
-    likeliest scale (``tangent`` and ``nuts``), σ² in G. Where no engine kept κ it is that which
-    touches at the posterior mean, or under Student-t and Laplace noise X̃'X̃ times the information
-    of a row, in units of 1/σ². `formula` says which.
+    Under another likelihood than the Gaussian there is no one G: it is the curvature of −log L at
+    the mode under the likeliest scale, σ² in G. Where the engine kept no κ (``nuts``) it is that of
+    the quadratic which touches at the posterior mean, or under Student-t and Laplace noise X̃'X̃
+    times the information of a row, in units of 1/σ². `formula` says which.
 
     Attributes
     ----------
@@ -291,7 +285,7 @@ def formula(draws: Draws) -> str:
         return KAPPA
     likelihood = draws.problem.likelihood
     if draws.kappa is not None:
-        return KEPT.get(draws.engine, KEPT["gibbs"])
+        return KEPT
     if likelihood.has_sigma:
         return f"{KAPPA}, with G that of X'X times the information of a row of {likelihood.noun}"
     return "1/(1 + G_jj·v_j), with G that of the quadratic at the posterior mean"

@@ -1,7 +1,8 @@
 """Print benchmark tables: ``uv run python -m tests.benchmarks [map] [direct] [moments]``.
 
 ``uv run python -m tests.benchmarks posteriors [--quick]`` and ``... paths [CASE ...]`` have options
-and a figure of their own; ``... glm [CASE ...]`` is paths of logistic and Poisson regressions;
+and a figure of their own; ``... glm [CASE ...]`` is paths of logistic and Poisson regressions,
+``... glm posteriors [CASE ...] [--peers]`` posteriors under every likelihood;
 ``... cold`` is the first command of a newcomer, ``... overview``
 README's table.
 """
@@ -23,6 +24,9 @@ def main(words: list[str]) -> None:
     warnings.simplefilter("ignore")
     if words[:1] in (["posteriors"], ["paths"], ["cold"], ["overview"]):
         import_module(f"tests.benchmarks.{words[0]}").main(words[1:])
+        return
+    if words[:2] == ["glm", "posteriors"]:
+        import_module("tests.benchmarks.glm_posteriors").main(words[2:])
         return
     if words[:1] == ["glm"]:
         for name in GLM:
