@@ -295,6 +295,15 @@ def test_mean_variance_and_draws(kind):
             assert set(np.unique(drawn)) <= set(support(kind))
 
 
+def test_a_variance_that_is_infinite_is_said_to_be():
+    """Student-t noise with ν ≤ 2; its centre stays what η is."""
+    like = br.StudentTNoise(1.5, 2.0)
+    for df in (0.7, 2.0):
+        assert np.all(like.variance(ETA, {"df": df, "sigma": 2.0}) == np.inf)
+    assert like.variance(0.0, {"df": 3.0, "sigma": 2.0}) == pytest.approx(12.0)
+    assert np.array_equal(like.mean(ETA, {"df": 0.7, "sigma": 2.0}), ETA)
+
+
 @KINDS
 def test_the_slope_of_the_mean(kind):
     """By central differences; under the negative binomial it is no curvature of the loss."""
