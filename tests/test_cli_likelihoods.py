@@ -128,6 +128,20 @@ def test_zeros_and_ones_alone_are_no_and_yes(tmp_path):
     assert "½‖y − β₀ − Zb‖²" in other.stdout
 
 
+def test_numbers_that_may_be_codes_are_pointed_at(people):
+    """1, 2, 3 alone; not counts, which begin at 0, and not what the user called a number."""
+    frame = pd.read_csv(people)
+    frame["pclass"] = frame["class"].map({"first": 1, "second": 2, "third": 3})
+    frame.to_csv(people, index=False)
+    given = ("--target", "came", "--drop", "name", "--missing", "drop", "--n", "2")
+    plain = run("path", people, *given)
+    assert "column 'pclass' holds 1, 2, 3 alone, and is read as a number" in plain.stderr
+    assert "'visits'" not in plain.stderr
+    coded = run("path", people, *given, "--factor", "pclass")
+    assert "column 'pclass' was read as a factor of 3 levels: 1, 2, 3" in coded.stderr
+    assert "alone" not in run("path", people, *given, "--number", "pclass").stderr
+
+
 def test_a_strangers_file_is_answered_in_two_steps(people):
     """What cannot be a predictor and what is missing are said at once, with the cure of both."""
     first = run("compare", people, "--target", "came")

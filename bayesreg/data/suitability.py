@@ -31,6 +31,8 @@ _COUNTER = re.compile(
     r"|unnamed: ?[\d.]+|index|obs(no|num)|case(no|num)|observation",
     re.IGNORECASE,
 )
+# So many different numbers 1, 2, 3, ... may be codes; with 0 among them they are rather counts.
+_CODES = 6
 # Fewer rows than these run 1, 2, 3 by chance.
 _RUNNING = 10
 
@@ -216,8 +218,16 @@ def _whole(values: Array) -> bool:
 
 
 def suspicion(column: Column) -> str | None:
-    """What to say of a column of numbers that may tell rows apart, though its name does not."""
+    """What to say of a column of numbers that may tell rows apart, or be codes of a factor."""
     values, name = column.values, shlex.quote(column.name)
+    present = values[np.isfinite(values)] if column.kind == "number" else values[:0]
+    kinds = np.unique(present)
+    if not column.origin and 2 < len(kinds) <= _CODES and np.array_equal(kinds, _from_one(kinds)):
+        return (
+            f"column {column.name!r} holds {', '.join(f'{k:g}' for k in kinds)} alone, and is read "
+            f"as a number: if these are codes, run again with --factor {name} (--number {name} "
+            "keeps this note away)"
+        )
     if column.origin or column.kind != "number" or len(values) < _RUNNING or not _whole(values):
         return None
     if values[0] in (0, 1) and np.all(np.diff(values) == 1):
@@ -231,6 +241,10 @@ def suspicion(column: Column) -> str | None:
             f"if it labels them and is no quantity, run again with --drop {name}"
         )
     return None
+
+
+def _from_one(kinds: Array) -> Array:
+    return np.arange(1.0, len(kinds) + 1.0)
 
 
 def _short(text: str) -> str:
