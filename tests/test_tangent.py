@@ -190,6 +190,45 @@ def test_a_seed_says_all_and_unknowns_are_drawn(name):
     assert np.all((one.kappa > 0.0) & (one.kappa < 1.0))
 
 
+# --- what is far out -------------------------------------------------------------------------
+
+RNG = np.random.default_rng(0)
+COLUMNS = RNG.standard_normal((30, 3))
+ETA = COLUMNS @ [0.5, -0.3, 0.2]
+COUNTS = RNG.poisson(np.exp(ETA)).astype(float)
+OUTLIER = np.append(ETA[:-1] + RNG.standard_normal(29), 1e8)
+EXTREMES = {
+    "three rows": (br.Poisson(), [[0.0], [1.0], [2.0]], [0.0, 1.0, 0.0], {}),
+    "huge counts": (br.Poisson(), COLUMNS, np.round(1e12 * np.exp(ETA)), {}),
+    "offsets of 1000": (br.Poisson(), COLUMNS, COUNTS, {"offset": np.full(30, 1e3)}),
+    "rows of no weight": (br.Poisson(), COLUMNS, COUNTS, {"weights": np.arange(30) % 3.0}),
+    "columns twice": (br.NegativeBinomial(), np.hstack([COLUMNS, COLUMNS]), COUNTS, {}),
+    "no overdispersion": (br.NegativeBinomial(), COLUMNS, np.full(30, 5.0), {}),
+    "columns of all sizes": (br.Poisson(), COLUMNS * [1e-6, 1.0, 1e6], COUNTS, {}),
+    "an outlier": (br.LaplaceNoise(), COLUMNS, OUTLIER, {}),
+    "more columns than rows": (br.Poisson(), RNG.standard_normal((30, 40)), COUNTS, {}),
+}
+
+
+@pytest.mark.parametrize("name", EXTREMES)
+def test_whatever_is_far_out_is_drawn(name):
+    likelihood, X, y, more = EXTREMES[name]
+    problem = br.Model(br.Normal(HALF), likelihood).condition(X, y, **more)
+    found = run(default_engine(problem)[0], problem, draws=150)
+    for one in found.unknowns.values():
+        assert np.isfinite(one.values).all()
+        assert one.values.std() > 0.0
+
+
+def test_an_outlier_of_a_hundred_million_leaves_the_other_rows_alone():
+    """Under Student-t noise, by two engines of which neither proposes about the mode."""
+    problem = br.Model(br.Normal(HALF), br.StudentTNoise()).condition(COLUMNS, OUTLIER)
+    one = run("hmc", problem)
+    verdict = agreement(one, run("gibbs", problem, seed=2))
+    assert verdict.ok, verdict.why
+    assert np.all(np.abs(one.beta.mean((0, 1)) - [0.5, -0.3, 0.2]) < 0.8)
+
+
 # --- every likelihood × prior, two engines that share no code for β --------------------------
 
 PAIRS = [(n, p) for n in ("Bernoulli", "StudentTNoise", "LaplaceNoise") for p in PRIORS]
