@@ -432,3 +432,34 @@ def test_medians_of_a_posterior_are_plugged_in(name):
     known = condition(of(name), br.Model(br.Normal(), LIKELIHOODS[name].likelihood))
     with pytest.raises(br.BadArgument, match="other un"):
         br.fit_map(known, hyper=post)
+
+
+@pytest.mark.parametrize("name", NOISES)
+def test_values_far_out_do_not_spoil_an_optimum(name):
+    """One y of 1e15, all about 1e9, offsets of 1e3: certified; β is that without the far row."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((40, 3))
+    y = X[:, 0] + rng.standard_t(2, 40)
+    far = np.concatenate([[1e15], y[1:]])
+    model = br.Model(br.Laplace(0.3), LIKELIHOODS[name].likelihood)
+    shift = 1e3 * rng.standard_normal(40)
+    high = br.fit_map(model.condition(X, y + 1e9))
+    plain = br.fit_map(model.condition(X, y))
+    np.testing.assert_allclose(high.beta, plain.beta, atol=1e-5)
+    for fit in (
+        br.fit_map(model.condition(X, far)),
+        br.fit_map(model.condition(X, y, offset=shift)),
+    ):
+        assert fit.certificate.ok
+        assert np.abs(fit.beta).max() < 3.0 or fit.problem.loss.offset is not None
+
+
+@pytest.mark.parametrize("name", NOISES)
+def test_a_wrong_optimum_of_noise_does_not_correspond(name):
+    """Negative control of the routes: 1e-6 off."""
+    from bayesreg.solvers.correspondence import correspond
+
+    problem = condition(of(name), br.Model(br.Laplace(0.5), LIKELIHOODS[name].likelihood))
+    fit = br.fit_map(problem)
+    assert fit.correspondence.ok
+    assert not correspond(problem, fit.b * (1.0 + 1e-6), fit.solver).ok

@@ -140,10 +140,20 @@ def minimise(problem: Deviations) -> tuple[Array, int]:
 
 
 def _unit(problem: Deviations) -> float:
-    """The size of a deviation."""
-    middle = float(np.average(problem.target, weights=problem.cost))
-    spread = float(np.average(np.abs(problem.target - middle), weights=problem.cost))
-    return spread or abs(middle) or 1.0
+    """The size of a deviation: by medians, which no outlier moves."""
+    middle = median(problem.target, problem.cost)
+    rest = np.abs(problem.target - middle)
+    return median(rest, problem.cost) or float(rest.mean()) or abs(middle) or 1.0
+
+
+def median(values: Array, weights: Array) -> float:
+    """The middle of all values that have half of the weight on either side."""
+    order = np.argsort(values, kind="stable")
+    below = np.cumsum(weights[order])
+    half = 0.5 * below[-1]
+    first = int(np.searchsorted(below, half * (1.0 - 1e-12)))
+    last = min(int(np.searchsorted(below, half * (1.0 + 1e-12), side="right")), len(order) - 1)
+    return float(0.5 * (values[order[first]] + values[order[last]]))
 
 
 class _Interior:
@@ -153,6 +163,9 @@ class _Interior:
         self.problem = problem
         m, q = problem.rows.shape
         self.x = np.zeros(q)
+        level = np.flatnonzero((np.ptp(problem.rows, axis=0) == 0.0) & (problem.l1 == 0.0))
+        if len(level) and not problem.l2[level[0]]:
+            self.x[level[0]] = median(problem.target, problem.cost) / problem.rows[0, level[0]]
         self.epsilon, self.decrement = 1.0, np.inf
         self.u, self.v = np.zeros(m), np.zeros(q)
         self.floor = np.maximum.reduceat(  # so that ε is in units of x under every norm
@@ -187,9 +200,9 @@ class _Interior:
     def _smooth(self, x: Array) -> float:
         """What is minimised at this ε."""
         own = self.problem
-        s, _ = self._lengths(x, own.target - own.rows @ x)
-        norms = np.bincount(own.group, np.square(own.l1 * x)) + np.square(self.epsilon * self.floor)
-        return float(own.cost @ s + np.sqrt(norms).sum() + 0.5 * (own.l2 @ np.square(x)))
+        s, t = self._lengths(x, own.target - own.rows @ x)
+        norms = t[np.unique(own.group, return_index=True)[1]]
+        return float(own.cost @ s + norms.sum() + 0.5 * (own.l2 @ np.square(x)))
 
     def _step(self) -> bool:
         """One step; whether it was taken whole."""
@@ -261,7 +274,7 @@ def on_face(
     fixed = problem.rows[np.ix_(met, free)]
     basis, null = _split(fixed)
     before = np.inf
-    for _ in range(50):
+    for count in range(50):
         r = problem.target - problem.rows @ x
         step = basis @ r[met]
         if null.shape[1]:
@@ -274,10 +287,9 @@ def on_face(
         moved = float(np.max(np.abs(step), initial=0.0))
         if not moved <= 2.0 * before:
             break
+        slow = moved > 0.5 * before and count > 3  # nothing but rounding is left
         x, before = new, moved
-        if moved <= 4.0 * EPS * float(np.max(np.abs(x), initial=0.0)):
-            break
-        if not problem.sets and moved <= 1e-12 * float(np.max(np.abs(x), initial=0.0)):
+        if slow or np.all(np.abs(step) <= 4.0 * EPS * np.abs(x[free])):
             break
     return x
 
@@ -321,14 +333,8 @@ def _until_first(problem: Deviations, x: Array, d: Array, met: Mask) -> Array | 
 class Subgradient:
     """What of 0 a subdifferential is nearest to.
 
-    Attributes
-    ----------
-    u : ndarray (m,)
-        −c·sign(t − Ax) where that is not 0, and between −c and c elsewhere: A'u + ∂penalty ∋ rest.
-    rest : ndarray (q,)
-        By coordinate, the subgradient of the whole that is nearest to 0.
-    strict : ndarray of bool (m,)
-        Rows that are met although a deviation in either direction would cost more.
+    `u` (m,) is −c·sign(t − Ax), or between −c and c where a row is met: A'u + ∂penalty ∋ `rest`
+    (q,), the subgradient nearest to 0. `strict` (m,) are rows from which either way costs more.
     """
 
     u: Array
@@ -350,8 +356,7 @@ class Subgradient:
 
         Parameters
         ----------
-        problem : Deviations
-        x : ndarray (q,)
+        problem, x : Deviations, ndarray (q,)
         bounded : bool, default True
             Whether to search where rows that are met leave u undetermined; else one is tried.
         met : ndarray of bool (m,), optional
@@ -441,6 +446,5 @@ def _split(rows: Array) -> tuple[Array, Array]:
 def _least(matrix: Array, right: Array) -> Array:
     """The solution of least norm, where a direction without curvature is not moved along."""
     values, basis = np.linalg.eigh(matrix)
-    kept = values > len(matrix) * EPS * 16.0 * max(float(values[-1]), 0.0)
-    kept &= values > 0.0
+    kept = (values > len(matrix) * EPS * 16.0 * values[-1]) & (values > 0.0)
     return np.asarray(basis[:, kept] @ ((basis[:, kept].T @ right) / values[kept]))

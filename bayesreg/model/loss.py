@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from bayesreg.language.arguments import Array
 from bayesreg.likelihoods.base import AbsoluteDeviation, Likelihood, Theta
-from bayesreg.model.least_absolute import Deviations, Subgradient, minimise
+from bayesreg.model.least_absolute import Deviations, Subgradient, median, minimise
 
 STEPS = 200  # of Newton's method in γ: a bound, not a tolerance
 HALVINGS = 60
@@ -209,7 +209,7 @@ class Loss:
         omega, z = self.likelihood.expand(self.y, at.eta, self.theta)
         if self.kinked:  # of a typical deviation, where one is too small to have a curvature
             rest = np.abs(self.y - at.eta)
-            typical = float(np.average(rest, weights=self.weights)) or 1.0
+            typical = median(rest, self.weights) or float(rest.mean()) or 1.0
             omega = 1.0 / np.maximum(rest, typical)
             z = at.eta - self.residual(at) / self.weights / omega
         enough = np.maximum(omega, NEGLIGIBLE * np.max(omega, initial=0.0))
@@ -262,7 +262,8 @@ class Loss:
 
     def rounding(self, at: Point) -> float:
         """What storing b and summing rows can hide of the loss."""
-        terms = np.abs(self.residual(at)) * (1.0 + np.abs(at.eta))
+        size = 1.0 + np.abs(at.eta) + (np.abs(self.y) if self.kinked else 0.0)
+        terms = np.abs(self.residual(at)) * size
         return 8.0 * EPS * float(np.sum(terms))
 
     def _feasible(self, u: Array, at: Point, active: Index, wanted: Array) -> Array:
@@ -284,7 +285,7 @@ class Loss:
         """γ of least absolute deviations: a median, or as a solver has it."""
         k, target = self.free.shape[1], self.y - offset
         if k == 1 and np.all(self.free == 1.0):
-            return np.array([_median(target, self.weights)])
+            return np.array([median(target, self.weights)])
         return minimise(Deviations.plain(self.free, target, self.weights))[0]
 
     def _subgradient(self, at: Point) -> Array:
@@ -404,13 +405,3 @@ def _solved(system: Array, right: Array) -> Array:
     scale = 1.0 / np.sqrt(np.maximum(np.diagonal(system), np.finfo(float).tiny))
     unit = system * scale * scale[:, None]
     return np.asarray(scale * np.linalg.lstsq(unit, scale * right, rcond=None)[0])
-
-
-def _median(values: Array, weights: Array) -> float:
-    """The middle of all values that have half of the weight on either side."""
-    order = np.argsort(values, kind="stable")
-    below = np.cumsum(weights[order])
-    half = 0.5 * below[-1]
-    first = int(np.searchsorted(below, half * (1.0 - 1e-12)))
-    last = min(int(np.searchsorted(below, half * (1.0 + 1e-12), side="right")), len(order) - 1)
-    return float(0.5 * (values[order[first]] + values[order[last]]))

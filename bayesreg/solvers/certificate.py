@@ -276,10 +276,12 @@ def _floor(problem: Problem, at: Point, sd: Array) -> float:
     """What rounding hides of a slope on columns of sd one: its own terms, and half an ulp of b."""
     loss = problem.loss
     if loss.kinked:
-        return ROUNDING * deviation_certificate.terms_of(problem, sd)
+        return ROUNDING * deviation_certificate.terms_of(problem, at, sd)
     u = np.abs(loss.residual(at))
     omega, _ = loss.working(at)
     norms = np.sqrt(omega @ np.square(loss.proper))
+    if problem.likelihood.link == "identity":  # y − η has the rounding of both
+        u = u + omega * (np.abs(loss.y) + np.abs(at.eta))
     terms = u @ np.abs(loss.proper) + norms * float(norms @ np.abs(at.b + loss.loc))
     return ROUNDING * float(np.max(_over(terms, sd), initial=0.0))
 

@@ -16,6 +16,7 @@ import numpy as np
 from bayesreg.language.arguments import Array
 from bayesreg.model.least_absolute import Deviations, Mask, Subgradient
 from bayesreg.solvers.interior_point import bend_of, deviations, subgradient
+from bayesreg.solvers.objective import penalty_slope
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,10 +72,12 @@ def judge(
     return Verdict(gap, kkt, _unique(own, x, found, met), saddle=False)
 
 
-def terms_of(problem: Problem, sd: Array) -> float:
+def terms_of(problem: Problem, at: Point, sd: Array) -> float:
     """The terms of a slope on columns of sd one, whose rounding is its floor."""
     loss = problem.loss
     terms = loss.weights @ np.abs(loss.proper)
+    with np.errstate(all="ignore"):
+        terms = terms + np.where(at.b != 0.0, np.abs(penalty_slope(problem, at.b)), 0.0)
     return float(np.max(np.where(sd > 0.0, terms / np.where(sd > 0.0, sd, 1.0), 0.0), initial=0.0))
 
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 Inner = Callable[["Problem", Array], Array]
 
-STEPS = 500  # reweightings from one start: a bound, not a tolerance
+STEPS = 200  # reweightings from one start: a bound, not a tolerance
 ELEMENTAL = 12  # fits of random rows
 PERTURBED = 6
 ESCAPES = 3  # from saddles
