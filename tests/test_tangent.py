@@ -154,9 +154,17 @@ def test_latent_weights_of_noise_have_the_moments_that_the_density_says(name, w)
         assert abs(omega.mean() * 1.1 - mean) > 5.0 * error
 
 
-def test_what_it_does_not_serve_it_says():
-    none = br.Model(br.Flat(), br.Poisson()).condition([[0.0], [1.0], [2.0]], [1, 2, 4])
-    assert "proper prior" in laplace_tangent.supports(none)
+def test_gradients_are_not_asked_of_what_has_kinks():
+    assert "jumps" in hmc.supports(problem_of("LaplaceNoise", PRIORS["Normal"]))
+
+
+@pytest.mark.parametrize("name", ["Poisson", "StudentTNoise"])
+def test_flat_columns_alone_are_drawn_by_both(name):
+    """No prior but of the likelihood's own unknowns."""
+    problem = problem_of(name, br.Flat(), n=60)
+    assert default_engine(problem)[0] == "tangent"
+    verdict = agreement(br.sample(problem, draws=2000, seed=1), run("hmc", problem, seed=2))
+    assert verdict.ok, verdict.why
 
 
 def test_the_choice_is_of_the_problem_alone_and_says_why():

@@ -57,8 +57,8 @@ RATE = 4e9  # operations a second
 
 def _unfit(problem: Problem) -> str | None:
     """What types cannot say."""
-    if problem.p == 0:
-        return "it needs a column with a proper prior"
+    if not problem.p and not len(problem.flat) and not problem.intercept:
+        return "it needs a column or an intercept"
     if problem.design is None:
         return "it needs rows, and Moments keep none"
     return None

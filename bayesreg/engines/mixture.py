@@ -86,7 +86,8 @@ def beside(problem: Problem, at: Reference) -> Setup:
 def given(problem: Problem) -> Setup:
     """Compress the data, put columns in the order of their blocks, and find where to start."""
     pseudo = problem.quadratic.rows
-    order = np.concatenate([block.columns[_grouped(block)] for block in problem.blocks])
+    none = np.zeros(0, dtype=np.intp)
+    order = np.concatenate([none, *(block.columns[_grouped(block)] for block in problem.blocks)])
     same = np.array_equal(order, np.arange(problem.p))
     xt = np.ascontiguousarray((pseudo.x if same else pseudo.x[:, order]).T)
     y = np.ascontiguousarray(pseudo.y)
@@ -102,7 +103,7 @@ def given(problem: Problem) -> Setup:
             xt @ y if narrow else np.empty(0),
             np.einsum("ij,ij->i", xt, xt),
         ),
-        fixed=(np.concatenate(relative), known),
+        fixed=(np.concatenate([np.zeros(0), *relative]), known),
         blocks=blocks,
         groups=groups,
         facts=facts,
@@ -124,7 +125,7 @@ def _records(blocks: tuple[Block, ...]) -> tuple[Records, Records, tuple[Array, 
     place, densities = tables.collapsed(blocks)
     records["table"], laws = tables.laws(blocks)
     groups = np.zeros(len(place), GROUP)
-    groups["stop"] = np.cumsum(np.concatenate(sizes))
+    groups["stop"] = np.cumsum(np.concatenate([np.zeros(0, dtype=np.int64), *sizes]))
     groups["start"][1:] = groups["stop"][:-1]
     groups["table"], groups["t"] = place, 1.0
     unknown = column = group = 0

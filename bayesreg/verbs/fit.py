@@ -357,7 +357,7 @@ def _finish(
 def _refuse_perfect_fit(problem: Problem) -> None:
     """Least squares needs no σ; a posterior over an unknown σ does not exist on a perfect fit."""
     prior = problem.sigma_prior
-    if prior is None or prior.proper or problem.p:
+    if prior is None or prior.proper or problem.p or not problem.exact:
         return
     total = problem.moments.n * problem.moments.y_sd**2
     if problem.yy <= 1e-26 * total:

@@ -94,11 +94,10 @@ class Steps:
         self.table = groups["table"].astype(np.intp)
         self.group_of = np.repeat(np.arange(len(groups)), groups["stop"] - groups["start"])
         counts = [one.groups.stop - one.groups.start for one in self.blocks]
-        self.block_of = np.repeat(np.arange(len(counts)), counts)
-        self.absolute = np.array([one.absolute for one in self.blocks])
-        self.in_sigma = np.concatenate(
-            [np.full(one.columns.stop - one.columns.start, not one.absolute) for one in self.blocks]
-        )
+        self.block_of = np.repeat(np.arange(len(counts)), np.array(counts, dtype=np.intp))
+        self.absolute = np.array([one.absolute for one in self.blocks], dtype=bool)
+        counts_of = [one.columns.stop - one.columns.start for one in self.blocks]
+        self.in_sigma = np.repeat(~self.absolute, np.array(counts_of, dtype=np.intp))
         self.slabs = [k for k, one in enumerate(self.blocks) if one.law == SLAB]
 
     def iterate(self, data: Data, state: State, rng: Random) -> Array:
