@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -196,6 +198,22 @@ def test_a_seed_says_all_and_unknowns_are_drawn(name):
         assert np.isfinite(draws.values).all()
         assert draws.values.std() > 0.0
     assert np.all((one.kappa > 0.0) & (one.kappa < 1.0))
+
+
+def test_nothing_is_compiled_and_workers_change_nothing():
+    """In a process of its own: neither compiler is even imported."""
+    code = (
+        "import sys, numpy as np, bayesreg as br;"
+        "from bayesreg.engines import base, laplace_tangent as engine;"
+        "X = np.random.default_rng(0).standard_normal((200, 8));"
+        "y = (X[:, 0] + np.random.default_rng(1).standard_normal(200) > 0) * 1.0;"
+        "problem = br.Model(br.Laplace(), br.Bernoulli()).condition(X, y, standardize=True);"
+        "assert br.sample(problem, seed=1).engine == 'tangent';"
+        "assert not {'numba', 'pymc'} & set(sys.modules);"
+        "one, two = (base.run(engine, problem, draws=30, seed=1, workers=w) for w in (1, 2));"
+        "assert np.array_equal(one.beta, two.beta)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 # --- what is far out -------------------------------------------------------------------------
