@@ -30,6 +30,8 @@ NEGLIGIBLE = 1e-10  # of a row's curvature, relative to the largest
 FEASIBLE = 1e-9  # of the terms of F'u: what may be left of them
 NONE = np.zeros(0, dtype=np.intp)
 QUANTILES = 25  # starts of an intercept
+BENT = 0.05  # of the bounding curvature: where a loss that is not convex is nearly quadratic
+STALLED = 1e-12  # of γ: steps this small that shrink no more are rounding
 AT_ONCE = 4  # steps in γ at many b's together
 SATURATED = 1e-200  # of the largest curvature: below it only slopes say where to go
 
@@ -101,16 +103,17 @@ class Loss:
         free = np.zeros(k) if near is None else near.free
         if near is None and k:
             free = self._first_free(offset) if self.likelihood.convex else self._lowest(offset)
-        point = self._point(b, free, offset)
+        point, last = self._point(b, free, offset), np.inf
         for _ in range(STEPS if k else 0):
             step = self._free_step(point)
             new = self._along(point, step, offset)
             if new is None:
                 break
             moved = float(np.max(np.abs(new.free - point.free)))
-            point = new
-            if moved <= 4.0 * EPS * max(1.0, float(np.max(np.abs(point.free)))):
+            point, size = new, max(1.0, float(np.max(np.abs(new.free))))
+            if moved <= 4.0 * EPS * size or 0.5 * last <= moved <= STALLED * size:
                 break
+            last = moved
         return point
 
     def settled(self, b: Array, free: Array | None = None) -> tuple[Array, Array, Array]:
@@ -165,6 +168,18 @@ class Loss:
             near = self.at(one, near)
             found.append(near.free)
         return np.array(found).reshape(*shape, k)
+
+    def touched(self, at: Point, b: Array) -> Point:
+        """The point of b and the γ that the quadratic touching at a point has as its best."""
+        omega, z = self.working(at)
+        given, root = self.given(b), np.sqrt(omega)
+        free = np.zeros(0)
+        if self.free.shape[1]:
+            system = root[:, None] * self.free
+            size = np.sqrt(np.einsum("ij,ij->j", system, system))
+            size = np.where(size > 0.0, size, 1.0)
+            free = np.linalg.lstsq(system / size, root * (z - given), rcond=None)[0] / size
+        return self._point(b, free, given)
 
     def beside(self, b: Array, free: Array) -> Point:
         """The point of b and this γ, best or not."""
@@ -340,6 +355,8 @@ class Loss:
         As is enough for losses whose third derivative is at most their second (Bach 2010, "Self-
         concordant analysis for logistic regression", Electronic Journal of Statistics 4).
         """
+        if not self.likelihood.convex:
+            return self._reweighted_step(at)
         slope, bend = self.likelihood.derivatives(self.y, at.eta, self.theta)
         h, g = self.weights * bend, self.free.T @ (self.weights * slope)
         unit = float(np.max(h))  # so that no product leaves the range of float64
@@ -350,6 +367,21 @@ class Loss:
         if flat and reach > 0.0:
             return step * (2.0 / reach)
         return step if reach <= 1.0 else step * (np.log1p(reach) / reach)
+
+    def _reweighted_step(self, at: Point) -> Array:
+        """Newton's step where the curvature is a good part of the bounding quadratic's; else to it.
+
+        A step to the minimum of a quadratic that lies nowhere below the loss never raises it.
+        """
+        u, h = self.bends(at.eta)
+        omega, _ = self.working(at)
+        above = self.free.T @ (omega[:, None] * self.free)
+        system, slope = self.free.T @ (h[:, None] * self.free), self.free.T @ u
+        try:
+            np.linalg.cholesky(system - BENT * above)
+        except np.linalg.LinAlgError:
+            system = above
+        return -_solved(system, slope)
 
     def _along(self, at: Point, step: Array, offset: Array) -> Point | None:
         """The first of the step and its halves that does not raise the loss; None at rounding.
@@ -364,7 +396,7 @@ class Loss:
                 break
         else:
             return None
-        while k == 0 and np.max(np.abs(new.eta - at.eta)) > 1.0:
+        while k == 0 and self.likelihood.convex and np.max(np.abs(new.eta - at.eta)) > 1.0:
             step = 2.0 * step
             further = self._point(at.b, at.free + step, offset)
             if not further.value < new.value:

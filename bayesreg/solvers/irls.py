@@ -11,6 +11,8 @@ then escape), and from the best of these perturbations where the penalty is not 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -65,7 +67,7 @@ def solve(problem: Problem, inner: Inner, *, start: Array | None = None, seed: i
     found, total, tried = Optima(), 0, 0
     starts = _starts(problem, found, np.random.default_rng(seed))
     for first in [problem.loss.at(start)] if start is not None else starts:
-        at, steps = _descend(problem, inner, first)
+        at, steps = descend(problem, inner, first)
         total, tried = total + steps, tried + 1
         if is_settled(problem, at):
             found.add(value_at(problem, at), at.b)
@@ -74,7 +76,7 @@ def solve(problem: Problem, inner: Inner, *, start: Array | None = None, seed: i
     b = found.best
     beside, least = problem.loss.at(b), found.found[0][0]  # beside that b another γ may be better
     if value_at(problem, beside) < least - 1e-9 * (1.0 + abs(least)):
-        again, steps = _descend(problem, inner, beside)
+        again, steps = descend(problem, inner, beside)
         b, total = again.b, total + steps
     how = f"{total} reweightings from {tried} starts"
     return Solution(b, "irls", total, how, seen=None if start is not None else found.seen)
@@ -146,60 +148,84 @@ def _hessian(problem: Problem, at: Point, face: Index) -> tuple[Array, Array]:
     return out, np.where(size > 0.0, size, 1.0)
 
 
-def _descend(problem: Problem, inner: Inner, at: Point) -> tuple[Point, int]:
-    """A local minimum of J, and how many reweightings led there."""
-    value, escapes, steps = value_at(problem, at), 0, 0
+def descend(problem: Problem, inner: Inner, at: Point, enough: float = 0.0) -> tuple[Point, int]:
+    """A local minimum of J from a point, and how many reweightings led there.
+
+    With `enough` above 0 one whose slopes are that small beside their terms will do.
+    """
+    search, value, escapes, steps = _Search(problem, enough), value_at(problem, at), 0, 0
     while steps < STEPS:
         steps += 1
-        at, done = _newton(problem, at)
+        at, done = search.newton(at)
         if done:
-            least, direction, face = least_curvature(problem, at)
-            away = _escape(problem, at, direction, face) if least < -1e-9 else None
-            if away is None or escapes >= ESCAPES:
+            away = None if enough or escapes >= ESCAPES else _escape(problem, at)
+            if away is None:
                 break
             at, escapes = away, escapes + 1
         value = value_at(problem, at)
-        b = inner(problem.touching(at), at.b)
-        new = problem.loss.at(b, near=at)
+        new = problem.loss.touched(at, inner(problem.touching(at), at.b))
         after = value_at(problem, new)
-        moved = float(np.max(np.abs(new.b - at.b), initial=0.0))
         if not after <= value + 8.0 * EPS * (1.0 + abs(value)):
             break
+        still = _still(at.b, new.b) and _still(at.free, new.free)
         at = new
-        if moved <= 2.0 * EPS * float(np.max(np.abs(at.b), initial=0.0)):
+        if still:
             break
     return at, steps
 
 
-def _newton(problem: Problem, at: Point) -> tuple[Point, bool]:
-    """Newton steps on the face as long as they lead down; and whether that is an optimum of J."""
-    for _ in range(30):
-        face = _face(problem, at)
-        slope, floor = _slope(problem, at)
-        rest = np.abs(slope) <= floor
-        if np.all(rest[face]):
-            outside = np.abs(slope[len(at.free) :]) <= _kinks(problem) + floor[len(at.free) :]
-            return at, bool(np.all(outside | (at.b != 0.0) | rest[len(at.free) :]))
-        hessian, _ = _hessian(problem, at, face)
-        if not np.all(np.diagonal(hessian) > 0.0):
-            return at, False
-        factor = Cholesky.of(hessian)
-        if factor is None:
-            return at, False
-        new = _moved(problem, at, face, -factor.solve(slope[face]))
-        better = _slope(problem, new)[0]
-        value, after = value_at(problem, at), value_at(problem, new)
+def _still(before: Array, after: Array) -> bool:
+    """Whether nothing moved but by rounding."""
+    moved = float(np.max(np.abs(after - before), initial=0.0))
+    return moved <= 2.0 * EPS * float(np.max(np.abs(after), initial=0.0))
+
+
+@dataclass(frozen=True, eq=False)
+class _Search:
+    """Newton's method on faces of one problem."""
+
+    problem: Problem
+    enough: float
+
+    @cached_property
+    def kinks(self) -> Array:
+        """How far the penalty's subgradients at 0 reach (p,)."""
+        return _kinks(self.problem)
+
+    def newton(self, at: Point) -> tuple[Point, bool]:
+        """Newton steps on the face as long as they lead down; and whether that is an optimum."""
+        for _ in range(30):
+            k, face = len(at.free), _face(self.problem, at)
+            slope, floor = _slope(self.problem, at, self.enough)
+            rest = np.abs(slope) <= floor
+            if np.all(rest[face]):
+                outside = np.abs(slope[k:]) <= self.kinks + floor[k:]
+                return at, bool(np.all(outside | (at.b != 0.0) | rest[k:]))
+            hessian, _ = _hessian(self.problem, at, face)
+            factor = Cholesky.of(hessian) if np.all(np.diagonal(hessian) > 0.0) else None
+            if factor is None:
+                return at, False
+            new = _moved(self.problem, at, face, -factor.solve(slope[face]))
+            if not self._better(at, new, face, slope):
+                return at, False
+            at = new
+        return at, False
+
+    def _better(self, at: Point, new: Point, face: Index, slope: Array) -> bool:
+        """Whether no sign changed and J fell; or, by rounding the same, its slope did."""
+        if np.any((np.sign(new.b) != np.sign(at.b)) & (self.kinks > 0.0)):
+            return False
+        value, after = value_at(self.problem, at), value_at(self.problem, new)
         room = 8.0 * EPS * (1.0 + abs(value))
+        if after < value - room:
+            return True
+        better = _slope(self.problem, new)[0]
         small = np.max(np.abs(better[face])) < np.max(np.abs(slope[face]))
-        crossed = np.any((np.sign(new.b) != np.sign(at.b)) & (_kinks(problem) > 0.0))
-        if crossed or not (after < value - room or (after <= value + room and small)):
-            return at, False
-        at = new
-    return at, False
+        return bool(after <= value + room and small)
 
 
-def _slope(problem: Problem, at: Point) -> tuple[Array, Array]:
-    """J's gradient in (γ, b), kinks at 0 apart, and the rounding of each of its entries."""
+def _slope(problem: Problem, at: Point, enough: float = 0.0) -> tuple[Array, Array]:
+    """J's gradient in (γ, b), kinks at 0 apart, and the rounding of each entry, or what will do."""
     loss, k = problem.loss, len(at.free)
     u, bend = loss.bends(at.eta)
     rows = loss.columns
@@ -207,6 +233,8 @@ def _slope(problem: Problem, at: Point) -> tuple[Array, Array]:
     with np.errstate(all="ignore"):
         own = np.where(at.b != 0.0, penalty_slope(problem, at.b), 0.0)
     slope[k:] += own
+    if enough:
+        return slope, enough * (np.abs(rows).T @ np.abs(u))
     x = np.concatenate([at.free, at.b])
     terms = np.abs(rows).T @ (
         np.abs(u) + np.abs(bend) * (np.abs(loss.y) + np.abs(rows) @ np.abs(x))
@@ -223,8 +251,11 @@ def _moved(problem: Problem, at: Point, face: Index, step: Array) -> Point:
     return loss.beside(x[k:], x[:k])
 
 
-def _escape(problem: Problem, at: Point, direction: Array, face: Index) -> Point | None:
+def _escape(problem: Problem, at: Point) -> Point | None:
     """A lower point along a direction of negative curvature, or None."""
+    least, direction, face = least_curvature(problem, at)
+    if least >= -1e-9:
+        return None
     x = np.concatenate([at.free, at.b])[face]
     size, value = float(np.max(np.abs(x), initial=0.0)) or 1.0, value_at(problem, at)
     unit = direction / max(float(np.max(np.abs(direction), initial=0.0)), 1e-300)

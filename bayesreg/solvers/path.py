@@ -13,6 +13,7 @@ from scipy.linalg.lapack import dpotrf, dpotri
 from bayesreg.language.arguments import Array, is_number
 from bayesreg.language.errors import BadArgument, NotSupported
 from bayesreg.model.blocks import Block, only_block
+from bayesreg.model.loss import Point
 from bayesreg.model.model import Model
 from bayesreg.model.quadratic import UnitData
 from bayesreg.priors import ElasticNet, Flat, Laplace, Majorised, Normal, Penalised
@@ -23,6 +24,7 @@ from bayesreg.solvers import (
     damped_newton,
     group_descent,
     interior_point,
+    irls,
     newton,
 )
 from bayesreg.solvers.certificate import Certificate, certify
@@ -305,17 +307,23 @@ def _touched(ray: Ray, lams: Array, enough: float) -> tuple[Array, Array, Array 
         for k in order[~found.reached]:
             b[k] = newton.solve(ray.at(float(lams[k])), enough=enough).b
         return b, df, free
-    start = np.zeros(problem.p)
+    at = problem.loss.start
     for k in order:
         one = ray.at(float(lams[k]))
-        b[k] = start = newton.solve(one, start=start, enough=enough).b
-        if one.loss.kinked:
-            df[k] = interior_point.degrees(one, start)
-            continue
-        unit = one.touching(one.loss.at(start)).quadratic.unit
-        l2 = np.broadcast_to(one.penalty.l2, (one.p,))
-        df[k] = active_df(unit, unit.penalty(np.zeros(one.p), l2)[1], unit.reduce(start))
+        if problem.likelihood.convex:
+            at = one.loss.at(newton.solve(one, start=at.b, enough=enough).b, near=at)
+        else:
+            at, _ = irls.descend(one, newton.inner_of(one), at, enough)
+        b[k] = at.b
+        df[k] = interior_point.degrees(one, at.b) if one.loss.kinked else _df_at(one, at)
     return b, df, None
+
+
+def _df_at(problem: Problem, at: Point) -> float:
+    """Effective degrees of freedom of the quadratic that touches the loss at a point."""
+    unit = problem.touching(at).quadratic.unit
+    l2 = np.broadcast_to(problem.penalty.l2, (problem.p,))
+    return active_df(unit, unit.penalty(np.zeros(problem.p), l2)[1], unit.reduce(at.b))
 
 
 def active_df(unit: UnitData, l2: Array, u: Array) -> float:
