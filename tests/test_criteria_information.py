@@ -115,6 +115,8 @@ def test_saturated_fit_with_unknown_sigma_has_no_likelihood():
         found = information_criteria(problem, lams, *solve_path(problem, lams, 1.0))
         assert np.isnan(found.aic).tolist() == [False, missing]
         assert np.isnan(found.ebic).tolist() == [False, missing]
-    problem = br.Model(br.Laplace(), br.Gaussian(br.HalfNormal(1.0))).condition(X, 0.0 * y)
+    problem = br.Model(br.Laplace(), br.Gaussian(br.InverseGammaSquared(2.0, 1.0))).condition(
+        X, 0.0 * y
+    )
     found = information_criteria(problem, lams, *solve_path(problem, lams, 1.0))
     assert np.all(np.isnan(found.bic))

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import bayesreg as br
-from bayesreg.cli.priorspec import parse_priors, parse_sigma
+from bayesreg.cli.priorspec import parse_likelihood, parse_priors
 from bayesreg.data import files
 from bayesreg.data.files import MISSING, read, read_csv, read_parquet, separator
 from bayesreg.data.predictors import Roles, design, select
@@ -468,8 +468,9 @@ def test_parquet_that_is_none(tmp_path):
 
 
 def test_sources(tmp_path):
-    shipped, target = read("diabetes")
-    assert (shipped.rows, len(shipped.columns), target) == (442, 11, "progression")
+    shipped, data = read("diabetes")
+    assert data is not None
+    assert (shipped.rows, len(shipped.columns), data.y.name) == (442, 11, "progression")
     for data, sep, words in [
         ("diabets", None, "did you mean 'diabetes'"),
         ("nowhere.csv", None, "there is no file 'nowhere.csv'"),
@@ -554,10 +555,13 @@ def test_priors_are_never_evaluated(text, words):
 
 
 def test_sigma_is_parsed():
-    assert parse_sigma(None) == Gaussian()
-    assert parse_sigma("54") == Gaussian(54.0)
-    assert parse_sigma("half_normal(50)") == Gaussian(HalfNormal(50.0))
-    assert parse_sigma("flat") == Gaussian(Flat())
+    def read(text):
+        return parse_likelihood("gaussian", text, None)
+
+    assert read(None) == Gaussian()
+    assert read("54") == Gaussian(54.0)
+    assert read("half_normal(50)") == Gaussian(HalfNormal(50.0))
+    assert read("flat") == Gaussian(Flat())
     for bad in ("-1", "0", "half_norml(5)", "[1, 2]", "1 +", "'5'", "laplace"):
         with pytest.raises(BadArgument):
-            parse_sigma(bad)
+            read(bad)

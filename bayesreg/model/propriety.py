@@ -52,10 +52,12 @@ def refuse_improper(problem: Problem) -> None:
         return
     if not problem.exact:
         refuse_met(problem)
-    order = order_at_zero(
-        prior
-    )  # σ^(order − ν) is to be integrable at 0 where nothing is left of y
-    if problem.nu >= order + 1.0:
+    # Where nothing is left of y, σ^(order − ν) is to be integrable at 0; of b with a fixed prior in
+    # the unit of y what is integrated out gives back one power of σ for each direction of X.
+    order, left = order_at_zero(prior), problem.nu
+    if _fixed(problem):
+        left -= problem.least_squares.rank
+    if left >= order + 1.0:
         _refuse_no_variation(problem)
     if problem.p:
         _refuse_inside(problem, prior, order)
@@ -81,9 +83,17 @@ def _refuse_inside(problem: Problem, prior: HyperPrior, order: float) -> None:
         )
 
 
-def _bounded(problem: Problem) -> str:
+def _fixed(problem: Problem) -> bool:
+    """Whether the prior of b is in the unit of y, its scales known."""
+    return bool(problem.p) and all(
+        block.prior.unit == "y" and block.scale is not None for block in problem.blocks
+    )
+
+
+def _bounded(problem: Problem, *, varies: bool = True) -> str:
     """The likelihood with a prior of σ that leaves a posterior: one that is 0 at 0, if need be."""
     filled = problem.p and problem.least_squares.rank >= problem.nu
+    filled = filled and (varies or _fixed(problem))
     law = "HalfNormal(s)" if filled else "InverseGammaSquared(2.0, s**2)"
     return f"{type(problem.likelihood).__name__}(sigma={law})".replace(
         "Gaussian(sigma=", "Gaussian("
@@ -131,7 +141,7 @@ def _refuse_no_variation(problem: Problem) -> None:
             if lost
             else "zero residual variance: y does not vary about its intercept and Flat columns, so "
             f"under {problem.sigma_prior!r} no posterior exists; fix σ or give it a prior that "
-            f"vanishes at 0, such as {_bounded(problem)}"
+            f"vanishes at 0, such as {_bounded(problem, varies=False)}"
         )
 
 
