@@ -37,6 +37,11 @@ class Noise(NormalMixture):
     sigma: float | HyperPrior | Flat | None
 
     @property
+    def has_sigma(self) -> bool:
+        """Always."""
+        return True
+
+    @property
     def _sigma(self) -> float | HyperPrior:
         if isinstance(self.sigma, Flat):
             return Power(0.0)

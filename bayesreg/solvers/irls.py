@@ -37,6 +37,7 @@ ELEMENTAL = 12  # fits of random rows
 PERTURBED = 6
 ESCAPES = 3  # from saddles
 AT_REST = 8.0 * EPS  # of the terms of a slope
+TOWARDS = (0.0, 0.3, 0.6, 1.0)  # from Newton's curvature to that of reweighted least squares
 NEAR = 1e-8  # of them: where a search has arrived
 
 
@@ -131,10 +132,12 @@ def _kinks(problem: Problem) -> Array:
         return penalty_slope(problem, np.zeros(problem.p))
 
 
-def _hessian(problem: Problem, at: Point, face: Index) -> tuple[Array, Array]:
-    """J's Hessian on a face, and the size of its columns."""
+def _hessian(problem: Problem, at: Point, face: Index, part: float = 0.0) -> tuple[Array, Array]:
+    """J's Hessian on a face, in part that of reweighted least squares; the size of its columns."""
     loss, k = problem.loss, len(at.free)
     _, bend = loss.bends(at.eta)
+    if part:
+        bend = bend + part * (loss.working(at)[0] - bend)
     rows = loss.columns[:, face]
     size = np.sqrt(loss.weights @ np.square(rows))
     out = rows.T @ (bend[:, None] * rows)
@@ -201,20 +204,28 @@ class _Search:
             if np.all(rest[face]):
                 outside = np.abs(slope[k:]) <= self.kinks + floor[k:]
                 return at, bool(np.all(outside | (at.b != 0.0) | rest[k:]))
-            hessian, _ = _hessian(self.problem, at, face)
-            factor = Cholesky.of(hessian) if np.all(np.diagonal(hessian) > 0.0) else None
-            if factor is None:
-                return at, False
-            new = _moved(self.problem, at, face, -factor.solve(slope[face]))
-            if not self._better(at, new, face, slope):
+            new = self._step(at, face, slope)
+            if new is None:
                 return at, False
             at = new
         return at, False
 
+    def _step(self, at: Point, face: Index, slope: Array) -> Point | None:
+        """The first step on a face that leads down: Newton's, or one nearer to reweighting's."""
+        for part in TOWARDS:
+            hessian, _ = _hessian(self.problem, at, face, part)
+            factor = Cholesky.of(hessian) if np.all(np.diagonal(hessian) > 0.0) else None
+            if factor is None:
+                continue
+            new = _moved(self.problem, at, face, -factor.solve(slope[face]))
+            if np.any((np.sign(new.b) != np.sign(at.b)) & (self.kinks > 0.0)):
+                return None
+            if self._better(at, new, face, slope):
+                return new
+        return None
+
     def _better(self, at: Point, new: Point, face: Index, slope: Array) -> bool:
-        """Whether no sign changed and J fell; or, by rounding the same, its slope did."""
-        if np.any((np.sign(new.b) != np.sign(at.b)) & (self.kinks > 0.0)):
-            return False
+        """Whether J fell; or, by rounding the same, its slope did."""
         value, after = value_at(self.problem, at), value_at(self.problem, new)
         room = 8.0 * EPS * (1.0 + abs(value))
         if after < value - room:
