@@ -556,3 +556,30 @@ def test_folds_are_of_like_weight():
     sizes = cross_validate(problem, [1.0], 1.0, folds=5, seed=0).weights
     assert sizes.sum() == w.sum()
     assert sizes.max() <= 11.0
+
+
+@pytest.mark.parametrize("noise", [br.StudentTNoise(4.0, sigma=0.3), br.LaplaceNoise(sigma=0.3)])
+@pytest.mark.parametrize("prior", [br.Laplace(0.2), br.ElasticNet(0.3), br.Normal(0.2)])
+def test_under_noise_a_training_set_is_fitted_at_the_scale_of_that_noise(noise, prior):
+    rng = np.random.default_rng(3)
+    X = rng.standard_normal((60, 3))
+    y = X @ [1.0, -0.5, 0.0] + 0.3 * rng.standard_t(2.0, 60)
+    problem = br.Model(prior, noise).condition(X, y)
+    lam = float(np.atleast_1d(problem.penalty.l1 if prior.kinked else problem.penalty.l2)[0])
+    found = cross_validate(problem, [lam], 1.0, folds=4)
+
+    def deviance(rows, model):
+        rest = np.setdiff1d(np.arange(60), rows)
+        fit = br.fit_map(model.condition(X[rest], y[rest]))
+        eta = X[rows] @ fit.beta.to_numpy() + fit.intercept
+        theta = {"sigma": 0.3, "df": 4.0}
+        return -2.0 * float(np.mean(noise.log_density(y[rows], eta, theta)))
+
+    model = br.Model(prior, noise)
+    wanted = [deviance(rows, model) for rows in found.folds]
+    assert found.fold_error[:, 0] == pytest.approx(wanted, rel=1e-4)
+    if isinstance(noise, br.StudentTNoise):  # whose loss, unlike |y − η|, has σ in it
+        scale = 0.3**2 if prior.kinked else 0.3  # the same λ's at σ = 1
+        other = br.Model(type(prior)(prior.scale / scale), br.StudentTNoise(4.0, sigma=1.0))
+        others = [deviance(rows, other) for rows in found.folds]
+        assert np.max(np.abs(found.fold_error[:, 0] - others)) > 1e-2

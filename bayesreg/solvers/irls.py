@@ -87,8 +87,23 @@ def is_settled(problem: Problem, at: Point) -> bool:
     """Whether a point is near enough to stationary to be one of the optima."""
     slope, floor = _slope(problem, at)
     k, near = len(at.free), NEAR / AT_REST * floor
-    reach = np.concatenate([np.zeros(k), np.where(at.b != 0.0, 0.0, _kinks(problem))])
-    return bool(np.all(np.abs(slope) <= near + reach))
+    free = np.all(np.abs(slope[:k]) <= near[:k])
+    return bool(free and np.all(_held(problem, at.b, slope[k:], near[k:])))
+
+
+def _held(problem: Problem, b: Array, slope: Array, floor: Array) -> Array:
+    """Whether 0 is a subgradient in each column (p,), or of its group where that is 0 as one."""
+    kinks = np.where(b != 0.0, 0.0, _kinks(problem))
+    out = np.abs(slope) <= kinks + floor
+    for block in problem.blocks if problem.penalty.in_groups else ():
+        for g in range(len(block.sizes)):
+            one = block.columns[block.group == g]
+            if np.any(b[one]):
+                out[one] = np.abs(slope[one]) <= floor[one]
+            elif np.all(kinks[one] > 0.0):
+                pull, room = (np.linalg.norm(v[one] / kinks[one]) for v in (slope, floor))
+                out[one] = pull <= 1.0 + room
+    return np.asarray(out)
 
 
 def value_at(problem: Problem, at: Point) -> float:
@@ -202,8 +217,7 @@ class _Search:
             slope, floor = _slope(self.problem, at, self.enough)
             rest = np.abs(slope) <= floor
             if np.all(rest[face]):
-                outside = np.abs(slope[k:]) <= self.kinks + floor[k:]
-                return at, bool(np.all(outside | (at.b != 0.0) | rest[k:]))
+                return at, bool(np.all(_held(self.problem, at.b, slope[k:], floor[k:])))
             new = self._step(at, face, slope)
             if new is None:
                 return at, False

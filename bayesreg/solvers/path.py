@@ -120,7 +120,8 @@ class Ray:
     problem : Problem
         One penalised prior; its own scale is ignored.
     sigma : float
-        Noise sd: for the elastic net's λ₂ and for what λ means as a scale.
+        Noise sd: for the elastic net's λ₂ and for what λ means as a scale. A likelihood that is not
+        one quadratic has its own.
     l1_ratio : float or None
         λ₁ = l1_ratio·λ and λ₂ = (1 − l1_ratio)·λ; None for the prior's own scale family, where λ is
         λ₂ for Normal and else λ₁, and λ₂ = (1 − ρ)λ²/(ρσ)² for the elastic net.
@@ -135,6 +136,8 @@ class Ray:
         """The ray of a problem, or NotSupported; BadArgument for a ratio outside [0, 1]."""
         one_block(problem)
         refuse_unknown(problem)
+        if not problem.exact and problem.sigma is not None:
+            sigma = problem.sigma  # the loss itself may depend on it
         return cls(problem, float(sigma), check_l1_ratio(l1_ratio))
 
     @property
