@@ -219,7 +219,7 @@ def test_frequencies_are_rows_written_out():
 def test_a_frequency_that_is_no_whole_number_is_refused_with_another_engine():
     case = rows(14, 2, 2, W + 0.5)
     problem = condition(case, br.Model(br.Normal(1.0), br.Bernoulli()))
-    with pytest.raises(br.NotSupported, match="whole frequencies only; use engine='tangent'"):
+    with pytest.raises(br.NotSupported, match="whole frequencies only; use engine='independent'"):
         br.sample(problem, engine="gibbs", draws=10)
 
 

@@ -116,7 +116,7 @@ def datasets() -> None:
 @click.option(
     "--engine",
     metavar="NAME",
-    help="exact, direct, tilted, tangent, gibbs, hmc or nuts; else the fastest.",
+    help="exact, direct, tilted, independent, tangent, gibbs, hmc or nuts; else the fastest.",
 )
 @click.option(
     "--draws", type=click.IntRange(min=1), default=1000, show_default=True, help="Draws per chain."

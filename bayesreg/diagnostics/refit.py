@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesreg.data.moments import Moments
-from bayesreg.diagnostics import psis
 from bayesreg.diagnostics.pointwise import PLAIN, Integrated, Routes, blocks
 from bayesreg.engines import base, engine_named
 from bayesreg.engines.draws import Rows, Sample, rows_of
 from bayesreg.engines.factors import with_factors
 from bayesreg.engines.kernel import Independent
+from bayesreg.engines.pareto import pareto_khat
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, BadData, NotSupported
 from bayesreg.model.propriety import refuse_improper
@@ -194,7 +194,7 @@ def _densities(
     for start in range(0, len(rows), step):
         part = slice(start, start + step)
         values = _log_density(short, design, rows[part], integrated)
-        khat[part] = psis.pareto_khat(values)
+        khat[part] = pareto_khat(values)
         top = values.max(axis=1, keepdims=True)
         density = np.exp(values - top)
         mean = density.mean(axis=1)

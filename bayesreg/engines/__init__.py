@@ -15,6 +15,7 @@ ENGINES = {
     "exact": "bayesreg.gaussian.exact",
     "direct": "bayesreg.gaussian.direct",
     "tilted": "bayesreg.gaussian.tilted",
+    "independent": "bayesreg.engines.importance",
     "tangent": "bayesreg.engines.laplace_tangent",
     "gibbs": "bayesreg.engines.gibbs",
     "hmc": "bayesreg.engines.hmc",

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 Rows = NDArray[np.intp]
 # The mean ESS, which sets the length of a tail, is taken over at most this many unknowns.
 UNKNOWNS = 64
+WEIGHT = "log_weight"  # the statistic of what was proposed, from which the evidence is read
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,6 +116,40 @@ class Draws:
             name = "scale" if count == 1 else f"scale[{label}]"
             found[name] = Unknown(self.scale[..., k], positive=True)
         return found
+
+    @property
+    def log_evidence(self) -> tuple[float, float]:
+        """Log p(y), everything integrated out, and its Monte Carlo standard error.
+
+        With flat measures dβ₀ and dβ_Flat per unit of the original columns, and every constant of
+        the likelihood, as log C(m, y) and −log y!: comparable between models of the same rows with
+        the same Flat columns. It is the log of the mean of importance weights (Geweke 1989,
+        Econometrica 57(6)).
+
+        Raises
+        ------
+        NotSupported
+            If the draws are not of engine "independent", which has weights.
+
+        Examples
+        --------
+        >>> import numpy as np, bayesreg as br
+        >>> X = np.linspace(-1.0, 1.0, 40)[:, None]
+        >>> problem = br.Model(br.Normal(1.0), br.Bernoulli()).condition(X, np.arange(40) % 3 > 0)
+        >>> value, error = br.sample(problem, engine="independent", seed=1).draws.log_evidence
+        >>> round(value, 1), error < 0.01
+        (0.0, True)
+        """
+        if WEIGHT not in self.stats:
+            raise NotSupported(
+                f"engine {self.engine!r} keeps no weights that would say the evidence; where it "
+                "serves, sample(problem, engine='independent') does"
+            )
+        log_w = self.stats[WEIGHT]
+        top = float(log_w.max())
+        w = np.exp(log_w - top)
+        mean = float(w.mean())
+        return top + math.log(mean), float(w.std() / (mean * math.sqrt(w.size)))
 
     @property
     def known(self) -> dict[str, float]:

@@ -72,9 +72,12 @@ class Markov(ABC):
     ----------
     compiling : float
         Seconds for which it is compiled before its first iteration.
+    least : int
+        Iterations that advance at once, however long they take.
     """
 
     compiling = 0.0
+    least = 1
 
     def ready(self, setup: Any) -> None:
         """Whatever is done once on a machine, compiling above all, and is no part of sampling."""

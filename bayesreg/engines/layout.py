@@ -29,7 +29,7 @@ def form_of(
     each, twin = kernel.seconds(setup), kernel.twin(setup)
     if twin is not None and each == math.inf:
         return form_of(twin, setup, plan, chains)
-    one = _blocks(_thinned(plan, each), each)
+    one = _blocks(_thinned(plan, each), each, kernel.least)
     work = each * one.iterations * chains
     if twin is None or compiled:
         return kernel, one, work
@@ -72,7 +72,7 @@ def _thinned(plan: Plan, each: float) -> Plan:
     return replace(plan, thin=int(min(max(_NEARLY_FREE / (each * plan.draws), 1), 5)))
 
 
-def _blocks(plan: Plan, each: float) -> Plan:
+def _blocks(plan: Plan, each: float, least: int = 1) -> Plan:
     """Blocks of whole thinned draws, short enough to hear an interruption between two."""
-    block = int(min(max(_BLOCK_SECONDS / each, 1), plan.iterations))
+    block = int(min(max(_BLOCK_SECONDS / each, least), plan.iterations))
     return replace(plan, block=max(block // plan.thin, 1) * plan.thin)

@@ -17,6 +17,7 @@ ENGINES = {
     "direct": "independent draws by quadrature over the scale in the eigenbasis of X'X",
     "gibbs": "Gibbs sampling of the scale-mixture form",
     "tilted": "independence sampling from a tilted normal",
+    "independent": "independence Metropolis with proposals given the prior scale",
     "tangent": "independence Metropolis about the mode of (β, β₀)",
     "hmc": "Hamiltonian Monte Carlo about the mode of (β, β₀)",
     "nuts": "the No-U-Turn sampler of PyMC",

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bayesreg.engines.draws import WEIGHT
 from bayesreg.language.arguments import interval_names, is_number
 from bayesreg.language.text import html_lines, html_table, listed, number, plain, shortened, visible
 from bayesreg.model.problem import Problem
@@ -163,6 +164,9 @@ def of_posterior(post: Any, table: pd.DataFrame, level: float, *, standardized: 
     own = {name: float(np.median(values)) for name, values in post.draws.own.items()}
     facts |= scales_of(post.problem, post.sigma, post.scale, own)
     facts |= {q.name: number(q.median) for q in post.lam.quantities if "λ" in q.name}
+    if WEIGHT in post.draws.stats:
+        value, error = post.draws.log_evidence
+        facts |= {"log evidence": f"{value:.2f} (Monte Carlo error {error:.1g})"}
     per = "sd" if standardized else "unit"
     fitted = "R² is that of the posterior mean; " if "R² in-sample" in facts else ""
     reading = (

@@ -47,8 +47,9 @@ def bayesian_path(
         logarithm, well beyond where the posterior of the scale lies, or about the one given.
     n : int, default 25
         How many, when `scales` is not given.
-    engine : {"exact", "direct", "tilted", "tangent", "gibbs", "hmc", "nuts"}, optional
-        For the draws; unsaid, the fastest exact engine.
+    engine : str, optional
+        For the draws: "exact", "direct", "tilted", "independent", "tangent", "gibbs", "hmc" or
+        "nuts"; unsaid, the fastest exact engine.
     level : float, default 0.95
         Probability inside the equal-tailed intervals.
     seed : int, default 0

@@ -88,6 +88,7 @@ CASES = {
     "logistic 10000x50": Case(10_000, 50, YES_NO, NORMAL, _yes_no, 1e3),
     "logistic 10000x50 horseshoe": Case(10_000, 50, YES_NO, HORSESHOE, _yes_no, 350),
     "logistic 10000x10 rare": Case(10_000, 10, YES_NO, NORMAL, _rare, 500),
+    "logistic 1000000x20": Case(10**6, 20, YES_NO, NORMAL, _yes_no, 80, 1000),
     "logistic 1000x200": Case(1000, 200, YES_NO, NORMAL, _yes_no, 60, 400),
     "poisson 768x8": Case(768, 8, COUNTS, NORMAL, _poisson, 4e4),
     "poisson 10000x50": Case(10_000, 50, COUNTS, NORMAL, _poisson, 1.8e3),

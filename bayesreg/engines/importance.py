@@ -1,0 +1,193 @@
+r"""Engine independent: proposals that do not depend on where the chain is, weighed exactly.
+
+Under Normal priors with at most one unknown scale s, and a smooth convex likelihood without
+unknowns of its own, (u, log s) is proposed as :mod:`bayesreg.engines.given_scale` says, a proposal
+has the log weight log p(y, u, log s) − log q(u, log s), and a chain accepts it with probability
+min(1, w′/w) (Tierney 1994, Annals of Statistics 22(4), §2.3.3). Tails of q are the heavier ones,
+so the chain is uniformly ergodic; proposals are evaluated many at once, by products of matrices.
+
+The mean of w is the evidence p(y), which `Draws.log_evidence` reads of the weights that a run
+keeps. Where these are too unequal, as a pilot that is always the same says, the engine refuses.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from bayesreg.engines.chains import Output, one_blas_thread
+from bayesreg.engines.draws import WEIGHT
+from bayesreg.engines.given_scale import BATCH, FEWER_DF, Proposal
+from bayesreg.engines.kernel import Markov, Needs
+from bayesreg.engines.laplace_tangent import RATE, ROW
+from bayesreg.engines.pareto import pareto_khat
+from bayesreg.language.arguments import Array
+from bayesreg.likelihoods import Likelihood
+from bayesreg.priors import ScaleMixture
+
+if TYPE_CHECKING:
+    from bayesreg.model.problem import Problem
+
+NAME = "independent"
+LEAST_SHARE, LARGEST_KHAT = 0.2, 0.7
+PILOT = 512
+FEWEST = 4  # rows a column, below which nobody need look: log L is no quadratic
+DRAW = 2e-6  # seconds of a draw, whatever the rows are
+
+
+@dataclass(frozen=True)
+class Pilot:
+    """What a short run says of the weights: their effective share, and Pareto k̂ of the largest."""
+
+    share: float
+    khat: float
+
+    @property
+    def ok(self) -> bool:
+        """Whether the weights are even enough."""
+        return self.share > LEAST_SHARE and self.khat < LARGEST_KHAT
+
+    @property
+    def why(self) -> str:
+        """In words."""
+        return f"of proposals given the scale {self.share:.0%} are effective, k̂ {self.khat:.2f}"
+
+
+# What a problem was found to need, for as long as there is the problem: it is asked of more than
+# once. Nothing that is kept here holds the problem itself.
+_FOUND: WeakKeyDictionary[Problem, tuple[Proposal, Pilot]] = WeakKeyDictionary()
+
+
+def piloted(problem: Problem) -> tuple[Proposal, Pilot]:
+    """The proposal, and what a pilot says of it: the same wherever it is asked."""
+    if problem not in _FOUND:
+        with one_blas_thread(), np.errstate(all="ignore"):
+            found = _pilot(Proposal.of(problem))
+            if not found[1].ok:
+                found = _pilot(replace(found[0], df=FEWER_DF))
+        _FOUND[problem] = found
+    return _FOUND[problem]
+
+
+def _pilot(proposal: Proposal) -> tuple[Proposal, Pilot]:
+    """The weights of a few."""
+    _, _, log_w = proposal.draw(PILOT, np.random.default_rng(20180))
+    if not np.isfinite(log_w.max()):
+        return proposal, Pilot(0.0, math.inf)
+    w = np.exp(log_w - log_w.max())
+    share = float(w.sum() ** 2 / (PILOT * np.sum(w * w)))
+    return proposal, Pilot(share, float(pareto_khat(log_w[None])[0]))
+
+
+def _unfit(problem: Problem) -> str | None:
+    """What types cannot say."""
+    law = problem.likelihood
+    if not (law.smooth and law.convex) or problem.unknown:
+        return f"it needs a log density with one mode and nothing unknown but β, unlike {law!r}"
+    for block in problem.blocks:
+        if not block.prior.conjugate:
+            return f"it needs Normal priors, and {type(block.prior).__name__} is none"
+    if len(problem.unknown_scales) > 1:
+        return "more than one scale is unknown"
+    if not problem.p and not len(problem.flat) and not problem.intercept:
+        return "it needs a column or an intercept"
+    if problem.design is None:
+        return "it needs rows, and Moments keep none"
+    if FEWEST * (problem.p + len(problem.flat)) > problem.n:
+        return f"it proposes about modes, which needs {FEWEST} rows a column"
+    pilot = piloted(problem)[1]
+    if pilot.ok:
+        return None
+    return f"{pilot.why}, where it needs {LEAST_SHARE:.0%} and a k̂ below {LARGEST_KHAT:g}"
+
+
+supports = Needs((Likelihood,), (ScaleMixture,), _unfit)
+
+
+@dataclass(frozen=True, eq=False)
+class Setup:
+    """A problem with its proposal."""
+
+    problem: Problem
+    proposal: Proposal
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """Where a chain is, and its log weight there."""
+
+    u: Array
+    log_s: float
+    log_weight: float
+
+
+class Independence(Markov):
+    """The sampler described at the head of this module."""
+
+    least = BATCH
+
+    @property
+    def tune(self) -> int:
+        """64: whatever the start is, proposals forget it at a rate that is bounded."""
+        return BATCH
+
+    def prepare(self, problem: Problem) -> Setup:
+        """Modes on a grid of scales."""
+        return Setup(problem, piloted(problem)[0])
+
+    def seconds(self, setup: Setup) -> float:
+        """Of a proposal: rows, and products by triangles."""
+        rows = setup.proposal.rows
+        n = sum(len(part.y) for part in rows.parts)
+        m = len(rows.parts[0].x)
+        return n * (ROW + 0.2e-9 * m) + 4.0 * m * m / RATE + DRAW
+
+    def start(self, setup: Setup, rng: np.random.Generator) -> State:
+        """A proposal: the widest of laws that are near the posterior."""
+        with np.errstate(all="ignore"):
+            u, log_s, log_w = setup.proposal.draw(1, rng)
+        return State(u[0], float(log_s[0]), float(log_w[0]))
+
+    def advance(
+        self, setup: Setup, state: State, rng: np.random.Generator, count: int
+    ) -> tuple[State, Output]:
+        """Propose all at once, then accept one after another."""
+        with np.errstate(all="ignore"):
+            u, log_s, log_w = setup.proposal.draw(count, rng)
+        at = _visited(state.log_weight, log_w, -rng.standard_exponential(count))
+        seen = np.vstack([state.u, u])[at]
+        scales = np.concatenate([[state.log_s], log_s])[at]
+        weights = np.concatenate([[state.log_weight], log_w])
+        last = State(seen[-1], float(scales[-1]), float(weights[at[-1]]))
+        return last, self._recorded(setup, seen, np.exp(scales)) | {WEIGHT: log_w}
+
+    def _recorded(self, setup: Setup, u: Array, scale: Array) -> Output:
+        """β, β₀, scale and κ, per unit of the original columns."""
+        problem, prior = setup.problem, setup.proposal.prior
+        beta, intercept = problem.restore_free(u[:, prior.free :], u[:, : prior.free])
+        sd = prior.unit * np.where(prior.scaled, scale[:, None], 1.0)
+        unknown = len(problem.unknown_scales)
+        return {
+            "beta": beta,
+            "intercept": intercept,
+            "sigma": np.full(len(u), problem.sigma),
+            "scale": np.repeat(scale[:, None], unknown, axis=1),
+            "kappa": 1.0 / (1.0 + setup.proposal.information * np.square(sd)),
+        }
+
+
+KERNEL = Independence()
+
+
+def _visited(here: float, log_w: Array, log_u: Array) -> Any:
+    """Of the state before (0) and proposals (from 1), which one the chain is at."""
+    at, found = 0, []
+    for i, (there, bound) in enumerate(zip(log_w.tolist(), log_u.tolist(), strict=True)):
+        if there - here > bound or here == -math.inf:
+            at, here = i + 1, there
+        found.append(at)
+    return np.array(found, dtype=np.intp)
