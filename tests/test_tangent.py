@@ -298,6 +298,6 @@ def test_an_error_of_a_twentieth_of_an_sd_is_caught(pairs):
 )
 def test_nuts_agrees_where_the_likelihood_has_unknowns(name, engine):
     problem = problem_of(name, br.Normal(HALF))
-    by_nuts = br.sample(problem, engine="nuts", draws=600, chains=2, seed=3).draws
+    by_nuts = br.sample(problem, engine="nuts", draws=2000, chains=2, seed=3).draws
     verdict = agreement(run(engine, problem), by_nuts)
     assert verdict.ok, verdict.why

@@ -17,16 +17,9 @@ def prior_draws(problem: Problem, size: int, seed: int | None) -> tuple[dict[str
     coefficients at their least-squares values given the rest.
     """
     rng = np.random.default_rng(seed)
-    held = []
     centre = "β₀ so that the mean prediction is ȳ" if problem.exact else "β₀ at its best given b"
-    if problem.sigma is not None:
-        sigma = np.full(size, problem.sigma)
-    elif problem.sigma_prior is not None and problem.sigma_prior.proper:
-        sigma = problem.sigma_prior.sample(rng, size)
-    else:
-        value = float(np.sqrt(problem.yy / max(problem.nu, 1.0)))
-        sigma = np.full(size, value)
-        held.append(f"σ = {value:.4g} (sd of y)")
+    theta, held = _own(problem, size, rng)
+    sigma = theta.pop("sigma")
     b = np.zeros((size, problem.p))
     scales = []
     for block in problem.blocks:
@@ -38,16 +31,33 @@ def prior_draws(problem: Problem, size: int, seed: int | None) -> tuple[dict[str
         held.append(centre)
     if len(problem.flat):
         held.append("Flat coefficients at least squares given the rest")
+    if not problem.exact and problem.unknown:  # what is best beside b depends on θ: at its median
+        values = theta | {"sigma": sigma}
+        settled = {name: float(np.median(values[name])) for name in problem.unknown}
+        problem = problem.at(**settled)
     beta, intercept = problem.restore(b)
-    out = {"beta": beta, "intercept": intercept, "sigma": sigma}
-    for name, own in problem.own.items():
-        if name != "sigma":
-            fixed = isinstance(own, float)
-            out[name] = np.full(size, own) if fixed else own.sample(rng, size)  # type: ignore[union-attr]
+    out = {"beta": beta, "intercept": intercept, "sigma": sigma, **theta}
     if scales:
         out["scale"] = np.column_stack(scales)
     label = "prior predictive" if not held else "conditional prior predictive"
     return out, label + (f": {'; '.join(held)}" if held else "")
+
+
+def _own(
+    problem: Problem, size: int, rng: np.random.Generator
+) -> tuple[dict[str, Array], list[str]]:
+    """Draws of θ by name, σ = 1 where there is none, and what of it is held."""
+    theta, held = {"sigma": np.ones(size)}, list[str]()
+    for name, own in problem.own.items():
+        if isinstance(own, float):
+            theta[name] = np.full(size, own)
+        elif own.proper:
+            theta[name] = own.sample(rng, size)
+        else:  # of σ alone: a likelihood refuses any other law that is none
+            value = float(np.sqrt(problem.least_squares.yy / max(problem.nu, 1.0)))
+            theta[name] = np.full(size, value)
+            held.append(f"σ = {value:.4g} (sd of y)")
+    return theta, held
 
 
 def _prior_block(block: Block, scale: Array, sigma: Array, rng: np.random.Generator) -> Array:
