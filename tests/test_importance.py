@@ -180,3 +180,43 @@ def test_rows_in_blocks_are_rows_at_once(monkeypatch):
 def test_other_engines_say_no_evidence():
     with pytest.raises(NotSupported, match="engine='independent'"):
         _ = run("tangent", problem_of("Poisson", PRIORS["Normal"]), draws=10).log_evidence
+
+
+# --- huge counts -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("weights", [None, np.linspace(0.5, 2.0, 30)], ids=["rows", "weights"])
+def test_sums_of_huge_counts_keep_their_digits(weights):
+    """Beside extended precision; plain sums of 10¹⁶ would be off by nats."""
+    rng = np.random.default_rng(1)
+    level = rng.normal(0.0, 0.5, 30) + np.log(1e14)
+    y = np.append(rng.poisson(np.exp(level[:-1])), 0.0)
+    eta = level + 1e-7 * rng.standard_normal((4, 30))
+    eta[:, -1] = -1.0
+    w = np.ones(30) if weights is None else weights
+    found = br.Poisson().summed(y, w, {})(eta, {})
+    far = eta.astype(np.longdouble)
+    wanted = ((y * far - np.exp(far)) * w).sum(axis=1)
+    np.testing.assert_allclose(np.diff(found), np.diff(wanted).astype(float), atol=0.03)
+    plain = ((y * eta - np.exp(eta)) * w).sum(axis=1)
+    assert np.max(np.abs(np.diff(plain) - np.diff(wanted).astype(float))) > 0.5
+
+
+@pytest.mark.parametrize("size", [1e12, 1e14])
+def test_huge_counts_have_a_checked_posterior(size):
+    """Whose sd is that of the information in them, 1/√Σμ of the level."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((30, 3))
+    mean = size * np.exp(X @ [0.5, -0.3, 0.2])
+    problem = br.Model(br.Normal(), br.Poisson()).condition(X, rng.poisson(mean))
+    post = br.sample(problem, seed=1)
+    assert post.engine == "independent"
+    assert post.checks.ok, post.checks.why
+    columns = np.column_stack([np.ones(30), X])
+    sd = np.sqrt(np.diagonal(np.linalg.inv((columns.T * mean) @ columns)))
+    draws = post.draws
+    np.testing.assert_allclose(draws.beta.std(axis=(0, 1)), sd[1:], rtol=0.08)
+    assert np.all(np.abs(draws.beta.mean(axis=(0, 1)) - [0.5, -0.3, 0.2]) < 5.0 * sd[1:])
+    value, error = draws.log_evidence
+    assert np.isfinite(value)
+    assert error < 0.01

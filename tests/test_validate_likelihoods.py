@@ -8,6 +8,7 @@ import pytest
 
 import bayesreg as br
 from bayesreg.engines import laplace_tangent
+from bayesreg.validation import calibration
 
 HALF, NOISE = br.HalfNormal(1.0), br.HalfNormal(1.5)
 LIKELIHOODS: dict[str, Any] = {
@@ -59,6 +60,24 @@ def test_another_prior_of_an_unknown_is_caught() -> None:
 def test_an_improper_law_of_an_unknown_is_refused_by_name() -> None:
     with pytest.raises(br.NotSupported, match=r"LaplaceNoise\(sigma="):
         br.validate(br.Model(br.Normal(1.0), br.LaplaceNoise()))
+
+
+def test_an_engine_is_chosen_for_what_the_prior_says_of_y() -> None:
+    """Under heavy tails some counts are huge and some rows all 0; hmc serves these too."""
+    options = SIZE | {"n": 10, "p": 8, "seed": 1, "checks": ["recovery"]}
+    assert br.validate(br.Model(br.Normal(), br.Poisson()), **options).engine == "hmc"
+    assert br.validate(br.Model(br.Normal(HALF), br.Bernoulli()), **options).engine == "tangent"
+
+
+@pytest.mark.slow
+def test_chains_that_hardly_move_are_run_for_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And a finding says so where that does not help."""
+    options = SIZE | {"n": 10, "p": 8, "simulations": 20, "draws": 25, "checks": ["calibration"]}
+    model = br.Model(br.Normal(), br.Poisson())
+    assert not any("effective" in one for one in br.validate(model, "hmc", **options).failures)
+    monkeypatch.setattr(calibration, "_STRETCHES", (2, 2))
+    found = br.validate(model, "hmc", **options)
+    assert any("fewer than 20 effective" in one for one in found.failures)
 
 
 # --- calibration (slow) ----------------------------------------------------------------------

@@ -97,6 +97,14 @@ def _unfit(problem: Problem) -> str | None:
         return "it needs a column or an intercept"
     if problem.design is None:
         return "it needs rows, and Moments keep none"
+    return None
+
+
+def _uneven(problem: Problem) -> str | None:
+    """What is missing, and whether weights are too unequal."""
+    reason = _unfit(problem)
+    if reason is not None:
+        return reason
     if FEWEST * (problem.p + len(problem.flat)) > problem.n:
         return f"it proposes about modes, which needs {FEWEST} rows a column"
     pilot = piloted(problem)[1]
@@ -105,7 +113,7 @@ def _unfit(problem: Problem) -> str | None:
     return f"{pilot.why}, where it needs {LEAST_SHARE:.0%} and a k̂ below {LARGEST_KHAT:g}"
 
 
-supports = Needs((Likelihood,), (ScaleMixture,), _unfit)
+supports = Needs((Likelihood,), (ScaleMixture,), _uneven)
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,6 +189,14 @@ class Independence(Markov):
 
 
 KERNEL = Independence()
+
+
+class UNGATED:
+    """The same engine however unequal its weights are, as validation must know it."""
+
+    NAME, KERNEL = NAME, KERNEL
+
+    supports = staticmethod(Needs((Likelihood,), (ScaleMixture,), _unfit))
 
 
 def _visited(here: float, log_w: Array, log_u: Array) -> Any:

@@ -20,6 +20,7 @@ from bayesreg.likelihoods.logistic import above_powers
 from bayesreg.priors.hyper import HyperPrior
 from bayesreg.priors.shapes import HalfNormalInverseRoot
 
+EVENTS = 1e9  # of which a sum of terms is no longer known to a millionth
 EDGE = 600.0  # η beyond which the loss goes on as a line, so that it and its sums stay finite
 LARGEST = 709.0  # η beyond which a mean is held, for float64 ends
 NEAR = 1e-3  # of (s − μ)/μ, below which a divergence is its series
@@ -117,16 +118,21 @@ class Poisson(Counts):
         return np.asarray(y * eta - _exp(eta) * beyond - gammaln(y + 1.0))
 
     def summed(self, y: Array, weights: Array, facts: Theta) -> Summed:
-        """Without log y!."""
-        events = weights * y
-        even = bool(np.all(weights == 1.0))
+        """Without log y!; of many events beside the best mean of each row, so that digits last."""
+        events, none = weights * y, weights * (y == 0.0)
+        even, many = bool(np.all(weights == 1.0)), float(np.sum(events)) > EVENTS
+        log_y = np.log(np.maximum(y, 1.0))
+        peak = float(events @ (log_y - 1.0)) if many else 0.0
 
         def total(eta: Array, _theta: Theta) -> Array:
             if eta.max(initial=0.0) > EDGE:
                 mean = _exp(eta) * (1.0 + np.maximum(eta - EDGE, 0.0))
+            elif many:
+                apart = eta - log_y
+                return np.asarray((apart - np.expm1(apart)) @ events - np.exp(eta) @ none)
             else:
                 mean = np.exp(eta)
-            return np.asarray(eta @ events - (mean.sum(axis=1) if even else mean @ weights))
+            return np.asarray(eta @ events - (mean.sum(axis=1) if even else mean @ weights) - peak)
 
         return total
 

@@ -22,12 +22,14 @@ from bayesreg.language.errors import BadData, NotConverged, NotSupported
 from bayesreg.validation.quantities import Unknowns, of_posterior
 
 if TYPE_CHECKING:
+    from bayesreg.model.problem import Problem
     from bayesreg.validation.trials import Trial
 
 FAULTS = (BadData, NotConverged, NotSupported, ArithmeticError, ValueError, np.linalg.LinAlgError)
 
-# A Markov chain is run this many times longer than the draws that are ranked, and thinned evenly.
-_STRETCH = 10
+# A Markov chain is run this many times longer than the draws that are ranked, and thinned evenly;
+# where too few are effective, as on data that hardly say anything, once more and for longer.
+_STRETCHES = 10, 80
 # Fewer nearly independent draws than this make the rank itself noise, and ESS a guess.
 ENOUGH = 20
 
@@ -84,11 +86,26 @@ def _one(
 ) -> tuple[dict[str, float], int]:
     """Ranks in one data set, and the draws behind them."""
     problem = trial.given(trial.response(truth, rng))
+    ranks, fewest = _ranked(problem, engine, truth, draws, _STRETCHES[0], rng)
+    if fewest >= ENOUGH:
+        return ranks, fewest
+    return _ranked(problem, engine, truth, draws, _STRETCHES[1], rng)
+
+
+def _ranked(
+    problem: Problem,
+    engine: Any,
+    truth: Unknowns,
+    draws: int,
+    stretch: int,
+    rng: np.random.Generator,
+) -> tuple[dict[str, float], int]:
+    """By one run, so many times as long."""
     independent = isinstance(engine.KERNEL, Independent)
     run = base.run(
         engine,
         problem,
-        draws=draws if independent else _STRETCH * draws,
+        draws=draws if independent else stretch * draws,
         chains=1,
         seed=int(rng.integers(2**62)),
         progress=False,
