@@ -10,6 +10,7 @@ from scipy.optimize import brentq, linprog
 import bayesreg as br
 from bayesreg.solvers.certificate import certify
 from bayesreg.solvers.objective import penalty_slope, penalty_value
+from bayesreg.solvers.path import default_lams, solve_path
 from tests.cases import LIKELIHOODS, priors, responding
 from tests.test_model import condition
 
@@ -468,3 +469,38 @@ def test_a_wrong_optimum_of_noise_does_not_correspond(name):
     fit = br.fit_map(problem)
     assert fit.correspondence.ok
     assert not correspond(problem, fit.b * (1.0 + 1e-6), fit.solver).ok
+
+
+@pytest.mark.parametrize("prior", [br.Normal(1.0), br.Laplace(0.5), br.ElasticNet(0.5)])
+@pytest.mark.parametrize("sigma", [None, 1.0])
+def test_a_level_of_y_or_of_its_offset_moves_the_intercept_alone(prior, sigma):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((80, 4))
+    y = X @ [1.0, -0.5, 0.0, 2.0] + rng.standard_t(3, 80)
+    model = br.Model(prior, br.StudentTNoise(4.0, sigma))
+    plain = br.fit_map(model.condition(X, y))
+    for level in (1e3, -1e3):
+        raised = br.fit_map(model.condition(X, level + y))
+        shifted = br.fit_map(model.condition(X, y, offset=np.full(80, level)))
+        for fit, sign in ((raised, 1.0), (shifted, -1.0)):
+            assert fit.certificate.ok
+            assert np.max(np.abs(fit.beta - plain.beta)) < 1e-7
+            assert abs(fit.intercept - sign * level - plain.intercept) < 1e-7
+
+
+def test_a_path_and_a_fold_under_student_t_noise_look_for_no_start_twice(monkeypatch):
+    """The intercept goes with the coefficients: only ends and certificates look for it anew."""
+    rng = np.random.default_rng(1)
+    X = rng.standard_normal((100, 3))
+    y = X @ [1.0, -0.5, 0.0] + rng.standard_t(3, 100)
+    problem = br.Model(br.Laplace(), br.StudentTNoise(4.0, 1.0)).condition(X, y)
+    looked = []
+    whole = type(problem.loss)._lowest
+
+    def counted(loss, offset):
+        looked.append(0)
+        return whole(loss, offset)
+
+    monkeypatch.setattr(type(problem.loss), "_lowest", counted)
+    solve_path(problem, default_lams(problem, 30), 1.0, enough=1e-4)
+    assert 1 <= len(looked) <= 2

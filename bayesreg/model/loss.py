@@ -73,6 +73,11 @@ class Loss:
     loc: Array
     offset: Array | None = None
 
+    @cached_property
+    def phi(self) -> float:
+        """φ: a nat of −log L, in the unit of the loss."""
+        return float(self.likelihood.dispersion(self.theta))
+
     @property
     def kinked(self) -> bool:
         """Whether it is a sum of absolute deviations."""
@@ -110,7 +115,7 @@ class Loss:
             if new is None:
                 break
             moved = float(np.max(np.abs(new.free - point.free)))
-            point, size = new, max(1.0, float(np.max(np.abs(new.free))))
+            point, size = new, max(np.sqrt(self.phi), float(np.max(np.abs(new.free))))
             if moved <= 4.0 * EPS * size or 0.5 * last <= moved <= STALLED * size:
                 break
             last = moved
@@ -173,12 +178,10 @@ class Loss:
         """The point of b and the γ that the quadratic touching at a point has as its best."""
         omega, z = self.working(at)
         given, root = self.given(b), np.sqrt(omega)
-        free = np.zeros(0)
-        if self.free.shape[1]:
-            system = root[:, None] * self.free
-            size = np.sqrt(np.einsum("ij,ij->j", system, system))
-            size = np.where(size > 0.0, size, 1.0)
-            free = np.linalg.lstsq(system / size, root * (z - given), rcond=None)[0] / size
+        system = root[:, None] * self.free
+        size = np.sqrt(np.einsum("ij,ij->j", system, system))
+        size = np.where(size > 0.0, size, 1.0)
+        free = np.linalg.lstsq(system / size, root * (z - given), rcond=None)[0] / size
         return self._point(b, free, given)
 
     def beside(self, b: Array, free: Array) -> Point:
@@ -275,6 +278,14 @@ class Loss:
             return total + float(np.sum(_penalty_gaps(at.b, v, l1, l2)))
         return total + sum(_group_gap(at.b[g], v[g], l1[g], l2[g]) for g in groups)
 
+    def room(self, at: Point) -> float:
+        """By how much a loss that does not rise may seem to, from one point to another beside it.
+
+        Where no curvature bounds what is accepted so, η's own rounding at a large level counts.
+        """
+        own = 4.0 * EPS * (self.phi + abs(at.value))
+        return own if self.likelihood.convex else own + self.rounding(at)
+
     def rounding(self, at: Point) -> float:
         """What storing b and summing rows can hide of the loss."""
         size = 1.0 + np.abs(at.eta) + (np.abs(self.y) if self.kinked else 0.0)
@@ -346,7 +357,7 @@ class Loss:
     def _point(self, b: Array, free: Array, offset: Array) -> Point:
         eta = offset + self.free @ free
         density = self.likelihood.log_density(self.y, eta, self.theta)
-        value = -float(self.likelihood.dispersion(self.theta)) * float(self.weights @ density)
+        value = -self.phi * float(self.weights @ density)
         return Point(np.asarray(b, dtype=float), free, eta, value)
 
     def _free_step(self, at: Point) -> Array:
@@ -389,7 +400,7 @@ class Loss:
         A step that moves η by more than 1 is doubled as long as that lowers the loss: where every
         row is far from its own 0 no curvature says how far there is to go.
         """
-        room = 4.0 * EPS * (1.0 + abs(at.value))
+        room = self.room(at)
         for k in range(HALVINGS):
             new = self._point(at.b, at.free + 0.5**k * step, offset)
             if new.value <= at.value + (room if k == 0 else 0.0):

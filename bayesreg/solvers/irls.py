@@ -76,7 +76,7 @@ def solve(problem: Problem, inner: Inner, *, start: Array | None = None, seed: i
         return Solution(at.b, "irls", total, f"{total} reweightings, none to an optimum", seen=0)
     b = found.best
     beside, least = problem.loss.at(b), found.found[0][0]  # beside that b another γ may be better
-    if value_at(problem, beside) < least - 1e-9 * (1.0 + abs(least)):
+    if value_at(problem, beside) < least - 1e-9 * (problem.loss.phi + abs(least)):
         again, steps = descend(problem, inner, beside)
         b, total = again.b, total + steps
     how = f"{total} reweightings from {tried} starts"
@@ -183,7 +183,7 @@ def descend(problem: Problem, inner: Inner, at: Point, enough: float = 0.0) -> t
         value = value_at(problem, at)
         new = problem.loss.touched(at, inner(problem.touching(at), at.b))
         after = value_at(problem, new)
-        if not after <= value + 8.0 * EPS * (1.0 + abs(value)):
+        if not after <= value + 8.0 * EPS * abs(value) + problem.loss.room(at):
             break
         still = _still(at.b, new.b) and _still(at.free, new.free)
         at = new
@@ -241,7 +241,7 @@ class _Search:
     def _better(self, at: Point, new: Point, face: Index, slope: Array) -> bool:
         """Whether J fell; or, by rounding the same, its slope did."""
         value, after = value_at(self.problem, at), value_at(self.problem, new)
-        room = 8.0 * EPS * (1.0 + abs(value))
+        room = 8.0 * EPS * abs(value) + self.problem.loss.room(at)
         if after < value - room:
             return True
         better = _slope(self.problem, new)[0]
