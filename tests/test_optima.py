@@ -511,3 +511,21 @@ def test_a_path_and_a_fold_under_student_t_noise_look_for_no_start_twice(monkeyp
     monkeypatch.setattr(type(problem.loss), "_lowest", counted)
     solve_path(problem, default_lams(problem, 30), 1.0, enough=1e-4)
     assert 1 <= len(looked) <= 2
+
+
+@pytest.mark.parametrize("size", [1e12, 1e15])
+@pytest.mark.parametrize("prior", [br.Normal(1.0), br.ElasticNet(0.5)])
+def test_absolute_deviations_a_prior_holds_far_below_them_are_certified(prior, size):
+    """Every coefficient is small beside y: only the signs of y − β₀ are left of the loss."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((81, 4))
+    y = size * (X @ [1.0, -0.5, 0.0, 2.0] + rng.standard_t(3, 81))
+    problem = br.Model(prior, br.LaplaceNoise(1.0)).condition(X, y)
+    fit = br.fit_map(problem)
+    assert fit.certificate.ok
+    # β₀ meets the median, so that the slope of that row is what makes u sum to 0: −Σ of the others.
+    sign = np.sign(y - np.median(y))
+    pull = (X - X[np.argsort(y)[40]]).T @ sign
+    l1, l2 = (np.broadcast_to(v, 4) for v in (problem.penalty.l1, problem.penalty.l2))
+    wanted = np.sign(pull) * np.maximum(np.abs(pull) - l1, 0.0) / l2
+    assert fit.beta.to_numpy() == pytest.approx(wanted, rel=1e-9)

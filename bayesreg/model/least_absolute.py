@@ -120,18 +120,18 @@ def minimise(problem: Deviations) -> tuple[Array, int]:
     array([1., 1.])
     """
     size = np.abs(problem.rows).T @ problem.cost / problem.cost.sum()
-    live = size > 0.0
-    out = np.zeros(len(size))
+    live, out = size > 0.0, np.zeros(len(size))
     if not np.any(live):
         return out, 0
     unit = _unit(problem)
-    scale = unit / size[live]  # x = scale · x in units where deviations are about 1
+    with np.errstate(divide="ignore"):  # units where deviations are about 1; what λ₂ lets x be
+        scale = np.minimum(unit / size[live], problem.cost.sum() * size[live] / problem.l2[live])
     one = Deviations(
-        problem.rows[:, live] / size[live],
+        problem.rows[:, live] * (scale / unit),
         problem.target / unit,
         problem.cost,
-        problem.l1[live] / size[live],
-        problem.l2[live] * unit / np.square(size[live]),
+        problem.l1[live] * (scale / unit),
+        problem.l2[live] * scale * (scale / unit),
         np.unique(problem.group[live], return_inverse=True)[1],
     )
     x, steps = _Interior(one).run()
