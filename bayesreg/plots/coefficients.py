@@ -244,10 +244,10 @@ def per_sd(problem: Any, *, effects: bool = False) -> str:
     """What a coefficient is, for an axis; with `effects`, what an effect is."""
     what = f"change in {moved(problem)} per standard deviation of"
     ratio = problem.likelihood.ratio
-    doubled = "" if ratio is None else f"; {math.log(2.0):.2f} doubles {ratio.of}"
+    doubled = "" if ratio is None else f"{math.log(2.0):.2f} doubles {ratio.of}"
     if not effects or problem.effects.plain:
-        return f"{what} the column{doubled}"
-    return f"{what} a number, or between levels of a factor{doubled}"
+        return f"{what} the column" + (f"; {doubled}" if doubled else "")
+    return lines(f"{what} a number, or between levels of a factor", doubled)
 
 
 def name_rows(ax: Axes, names: Sequence[str], where: NDArray[Any]) -> None:
