@@ -152,7 +152,7 @@ def _worth_of_labels(best: Entry) -> str:
 def _worth_of_rows(best: Entry) -> str:
     """How far half of the rows left out are off, and nineteen of twenty; the deviance of counts."""
     design, wrong = rows_of(best.problem), np.abs(best.post.left_out)
-    what = f"A new count of {_response(best)}"
+    what = f"A new {'count of ' * best.problem.likelihood.counts}{_response(best)}"
     if design.trials is not None:
         what, wrong = f"A new share of {_response(best)}", wrong / design.trials
     half, most = (_quantile(wrong, design.frequencies, p) for p in (0.5, 0.95))
