@@ -207,7 +207,7 @@ def checked(path, make, count=None, only=()):
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("count", [8, pytest.param(100, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [5, pytest.param(100, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("make", FILES.values(), ids=FILES)
 def test_altered_files_are_refused_or_answer(make, count, tmp_path):
     found = checked(tmp_path / "file.breg", make, count)

@@ -125,7 +125,13 @@ def test_a_law_that_changes_too_fast_for_its_table_is_refused() -> None:
 @pytest.mark.parametrize(
     "case", [CASES[1], pytest.param(CASES[3], marks=pytest.mark.slow)], ids=str
 )
-@pytest.mark.parametrize("prior", [br.Horseshoe(H), br.StudentT(3.0, H)], ids=["horseshoe", "t"])
+@pytest.mark.parametrize(
+    "prior",
+    [
+        pytest.param(br.Horseshoe(H), id="horseshoe"),
+        pytest.param(br.StudentT(3.0, H), id="t", marks=pytest.mark.slow),
+    ],
+)
 def test_the_sampler_by_tables_is_the_compiled_one(prior: Any, case: Any) -> None:
     """Means and 5/50/95 % of β, log σ and log scale: 5 Monte Carlo standard errors of both."""
     bare = by_table(prior)

@@ -26,10 +26,10 @@ Array = NDArray[np.float64]
 # Prior, σ, data: every law, unit, space and step; three in every run of the tests.
 QUICK: dict[str, tuple[Any, Any, Any]] = {
     "four blocks": (MIXED, SIGMA, rows(18, 5)),
-    "slab, wide": (br.RegularizedHorseshoe(H), SIGMA, WIDE),
     "r2d2 with others": (COUPLED, None, rows(18, 6)),
 }
 TABLE = QUICK | {
+    "slab, wide": (br.RegularizedHorseshoe(H), SIGMA, WIDE),
     "normal, unit y": (br.Normal(H, unit="y"), None, TALL),
     "laplace, weights, a group": (br.Laplace(H, groups=PAIR), None, WEIGHTED),
     "elastic net, wide": (br.ElasticNet(H, mix=0.4), br.InverseGammaSquared(3.0, 2.0), WIDE),
