@@ -23,10 +23,10 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bayesreg.language.arguments import Array
-from bayesreg.language.errors import BadData, NotSupported
+from bayesreg.language.arguments import Array, positive
+from bayesreg.language.errors import BadArgument, BadData, NotSupported
 from bayesreg.priors.flat import Flat
-from bayesreg.priors.hyper import HyperPrior
+from bayesreg.priors.hyper import HyperPrior, Power
 
 Theta = Mapping[str, Any]
 Summed = Callable[[Array, Theta], Array]
@@ -141,11 +141,6 @@ class Likelihood(ABC):
             What the rows are called; their numbers unless given.
         """
         del y, facts, rows
-
-    @property
-    def dispersion_in_words(self) -> str:
-        """φ in symbols: σ² where there is a σ, unless it is another power; else 1."""
-        return "σ²" if self.has_sigma else "1"
 
     def dispersion(self, theta: Theta) -> Any:
         """φ, with J = φ·(−log L) + penalty: 1 unless the likelihood has a scale of its own."""
@@ -294,6 +289,58 @@ class ConstantCurvature(Likelihood):
     """A likelihood that is one quadratic in η: moments of X and y say all that it says."""
 
     capability = "one quadratic"
+
+
+class Measured(Likelihood):
+    """y is a measurement about η, and `sigma` the scale of its noise, in the unit of y."""
+
+    sigma: float | HyperPrior | Flat | None
+
+    @property
+    def has_sigma(self) -> bool:
+        """Always."""
+        return True
+
+    @property
+    def known(self) -> float | None:
+        """σ where it is given as a number."""
+        return self.sigma if isinstance(self.sigma, float) else None
+
+    @property
+    def sigma_prior(self) -> HyperPrior | None:
+        """The prior of an unknown σ, p(σ²) ∝ 1/σ² where none is said; None when it is known."""
+        if isinstance(self.sigma, Flat):
+            return Power(0.0)
+        if isinstance(self.sigma, HyperPrior):
+            return self.sigma
+        return Power(1.0) if self.sigma is None else None
+
+    def settle_sigma(self) -> None:
+        """Hold a number as a float; BadArgument for what is neither number nor distribution."""
+        if self.sigma is None or isinstance(self.sigma, HyperPrior | Flat):
+            return
+        name = type(self).__name__
+        sigma = positive(self.sigma, f"{name}: sigma")
+        if not isinstance(sigma, float):
+            raise BadArgument(f"{name}: sigma must be one number; rows share one noise scale")
+        object.__setattr__(self, "sigma", sigma)
+
+    @property
+    def unknowns(self) -> dict[str, float | HyperPrior]:
+        """σ."""
+        return {"sigma": self.sigma_prior or self.known or 1.0}
+
+    def recession(self, y: Array, theta: Theta) -> Array:
+        """Nowhere."""
+        return np.zeros(len(y))
+
+    def mean(self, eta: ArrayLike, theta: Theta) -> Array:
+        """η: the centre, also where the noise is so heavy that it has no mean."""
+        return np.asarray(eta, dtype=float)
+
+    def mean_slope(self, eta: ArrayLike, theta: Theta) -> Array:
+        """1."""
+        return np.ones(np.shape(eta))
 
 
 class AbsoluteDeviation(Likelihood):

@@ -10,17 +10,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import ndtr, ndtri
 
-from bayesreg.language.arguments import Array, positive
-from bayesreg.language.errors import BadArgument
+from bayesreg.language.arguments import Array
 from bayesreg.language.misnamed import explained
-from bayesreg.likelihoods.base import ConstantCurvature, Theta
+from bayesreg.likelihoods.base import ConstantCurvature, Measured, Theta
 from bayesreg.priors.flat import Flat
-from bayesreg.priors.hyper import HyperPrior, Power
+from bayesreg.priors.hyper import HyperPrior
 
 
 @explained
 @dataclass(frozen=True)
-class Gaussian(ConstantCurvature):
+class Gaussian(Measured, ConstantCurvature):
     r"""Gaussian likelihood, y_i ~ N(β₀ + x_i'β, σ²), row i counted w_i times.
 
     Parameters
@@ -54,33 +53,7 @@ class Gaussian(ConstantCurvature):
     phi: ClassVar[str] = "σ²"
 
     def __post_init__(self) -> None:
-        if self.sigma is None or isinstance(self.sigma, HyperPrior | Flat):
-            return
-        sigma = positive(self.sigma, "Gaussian: sigma")
-        if not isinstance(sigma, float):
-            raise BadArgument("Gaussian: sigma must be one number; rows share one noise sd")
-        object.__setattr__(self, "sigma", sigma)
-
-    @property
-    def known(self) -> float | None:
-        """σ where it is given as a number."""
-        return self.sigma if isinstance(self.sigma, float) else None
-
-    @property
-    def sigma_prior(self) -> HyperPrior | None:
-        """The prior of an unknown σ; None when it is known."""
-        if isinstance(self.sigma, Flat):
-            return Power(0.0)
-        if isinstance(self.sigma, HyperPrior):
-            return self.sigma
-        return Power(1.0) if self.sigma is None else None
-
-    @property
-    def unknowns(self) -> dict[str, float | HyperPrior]:
-        """σ."""
-        known = self.known
-        prior = self.sigma_prior
-        return {"sigma": prior if prior is not None else known or 1.0}
+        self.settle_sigma()
 
     def words(self, eta: str) -> str:
         """½‖y − η‖²."""
@@ -108,10 +81,6 @@ class Gaussian(ConstantCurvature):
         """½(η − y − u)²."""
         return np.asarray(0.5 * np.square(np.subtract(eta, y) - u))
 
-    def recession(self, y: Array, theta: Theta) -> Array:
-        """Nowhere."""
-        return np.zeros(len(y))
-
     def first_guess(self, y: Array, weights: Array, theta: Theta) -> float:
         """ȳ."""
         return float(np.average(y, weights=weights))
@@ -119,14 +88,6 @@ class Gaussian(ConstantCurvature):
     def unit_sd(self, y: Array, weights: Array, theta: Theta) -> float:
         """1: a prior's scale is in units of σ itself."""
         return 1.0
-
-    def mean(self, eta: ArrayLike, theta: Theta) -> Array:
-        """η."""
-        return np.asarray(eta, dtype=float)
-
-    def mean_slope(self, eta: ArrayLike, theta: Theta) -> Array:
-        """1."""
-        return np.ones(np.shape(eta))
 
     def variance(self, eta: ArrayLike, theta: Theta) -> Array:
         """σ²."""

@@ -16,54 +16,24 @@ from bayesreg.language.errors import BadArgument
 from bayesreg.language.misnamed import explained
 from bayesreg.likelihoods.base import (
     AbsoluteDeviation,
+    Measured,
     NormalMixture,
     Summed,
     Theta,
     improper,
 )
 from bayesreg.priors.flat import Flat
-from bayesreg.priors.hyper import HyperPrior, Power
+from bayesreg.priors.hyper import HyperPrior
 from bayesreg.priors.shapes import Gamma
 
 CLOSEST = 1e-300  # a residual, below which a row's weight is held
 FARTHEST = 1e140  # a mean of latent weights, beyond which they have their limiting law
 
 
-class Noise(NormalMixture):
-    """What noise about η shares; `sigma` is its scale, which is not its sd."""
+class Noise(Measured, NormalMixture):
+    """Noise that is a mixture of normals; `sigma` is its scale, which is not its sd."""
 
     latent_seconds: ClassVar[float] = 8e-8
-
-    sigma: float | HyperPrior | Flat | None
-
-    @property
-    def has_sigma(self) -> bool:
-        """Always."""
-        return True
-
-    @property
-    def _sigma(self) -> float | HyperPrior:
-        if isinstance(self.sigma, Flat):
-            return Power(0.0)
-        return Power(1.0) if self.sigma is None else self.sigma
-
-    def _settle_sigma(self) -> None:
-        if self.sigma is None or isinstance(self.sigma, HyperPrior | Flat):
-            return
-        known = one_positive(self.sigma, f"{type(self).__name__}: sigma")
-        object.__setattr__(self, "sigma", known)
-
-    def recession(self, y: Array, theta: Theta) -> Array:
-        """Nowhere."""
-        return np.zeros(len(y))
-
-    def mean(self, eta: ArrayLike, theta: Theta) -> Array:
-        """η: the centre, also where the noise is so heavy that it has no mean."""
-        return np.asarray(eta, dtype=float)
-
-    def mean_slope(self, eta: ArrayLike, theta: Theta) -> Array:
-        """1."""
-        return np.ones(np.shape(eta))
 
 
 @explained
@@ -118,7 +88,7 @@ class StudentTNoise(Noise):
     }
 
     def __post_init__(self) -> None:
-        self._settle_sigma()
+        self.settle_sigma()
         if improper(self.df):
             raise BadArgument(
                 f"StudentTNoise: df={self.df!r} is improper, and as df grows the likelihood tends "
@@ -131,7 +101,7 @@ class StudentTNoise(Noise):
     @property
     def unknowns(self) -> dict[str, float | HyperPrior]:
         """σ and ν."""
-        return {"sigma": self._sigma, "df": Gamma(2.0, 0.1) if self.df is None else self.df}
+        return super().unknowns | {"df": Gamma(2.0, 0.1) if self.df is None else self.df}
 
     def words(self, eta: str) -> str:
         """½(ν + 1)σ²·Σ log(1 + (y − η)²/νσ²)."""
@@ -304,21 +274,11 @@ class LaplaceNoise(Noise, AbsoluteDeviation):
     meanings: ClassVar[Mapping[str, str]] = {"sigma": "noise scale, not sd"}
 
     def __post_init__(self) -> None:
-        self._settle_sigma()
-
-    @property
-    def unknowns(self) -> dict[str, float | HyperPrior]:
-        """σ."""
-        return {"sigma": self._sigma}
+        self.settle_sigma()
 
     def words(self, eta: str) -> str:
         """Σ|y − η|."""
         return f"‖y − {eta.replace(' + ', ' − ')}‖₁"
-
-    @property
-    def dispersion_in_words(self) -> str:
-        """σ."""
-        return "σ"
 
     def dispersion(self, theta: Theta) -> Any:
         """σ."""

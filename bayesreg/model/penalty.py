@@ -170,9 +170,9 @@ class Penalty:
 
     def in_phi(self, text: str) -> str:
         """A formula of priors, where φ = σ², under this likelihood: φ = σ, or 1 without a σ."""
-        if self.likelihood.dispersion_in_words == "σ²":
+        if self.likelihood.phi == "σ²":
             return text
-        if self.likelihood.dispersion_in_words == "σ":  # divided by σ
+        if self.likelihood.phi == "σ":  # divided by σ
             if "σ²" in text:
                 return text.replace("σ²", "σ", 1)
             if "σ/" not in text:
