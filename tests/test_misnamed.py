@@ -119,3 +119,19 @@ def test_the_control_the_right_names_are_taken():
 def test_order_of_loc_and_scale_is_said():
     with pytest.raises(br.BadArgument, match=r"\(scale, loc\).*Normal\(2\)"):
         br.Normal(0, 2)
+
+
+def test_an_unknown_of_no_likelihood_is_named():
+    """What is passed on by name is not swallowed, whatever its value is."""
+    data = br.load_dataset("diabetes")
+    problem = br.Model(br.Normal(1.0)).condition(data.X, data.y, standardize=True)
+    for call in (problem.at, problem.given):
+        with pytest.raises(br.BadArgument, match="no unknown sigm; did you mean 'sigma'"):
+            call(sigm="1")
+        with pytest.raises(br.BadArgument, match="no unknown shape"):
+            call(shape=None)
+    post = br.sample(problem, draws=20, seed=1)
+    with pytest.raises(TypeError, match="offsets"):
+        post.posterior_predictive(offsets=data.y)
+    with pytest.raises((br.BadArgument, br.BadData)):
+        post.posterior_predictive(offset=data.y)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from bayesreg.data.design import Design
 from bayesreg.data.moments import Moments
-from bayesreg.language.arguments import Array, one_positive
+from bayesreg.language.arguments import Array, did_you_mean, one_positive
 from bayesreg.language.errors import BadArgument, NotSupported
 from bayesreg.language.misnamed import explained_throughout
 from bayesreg.language.text import shortened
@@ -79,7 +79,7 @@ class Problem:
     intercept: bool
     least_squares: Quadratic
     blocks: tuple[Block, ...]
-    own: Mapping[str, float | HyperPrior]
+    own: dict[str, float | HyperPrior]
     warnings: tuple[str, ...] = ()
 
     @property
@@ -356,13 +356,14 @@ class Problem:
 
     def _fixed(self, own: Mapping[str, float | None]) -> dict[str, float | HyperPrior]:
         """`own` with some of it at numbers; σ = 1 is what a likelihood has that has none."""
-        fixed = {name: one_positive(v, name) for name, v in own.items() if v is not None}
-        if "sigma" not in self.own and fixed.get("sigma") == 1.0:
-            del fixed["sigma"]
-        if not set(fixed) <= set(self.own):
-            unknown = ", ".join(f"{name}=" for name in fixed if name not in self.own)
-            raise BadArgument(f"{self.likelihood!r} has no unknown {unknown}")
-        return {**self.own, **fixed}
+        own = dict(own)
+        if "sigma" not in self.own and own.get("sigma", 1.0) in (None, 1.0):
+            own.pop("sigma", None)
+        for name in own:
+            if name not in self.own:
+                hint = did_you_mean(name, ("scale", "prior", *self.own))
+                raise BadArgument(f"{self.likelihood!r} has no unknown {name}{hint}")
+        return self.own | {k: one_positive(v, k) for k, v in own.items() if v is not None}
 
     def _under(self, prior: Prior) -> dict[str, Any]:
         """What another prior changes: the blocks, and where coefficients are measured from."""

@@ -278,7 +278,9 @@ class Posterior:
         draws: int | None = None,
         rows: Any = None,
         memory: float = predictive.MEMORY,
-        **known: Any,
+        offset: Any = None,
+        exposure: Any = None,
+        trials: Any = None,
     ) -> Array:
         """Replicated y (chain, draw, rows), noise included; for the fit's own rows unless given.
 
@@ -286,7 +288,8 @@ class Posterior:
         `offset`, `exposure` and `trials` stand beside new X. At most `memory` bytes.
         """
         kept = self.draws if draws is None else predictive.thinned(self.draws, draws)
-        at = None if X is None else asked(self.problem, X, **known)
+        said = not X is offset is exposure is trials is None
+        at = asked(self.problem, X, offset, exposure, trials) if said else None
         if rows is not None and self.problem.design is not None:
             at = self.problem.design.points.take(rows)
         return predictive.replicate(kept, at, seed, memory)
