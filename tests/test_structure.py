@@ -45,7 +45,17 @@ VOCABULARY = {
     "reg": ("lam", ()),
 }
 
-HEAVY = {"arviz", "matplotlib", "pandas", "pymc", "sklearn"}
+HEAVY = {
+    "arviz",
+    "dask",
+    "duckdb",
+    "matplotlib",
+    "pandas",
+    "polars",
+    "pyarrow",
+    "pymc",
+    "sklearn",
+}
 
 # "About 450" and "about 45": a reason is asked for beyond. Docstrings count in a file, which is
 # read from top to bottom, and not in a function.

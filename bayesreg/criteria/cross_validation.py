@@ -156,7 +156,7 @@ def cross_validate(
     lams = check_lams(lams)
     design = problem.design
     if design is None:
-        raise NotSupported("cross-validation needs rows; this problem was conditioned on Moments")
+        raise NotSupported(f"cross-validation needs rows, and {problem.rowless}")
     strata = None if problem.exact else _strata(problem)
     splits = splits_of(design, folds, seed=seed, groups=groups, repeats=repeats, strata=strata)
     weights = np.array([design.frequencies[split.test].sum() for split in splits])

@@ -50,9 +50,7 @@ def scale_by_cv(problem: Problem, seed: int) -> tuple[Problem, float, str]:
             "use hyper='joint' where scales are given, or hyper=post with a posterior's medians"
         )
     if problem.design is None:
-        raise NotSupported(
-            "hyper='cv' needs rows, and this problem was conditioned on Moments; fix scale and σ"
-        )
+        raise NotSupported(f"hyper='cv' needs rows, and {problem.rowless}; fix scale and σ")
     guess = problem.sigma or _sigma_of_lasso(problem, seed)
     scales = GRID * _reference(problem, guess)
     best = cross_validate(problem, scales, guess, seed=seed, solve=_follow).lam

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -10,19 +10,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesreg.data.blocks import listed, positions
 from bayesreg.data.columns import (
     default_names,
     read_columns,
     refuse_nonfinite,
     truth_columns,
 )
-from bayesreg.data.frames import as_frame, take_response
+from bayesreg.data.frames import take_response
 from bayesreg.data.known import NOTHING, Known, Points
+from bayesreg.data.layout import Layout
 from bayesreg.data.moments import Moments
 from bayesreg.data.rows import Rows, check_total, check_weights, row_labels, storable
 from bayesreg.data.terms import Term
-from bayesreg.data.variables import BOOL, NUMBER, refuse_other_kind
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, BadData
 from bayesreg.language.misnamed import explained_throughout
@@ -32,7 +31,7 @@ from bayesreg.language.warned import warn
 
 @explained_throughout
 @dataclass(frozen=True, eq=False)
-class Design:
+class Design(Layout):
     """The data before any model: named columns, response and frequency weights, all validated.
 
     Attributes
@@ -65,6 +64,8 @@ class Design:
         The variables that a formula read, by row, as they came; None without one.
     offset, trials : ndarray (n,) or None
         A known part of η, and of how many trials y counts the successes.
+    origin : str
+        What was read to have the rows, in words; empty where they were in memory.
 
     Examples
     --------
@@ -94,6 +95,7 @@ class Design:
     frame: Any = None
     offset: Array | None = None
     trials: Array | None = None
+    origin: str = ""
 
     def __repr__(self) -> str:
         counted = "" if self.weights is None else f" (N = Σw = {self.frequencies.sum():g})"
@@ -207,6 +209,11 @@ class Design:
         return NOTHING if self.offset is self.trials is None else Known(self.offset, self.trials)
 
     @property
+    def shifted(self) -> bool:
+        """Whether a part of η was known, so that new rows need theirs."""
+        return self.offset is not None
+
+    @property
     def points(self) -> Points:
         """The rows as points at which η is asked."""
         return Points(self.X, self.known)
@@ -246,80 +253,9 @@ class Design:
             frame=None if self.frame is None else self.frame.iloc[rows],
         )
 
-    def encode(self, new: object) -> Array:
-        """New rows as a float64 array (n_new, p) in the columns of the fit.
-
-        Parameters
-        ----------
-        new : array (n_new, p) or data frame
-            Frames go by name, in any order, and a formula is applied anew with the levels and
-            transformations of the fit; arrays go by position.
-
-        Returns
-        -------
-        ndarray (n_new, p)
-
-        Raises
-        ------
-        BadData
-            Missing or unexpected columns, unseen categories, missing or infinite values.
-        """
-        notes: list[str] = []
-        if self.spec is not None:
-            values = self.spec.encode(new, notes)
-        else:
-            new = as_frame(new)
-            values, truths = self._by_name_or_position(new, notes)
-            self.refuse_other_kinds(values, truths)
-        refuse_nonfinite(values, self.names, "new X")
-        _warn(notes)
-        return np.asarray(values)
-
-    def offset_of(self, new: object) -> Array | None:
-        """The offset (n_new,) that the formula makes of new rows; None where it says none."""
-        made = getattr(self.spec, "offset_of", None)
-        return None if made is None else made(new)
-
-    def refuse_other_kinds(self, values: Array, truths: Collection[int]) -> None:
-        """Raise where numbers have become true and false since the fit, or these numbers.
-
-        Parameters
-        ----------
-        values : ndarray (n_new, p)
-            New rows in the columns of the fit.
-        truths : collection of int
-            Which of them hold true and false.
-        """
-        kinds = (NUMBER, BOOL)
-        for j in {*truths, *(self.names.index(name) for name in self.truths)}:
-            now, held = kinds[j in truths], kinds[self.names[j] in self.truths]
-            numbers = values[:, j] if held == BOOL else self.X[:, j]
-            refuse_other_kind(self.names[j], now, held, numbers, "new X")
-
-    def _by_name_or_position(self, new: object, notes: list[str]) -> tuple[Array, frozenset[int]]:
-        """New rows in the columns of the fit, and which of these hold true and false."""
-        columns, truths = read_columns(new, "new X", notes), truth_columns(new)
-        width = columns.values.shape[1]
-        by_name = columns.names is not None and (
-            self.named or set(columns.names) == set(self.names)
-        )
-        if by_name:
-            assert columns.names is not None
-            places = positions(self.names, columns.names, "new X", "the fit")
-            found = frozenset(j for j, place in enumerate(places) if place in truths)
-            return columns.values[:, places], found
-        if width != self.p:
-            raise BadData(
-                f"new X has {width} columns and the fit has {self.p}: {listed(self.names)}"
-            )
-        if self.named and self.p:
-            notes.append(
-                "new X has no column names; its columns were taken in the order of the fit: "
-                f"{listed(self.names)}"
-            )
-        elif columns.names is not None:
-            notes.append("the fit had no column names; the columns of new X were taken in order")
-        return columns.values, truths
+    def numbers(self, column: int) -> Array:
+        """The values of a column (n,) at the fit."""
+        return np.asarray(self.X[:, column])
 
 
 def finished(design: Design, notes: list[str]) -> Design:

@@ -73,7 +73,7 @@ def take_response(X: Any, y: Any, what: str = "y") -> tuple[Any, Any]:
         )
     name = next((one for one in native.columns if text_name(one) == y), None)
     if name is None:
-        _refuse_unknown([y], [text_name(one) for one in native.columns], "X")
+        refuse_no_column([y], [text_name(one) for one in native.columns], "X")
     return native.drop(name).to_native(), native[name].to_native()
 
 
@@ -150,7 +150,7 @@ def read_variables(
     names = column_names(frame, what)
     refuse_duplicates(names, what)
     needed = sorted(needed)
-    _refuse_unknown(needed, names, what)
+    refuse_no_column(needed, names, what)
     series = dict(zip(names, native.iter_columns(), strict=True))
     _refuse_missing({name: series[name] for name in needed}, what)
     index = nw.maybe_get_index(native)
@@ -158,7 +158,8 @@ def read_variables(
     return pd.DataFrame(data, index=range(len(native)), copy=False), index
 
 
-def _refuse_unknown(needed: Sequence[str], names: Sequence[str], what: str) -> None:
+def refuse_no_column(needed: Sequence[str], names: Sequence[str], what: str) -> None:
+    """Raise where a column is named that is not there."""
     missing = [name for name in needed if name not in set(names)]
     if not missing:
         return

@@ -244,8 +244,7 @@ def rows_of(problem: Problem) -> Design:
     """The rows of the problem, or the reason why there are none."""
     if problem.design is None:
         raise NotSupported(
-            "LOO needs rows, and the problem was conditioned on Moments, which keep none; "
-            "condition on X and y (rows are streamed, so n = 10⁶ fits in memory)"
+            f"LOO needs rows, and {problem.rowless}; condition on X and y, or a sample of them"
         )
     return problem.design
 

@@ -96,7 +96,7 @@ def _unfit(problem: Problem) -> str | None:
     if not problem.p and not len(problem.flat) and not problem.intercept:
         return "it needs a column or an intercept"
     if problem.design is None:
-        return "it needs rows, and Moments keep none"
+        return f"it needs rows, and {problem.rowless}"
     return None
 
 

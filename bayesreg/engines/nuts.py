@@ -53,7 +53,7 @@ def _unfit(problem: Problem) -> str | None:
     if importlib.util.find_spec("pymc") is None:
         return "it needs PyMC: python -m pip install 'pymc>=6.3'"
     if problem.p == 0 and problem.design is None:
-        return "Moments hold no rows, and there is no column with a proper prior"
+        return f"it needs rows or a column with a proper prior, and {problem.rowless}"
     if _smooth(problem):
         return None
     odd = [b.prior for b in problem.blocks if not isinstance(b.prior, ScaleMixture)]

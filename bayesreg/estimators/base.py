@@ -155,7 +155,7 @@ class PriorEstimator(BaseEstimator):
         self.n_features_in_ = len(self.feature_names_in_)
         return design
 
-    def _options(self) -> dict[str, bool]:
+    def _options(self) -> dict[str, Any]:
         return {"standardize": bool(self.standardize), "intercept": bool(self.fit_intercept)}
 
     def _points(self, X: Any, known: Beside) -> Points:

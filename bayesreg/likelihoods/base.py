@@ -23,7 +23,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bayesreg.language.arguments import Array, positive
+from bayesreg.language.arguments import Array, did_you_mean, one_positive, positive
 from bayesreg.language.errors import BadArgument, BadData, NotSupported
 from bayesreg.priors.flat import Flat
 from bayesreg.priors.hyper import HyperPrior, Power
@@ -74,6 +74,25 @@ class Likelihood(ABC):
     @abstractmethod
     def unknowns(self) -> dict[str, float | HyperPrior]:
         """θ by name: a number where it is known, else its prior; empty where there is none."""
+
+    def fixing(
+        self, own: Mapping[str, float | HyperPrior], values: Mapping[str, float | None]
+    ) -> dict[str, float | HyperPrior]:
+        """`own` with some of it at numbers; σ = 1 is what a likelihood has that has none.
+
+        Raises
+        ------
+        BadArgument
+            If there is no unknown of such a name, or a value is not positive.
+        """
+        values = dict(values)
+        if "sigma" not in own and values.get("sigma", 1.0) in (None, 1.0):
+            values.pop("sigma", None)
+        for name in values:
+            if name not in own:
+                hint = did_you_mean(name, ("scale", "prior", *own))
+                raise BadArgument(f"{self!r} has no unknown {name}{hint}")
+        return {**own, **{k: one_positive(v, k) for k, v in values.items() if v is not None}}
 
     @property
     def has_sigma(self) -> bool:
@@ -295,6 +314,25 @@ class Measured(Likelihood):
     """y is a measurement about η, and `sigma` the scale of its noise, in the unit of y."""
 
     sigma: float | HyperPrior | Flat | None
+
+    def fixing(
+        self, own: Mapping[str, float | HyperPrior], values: Mapping[str, float | None]
+    ) -> dict[str, float | HyperPrior]:
+        """`own` with some of it at numbers; σ = 1 is what a likelihood has that has none.
+
+        Raises
+        ------
+        BadArgument
+            If there is no unknown of such a name, or a value is not positive.
+        """
+        values = dict(values)
+        if "sigma" not in own and values.get("sigma", 1.0) in (None, 1.0):
+            values.pop("sigma", None)
+        for name in values:
+            if name not in own:
+                hint = did_you_mean(name, ("scale", "prior", *own))
+                raise BadArgument(f"{self!r} has no unknown {name}{hint}")
+        return {**own, **{k: one_positive(v, k) for k, v in values.items() if v is not None}}
 
     @property
     def has_sigma(self) -> bool:

@@ -30,7 +30,8 @@ from bayesreg.model.cells import ROUNDING, Family, families_of, numbers_of
 from bayesreg.model.readings import Reading, readings
 
 if TYPE_CHECKING:
-    from bayesreg.data.design import Design
+    from bayesreg.data.layout import Layout
+    from bayesreg.data.moments import Moments
     from bayesreg.data.terms import Term
 
 
@@ -68,33 +69,37 @@ class Columns:
     Attributes
     ----------
     names : tuple of str
-    sd : ndarray (P,)
-        Weighted 1/N sds.
+    moments : Moments
+        Whose sds are those of the columns.
     intercept : bool
         Whether there is one beside them.
-    design : Design or None
-        Where the rows and the terms are known.
+    layout : Layout or None
+        Where the terms are known.
     """
 
     names: tuple[str, ...]
-    sd: Array
+    moments: Moments
     intercept: bool
-    design: Design | None
+    layout: Layout | None
 
     @property
     def terms(self) -> tuple[Term, ...]:
         """What was written, and the columns that it became."""
-        return () if self.design is None else self.design.terms
+        return () if self.layout is None else self.layout.terms
+
+    @property
+    def sd(self) -> Array:
+        """Weighted 1/N sds of the columns (P,)."""
+        return self.moments.x_sd
 
     def sd_of(self, unit: Sequence[tuple[int, float]]) -> float:
         """The weighted 1/N sd of a sum of columns; 1 of none."""
         if len(unit) < 2:
             return abs(unit[0][1]) * float(self.sd[unit[0][0]]) if unit else 1.0
-        assert self.design is not None
-        columns, weights = zip(*unit, strict=True)
-        values = self.design.X[:, list(columns)] @ np.array(weights)
-        mean = np.average(values, weights=self.design.weights)
-        return float(np.sqrt(np.average(np.square(values - mean), weights=self.design.weights)))
+        contrast = np.zeros((1, len(self.names) + 1))
+        for column, weight in unit:
+            contrast[0, column] += weight
+        return float(np.sqrt(max(self.moments.quadratic(contrast)[0], 0.0) / self.moments.n))
 
 
 @dataclass(frozen=True, eq=False)

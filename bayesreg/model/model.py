@@ -13,9 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from bayesreg.data.arrival import arrive
 from bayesreg.data.design import Design
 from bayesreg.data.frames import take_response, two_columns
 from bayesreg.data.moments import Moments
+from bayesreg.data.streamed import Streamed
 from bayesreg.language.errors import BadArgument, BadData, NotSupported
 from bayesreg.language.misnamed import explained_throughout
 from bayesreg.language.warned import warn
@@ -97,13 +99,19 @@ class Model:
         offset: Any = None,
         exposure: Any = None,
         trials: Any = None,
+        missing: str = "refuse",
     ) -> Problem:
         r"""Condition the model on data; a posterior that does not exist is refused here.
 
         Parameters
         ----------
-        X : array (n, p), data frame, mapping of columns, Design, or Moments
-            The columns. From Moments there are no rows: no LOO, and no residuals.
+        X : array (n, p), data frame, mapping of columns, Design, Moments, or source of rows
+            The columns. From Moments there are no rows: no LOO, and no residuals. A source is a
+            path, glob, folder or address of Parquet files; a DuckDB relation, a Polars LazyFrame,
+            an Arrow dataset or reader, or another object with ``__arrow_c_stream__``; or, without
+            y, blocks (X, y) or (X, y, weights) that can be iterated over again. Up to 2²⁴ numbers
+            (rows × columns) are read into memory; of more the rows are read in passes, and what
+            needs all of them at once says so.
         y : array (n,) or str, optional
             The response, in its own unit, or the name of the column of X that it is and that then
             leaves X; not given where X already holds it.
@@ -121,6 +129,9 @@ class Model:
         trials : array (n,) or str, optional
             Of how many trials y counts the successes, under Binomial(); unsaid, y has two columns,
             successes and failures.
+        missing : {"refuse", "drop"}, default "refuse"
+            Whether a row of a source or frame in which a column has no value is an error or left
+            out, which the result then says, by column.
 
         Returns
         -------
@@ -146,8 +157,10 @@ class Model:
         _flag(intercept, "intercept")
         beside = {"offset": offset, "exposure": exposure, "trials": trials}
         self.likelihood.refuse_known(**beside)
-        if isinstance(X, Design | Moments):
-            if any(one is not None for one in (y, weights, *beside.values())):
+        beside["weights"] = weights
+        X, y, beside, origin = arrive(X, y, beside, missing)
+        if isinstance(X, Design | Moments | Streamed):
+            if any(one is not None for one in (y, *beside.values())):
                 cure = "" if offset is None else "; Moments.of(X, y - offset) is one with an offset"
                 raise BadArgument(
                     f"{type(X).__name__} already holds y and weights; do not pass them again{cure}"
@@ -159,9 +172,9 @@ class Model:
         elif y is None:
             raise BadArgument("y is missing: pass condition(X, y), or a Design or Moments as X")
         else:
-            X, y, beside = taken(self.likelihood, X, y, weights=weights, **beside)
+            X, y, beside = taken(self.likelihood, X, y, **beside)
             y, likelihood = self.likelihood.read(y)
-            design = Design.of(X, y, **beside)
+            design = dataclasses.replace(Design.of(X, y, **beside), origin=origin)
             source = _labelled(design, likelihood, design.y)
         learnt = Model(self.prior, likelihood)
         return _condition(learnt, source, standardize=standardize, intercept=intercept)
@@ -269,7 +282,7 @@ def read(design: Design, likelihood: Likelihood) -> tuple[Design, Likelihood]:
 
 
 def _condition(
-    model: Model, source: Design | Moments, *, standardize: bool, intercept: bool
+    model: Model, source: Design | Moments | Streamed, *, standardize: bool, intercept: bool
 ) -> Problem:
     """Assemble the problem, refuse what has no posterior, and warn."""
     problem = _assemble(model, source, standardize=standardize, intercept=intercept)
@@ -281,19 +294,17 @@ def _condition(
 
 
 def _assemble(
-    model: Model, source: Design | Moments, *, standardize: bool, intercept: bool
+    model: Model, source: Design | Moments | Streamed, *, standardize: bool, intercept: bool
 ) -> Problem:
     """Assign priors to columns and project the intercept and the Flat columns out."""
     design = source if isinstance(source, Design) else None
-    moments = source.moments if isinstance(source, Design) else source
-    terms = design.terms if design is not None else ()
+    stream = source if isinstance(source, Streamed) else None
+    _refuse_rowless(source, model.likelihood)
+    moments = source if isinstance(source, Moments) else source.moments
+    terms = () if isinstance(source, Moments) else source.terms
     if moments.p == 0 and not intercept:
         raise BadData("there is no column and no intercept, so there is nothing to estimate")
     likelihood = model.likelihood
-    if design is None and not isinstance(likelihood, ConstantCurvature):
-        raise NotSupported(
-            f"{type(likelihood).__name__}() needs rows, and Moments keep none; condition on X and y"
-        )
     if design is not None:
         likelihood.check(design.y, design.known.facts(-1), design.obs_id)
         _refuse_no_logarithm(design, likelihood)
@@ -302,12 +313,26 @@ def _assemble(
         prior=model.prior,
         likelihood=likelihood,
         design=design,
+        stream=stream,
         moments=moments,
         standardize=standardize,
         intercept=intercept,
         least_squares=project(moments, flat, blocks, standardize=standardize, intercept=intercept),
         blocks=blocks,
         own=likelihood.unknowns,
+    )
+
+
+def _refuse_rowless(source: Design | Moments | Streamed, likelihood: Likelihood) -> None:
+    """Raise where a likelihood needs all rows, and there are none or not all at once."""
+    if isinstance(source, Design) or isinstance(likelihood, ConstantCurvature):
+        return
+    name = f"{type(likelihood).__name__}()"
+    if isinstance(source, Moments):
+        raise NotSupported(f"{name} needs rows, and Moments keep none; condition on X and y")
+    raise NotSupported(
+        f"{name} needs all rows in memory, and {source.source.label} has more than are read into "
+        "it; use Gaussian(), which needs their moments alone, or condition on a sample of them"
     )
 
 
@@ -324,10 +349,10 @@ def _refuse_no_logarithm(design: Design, likelihood: Likelihood) -> None:
         )
 
 
-def _information(likelihood: Likelihood, source: Design | Moments) -> float:
+def _information(likelihood: Likelihood, source: Design | Moments | Streamed) -> float:
     """N over the square of `unit_sd`: what the rows know of η, as N rows of noise sd 1 would."""
-    if isinstance(source, Moments):
-        return source.n
+    if not isinstance(source, Design):
+        return source.n if isinstance(source, Moments) else source.moments.n
     theta = likelihood.unknowns | source.known.facts(-1)
     return float(source.moments.n / likelihood.unit_sd(source.y, source.frequencies, theta) ** 2)
 

@@ -12,9 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesreg.data.design import Design
+from bayesreg.data.layout import Layout
 from bayesreg.data.moments import Moments
-from bayesreg.language.arguments import Array, did_you_mean, one_positive
-from bayesreg.language.errors import BadArgument, NotSupported
+from bayesreg.data.streamed import Streamed
+from bayesreg.language.arguments import Array
+from bayesreg.language.errors import NotSupported
 from bayesreg.language.misnamed import explained_throughout
 from bayesreg.language.text import shortened
 from bayesreg.likelihoods import ConstantCurvature, Gaussian, Likelihood
@@ -49,8 +51,9 @@ class Problem:
     ----------
     prior, likelihood : Prior or mapping, Likelihood
         What was said of the coefficients before the data; how y varies about its linear predictor.
-    design, moments : Design or None, Moments
-        The rows, None when conditioned on Moments; N, means and centred products of all columns.
+    design, stream, moments : Design or None, Streamed or None, Moments
+        The rows, where they are at hand and where they are read in passes; N, means and centred
+        products of all columns.
     standardize, intercept : bool
     least_squares : Quadratic
         y on the columns by least squares; read as `quadratic`, which asks what the likelihood is.
@@ -81,6 +84,17 @@ class Problem:
     blocks: tuple[Block, ...]
     own: dict[str, float | HyperPrior]
     warnings: tuple[str, ...] = ()
+    stream: Streamed | None = None
+
+    @property
+    def layout(self) -> Layout | None:
+        """What the columns are, wherever the rows may be; None when conditioned on Moments."""
+        return self.stream if self.design is None else self.design
+
+    @property
+    def rowless(self) -> str:
+        """Why there is no design, in words."""
+        return self.stream.apart if self.stream else "this problem was conditioned on Moments"
 
     @property
     def known(self) -> dict[str, float]:
@@ -161,7 +175,7 @@ class Problem:
 
     def _rows(self, what: str) -> Design:
         if self.design is None:
-            raise NotSupported(f"{what} needs rows, and Moments keep none; condition on X and y")
+            raise NotSupported(f"{what} needs rows, and {self.rowless}; condition on X and y")
         return self.design
 
     @property
@@ -257,7 +271,7 @@ class Problem:
     @cached_property
     def effects(self) -> Effects:
         """What its coefficients say: slopes of numbers, contrasts of the levels of factors."""
-        return Effects.read(Columns(self.features, self.column_sd, self.intercept, self.design))
+        return Effects.read(Columns(self.features, self.moments, self.intercept, self.layout))
 
     @cached_property
     def penalty(self) -> Penalty:
@@ -270,7 +284,7 @@ class Problem:
             intercept=self.intercept,
             flat=tuple(self.features[j] for j in self.flat),
             likelihood=self.likelihood,
-            shifted=self.design is not None and self.design.offset is not None,
+            shifted=self.layout is not None and self.layout.shifted,
         )
 
     @property
@@ -310,7 +324,7 @@ class Problem:
             If a value is not positive, or as many scales are not unknown.
         """
         blocks = self.blocks if scale is None else fix_scales(self.blocks, scale)
-        return dataclasses.replace(self, blocks=blocks, own=self._fixed(own))
+        return dataclasses.replace(self, blocks=blocks, own=self.likelihood.fixing(self.own, own))
 
     def given(
         self, *, scale: Any = None, prior: Prior | str | None = None, **own: float | None
@@ -347,23 +361,12 @@ class Problem:
         >>> lasso.given(scale=[30.0]).blocks[0].scale
         30.0
         """
-        changes: dict[str, Any] = {"own": self._fixed(own)}
+        changes: dict[str, Any] = {"own": self.likelihood.fixing(self.own, own)}
         if prior is not None:
             changes |= self._under(prior_of(prior))
         if scale is not None:
             changes["blocks"] = with_scale(changes.get("blocks", self.blocks), scale)
         return dataclasses.replace(self, **changes)
-
-    def _fixed(self, own: Mapping[str, float | None]) -> dict[str, float | HyperPrior]:
-        """`own` with some of it at numbers; σ = 1 is what a likelihood has that has none."""
-        own = dict(own)
-        if "sigma" not in self.own and own.get("sigma", 1.0) in (None, 1.0):
-            own.pop("sigma", None)
-        for name in own:
-            if name not in self.own:
-                hint = did_you_mean(name, ("scale", "prior", *self.own))
-                raise BadArgument(f"{self.likelihood!r} has no unknown {name}{hint}")
-        return self.own | {k: one_positive(v, k) for k, v in own.items() if v is not None}
 
     def _under(self, prior: Prior) -> dict[str, Any]:
         """What another prior changes: the blocks, and where coefficients are measured from."""
@@ -385,7 +388,7 @@ class Problem:
         """The same question put to other rows, standardised anew; hyperparameters as they are."""
         square = self._projected(moments, self.blocks)
         return dataclasses.replace(
-            self, design=None, moments=moments, least_squares=square, warnings=()
+            self, design=None, stream=None, moments=moments, least_squares=square, warnings=()
         )
 
     def on_rows(self, rows: NDArray[np.intp]) -> Problem:

@@ -280,7 +280,7 @@ def _without_variance(problem: Problem) -> Iterator[str]:
 
 def _indicators(problem: Problem) -> list[int]:
     """Columns with one indicator per level, collinear by design: a proper prior identifies them."""
-    terms = () if problem.design is None else problem.design.terms
+    terms = () if problem.layout is None else problem.layout.terms
     return [j for term in terms if term.coding == "indicator" for j in term.columns]
 
 

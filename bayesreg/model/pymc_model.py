@@ -42,7 +42,7 @@ def compose(problem: Any) -> pymc.Model:
         raise NotSupported("this needs PyMC: python -m pip install 'pymc>=6.3'") from error
     if problem.design is None:
         raise NotSupported(
-            "a PyMC model on rows needs rows, and this problem was conditioned on Moments; "
+            f"a PyMC model on rows needs rows, and {problem.rowless}; "
             "condition on X and y, or sample with an engine that works from Moments"
         )
     design = problem.design

@@ -227,7 +227,7 @@ def _between(low: float, high: float) -> str:
 
 def _level(problem: Problem, column: int) -> str | None:
     """The level of a factor whose rows a column of zeros and ones marks."""
-    terms = () if problem.design is None else problem.design.terms
+    terms = () if problem.layout is None else problem.layout.terms
     for term in terms:
         if column in term.columns and len(term.factors) == 1:
             level = term.levels[term.columns.index(column)][0]

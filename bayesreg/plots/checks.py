@@ -268,6 +268,6 @@ def _rows(post: Any) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
     """At most `POINTS` rows, evenly spaced, and their y."""
     design = post.problem.design
     if design is None:
-        raise NotSupported("this figure needs rows, and the problem was conditioned on Moments")
+        raise NotSupported(f"this figure needs rows, and {post.problem.rowless}")
     pick = np.linspace(0, len(design.y) - 1, min(POINTS, len(design.y))).astype(int)
     return pick, np.asarray(design.y[pick], dtype=float)

@@ -234,10 +234,10 @@ def _intervals(
 
 def moved(problem: Any) -> str:
     """What effects change: the response by its name, or its log-odds."""
-    design = problem.design
-    if design is None or problem.likelihood.link != "identity":
+    layout = problem.layout
+    if layout is None or problem.likelihood.link != "identity":
         return str(problem.likelihood.moved)
-    return shortened(design.y_name, 28)
+    return shortened(layout.y_name, 28)
 
 
 def per_sd(problem: Any, *, effects: bool = False) -> str:

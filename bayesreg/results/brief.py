@@ -180,8 +180,8 @@ def _quantile(values: Array, weights: Array, p: float) -> float:
 
 
 def _response(best: Entry) -> str:
-    design = best.problem.design
-    return "response" if design is None else shortened(design.y_name, 40)
+    layout = best.problem.layout
+    return "response" if layout is None else shortened(layout.y_name, 40)
 
 
 def _effects(best: Entry, level: float) -> str:

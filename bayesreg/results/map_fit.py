@@ -268,20 +268,20 @@ def asked(
     BadArgument
         If the fit had an offset and none is given here, or the other way round.
     """
-    likelihood, design, notes = problem.likelihood, problem.design, list[str]()
+    likelihood, layout, notes = problem.likelihood, problem.layout, list[str]()
     likelihood.refuse_known(exposure=exposure, trials=trials)
     beside = {"offset": offset, "exposure": exposure, "trials": trials}
     for name, value in beside.items():
         left, beside[name] = take_response(X, value, name)
-        X = X if design is not None and design.frame is not None else left  # a formula may read it
+        X = X if getattr(layout, "frame", None) is not None else left  # a formula may read it
     rows = encode(problem, X)
     known = Known.read(Rows(len(rows), index_of(X), "new X"), **beside, notes=notes)
-    made = None if design is None else design.offset_of(X)
+    made = None if layout is None else layout.offset_of(X)
     if made is not None and known.offset is not None:
         raise BadArgument(
             "the formula says the offset of new rows; leave offset= and exposure= out"
         )
-    shifted = design is not None and design.offset is not None
+    shifted = layout is not None and layout.shifted
     if shifted and made is None and known.offset is None:
         what = "exposure=" if likelihood.takes_exposure else "offset="
         raise BadArgument(
@@ -293,8 +293,8 @@ def asked(
 
 def encode(problem: Problem, X: Any) -> Array:
     """Rows for prediction, checked against the columns of the fit."""
-    if problem.design is not None:
-        return problem.design.encode(X)
+    if problem.layout is not None:
+        return problem.layout.encode(X)
     rows = np.asarray(X, dtype=float)
     if rows.ndim != 2 or rows.shape[1] != len(problem.features) or not np.isfinite(rows).all():
         raise BadArgument(

@@ -116,7 +116,5 @@ def refuse_large(draws: int, rows: int, arrays: int, memory: float) -> None:
 def points_of(problem: Problem) -> Points:
     """The fit's own rows, or why there are none."""
     if problem.design is None:
-        raise NotSupported(
-            "this needs rows, and the problem was conditioned on Moments; condition on X and y"
-        )
+        raise NotSupported(f"this needs rows, and {problem.rowless}; condition on X and y")
     return problem.design.points

@@ -183,7 +183,7 @@ def _by_cv(problem: Problem, seed: int, n: int = 100) -> tuple[Problem, float, s
         )
     if problem.design is None:
         raise NotSupported(
-            "hyper='cv' needs rows, and this problem was conditioned on Moments; use "
+            f"hyper='cv' needs rows, and {problem.rowless}; use "
             "hyper='evidence', or fix scale and σ"
         )
     guess = reference_sigma(problem)

@@ -95,7 +95,7 @@ class Bench:
     def validate(self, repeats: int) -> CrossValidation:
         """Cross-validation along the path."""
         if self.problem.design is None:
-            raise NotSupported("needs rows, and this problem was conditioned on Moments")
+            raise NotSupported(f"needs rows, and {self.problem.rowless}")
         return cross_validate(
             self.problem,
             np.sort(self.path.lam),
@@ -270,7 +270,7 @@ def _by_leaving_one_out(bench: Bench, name: str) -> None:
         )
     value = bench.ridge.gcv if name == "gcv" else bench.ridge.loo
     if value is None:
-        raise NotSupported("needs rows, and this problem was conditioned on Moments")
+        raise NotSupported(f"needs rows, and {bench.problem.rowless}")
     label, words = {
         "gcv": ("GCV", "generalised cross-validation"),
         "loo": ("LOO", "exact leave-one-out squared error"),

@@ -211,5 +211,5 @@ class Response:
 
 def _with_offset(problem: Problem, beta: Array) -> Array:
     """β (S, P), and 1 for the offset of a problem that has one."""
-    shifted = problem.design is not None and problem.design.offset is not None
+    shifted = problem.layout is not None and problem.layout.shifted
     return np.hstack([beta, np.ones((len(beta), 1))]) if shifted else beta

@@ -1,0 +1,219 @@
+"""What a door was given: a small source is read as a table, a large one becomes a stream."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from bayesreg.data.columns import as_narwhals
+from bayesreg.data.design import Design
+from bayesreg.data.frames import refuse_no_column
+from bayesreg.data.moments import Moments
+from bayesreg.data.stores.base import Source
+from bayesreg.data.stores.read import Read
+from bayesreg.data.stores.recognise import source_of
+from bayesreg.data.streamed import MISSING, Roles, Streamed, missing_in
+from bayesreg.language.arguments import did_you_mean
+from bayesreg.language.errors import BadArgument, BadData
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+# Rows × columns up to which a source is read into memory, 128 MiB of it: there every likelihood,
+# engine and diagnosis is at hand. The same on every machine, so that the route is.
+SMALL = 2**24
+
+
+class Arrival(NamedTuple):
+    """X, y and what is beside them by argument; and what was read to have them, in words."""
+
+    X: Any
+    y: Any
+    beside: dict[str, Any]
+    origin: str = ""
+
+
+def arrive(X: Any, y: Any, beside: Mapping[str, Any], missing: str = "refuse") -> Arrival:
+    """Turn a source into a table or a stream, and leave everything else as it is.
+
+    Parameters
+    ----------
+    X, y : object
+        As given to `Model.condition`; of a source y names a column, and so does what is beside,
+        unless it is made of blocks (X, y, weights), which have their own.
+    beside : mapping of str to object
+        Weights, offset, exposure and trials.
+    missing : {"refuse", "drop"}
+        Whether a row in which a column that is used has no value is an error, or left out.
+
+    Raises
+    ------
+    BadArgument
+        If y or what is beside names no column of a source.
+    BadData
+        If a source has missing values that are not to be dropped, or cannot be read.
+    """
+    if missing not in MISSING:
+        raise BadArgument(
+            f"missing must be 'refuse' or 'drop', not {missing!r}{did_you_mean(missing, MISSING)}"
+        )
+    if isinstance(X, Design | Moments | Streamed):
+        return Arrival(X, y, dict(beside))
+    source = _source(X, y)
+    if source is None:
+        return _complete(X, y, beside) if missing == "drop" else Arrival(X, y, dict(beside))
+    roles = _roles(source, y, beside)
+    refuse_no_column(list(roles.said.values()), source.names, source.label)
+    table, source = small(source)
+    if table is None:
+        return Arrival(Streamed.of(source, roles, missing), None, dict.fromkeys(beside))
+    table, read = _told(table, source, missing, source.names, roles.weights)
+    return Arrival(table, roles.y, {key: vars(roles)[key] or None for key in beside}, read.words)
+
+
+def _source(X: Any, y: Any) -> Source | None:
+    """The source that X is; blocks are one where y is not given beside them."""
+    found = source_of(X)
+    if found is not None or y is not None or not _are_blocks(X):
+        return found
+    from bayesreg.data.stores.blocks import Blocks
+
+    return Blocks(X)
+
+
+def _are_blocks(X: Any) -> bool:
+    """Whether X is a list of tuples (X, y), or another object that makes them when iterated."""
+    if isinstance(X, list | tuple):
+        return bool(X) and isinstance(X[0], tuple) and len(X[0]) in (2, 3) and np.ndim(X[0][0]) == 2
+    if isinstance(X, str | bytes | Mapping | np.ndarray) or as_narwhals(X) is not None:
+        return False
+    return isinstance(X, Iterable) and not hasattr(X, "__array__") and not hasattr(X, "shape")
+
+
+def _roles(source: Source, y: Any, beside: Mapping[str, Any]) -> Roles:
+    """The columns that are y, weights and the like."""
+    own = {"y": getattr(source, "y_name", None), "weights": getattr(source, "weights_name", None)}
+    said = {"y": y, **beside}
+    said = {key: own.get(key) if value is None else value for key, value in said.items()}
+    if said["y"] is None:
+        raise BadArgument(
+            f"y is missing: which column of {source.label} is the response? It has "
+            f"{', '.join(map(repr, source.names[:10]))}{', …' * (len(source.names) > 10)}"
+        )
+    for key, value in said.items():
+        if value is not None and not isinstance(value, str):
+            raise BadArgument(
+                f"{key} must be the name of a column of {source.label}, whose rows are read as "
+                f"they come, not a {type(value).__name__}"
+            )
+    return Roles(**{key: value for key, value in said.items() if value is not None})
+
+
+def small(source: Source) -> tuple[pa.Table | None, Source]:
+    """All columns as a table, where they have at most `SMALL` numbers; and the source, whole yet.
+
+    One that does not know its rows is read until it is known to be larger.
+    """
+    width = max(len(source.names), 1)
+    if source.rows is not None and source.rows * width > SMALL:
+        return None, source
+    if not source.names:
+        raise BadData(f"{source.label} has no columns")
+    run = source.batches(source.names)
+    held, rows = [], 0
+    for batch in run:
+        held.append(batch)
+        rows += batch.num_rows
+        if rows * width > SMALL:
+            return None, source if source.repeatable else _Begun(source, held, run)
+    return _table(source, held), source
+
+
+def _table(source: Source, batches: Sequence[Any]) -> pa.Table:
+    import pyarrow as pa
+
+    kept = [one for name in source.names for one in [source.schema.field(name)]]
+    empty = pa.schema(kept, source.schema.metadata).empty_table()
+    tables = [pa.Table.from_batches([batch]) for batch in batches]
+    try:
+        whole = pa.concat_tables([empty, *tables], promote_options="permissive")
+    except pa.ArrowException as error:
+        raise BadData(f"the columns of {source.label} change their types: {error}") from None
+    return whole.replace_schema_metadata(source.schema.metadata)
+
+
+class _Begun(Source):
+    """A source that can be read once, and of which the first batches are read already."""
+
+    def __init__(self, source: Source, held: list[Any], rest: Iterator[Any]) -> None:
+        self.label, self.schema, self.repeatable = source.label, source.schema, False
+        self._run = chain(held, rest)
+
+    def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """What was held, and the rest."""
+        return (batch.select(columns) for batch in self._run)
+
+
+def _told(
+    table: pa.Table, source: Source, missing: str, used: Sequence[str], weights: str
+) -> tuple[pa.Table, Read]:
+    """The table without rows that have no value in a column used, and what was read."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    begun = time.perf_counter()
+    read = Read(source.label, table.num_rows, source.files, 1)
+    if source.rows is not None and source.rows != table.num_rows:
+        raise BadData(
+            f"{source.label} has {source.rows} rows by its own count, and {table.num_rows} came "
+            "when it was read; it changed meanwhile, or its reader was ended early"
+        )
+    left = np.zeros(table.num_rows, dtype=bool)
+    counting = np.ones(table.num_rows, dtype=bool)
+    if weights:
+        none = pc.equal(table[weights], pa.scalar(0, table[weights].type))
+        counting = ~none.fill_null(False).to_numpy().astype(bool)
+    for name in used:
+        gone = pc.is_null(table[name], nan_is_null=True).to_numpy().astype(bool) & counting
+        if not gone.any():
+            continue
+        if missing == "refuse":
+            where = source.place(int(np.flatnonzero(gone)[0]))
+            raise BadData(missing_in(source.label, f"column {name!r}: {where}"))
+        read.missing[name] = int(gone.sum())
+        left |= gone
+    read.dropped = int(left.sum())
+    table = table.filter(pa.array(~left)) if read.dropped else table
+    read.seconds = time.perf_counter() - begun
+    return table, read
+
+
+def _complete(X: Any, y: Any, beside: Mapping[str, Any]) -> Arrival:
+    """The rows of a frame in memory that lack nothing; y and the like are columns of it."""
+    native = as_narwhals(X)
+    others = {"y": y, **beside}
+    other = next((k for k, v in others.items() if v is not None and not isinstance(v, str)), None)
+    if type(native).__name__ != "DataFrame" or other is not None:
+        raise BadArgument(
+            "missing='drop' is for a data frame or a source whose columns are named, y and weights "
+            "among them: pass condition(frame, 'price', weights='w', missing='drop'), or drop the "
+            "rows of your arrays yourself"
+        )
+    read = Read("the frame", len(native), 0, 1)
+    left = np.zeros(len(native), dtype=bool)
+    for name in native.columns:
+        one = native[name]
+        gone = (one.is_null() | one.is_nan()) if one.dtype.is_float() else one.is_null()
+        found = gone.to_numpy().astype(bool)
+        if found.any():
+            read.missing[str(name)] = int(found.sum())
+            left |= found
+    read.dropped = int(left.sum())
+    if read.dropped == len(native):
+        raise BadData("missing='drop' leaves no row: every one lacks a value")
+    kept = native.filter((~left).tolist()).to_native() if read.dropped else X
+    return Arrival(kept, y, dict(beside), read.words if read.dropped else "")

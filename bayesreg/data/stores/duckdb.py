@@ -1,0 +1,53 @@
+"""A relation of DuckDB: it reads, filters and joins; the products are formed here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from bayesreg.data.stores.base import BATCH, Source
+from bayesreg.data.typed_files import first_line
+from bayesreg.language.errors import BadArgument, BadData, NotSupported
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+LEAST = 2  # before, another query on the connection ended a reader without a word
+
+
+class DuckDB(Source):
+    """A relation, read in its order, which must be kept for the same bits every time."""
+
+    def __init__(self, relation: Any) -> None:
+        """Count the rows, and ask whether their order is kept."""
+        import duckdb
+
+        if int(duckdb.__version__.split(".")[0]) < LEAST:
+            raise NotSupported(
+                f"DuckDB {duckdb.__version__} may end a reader silently when another query runs; "
+                "install a later one with pip install 'bayesreg[duckdb]'"
+            )
+        self.relation = relation
+        self.label = "a DuckDB relation"
+        kept = relation.query("rows", "SELECT current_setting('preserve_insertion_order')")
+        if not kept.fetchall()[0][0]:
+            raise BadArgument(
+                "the order of a DuckDB relation's rows is not kept, and sums would differ from "
+                "run to run; use con.execute('SET preserve_insertion_order = true')"
+            )
+        self.rows = int(relation.aggregate("count(*)").fetchall()[0][0])
+        self.schema = relation.limit(0).to_arrow_table().schema
+
+    def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """These columns by name, whatever is in a name: expressions, never text."""
+        import duckdb
+        import pyarrow as pa
+
+        chosen = [duckdb.ColumnExpression(name) for name in columns]
+        try:
+            yield from self.relation.select(*chosen).to_arrow_reader(BATCH)
+        except (duckdb.Error, pa.ArrowException, OSError) as error:
+            raise BadData(
+                f"{self.label} cannot be read to its end: {first_line(error)}; run other queries "
+                "on a connection of their own, con.cursor()"
+            ) from None

@@ -1,0 +1,66 @@
+"""The one door that tells a source from what is in memory; heavy packages are met only here."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from bayesreg.data.stores.base import Source
+
+# What is one by the module of its type: no package is imported that is not imported already.
+EAGER = ("pandas", "numpy", "modin", "cudf")
+
+
+def source_of(data: Any) -> Source | None:
+    """The source that `data` is, or None where its rows are in memory.
+
+    Parameters
+    ----------
+    data : object
+        A path, glob, folder or address of Parquet files; a DuckDB relation; a Polars LazyFrame; an
+        Arrow dataset, scanner or reader, or another object with ``__arrow_c_stream__``. Frames and
+        tables have their rows in memory, and are none.
+
+    Raises
+    ------
+    BadArgument
+        If a path leads nowhere, or to something else.
+    NotSupported
+        If a package is needed that is not installed, or is too old.
+    """
+    if isinstance(data, Source):
+        return data
+    if isinstance(data, str | os.PathLike):
+        from bayesreg.data.stores.parquet import parquet_source
+
+        return parquet_source(os.fspath(data))
+    package, kind = type(data).__module__.split(".")[0], type(data).__name__
+    if package == "duckdb" and kind == "DuckDBPyRelation":
+        from bayesreg.data.stores.duckdb import DuckDB
+
+        return DuckDB(data)
+    if package == "polars":
+        return _polars(data, kind)
+    if package == "pyarrow":
+        return _arrow(data, kind)
+    if package not in EAGER and hasattr(data, "__arrow_c_stream__"):
+        from bayesreg.data.stores.arrow import ArrowStream
+
+        return ArrowStream(data)
+    return None
+
+
+def _polars(data: Any, kind: str) -> Source | None:
+    if kind != "LazyFrame":
+        return None
+    from bayesreg.data.stores.polars import Polars
+
+    return Polars(data)
+
+
+def _arrow(data: Any, kind: str) -> Source | None:
+    from bayesreg.data.stores.arrow import ArrowDataset, ArrowStream
+
+    if type(data).__module__.startswith("pyarrow._dataset") and hasattr(data, "count_rows"):
+        return ArrowDataset(data)
+    return ArrowStream(data) if kind == "RecordBatchReader" else None
