@@ -153,7 +153,7 @@ def _weights(text: str | None) -> Any:
 
 def _response(problem: Problem) -> str:
     """What is predicted: the response, or the probability of one of its labels."""
-    name = problem.moments.y_name if problem.design is None else problem.design.y_name
+    name = problem.moments.y_name
     classes = problem.classes_
     return name if classes is None else f"P({name} = {classes[1]})"
 

@@ -127,14 +127,14 @@ def _about(
     from bayesreg.language.text import shortened
     from bayesreg.report.panel import About
 
-    source = problem.moments if problem.design is None else problem.design
-    named = {} if problem.design is None else {"response": shortened(problem.design.y_name, 40)}
+    layout = problem.layout
+    named = {} if layout is None else {"response": shortened(layout.y_name, 40)}
     settings = {
         "prior": repr(problem.prior),
         "likelihood": repr(problem.likelihood),
         "l1_ratio": options.l1_ratio,
     }
-    known = provenance(source, options.seed or 0, problem.standardize, **settings)
+    known = provenance(problem.held, options.seed or 0, problem.standardize, **settings)
     return About(
         facts={
             "data": shortened(selection.table.name, 60),

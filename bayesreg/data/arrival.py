@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 SMALL = 2**24
 
 
+Held = Design | Moments | Streamed  # what a model can be conditioned on as it is
+
+
 class Arrival(NamedTuple):
     """X, y and what is beside them by argument; and what was read to have them, in words."""
 
@@ -61,7 +64,7 @@ def arrive(X: Any, y: Any, beside: Mapping[str, Any], missing: str = "refuse") -
         raise BadArgument(
             f"missing must be 'refuse' or 'drop', not {missing!r}{did_you_mean(missing, MISSING)}"
         )
-    if isinstance(X, Design | Moments | Streamed):
+    if isinstance(X, Held):
         return Arrival(X, y, dict(beside))
     source = _source(X, y)
     if source is None:
@@ -72,7 +75,7 @@ def arrive(X: Any, y: Any, beside: Mapping[str, Any], missing: str = "refuse") -
     if table is None:
         return Arrival(Streamed.of(source, roles, missing), None, dict.fromkeys(beside))
     table, read = _told(table, source, missing, source.names, roles.weights)
-    return Arrival(table, roles.y, {key: vars(roles)[key] or None for key in beside}, read.words)
+    return Arrival(table, roles.y, {key: vars(roles)[key] or None for key in beside}, read.counted)
 
 
 def _source(X: Any, y: Any) -> Source | None:
@@ -216,4 +219,4 @@ def _complete(X: Any, y: Any, beside: Mapping[str, Any]) -> Arrival:
     if read.dropped == len(native):
         raise BadData("missing='drop' leaves no row: every one lacks a value")
     kept = native.filter((~left).tolist()).to_native() if read.dropped else X
-    return Arrival(kept, y, dict(beside), read.words if read.dropped else "")
+    return Arrival(kept, y, dict(beside), read.counted if read.dropped else "")

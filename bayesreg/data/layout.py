@@ -34,6 +34,8 @@ class Layout:
         Whether the columns came with names of their own.
     truths : tuple of str
         The columns that held true and false, and not numbers.
+    origin : str
+        What was read to have the rows, in words; empty where they were in memory.
     """
 
     names: tuple[str, ...]
@@ -43,6 +45,7 @@ class Layout:
     intercept: bool | None
     named: bool
     truths: tuple[str, ...]
+    origin: str
 
     @property
     def shifted(self) -> bool:

@@ -10,16 +10,18 @@ import numpy as np
 
 from bayesreg.data.design import Design
 from bayesreg.data.moments import Moments
+from bayesreg.data.streamed import Streamed
 from bayesreg.language.versions import versions
 
 PACKAGES = ("bayesreg", "numpy", "scipy", "pymc", "pytensor", "arviz", "matplotlib", "pandas")
 
 
 def provenance(
-    source: Design | Moments, seed: int, standardize: bool, **settings: Any
+    source: Design | Moments | Streamed, seed: int, standardize: bool, **settings: Any
 ) -> dict[str, Any]:
     """Versions, seed, settings, and a hash of the data: what a result can be had again from."""
-    moments = source.moments if isinstance(source, Design) else source
+    moments = source if isinstance(source, Moments) else source.moments
+    origin = "" if isinstance(source, Moments) else source.origin
     return {
         "versions": {"python": sys.version.split()[0], **versions(PACKAGES)},
         "seed": seed,
@@ -27,20 +29,22 @@ def provenance(
         "sum_of_weights": moments.n,
         "columns": moments.p,
         "standardize": standardize,
+        **({"read": origin} if origin else {}),
         **settings,
         "data_sha256": fingerprint(source),
     }
 
 
-def fingerprint(source: Design | Moments) -> str:
+def fingerprint(source: Design | Moments | Streamed) -> str:
     """SHA-256 of names and numbers: the same data give the same text on every machine."""
     digest = hashlib.sha256()
     arrays: list[Any]
     if isinstance(source, Design):
         arrays = [source.X, source.y, source.weights, source.offset, source.trials]
     else:
-        products = source.root if source.gram is None else source.gram
-        arrays = [source.x_mean, products, np.array([source.n, source.y_mean])]
+        held = source if isinstance(source, Moments) else source.moments
+        products = held.root if held.gram is None else held.gram
+        arrays = [held.x_mean, products, np.array([held.n, held.y_mean])]
     names = source.names
     digest.update("\x1f".join(names).encode("utf-8", "surrogatepass"))
     for array in arrays:

@@ -153,6 +153,11 @@ class Streamed(Layout):
         return bool(self.roles.offset or self.roles.exposure)
 
     @property
+    def origin(self) -> str:  # type: ignore[override]
+        """What has been read, in words."""
+        return self.read.counted
+
+    @property
     def apart(self) -> str:
         """Why the rows are not at hand, in words."""
         return f"those of {shown(self.source.label)} are read in passes, never all into memory"
@@ -169,8 +174,20 @@ class Streamed(Layout):
 
     def numbers(self, column: int) -> Array:
         """0 and 1 where a column held nothing else in the first pass; else NaN."""
-        held = self._state.get("binary", np.zeros(self.p, dtype=bool))
-        return np.array([0.0, 1.0]) if held[column] else np.array([np.nan])
+        return np.array([0.0, 1.0]) if self.binary[column] else np.array([np.nan])
+
+    @property
+    def binary(self) -> NDArray[np.bool_]:
+        """Which columns held 0 and 1 alone in the first pass (p,)."""
+        return np.asarray(self._state.get("binary", np.zeros(self.p, dtype=bool)))
+
+    def having(
+        self, moments: Moments, binary: NDArray[np.bool_], notes: tuple[str, ...]
+    ) -> Streamed:
+        """The same, with what earlier passes found."""
+        found = replace(self, _state={**self._state, "binary": binary, "notes": list(notes)})
+        found.__dict__["moments"] = moments
+        return found
 
     @cached_property
     def moments(self) -> Moments:

@@ -84,6 +84,16 @@ class Coordinates:
             return beta, np.zeros(b.shape[:-1])
         return beta, self.y_mean - beta @ self.x_mean
 
+    def restore_free(self, b: Array, free: Array) -> tuple[Array, Array]:
+        """β (…, P) and β₀ (…) for b (…, p) and γ (…, k): β₀ at the means, and Flat columns."""
+        beta = np.empty((*np.shape(b)[:-1], len(self.x_sd)))
+        first = int(self.intercept)
+        beta[..., self.proper] = (b + self.loc) / self.x_sd[self.proper]
+        beta[..., self.flat] = free[..., first:] / self.x_sd[self.flat]
+        if not self.intercept:
+            return beta, np.zeros(np.shape(b)[:-1])
+        return beta, np.asarray(free[..., 0] - beta @ self.x_mean)
+
     def restore_draws(
         self, b: Array, sigma: Array, rng: np.random.Generator
     ) -> tuple[Array, Array]:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from bayesreg.data.arrival import arrive
+from bayesreg.data.arrival import Held, arrive
 from bayesreg.data.design import Design
 from bayesreg.data.frames import take_response, two_columns
 from bayesreg.data.moments import Moments
@@ -159,7 +159,7 @@ class Model:
         self.likelihood.refuse_known(**beside)
         beside["weights"] = weights
         X, y, beside, origin = arrive(X, y, beside, missing)
-        if isinstance(X, Design | Moments | Streamed):
+        if isinstance(X, Held):
             if any(one is not None for one in (y, *beside.values())):
                 cure = "" if offset is None else "; Moments.of(X, y - offset) is one with an offset"
                 raise BadArgument(
@@ -281,9 +281,7 @@ def read(design: Design, likelihood: Likelihood) -> tuple[Design, Likelihood]:
     return design if y is design.y else _labelled(design, learnt, y), learnt
 
 
-def _condition(
-    model: Model, source: Design | Moments | Streamed, *, standardize: bool, intercept: bool
-) -> Problem:
+def _condition(model: Model, source: Held, *, standardize: bool, intercept: bool) -> Problem:
     """Assemble the problem, refuse what has no posterior, and warn."""
     problem = _assemble(model, source, standardize=standardize, intercept=intercept)
     refuse_improper(problem)
@@ -293,9 +291,7 @@ def _condition(
     return dataclasses.replace(problem, warnings=said)
 
 
-def _assemble(
-    model: Model, source: Design | Moments | Streamed, *, standardize: bool, intercept: bool
-) -> Problem:
+def _assemble(model: Model, source: Held, *, standardize: bool, intercept: bool) -> Problem:
     """Assign priors to columns and project the intercept and the Flat columns out."""
     design = source if isinstance(source, Design) else None
     stream = source if isinstance(source, Streamed) else None
@@ -323,7 +319,7 @@ def _assemble(
     )
 
 
-def _refuse_rowless(source: Design | Moments | Streamed, likelihood: Likelihood) -> None:
+def _refuse_rowless(source: Held, likelihood: Likelihood) -> None:
     """Raise where a likelihood needs all rows, and there are none or not all at once."""
     if isinstance(source, Design) or isinstance(likelihood, ConstantCurvature):
         return
@@ -349,7 +345,7 @@ def _refuse_no_logarithm(design: Design, likelihood: Likelihood) -> None:
         )
 
 
-def _information(likelihood: Likelihood, source: Design | Moments | Streamed) -> float:
+def _information(likelihood: Likelihood, source: Held) -> float:
     """N over the square of `unit_sd`: what the rows know of η, as N rows of noise sd 1 would."""
     if not isinstance(source, Design):
         return source.n if isinstance(source, Moments) else source.moments.n

@@ -92,6 +92,11 @@ class Problem:
         return self.stream if self.design is None else self.design
 
     @property
+    def held(self) -> Design | Streamed | Moments:
+        """What the model was conditioned on."""
+        return self.design or self.stream or self.moments
+
+    @property
     def rowless(self) -> str:
         """Why there is no design, in words."""
         return self.stream.apart if self.stream else "this problem was conditioned on Moments"
@@ -409,13 +414,7 @@ class Problem:
 
     def restore_free(self, b: Array, free: Array) -> tuple[Array, Array]:
         """β (…, P) and β₀ (…) for b (…, p) and γ (…, k): β₀ at the means, and Flat columns."""
-        beta = np.empty((*np.shape(b)[:-1], len(self.features)))
-        first = int(self.intercept)
-        beta[..., self.proper] = (b + self.coordinates.loc) / self.x_sd[self.proper]
-        beta[..., self.flat] = free[..., first:] / self.x_sd[self.flat]
-        if not self.intercept:
-            return beta, np.zeros(np.shape(b)[:-1])
-        return beta, np.asarray(free[..., 0] - beta @ self.x_mean)
+        return self.coordinates.restore_free(b, free)
 
     def to_pymc(self) -> pymc.Model:
         """An ordinary, unsampled ``pm.Model`` on rows, with the names and coords of ``post.tree``.

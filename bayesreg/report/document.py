@@ -263,8 +263,10 @@ def _facts(comparison: Any) -> Iterator[tuple[str, str]]:
     yield "data", shortened(comparison.dataset, 60)
     yield "rows", f"{problem.moments.rows}"
     yield "columns", f"{len(problem.features)}"
-    if comparison.data is not None:
-        yield "response", shortened(comparison.data.y_name, 40)
+    if problem.layout is not None:
+        yield "response", shortened(problem.layout.y_name, 40)
+        if problem.layout.origin:
+            yield "read", problem.layout.origin
     if problem.classes_ is not None:
         yield "y = 1 is", shortened(str(problem.classes_[1]), 40)
     if not problem.exact or len(laws(comparison)) > 1:

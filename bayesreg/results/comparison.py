@@ -414,7 +414,9 @@ class Comparison:
         save_comparison(self, path, overwrite=overwrite)
 
     def __repr__(self) -> str:
-        """The verdict and the table."""
+        """The verdict and the table, where there is one."""
+        if not len(self.table):
+            return "\n".join(map(visible, self.verdict))
         shown = plain(self.table.round(3)).to_string(formatters={"p_worse": _never_one})
         return "\n".join([*map(visible, self.verdict), "", shown])
 
@@ -423,7 +425,7 @@ class Comparison:
         from html import escape
 
         sentences = "".join(f"<p>{escape(visible(s))}</p>" for s in self.verdict)
-        return sentences + html_table(self.table)
+        return sentences + (html_table(self.table) if len(self.table) else "")
 
 
 def _never_one(p: float) -> str:

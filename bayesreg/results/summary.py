@@ -9,6 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bayesreg.data.arrival import Held
+from bayesreg.data.design import Design
+from bayesreg.data.streamed import Streamed
 from bayesreg.engines.draws import WEIGHT
 from bayesreg.language.arguments import interval_names, is_number
 from bayesreg.language.text import html_lines, html_table, listed, number, plain, shortened, visible
@@ -113,9 +116,17 @@ def facts_of(problem: Problem, beta: Any) -> Facts:
         "columns": f"{len(problem.features)}{' (standardised)' if problem.standardize else ''}",
         "prior": in_brief(problem.prior),
         "likelihood": repr(problem.likelihood),
+        "read": _read(problem.held),
     }
     r2 = _r2(problem, np.asarray(beta, dtype=float))
     return facts | ({} if r2 is None else {"R² in-sample": f"{r2:.3f}"})
+
+
+def _read(held: Held) -> str:
+    """What was read to have the rows, and of passes over them how long it took."""
+    if isinstance(held, Streamed):
+        return held.read.words
+    return held.origin if isinstance(held, Design) else ""
 
 
 def _r2(problem: Problem, beta: Any) -> float | None:

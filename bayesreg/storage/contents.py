@@ -14,8 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bayesreg.data.arrival import Held
 from bayesreg.data.design import Design
 from bayesreg.data.moments import Moments
+from bayesreg.data.streamed import Streamed
 from bayesreg.engines.draws import Draws
 from bayesreg.language.arguments import integer, one_positive, positive
 from bayesreg.language.errors import BadData, BayesregWarning
@@ -36,6 +38,7 @@ from bayesreg.storage.fields import (
     whole,
 )
 from bayesreg.storage.records import model_from_json, model_to_json, part_from_json, part_to_json
+from bayesreg.storage.streams import stream_from_json, stream_to_json
 
 
 def problem_to_payload(problem: Problem) -> tuple[Arrays, Meta]:
@@ -51,8 +54,7 @@ def problem_to_payload(problem: Problem) -> tuple[Arrays, Meta]:
     BadArgument
         If a prior is not a class of bayesreg.
     """
-    source = problem.moments if problem.design is None else problem.design
-    arrays, meta = source_to_payload(source)
+    arrays, meta = source_to_payload(problem.held)
     return arrays, meta | question_to_json(problem)
 
 
@@ -73,19 +75,19 @@ def problem_from_payload(arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, 
         return question_from_json(meta, source_from_payload(arrays, meta))
 
 
-def source_to_payload(source: Design | Moments) -> tuple[Arrays, Meta]:
-    """The data alone: rows, or moments."""
+def source_to_payload(source: Held) -> tuple[Arrays, Meta]:
+    """The data alone: rows, or moments, and of a stream what its columns are."""
     meta: Meta = {"names": list(source.names)}
     if isinstance(source, Design):
         arrays, meta["design"] = design_to_payload(source)
-    else:
-        arrays, meta["moments"] = taken_apart(source, "names")
+        return arrays, meta
+    if isinstance(source, Streamed):
+        meta["stream"], source = stream_to_json(source), source.moments
+    arrays, meta["moments"] = taken_apart(source, "names")
     return arrays, meta
 
 
-def source_from_payload(
-    arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]
-) -> Design | Moments:
+def source_from_payload(arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> Held:
     """The data that :func:`source_to_payload` took apart; what they warn of was said before."""
     with understood("data"), warnings.catch_warnings():
         warnings.simplefilter("ignore", BayesregWarning)
@@ -94,7 +96,8 @@ def source_from_payload(
             raise BadData("names: two columns have one name")
         if "design" in meta:
             return design_from_payload(arrays, meta["design"], names)
-        return _moments_from_payload(arrays, meta["moments"], names)
+        moments = _moments_from_payload(arrays, meta["moments"], names)
+        return stream_from_json(meta["stream"], moments) if "stream" in meta else moments
 
 
 def question_to_json(problem: Problem) -> Meta:
@@ -109,7 +112,7 @@ def question_to_json(problem: Problem) -> Meta:
     }
 
 
-def question_from_json(meta: Mapping[str, Any], source: Design | Moments) -> Problem:
+def question_from_json(meta: Mapping[str, Any], source: Held) -> Problem:
     """The model conditioned on data anew, and what was fixed afterwards fixed again."""
     with understood("problem"), warnings.catch_warnings():
         warnings.simplefilter("ignore", BayesregWarning)

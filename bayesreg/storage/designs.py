@@ -64,7 +64,7 @@ def design_from_payload(
     for name in ("offset", "trials", "weights"):
         if name in arrays and arrays[name].shape != (len(y),):
             raise BadData(f"the saved data are corrupt: {name} has the shape {arrays[name].shape}")
-    terms = tuple(_term(term, len(names)) for term in meta["terms"])
+    terms = tuple(term_from_json(term, len(names)) for term in meta["terms"])
     design: Design = put_together(
         Design,
         {**meta, **arrays},
@@ -143,7 +143,7 @@ def _labels(
     return index
 
 
-def _term(saved: Mapping[str, Any], width: int) -> Term:
+def term_from_json(saved: Mapping[str, Any], width: int) -> Term:
     """A term, every part of it checked; files of earlier versions have no levels."""
     term = Term(
         saved["name"],

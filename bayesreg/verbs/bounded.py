@@ -7,8 +7,7 @@ import warnings
 
 import numpy as np
 
-from bayesreg.data.design import Design
-from bayesreg.data.moments import Moments
+from bayesreg.data.arrival import Held
 from bayesreg.language.errors import BayesregWarning, Separated
 from bayesreg.model.model import Model
 from bayesreg.model.problem import Problem
@@ -17,7 +16,7 @@ from bayesreg.priors import R2D2, HalfCauchy, Normal, Prior
 
 
 def condition_bounded(
-    model: Model, source: Design | Moments, *, standardize: bool, intercept: bool
+    model: Model, source: Held, *, standardize: bool, intercept: bool
 ) -> tuple[Problem, list[str]]:
     """Condition one model, bounding default priors where they would interpolate."""
     notes = []

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 
+from bayesreg.data.arrival import Held, arrive
 from bayesreg.data.design import Design
 from bayesreg.data.moments import Moments
 from bayesreg.data.provenance import provenance
@@ -59,6 +60,7 @@ def compare(
     offset: Any = None,
     exposure: Any = None,
     trials: Any = None,
+    missing: str = "refuse",
     seed: int | None = None,
     verify: bool = False,
     intercept: bool = True,
@@ -76,8 +78,9 @@ def compare(
         Of names, as tables and plots show them, to priors, mappings of columns to priors, or
         models. A prior may be a text such as ``"laplace(scale=2)"``; a list has the texts and
         families for names, and so has a text with commas.
-    X, y, weights, offset, exposure, trials
-        As in :meth:`Model.condition`.
+    X, y, weights, offset, exposure, trials, missing
+        As in :meth:`Model.condition`; rows that are read in passes are read once for all priors,
+        and compared by what needs no single row.
     formula, data : str and data frame, optional
         ``"y ~ x + C(g)"`` on a frame, instead of X and y, as in :meth:`Model.condition_formula`.
         One coding serves every prior: where one of them is Flat on a factor, a level is left out.
@@ -125,7 +128,7 @@ def compare(
     models = _models(priors, likelihood_of("gaussian" if likelihood is None else likelihood))
     refuse_incomparable({name: model.likelihood for name, model in models.items()})
     beside = {"weights": weights, "offset": offset, "exposure": exposure, "trials": trials}
-    models, source = _read(models, formula, data, X, y, beside)
+    models, source = _read(models, formula, data, X, y, beside, missing)
     seed = settled_seed(seed)
     how = _How(standardize, intercept, engine, draws, chains)
     entries, said, timing = _each(models, source, how, seed, watch)
@@ -188,7 +191,7 @@ class _How(NamedTuple):
 
 def _each(
     models: Mapping[str, Model],
-    source: Design | Moments,
+    source: Held,
     how: _How,
     seed: int,
     watch: Callable[[Entry], object] | None,
@@ -212,12 +215,18 @@ def _each(
 
 
 def _read(
-    models: dict[str, Model], formula: Any, data: Any, X: Any, y: Any, beside: dict[str, Any]
-) -> tuple[dict[str, Model], Design | Moments]:
+    models: dict[str, Model],
+    formula: Any,
+    data: Any,
+    X: Any,
+    y: Any,
+    beside: dict[str, Any],
+    missing: str,
+) -> tuple[dict[str, Model], Held]:
     """The models, with what they learnt of y, and the data."""
     if formula is not None or data is not None:
         return models, _by_formula(models, formula, data, X, y, beside)
-    return _by_columns(models, X, y, beside)
+    return _by_columns(models, X, y, beside, missing)
 
 
 def _by_formula(
@@ -240,10 +249,11 @@ def _by_formula(
 
 
 def _by_columns(
-    models: dict[str, Model], X: Any, y: Any, beside: dict[str, Any]
-) -> tuple[dict[str, Model], Design | Moments]:
+    models: dict[str, Model], X: Any, y: Any, beside: dict[str, Any], missing: str
+) -> tuple[dict[str, Model], Held]:
     """Models that have learnt from y what it is, and the data."""
-    if isinstance(X, Design | Moments):
+    X, y, beside, origin = arrive(X, y, beside, missing)
+    if isinstance(X, Held):
         if y is not None or any(one is not None for one in beside.values()):
             raise BadArgument(f"{type(X).__name__} already holds y and weights")
         return models, X
@@ -259,14 +269,14 @@ def _by_columns(
     X, y, beside = taken(first, X, y, **beside)
     learnt, y = read_together({name: model.likelihood for name, model in models.items()}, y)
     models = {name: Model(model.prior, learnt[name]) for name, model in models.items()}
-    return models, Design.of(X, y, **beside)
+    return models, dataclasses.replace(Design.of(X, y, **beside), origin=origin)
 
 
-def _said(source: Design | Moments, notes: list[str]) -> tuple[str, ...]:
+def _said(source: Held, notes: list[str]) -> tuple[str, ...]:
     """What was noticed, warned of now; and before it what was warned of when the data were read."""
     for note in notes:
         warn(note)
-    return (*(source.notes if isinstance(source, Design) else ()), *notes)
+    return (*(() if isinstance(source, Moments) else source.notes), *notes)
 
 
 def _models(priors: Any, likelihood: Likelihood) -> dict[str, Model]:
@@ -403,10 +413,11 @@ def _quick(problem: Problem) -> list[str]:
     return rules + (["evidence", "gcv", "aic", "bic"] if normal else ["aic", "bic", "ebic"])
 
 
-def _describe(source: Design | Moments, dataset: str, standardize: bool) -> str:
-    moments = source.moments if isinstance(source, Design) else source
+def _describe(source: Held, dataset: str, standardize: bool) -> str:
+    moments = source if isinstance(source, Moments) else source.moments
+    origin = "" if isinstance(source, Moments) else source.origin
     columns = f"{moments.p} column{'s' if moments.p != 1 else ''}"
     return (
-        f"{dataset} ({moments.rows} rows, {columns}, "
+        f"{dataset} ({origin or f'{moments.rows} rows'}, {columns}, "
         f"{'standardised' if standardize else 'in original units'})"
     )

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from bayesreg import storage
+from bayesreg.data.arrival import Held
 from bayesreg.data.design import Design
-from bayesreg.data.moments import Moments
 from bayesreg.data.provenance import provenance
 from bayesreg.diagnostics import agreement
 from bayesreg.language.arguments import integer, one_positive
@@ -135,7 +135,7 @@ def _comparison(arrays: Mapping[str, Any], meta: Mapping[str, Any]) -> Compariso
     )
 
 
-def _entry(source: Design | Moments, arrays: Mapping[str, Any], said: Mapping[str, Any]) -> Entry:
+def _entry(source: Held, arrays: Mapping[str, Any], said: Mapping[str, Any]) -> Entry:
     """What was computed under one prior; closed form and agreement are computed anew."""
     problem = storage.question_from_json(said["problem"], source)
     fit, same = (_fit(name, source, arrays, said) for name in ("fit", "same_lam"))
@@ -163,7 +163,7 @@ def _entry(source: Design | Moments, arrays: Mapping[str, Any], said: Mapping[st
 
 
 def _fit(
-    name: str, source: Design | Moments, arrays: Mapping[str, Any], said: Mapping[str, Any]
+    name: str, source: Held, arrays: Mapping[str, Any], said: Mapping[str, Any]
 ) -> MapFit | None:
     if name not in said:
         return None
@@ -171,9 +171,7 @@ def _fit(
     return _optimum(problem, below(arrays, name), said[name])
 
 
-def _provenance(
-    record: Any, source: Design | Moments, entries: Mapping[str, Entry]
-) -> dict[str, Any]:
+def _provenance(record: Any, source: Held, entries: Mapping[str, Entry]) -> dict[str, Any]:
     """What was recorded, where it is true of these data."""
     found = dict(record)
     standardize = next(iter(entries.values())).problem.standardize

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from bayesreg.criteria import CrossValidation
+from bayesreg.data.arrival import Held
 from bayesreg.data.design import Design
-from bayesreg.data.moments import Moments
 from bayesreg.language.arguments import Array, one_positive
 from bayesreg.language.errors import BadData
 from bayesreg.results.choice import Choice, Curve, Rule
@@ -22,7 +22,7 @@ Arrays = Mapping[str, Any]
 Meta = Mapping[str, Any]
 
 
-def path_of(source: Design | Moments, arrays: Arrays, meta: Meta) -> Path:
+def path_of(source: Held, arrays: Arrays, meta: Meta) -> Path:
     """A path on data; its certificates are computed anew."""
     with understood("path"):
         problem = question_from_json(meta["problem"], source)
@@ -38,7 +38,7 @@ def path_of(source: Design | Moments, arrays: Arrays, meta: Meta) -> Path:
         return found
 
 
-def choice_of(source: Design | Moments, arrays: Arrays, meta: Meta) -> Choice:
+def choice_of(source: Held, arrays: Arrays, meta: Meta) -> Choice:
     """What every rule selected."""
     with understood("choice"):
         along, selected = (
@@ -105,7 +105,7 @@ def _posterior(arrays: Arrays, meta: Meta) -> Quantity | None:
     return found
 
 
-def _crossed(arrays: Arrays, said: Meta, source: Design | Moments) -> CrossValidation:
+def _crossed(arrays: Arrays, said: Meta, source: Held) -> CrossValidation:
     """Errors by fold, and which rows were held out together."""
     parts = below(arrays, "folds")
     folds = tuple(parts[str(k)] for k in range(len(parts)))

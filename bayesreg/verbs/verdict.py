@@ -88,7 +88,7 @@ def prediction(table: pd.DataFrame, where: str, rows: float, noun: str = "prior"
         What is compared: priors, or models.
     """
     if not len(table):
-        yield f"On {where}: conditioned on moments, so there are no rows to predict one by one."
+        yield f"On {where}: no rows are held, so none is predicted from the others."
         return
     best = str(table.index[0])
     lead = f"On {where}, judged by {_said(table)}"

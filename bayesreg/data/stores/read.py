@@ -44,9 +44,17 @@ class Read:
     @property
     def words(self) -> str:
         """The record in a sentence."""
+        return self._told(duration(self.seconds))
+
+    @property
+    def counted(self) -> str:
+        """The same without the time, which is another in every run."""
+        return self._told()
+
+    def _told(self, *more: str) -> str:
         parts = [_counted(self.rows, "row")]
         parts += [_counted(self.files, "file")] if self.files else []
-        parts += [_counted(self.passes, "pass", "passes"), duration(self.seconds)]
+        parts += [_counted(self.passes, "pass", "passes"), *more]
         said = f"{shown(self.label)}: {', '.join(parts)}"
         if not self.dropped:
             return said

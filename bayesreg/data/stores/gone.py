@@ -1,0 +1,33 @@
+"""A source that was read before a result was saved: its rows are no part of the file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from bayesreg.data.stores.base import Source
+from bayesreg.language.errors import NotSupported
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class Gone(Source):
+    """What is known of rows that are elsewhere."""
+
+    def __init__(self, label: str) -> None:
+        """Of this name."""
+        self.label = label
+
+    def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """None.
+
+        Raises
+        ------
+        NotSupported
+            Always.
+        """
+        raise NotSupported(
+            f"this takes the rows of {self.label}, of which a saved result holds the moments "
+            "alone; condition on the source again"
+        )

@@ -1,0 +1,63 @@
+"""Streams as arrays and JSON: their moments, what their columns are, and what was read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayesreg.data.moments import Moments
+from bayesreg.data.stores.gone import Gone
+from bayesreg.data.stores.read import Read
+from bayesreg.data.streamed import Roles, Streamed
+from bayesreg.language.errors import BadData
+from bayesreg.storage.designs import term_from_json
+from bayesreg.storage.fields import Meta, checked, put_together, taken_apart, whole
+
+FIELDS = ("named", "missing", "intercept")
+
+
+def stream_to_json(stream: Streamed) -> Meta:
+    """All of a stream but its moments and its rows."""
+    _, read = taken_apart(stream.read)
+    said = {name: getattr(stream, name) for name in FIELDS}
+    return {
+        **said,
+        "truths": list(stream.truths),
+        "terms": [term._asdict() for term in stream.terms],
+        "roles": stream.roles.said,
+        "notes": list(stream.notes),
+        "binary": np.flatnonzero(stream.binary).tolist(),
+        "read": read,
+    }
+
+
+def stream_from_json(meta: Mapping[str, Any], moments: Moments) -> Streamed:
+    """A stream that has been read, its rows gone."""
+    terms = tuple(term_from_json(term, moments.p) for term in meta["terms"])
+    roles = checked(meta["roles"], "dict", "roles")
+    read: Read = put_together(Read, meta["read"])
+    counts = [read.rows, read.files, read.passes, read.dropped, *read.missing.values()]
+    whole(counts, "read")
+    if not all(isinstance(one, str) for one in [*roles, *roles.values(), *read.missing]):
+        raise BadData("roles: a column or its role is no text")
+    if read.dropped > read.rows or not 0.0 <= read.seconds < np.inf:
+        raise BadData("read: more rows are left out than there are, or its time is none")
+    stream: Streamed = put_together(
+        Streamed,
+        {name: meta[name] for name in FIELDS if name in meta},
+        source=Gone(read.label),
+        roles=Roles(**roles),
+        names=moments.names,
+        terms=terms,
+        truths=checked(meta["truths"], "tuple[str, ...]", "truths"),
+        spec=None,
+        classes=None,
+        read=read,
+        _state={},
+    )
+    binary: NDArray[np.bool_] = np.zeros(moments.p, dtype=bool)
+    binary[whole(meta["binary"], "binary")] = True
+    return stream.having(moments, binary, checked(meta["notes"], "tuple[str, ...]", "notes"))
