@@ -76,10 +76,10 @@ def _fitted(question: Question, log: Log) -> Comparison:
     """The comparison without PyMC, its warnings said."""
     from bayesreg.cli.priorspec import parse_priors
 
-    options, selection = question.options, question.selection
+    options = question.options
     priors = parse_priors(options.priors)
     found, likelihood = designed(question, tuple(priors.values()), log)
-    log.progress(f"fitting {', '.join(priors)} to {selection.table.name} ...")
+    log.progress(f"fitting {', '.join(priors)} to {question.name} ...")
     out = sys.stdout  # which `listening` keeps from everybody else
     with log.listening():
         from bayesreg.verbs.compare import compare
@@ -94,7 +94,7 @@ def _fitted(question: Question, log: Log) -> Comparison:
             engine=options.engine,
             draws=options.draws,
             chains=options.chains,
-            dataset=selection.table.name,
+            dataset=question.name,
             watch=None if options.json else partial(_account, out),
         )
     for note in result.warnings:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,16 +13,20 @@ from bayesreg.cli.log import Log
 from bayesreg.cli.options import AUTO, BERNOULLI, GAUSSIAN, Options
 from bayesreg.data import files as sources
 from bayesreg.data.cells import Column
-from bayesreg.data.predictors import Roles, Selection, design, select
+from bayesreg.data.predictors import Roles, Selection, design, groups_of, select
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, BadData, NotSupported
 
 NEAR_ZERO = 0.02  # of the largest y, up to which the smallest of counts comes
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from bayesreg.data.cells import Table
     from bayesreg.data.datasets import Dataset
     from bayesreg.data.design import Design
+    from bayesreg.data.stores import Source
+    from bayesreg.data.streamed import Streamed
     from bayesreg.likelihoods import Likelihood
     from bayesreg.model.problem import Problem
     from bayesreg.priors import Prior
@@ -36,20 +40,38 @@ class Question:
     ----------
     options : Options
         With a likelihood, said or found.
-    selection : Selection
+    selection : Selection or None
     guessed : bool
         Whether nobody said the likelihood: neither the user nor a data set of ours.
+    stream : Streamed or None
+        The rows, where they are read in passes and there is no selection.
     """
 
     options: Options
-    selection: Selection
+    selection: Selection | None
     guessed: bool
+    stream: Streamed | None = None
+
+    @property
+    def name(self) -> str:
+        """What the data are called."""
+        if self.stream is not None:
+            return self.stream.read.label
+        assert self.selection is not None
+        return self.selection.table.name
+
+    @property
+    def groups(self) -> NDArray[Any] | None:
+        """Which rows belong together; None where that is not said."""
+        return None if self.selection is None else groups_of(self.selection)
 
 
 def asked(options: Options, log: Log) -> Question:
     """Read the data and check the columns; no heavy library is imported for a file that fails."""
     if options.formula is not None and options.target is not None:
         raise BadArgument("--formula names the response itself; leave out --target")
+    if (source := sources.large_source(options.data)) is not None:
+        return _streamed(options, source)
     table, own = sources.read(options.data, options.sep, _named(options), format_of(options))
     target = options.target or (None if own is None else str(own.y.name))
     if options.formula is None and target is None:
@@ -77,6 +99,36 @@ def asked(options: Options, log: Log) -> Question:
         log.note(note)
     ours = own is not None and response == own.y.name
     return Question(options, found, guessed=said is None and not ours)
+
+
+def _streamed(options: Options, source: Source) -> Question:
+    """The question put to rows that are read in passes."""
+    from bayesreg.data.streamed import Roles as Columns
+    from bayesreg.data.streamed import Streamed
+
+    for option in ("formula", "groups", "factor", "number", "positive", "na", "sep"):
+        if getattr(options, option):
+            raise BadArgument(
+                f"--{option} is for rows that fit in memory, and {source.label} has more; make "
+                "such columns in the files, or pass some of these"
+            )
+    if options.target is None:
+        raise BadArgument(
+            f"--target is missing: which column of {source.label} is the response? It has "
+            f"{', '.join(source.names)}"
+        )
+    beside = {
+        name: getattr(options, name) or "" for name in ("weights", "offset", "exposure", "trials")
+    }
+    stream = Streamed.of(
+        source,
+        Columns(options.target, **beside),
+        "drop" if options.missing == "drop" else "refuse",
+        tuple(options.drop),
+    )
+    said = None if (options.likelihood or AUTO).lower() == AUTO else options.likelihood
+    options = replace(options, likelihood=said or GAUSSIAN)
+    return Question(options, None, guessed=False, stream=stream)
 
 
 def _settled(
@@ -173,13 +225,18 @@ def _takes_labels(options: Options) -> bool:
     return found.takes_labels
 
 
-def designed(question: Question, priors: tuple[Prior, ...], log: Log) -> tuple[Design, Likelihood]:
+def designed(
+    question: Question, priors: tuple[Prior, ...], log: Log
+) -> tuple[Design | Streamed, Likelihood]:
     """The columns as a Design, coded as priors and likelihood need it, its notes said."""
     from bayesreg.cli.priorspec import parse_likelihood
     from bayesreg.model.model import read
     from bayesreg.priors import Flat
 
     options, selection = question.options, question.selection
+    if question.stream is not None:
+        return question.stream, parse_likelihood(str(options.likelihood), options.sigma, None)
+    assert selection is not None
     with log.listening():
         found = design(selection, reference=any(isinstance(p, Flat) for p in priors))
     for note in found.notes:

@@ -11,14 +11,12 @@ from typing import TYPE_CHECKING
 from bayesreg.cli.exits import CHECK_FAILED
 from bayesreg.cli.log import Log
 from bayesreg.cli.options import Options
-from bayesreg.cli.question import asked, conditioned
+from bayesreg.cli.question import Question, asked, conditioned
 from bayesreg.cli.screen import deliver, print_sentences, print_table, seeded
-from bayesreg.data.predictors import groups_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bayesreg.data.predictors import Selection
     from bayesreg.model.problem import Problem
     from bayesreg.report.document import Document
     from bayesreg.report.panel import About
@@ -35,7 +33,7 @@ def follow(options: Options) -> int:
         The exit code: 0, or 3 if a point of the path is not certified.
     """
     log = Log(quiet=options.quiet)
-    problem, selection = _problem(options, log)
+    problem, question = _problem(options, log)
     from bayesreg.cli.priorspec import parse_lams
     from bayesreg.report import panel, regularisation
     from bayesreg.verbs.fit import path
@@ -44,7 +42,7 @@ def follow(options: Options) -> int:
     with log.listening():
         problem, sigma = _with_sigma(problem, options.l1_ratio)
         found = path(problem, parse_lams(options.lams), n=options.count, l1_ratio=options.l1_ratio)
-    about = _about(options, problem, selection, log, {"path": time.perf_counter() - started})
+    about = _about(options, problem, question, log, {"path": time.perf_counter() - started})
     if not options.json:
         print_sentences([f"On {_where(about)}: {regularisation.penalty(found)[1]}."])
         print_sentences([f"{found!r}.", *sigma])
@@ -59,7 +57,7 @@ def follow(options: Options) -> int:
 def weigh(options: Options) -> int:
     """Answer ``bayesreg choose``; the exit code is 0."""
     log = Log(quiet=options.quiet)
-    problem, selection = _problem(options, log)
+    problem, question = _problem(options, log)
     from bayesreg.cli.priorspec import parse_lams
     from bayesreg.priors.written import split
     from bayesreg.report import panel, regularisation
@@ -67,7 +65,7 @@ def weigh(options: Options) -> int:
     from bayesreg.verbs.choose import choose
 
     by = None if options.by is None else split(options.by, "--by")
-    log.progress(f"choosing λ on {selection.table.name} ...")
+    log.progress(f"choosing λ on {question.name} ...")
     started = time.perf_counter()
     with log.listening():
         found = choose(
@@ -77,11 +75,11 @@ def weigh(options: Options) -> int:
             n=options.count,
             l1_ratio=options.l1_ratio,
             folds=options.folds,
-            groups=groups_of(selection),
+            groups=question.groups,
             repeats=options.repeats,
             seed=options.seed or 0,
         )
-    about = _about(options, problem, selection, log, {"choice": time.perf_counter() - started})
+    about = _about(options, problem, question, log, {"choice": time.perf_counter() - started})
     if not options.json:
         print_sentences([f"On {_where(about)}: {regularisation.penalty(found.path)[1]}."])
         print_table(without(regularisation.selected(found), "optimises"))
@@ -91,7 +89,7 @@ def weigh(options: Options) -> int:
     return 0
 
 
-def _problem(options: Options, log: Log) -> tuple[Problem, Selection]:
+def _problem(options: Options, log: Log) -> tuple[Problem, Question]:
     """The data read and conditioned, once it is sure that the answer can be written."""
     question = asked(options, log)
     from bayesreg.cli.priorspec import parse_prior
@@ -100,7 +98,7 @@ def _problem(options: Options, log: Log) -> tuple[Problem, Selection]:
     if options.out is not None:
         endings = (*PAGES, *PICTURES, *NUMBERS)
         check_target(options.out, overwrite=options.overwrite, endings=endings)
-    return conditioned(question, parse_prior(options.prior), log), question.selection
+    return conditioned(question, parse_prior(options.prior), log), question
 
 
 def _with_sigma(problem: Problem, l1_ratio: float | None) -> tuple[Problem, list[str]]:
@@ -120,7 +118,7 @@ def _with_sigma(problem: Problem, l1_ratio: float | None) -> tuple[Problem, list
 
 
 def _about(
-    options: Options, problem: Problem, selection: Selection, log: Log, timing: dict[str, float]
+    options: Options, problem: Problem, question: Question, log: Log, timing: dict[str, float]
 ) -> About:
     """What stands around the numbers of the page."""
     from bayesreg.data.provenance import provenance
@@ -137,7 +135,7 @@ def _about(
     known = provenance(problem.held, options.seed or 0, problem.standardize, **settings)
     return About(
         facts={
-            "data": shortened(selection.table.name, 60),
+            "data": shortened(question.name, 60),
             "rows": f"{problem.moments.rows}",
             "columns": f"{len(problem.features)}",
             **named,

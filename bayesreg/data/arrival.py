@@ -16,9 +16,9 @@ from bayesreg.data.moments import Moments
 from bayesreg.data.stores.base import Source
 from bayesreg.data.stores.read import Read
 from bayesreg.data.stores.recognise import source_of
-from bayesreg.data.streamed import MISSING, Roles, Streamed, missing_in
+from bayesreg.data.streamed import MISSING, Roles, Streamed, lacking
 from bayesreg.language.arguments import did_you_mean
-from bayesreg.language.errors import BadArgument, BadData
+from bayesreg.language.errors import BadArgument, BadData, NotSupported
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -78,6 +78,26 @@ def arrive(X: Any, y: Any, beside: Mapping[str, Any], missing: str = "refuse") -
     return Arrival(table, roles.y, {key: vars(roles)[key] or None for key in beside}, read.counted)
 
 
+def framed(frame: Any) -> Any:
+    """A source as a table of all its columns; a frame as it is.
+
+    Raises
+    ------
+    NotSupported
+        If the source is too large to be read into memory.
+    """
+    source = source_of(frame)
+    if source is None:
+        return frame
+    table, _ = small(source)
+    if table is None:
+        raise NotSupported(
+            f"{source.label} has more rows than are read into memory, and a formula is evaluated "
+            "there: make its columns in the source (SQL, a lazy frame), or pass a sample of it"
+        )
+    return table
+
+
 def _source(X: Any, y: Any) -> Source | None:
     """The source that X is; blocks are one where y is not given beside them."""
     found = source_of(X)
@@ -122,7 +142,7 @@ def small(source: Source) -> tuple[pa.Table | None, Source]:
     One that does not know its rows is read until it is known to be larger.
     """
     width = max(len(source.names), 1)
-    if source.rows is not None and source.rows * width > SMALL:
+    if not is_small(source):
         return None, source
     if not source.names:
         raise BadData(f"{source.label} has no columns")
@@ -136,6 +156,11 @@ def small(source: Source) -> tuple[pa.Table | None, Source]:
     return _table(source, held), source
 
 
+def is_small(source: Source) -> bool:
+    """Whether it may be: by its own count of rows, where it has one."""
+    return source.rows is None or source.rows * max(len(source.names), 1) <= SMALL
+
+
 def _table(source: Source, batches: Sequence[Any]) -> pa.Table:
     import pyarrow as pa
 
@@ -146,7 +171,7 @@ def _table(source: Source, batches: Sequence[Any]) -> pa.Table:
         whole = pa.concat_tables([empty, *tables], promote_options="permissive")
     except pa.ArrowException as error:
         raise BadData(f"the columns of {source.label} change their types: {error}") from None
-    return whole.replace_schema_metadata(source.schema.metadata)
+    return whole.unify_dictionaries().replace_schema_metadata(source.schema.metadata)
 
 
 class _Begun(Source):
@@ -186,7 +211,7 @@ def _told(
             continue
         if missing == "refuse":
             where = source.place(int(np.flatnonzero(gone)[0]))
-            raise BadData(missing_in(source.label, f"column {name!r}: {where}"))
+            raise BadData(lacking(source.label, f"column {name!r}: {where}"))
         read.missing[name] = int(gone.sum())
         left |= gone
     read.dropped = int(left.sum())

@@ -6,7 +6,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -28,12 +28,14 @@ from bayesreg.data.typed_files import (
     read_spss,
     read_stata,
     refuse_twice,
+    table_of,
 )
 from bayesreg.language.arguments import did_you_mean
-from bayesreg.language.errors import BadArgument, BadData
+from bayesreg.language.errors import BadArgument, BadData, NotSupported
 
 if TYPE_CHECKING:
     from bayesreg.data.datasets import Dataset
+    from bayesreg.data.stores import Source
 
 __all__ = ["MISSING", "Format", "number", "read", "read_csv", "read_parquet", "replacing"]
 
@@ -65,12 +67,13 @@ def read(
     if data in names:
         _refuse_options(sep, form, f"{data} comes with bayesreg")
         return _dataset(data, form)
+    if (source := source_at(data)) is not None:
+        _refuse_options(sep, form, f"{data!r} has types of its own")
+        return _from_source(source, form), None
     if not path.exists():
         listed = f" (data sets: {', '.join(names)})" if names else ""
         what = "file or data set" if names else "file"
         raise BadArgument(f"there is no {what} {data!r}{did_you_mean(data, names)}{listed}")
-    if path.is_dir():
-        raise BadArgument(f"{data!r} is a folder; give the path of a CSV or parquet file")
     if typed := TYPED.get(path.suffix.lower()):
         _refuse_options(sep, form, f"{data!r} has types of its own")
         table = typed(path, form)
@@ -83,6 +86,42 @@ def read(
                 f"{did_you_mean(name, table.columns)} (it has {table.listed()})"
             )
     return table, None
+
+
+def source_at(data: str) -> Source | None:
+    """The files that a glob, a folder or an address stands for; None of one file, or of a name."""
+    path = Path(data)
+    if not ("://" in data or path.is_dir() or (set("*?[") & set(data) and not path.exists())):
+        return None
+    from bayesreg.data.stores.parquet import parquet_source
+
+    return parquet_source(data)
+
+
+def large_source(data: str) -> Source | None:
+    """What cannot be read into memory: by its footers, before a row is read."""
+    source = source_at(data)
+    if source is None and Path(data).suffix.lower() in (".parquet", ".pq") and Path(data).exists():
+        from bayesreg.data.stores.parquet import parquet_source
+
+        with suppress(BadData):  # which is said when it is read
+            source = parquet_source(data)
+    if source is None:
+        return None
+    from bayesreg.data.arrival import is_small
+
+    return None if is_small(source) else source
+
+
+def _from_source(source: Source, form: Format) -> Table:
+    from bayesreg.data.arrival import small
+
+    table, _ = small(source)
+    if table is None:
+        raise NotSupported(
+            f"{source.label} has more rows than are read into memory here; pass some of its files"
+        )
+    return table_of(Path(source.label), table, form)
 
 
 def _refuse_options(sep: str | None, form: Format, why: str) -> None:

@@ -98,8 +98,12 @@ class Streamed(Layout):
     _state: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, source: Source, roles: Roles, missing: str = "refuse") -> Streamed:
-        """Every column that has no role is a predictor; nothing is read but what the store says.
+    def of(
+        cls, source: Source, roles: Roles, missing: str = "refuse", drop: tuple[str, ...] = ()
+    ) -> Streamed:
+        """Every column that has no role is a predictor, but for those to `drop`.
+
+        Nothing is read but what the store says of itself.
 
         Raises
         ------
@@ -113,7 +117,8 @@ class Streamed(Layout):
         twice = next((name for name in taken if taken.count(name) > 1), None)
         if twice is not None:
             raise BadArgument(f"column {twice!r} cannot have two roles: {roles.said}")
-        predictors = tuple(name for name in names if name not in taken)
+        refuse_no_column(drop, names, source.label)
+        predictors = tuple(name for name in names if name not in {*taken, *drop})
         made = cls(
             source=source,
             roles=roles,
@@ -268,7 +273,7 @@ class Streamed(Layout):
         nulls = {} if self.roles.weights else self.source.nulls(self.columns)
         if nulls and self.missing == "refuse":
             listed = "; ".join(f"column {name!r}: {where}" for name, where in nulls.items())
-            raise BadData(missing_in(self.source.label, listed))
+            raise BadData(lacking(self.source.label, listed))
 
     def _what(self, name: str) -> str:
         return "y" if name == self.roles.y else self.source.label
@@ -325,12 +330,12 @@ class Streamed(Layout):
         if not gone.any():
             return held, rows
         if self.missing == "refuse":
-            first, lacking = np.argwhere(gone)[0]
-            where = f"column {self.columns[lacking]!r}: {self.source.place(int(rows[first]))}"
-            raise BadData(missing_in(self.source.label, where))
-        for column in np.flatnonzero(gone.any(axis=0)):
-            name = self.columns[column]
-            tally.missing[name] = tally.missing.get(name, 0) + int(gone[:, column].sum())
+            first, where_in = map(int, np.argwhere(gone)[0])
+            where = f"column {self.columns[where_in]!r}: {self.source.place(int(rows[first]))}"
+            raise BadData(lacking(self.source.label, where))
+        for j in np.flatnonzero(gone.any(axis=0)):
+            name = self.columns[j]
+            tally.missing[name] = tally.missing.get(name, 0) + int(gone[:, j].sum())
         left = gone.any(axis=1)
         tally.dropped += int(left.sum())
         return _kept(held, rows, ~left)
@@ -382,11 +387,11 @@ def _kept(held: Array, rows: Ints, keep: Any) -> tuple[Array, Ints]:
     return np.asfortranarray(held[keep]), rows[keep]
 
 
-def missing_in(label: str, where: str) -> str:
+def lacking(label: str, where: str) -> str:
     """What is missing where, and what to do."""
     return (
-        f"{label} has missing values ({where}); mend these rows or leave them out by "
-        "missing='drop', which counts them: nothing is dropped silently"
+        f"{label} has missing values ({where}); mend these rows, or have them left out and counted "
+        "(missing='drop', in the shell --missing drop): nothing is dropped silently"
     )
 
 

@@ -40,7 +40,7 @@ def read_parquet(path: Path, form: Format = Format()) -> Table:  # noqa: B008 - 
             table, footer = opened.read(), opened.metadata.metadata or {}
         except (pa.ArrowException, OSError) as error:
             raise BadData(f"{path.name} cannot be read as parquet: {first_line(error)}") from None
-    return _from_arrow(path, table, form, footer.get(b"ARROW:schema"))
+    return table_of(path, table, form, footer.get(b"ARROW:schema"))
 
 
 def read_feather(path: Path, form: Format = Format()) -> Table:  # noqa: B008
@@ -52,7 +52,7 @@ def read_feather(path: Path, form: Format = Format()) -> Table:  # noqa: B008
         table = feather.read_table(path)
     except (pa.ArrowException, OSError) as error:
         raise BadData(f"{path.name} cannot be read as Feather: {first_line(error)}") from None
-    return _from_arrow(path, table, form)
+    return table_of(path, table, form)
 
 
 def read_stata(path: Path, form: Format = Format()) -> Table:  # noqa: B008
@@ -109,7 +109,7 @@ def _from_pandas(path: Path, frame: pd.DataFrame, partly: set[str], form: Format
         table = pa.Table.from_pandas(frame, preserve_index=False)
     except (pa.ArrowException, ValueError) as error:
         raise BadData(f"{path.name} cannot be read: {first_line(error)}") from None
-    found = _from_arrow(path, table.replace_schema_metadata(None), form)
+    found = table_of(path, table.replace_schema_metadata(None), form)
     columns = dict(found.columns)
     for name in partly & columns.keys():
         note = f"column {name!r} has labels for some of its values only, and was read as numbers"
@@ -117,7 +117,13 @@ def _from_pandas(path: Path, frame: pd.DataFrame, partly: set[str], form: Format
     return Table(found.name, columns, found.rows)
 
 
-def _from_arrow(path: Path, table: Any, form: Format, written: bytes | None = None) -> Table:
+def table_of(
+    path: Path,
+    table: Any,
+    form: Format = Format(),  # noqa: B008
+    written: bytes | None = None,
+) -> Table:
+    """An Arrow table as columns by their types; `written` is the schema it was written with."""
     refuse_twice(path, table.column_names)
     if table.num_rows == 0:
         raise BadData(f"{path.name} has no rows")

@@ -12,13 +12,16 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
+from bayesreg.data.arrival import arrive
 from bayesreg.data.columns import row_index, text_advice, truth_columns
 from bayesreg.data.design import Design
 from bayesreg.data.frames import take_response
 from bayesreg.data.known import Points
 from bayesreg.data.rows import Rows
+from bayesreg.data.stores import source_of
+from bayesreg.data.streamed import Streamed
 from bayesreg.language.arguments import Array
-from bayesreg.language.errors import BadArgument, BadData
+from bayesreg.language.errors import BadArgument, BadData, NotSupported
 from bayesreg.language.misnamed import explained_throughout
 from bayesreg.likelihoods import Likelihood
 from bayesreg.model.problem import Problem
@@ -155,6 +158,24 @@ class PriorEstimator(BaseEstimator):
         self.n_features_in_ = len(self.feature_names_in_)
         return design
 
+    def _arrived(
+        self, X: Any, y: Any, sample_weight: Any, known: Beside
+    ) -> tuple[Any, Any, Any, dict[str, Any]]:
+        """A source read into a frame, or, where it is large, as a stream with its names kept."""
+        if source_of(X) is None:
+            return X, y, sample_weight, dict(known)
+        if self.formula is not None:
+            raise NotSupported("formula= needs a data frame; read the source first")
+        X, y, beside, _ = arrive(X, y, {"weights": sample_weight, **known})
+        if isinstance(X, Streamed):
+            self.feature_names_in_ = np.array(X.names, dtype=object)
+            self.n_features_in_ = X.p
+            return dataclasses.replace(X, named=False), None, None, {}  # as of validated arrays
+        X, y = take_response(X.to_pandas(), y)
+        for name, value in beside.items():
+            X, beside[name] = take_response(X, value, name)
+        return X, y, beside.pop("weights"), beside
+
     def _options(self) -> dict[str, Any]:
         return {"standardize": bool(self.standardize), "intercept": bool(self.fit_intercept)}
 
@@ -167,10 +188,10 @@ class PriorEstimator(BaseEstimator):
     def _rows(self, X: Any) -> Array:
         check_is_fitted(self)
         if self.formula is not None:
-            return np.asarray(self.result_.problem.design.encode(X))
+            return np.asarray(self.result_.problem.layout.encode(X))
         refuse_text(X, "X")
         rows = np.asarray(validate_data(self, X, dtype=np.float64, reset=False))
-        self.result_.problem.design.refuse_other_kinds(rows, truth_columns(X))
+        self.result_.problem.layout.refuse_other_kinds(rows, truth_columns(X))
         return rows
 
 

@@ -14,6 +14,7 @@ from sklearn.utils.validation import validate_data
 
 from bayesreg.data.columns import truth_columns
 from bayesreg.data.design import Design
+from bayesreg.data.streamed import Streamed
 from bayesreg.estimators.base import (
     Beside,
     PriorEstimator,
@@ -51,7 +52,10 @@ class PriorClassifier(ClassifierMixin, PriorEstimator):
         self, X: Any, y: Any, sample_weight: Any, known: Beside, **fields: Any
     ) -> Problem:
         prior = self._prior(fields)
-        if self.formula is None:
+        X, y, sample_weight, known = self._arrived(X, y, sample_weight, known)
+        if isinstance(X, Streamed):
+            design: Any = X
+        elif self.formula is None:
             design = self._labelled(X, y, sample_weight, known)
         else:
             design = self._by_formula(X, y, sample_weight, prior, known, labels=True)

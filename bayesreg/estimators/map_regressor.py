@@ -258,6 +258,7 @@ class MapRegressorCV(OptimumRegressor):
         """
         if self.rule not in RULES:
             raise BadArgument(f"rule must be 'min' or '1se', not {self.rule!r}")
+        X, y, sample_weight, _ = self._arrived(X, y, sample_weight, {})
         refuse_misaligned(X, groups=groups)
         problem = self._condition(X, y, sample_weight, {})
         folds, groups = _counted(self.cv, X, y, sample_weight, groups)

@@ -15,6 +15,7 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 from bayesreg.data.columns import truth_columns
 from bayesreg.data.frames import two_columns
 from bayesreg.data.known import Known, Points
+from bayesreg.data.streamed import Streamed
 from bayesreg.estimators.base import (
     Beside,
     PriorEstimator,
@@ -80,6 +81,9 @@ class PriorRegressor(RegressorMixin, PriorEstimator):
     ) -> Problem:
         prior, likelihood = self._prior(fields), self._likelihood()
         likelihood.refuse_known(exposure=known.get("exposure"), trials=known.get("trials"))
+        X, y, sample_weight, known = self._arrived(X, y, sample_weight, known)
+        if isinstance(X, Streamed):
+            return Model(prior, likelihood).condition(X, **self._options())
         if self.formula is not None:
             design = self._by_formula(X, y, sample_weight, prior, known)
         else:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from bayesreg.data.arrival import Held, arrive
+from bayesreg.data.arrival import Held, arrive, framed
 from bayesreg.data.design import Design
 from bayesreg.data.frames import take_response, two_columns
 from bayesreg.data.moments import Moments
@@ -198,7 +198,7 @@ class Model:
             A formula in formulaic's grammar; ``- 1`` removes the intercept, ``offset(log(t))`` adds
             to η and is made of new rows by itself, and ``cbind(won, lost) ~ x`` is a response of
             Binomial().
-        frame : data frame
+        frame : data frame, or source of at most 2²⁴ numbers
             Holds every variable of the formula.
         standardize, weights, offset, exposure, trials
             As in :meth:`condition`; a text names a column of the frame.
@@ -224,7 +224,7 @@ class Model:
         self.likelihood.refuse_known(exposure=exposure, trials=trials)
         design = design_from_formula(
             formula,
-            frame,
+            framed(frame),
             weights,
             flat_terms=flat_terms(self.prior),
             labels=self.likelihood.takes_labels,

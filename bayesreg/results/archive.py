@@ -36,7 +36,7 @@ def save_comparison(fits: Any, path: Target, *, overwrite: bool) -> None:
     What follows from them at once is computed anew: certificates, closed forms, the table.
     """
     first = next(iter(fits.entries.values())).problem
-    data, source = storage.source_to_payload(first.held)
+    data, source = storage.source_to_payload(first.held if fits.data is None else fits.data)
     arrays, entries = under("data", data), []
     for k, entry in enumerate(fits.entries.values()):
         own, said = _entry(entry)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 
-from bayesreg.data.arrival import Held, arrive
+from bayesreg.data.arrival import Held, arrive, framed
 from bayesreg.data.design import Design
 from bayesreg.data.moments import Moments
 from bayesreg.data.provenance import provenance
@@ -245,7 +245,9 @@ def _by_formula(
     known = {name: value for name, value in beside.items() if name != "weights"}
     for model in models.values():
         model.likelihood.refuse_known(**known)
-    return design_from_formula(formula, data, beside["weights"], flat, labels=labels, **known)
+    return design_from_formula(
+        formula, framed(data), beside["weights"], flat, labels=labels, **known
+    )
 
 
 def _by_columns(

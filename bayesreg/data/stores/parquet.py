@@ -177,7 +177,7 @@ def _folder(text: str, path: Path) -> Source:
         if not any(name.startswith((".", "_")) for name in names)
     ]
     if not kept:
-        raise BadArgument(f"the folder {text!r} has no Parquet files (ending in .parquet or .pq)")
+        raise BadArgument(f"{text!r} is a folder without Parquet files (ending in .parquet or .pq)")
     if any("=" in name for names in parts for name in names[:-1]):
         import pyarrow.dataset as ds
 
