@@ -330,10 +330,10 @@ class Streamed(Layout):
         if not gone.any():
             return held, rows
         if self.missing == "refuse":
-            first, where_in = map(int, np.argwhere(gone)[0])
-            where = f"column {self.columns[where_in]!r}: {self.source.place(int(rows[first]))}"
+            first, lacks = map(int, np.argwhere(gone)[0])
+            where = f"column {self.columns[lacks]!r}: {self.source.place(int(rows[first]))}"
             raise BadData(lacking(self.source.label, where))
-        for j in np.flatnonzero(gone.any(axis=0)):
+        for j in np.flatnonzero(gone.any(axis=0)).tolist():
             name = self.columns[j]
             tally.missing[name] = tally.missing.get(name, 0) + int(gone[:, j].sum())
         left = gone.any(axis=1)
