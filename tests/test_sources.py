@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from decimal import Decimal
+
 import duckdb
+import fsspec
 import numpy as np
 import polars as pl
 import pyarrow as pa
@@ -11,11 +17,13 @@ import pyarrow.parquet as pq
 import pytest
 
 import bayesreg as br
+from bayesreg.cli import main
 from bayesreg.data import arrival
 from bayesreg.data.moments import Moments
-from bayesreg.data.stores import source_of
+from bayesreg.data.stores import Source, source_of
 from bayesreg.data.stores.blocks import Blocks
 from bayesreg.data.streamed import Roles, Streamed
+from bayesreg.estimators import MapRegressor
 
 N, P = 3_000, 4
 NAMES = ("area", 'the "inner" one', "a.b", "rooms")
@@ -171,3 +179,315 @@ def test_where_a_null_is_is_said(table, tmp_path):
     assert dropped.moments.rows == N - 1
     assert dropped.read.missing == {"area": 1}
     assert dropped.read.words.endswith("1 row left out (area missing)")
+
+
+class Counting(Source):
+    """A store that says how many rows it has."""
+
+    label = "a store"
+
+    def __init__(self, table, rows, repeatable=True):
+        self.table, self.rows, self.repeatable = table, rows, repeatable
+        self.schema = table.schema
+
+    def batches(self, columns):
+        yield from self.table.select(columns).to_batches(max_chunksize=500)
+
+
+def test_a_reader_that_ends_early_is_found_out(table):
+    plain = table.drop_columns(["w"])
+    assert Streamed.of(Counting(plain, N), Roles("price")).moments.rows == N
+    with pytest.raises(br.BadData, match=r"3001 rows by its own count, and 3000 came"):
+        _ = Streamed.of(Counting(plain, N + 1), Roles("price")).moments
+
+
+def test_a_file_that_changes_between_passes_is_found_out(table, tmp_path):
+    pq.write_table(table, tmp_path / "a.parquet")
+    pq.write_table(table, tmp_path / "b.parquet")
+    stream = Streamed.of(source_of(tmp_path), Roles("price"))
+    assert stream.total(lambda part: len(part.y)) == 2 * N
+    assert stream.total(lambda part: len(part.y)) == 2 * N
+    assert stream.read.passes == 2
+    pq.write_table(table.slice(1), tmp_path / "b.parquet")
+    with pytest.raises(br.BadData, match=r"changed since it was opened: b\.parquet"):
+        _ = stream.moments
+
+
+def test_what_can_be_read_once_is_not_read_twice(table):
+    stream = Streamed.of(source_of(table.to_reader()), Roles("price"))
+    assert stream.moments.rows == N
+    with pytest.raises(br.BadArgument, match="a RecordBatchReader can be read once"):
+        next(stream.blocks())
+
+
+def test_a_generator_too_large_for_memory_is_read_once(table, monkeypatch):
+    """Its first blocks were looked at to learn how large it is."""
+    monkeypatch.setattr(arrival, "SMALL", 5_000)
+    model = br.Model(br.Normal(1.0))
+    streamed = model.condition((block for block in blocks(table)), standardize=True)
+    memory = model.condition(table, "price", weights="w", standardize=True)
+    assert streamed.stream is not None
+    np.testing.assert_allclose(held(streamed.moments), held(memory.moments), rtol=1e-14, atol=1e-14)
+
+
+def test_ill_conditioned_columns_are_read_twice(tmp_path, monkeypatch):
+    """And the optimum is that of memory where products alone would have lost its digits."""
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=2_000)
+    frame = pa.table(
+        {"a": x, "b": x + 1e-6 * rng.normal(size=2_000), "y": x + rng.normal(size=2_000)}
+    )
+    pq.write_table(frame, tmp_path / "a.parquet")
+    memory = br.Model(br.Normal(1.0)).condition(frame, "y")
+    monkeypatch.setattr(arrival, "SMALL", 100)
+    problem = br.Model(br.Normal(1.0)).condition(tmp_path / "a.parquet", "y")
+    assert problem.stream.read.passes == 2
+    assert problem.moments.root is not None
+    np.testing.assert_allclose(br.fit_map(problem).beta, br.fit_map(memory).beta, rtol=1e-9)
+
+
+def test_integers_above_2_53_are_told_of(table):
+    ids = pa.array(2**53 + 1 + 2 * np.arange(N))
+    stream = Streamed.of(Counting(table.append_column("id", ids), N), Roles("price"))
+    with pytest.warns(br.BayesregWarning, match=r"'id'.*integers above 2\^53"):
+        assert stream.moments.rows == N
+    assert len(stream.notes) == 1
+
+
+def test_decimals_are_the_numbers_that_they_are(table):
+    cents = np.random.default_rng(2).integers(-(10**7), 10**7, N)
+    cents[:2] = 2**53 + 3, -(2**62)
+    exact = pa.array([Decimal(int(c)).scaleb(-2) for c in cents])
+    given = table.append_column("cost", exact)
+    stream = Streamed.of(Counting(given, N), Roles("price"))
+    plain = table.append_column("cost", pa.array([float(c) for c in exact.to_pylist()]))
+    same = Streamed.of(Counting(plain, N), Roles("price"))
+    np.testing.assert_array_equal(stream.moments.cross, same.moments.cross)
+
+
+@pytest.mark.parametrize(
+    "column, words",
+    [
+        (pa.array(["a", "b"] * (N // 2)), r"'new'.*text or categories.*formula"),
+        (pa.array(["a", "b"] * (N // 2)).dictionary_encode(), r"'new'.*text or categories"),
+        (pa.array([b"a"] * N), r"'new'.*type binary"),
+        (pa.array(np.arange(N), pa.timestamp("s")), r"'new'.*dates"),
+        (pa.array([[1.0]] * N), r"'new'.*type list"),
+    ],
+)
+def test_what_is_no_number_is_refused_before_a_row_is_read(column, words, table, monkeypatch):
+    monkeypatch.setattr(Counting, "batches", lambda self, columns: pytest.fail("read"))
+    with pytest.raises(br.BadData, match=words):
+        Streamed.of(Counting(table.append_column("new", column), N), Roles("price"))
+
+
+def test_values_that_are_none_are_refused_with_their_row(table):
+    x = table["area"].to_numpy().copy()
+    x[1234] = np.inf
+    infinite = table.set_column(0, "area", pa.array(x))
+    with pytest.raises(br.BadData, match=r"'area' is infinite in row 1234"):
+        _ = Streamed.of(Counting(infinite, N), Roles("price")).moments
+    w = table["w"].to_numpy().copy()
+    w[700] = -1
+    negative = table.set_column(5, "w", pa.array(w))
+    with pytest.raises(br.BadData, match=r"'w' has the weight -1 in row 700"):
+        _ = Streamed.of(Counting(negative, N), Roles("price", "w")).moments
+
+
+def test_a_row_of_weight_zero_may_lack_values(table):
+    w, x = table["w"].to_numpy(), table["area"].to_numpy().copy()
+    x[w == 0] = np.nan
+    given = table.set_column(0, "area", pa.array(x))
+    stream = Streamed.of(Counting(given, N), Roles("price", "w"))
+    assert stream.moments.rows == int((w > 0).sum())
+
+
+def test_an_offset_is_taken_from_y(table):
+    problem = br.Model(br.Normal(1.0)).condition(table, "price", offset="w", standardize=True)
+    stream = Streamed.of(Counting(table, N), Roles("price", offset="w"))
+    np.testing.assert_allclose(held(stream.moments), held(problem.moments), rtol=1e-14, atol=1e-14)
+    assert stream.shifted
+
+
+def test_folders_by_value_have_that_column(table, tmp_path):
+    for year in (2023, 2024):
+        (tmp_path / f"year={year}").mkdir()
+        pq.write_table(table, tmp_path / f"year={year}" / "a.parquet")
+    source = source_of(tmp_path)
+    assert source.names[-1] == "year"
+    moments = Streamed.of(source, Roles("price")).moments
+    assert moments.x_mean[-1] == 2023.5
+    assert moments.rows == 2 * N
+
+
+def test_addresses_are_read(table):
+    memory = fsspec.filesystem("memory")
+    for k in range(2):
+        with memory.open(f"/bucket/{k}.parquet", "wb") as file:
+            pq.write_table(table.slice(k * 1500, 1500), file)
+    stream = Streamed.of(source_of("memory://bucket/*.parquet"), Roles("price"))
+    whole = Moments.of(table.drop_columns(["price"]), table["price"].to_numpy())
+    np.testing.assert_allclose(held(stream.moments), held(whole), rtol=1e-14, atol=1e-14)
+
+
+def test_a_missing_package_is_named_with_its_install_line(monkeypatch):
+    monkeypatch.setitem(sys.modules, "fsspec.core", None)
+    with pytest.raises(br.NotSupported, match=r"pip install 'bayesreg\[remote\]'"):
+        source_of("s3://bucket/a.parquet")
+    monkeypatch.delattr(pl.LazyFrame, "collect_batches")
+    with pytest.raises(br.NotSupported, match=r"pip install 'bayesreg\[polars\]'"):
+        source_of(pl.LazyFrame({"x": [1.0]}))
+    monkeypatch.setattr(duckdb, "__version__", "1.4.2")
+    with pytest.raises(br.NotSupported, match=r"pip install 'bayesreg\[duckdb\]'"):
+        source_of(duckdb.sql("select 1.0 as x"))
+
+
+def test_the_order_of_a_relation_must_be_kept():
+    connection = duckdb.connect()
+    connection.execute("SET preserve_insertion_order = false")
+    with pytest.raises(br.BadArgument, match="preserve_insertion_order = true"):
+        source_of(connection.sql("select 1.0 as x"))
+
+
+def test_dictionaries_that_differ_by_row_group_are_one_factor(tmp_path):
+    parts = [(["b", "a"], [1.0, 2.0]), (["c", "b"], [4.0, 1.5]), (["a", "c"], [2.5, 4.5])]
+    for k, (g, y) in enumerate(parts):
+        part = pa.table({"g": pa.array(g).dictionary_encode(), "y": y})
+        pq.write_table(part, tmp_path / f"{k}.parquet")
+    problem = br.Model(br.Normal(1.0)).condition_formula("y ~ C(g)", tmp_path)
+    assert problem.features == ("C(g)[a]", "C(g)[b]", "C(g)[c]")
+    np.testing.assert_allclose(problem.design.X.sum(axis=0), [2.0, 2.0, 2.0])
+
+
+DOORS = {
+    "file": lambda table: None,
+    "frame": lambda table: table,
+    "pandas": lambda table: table.to_pandas(),
+}
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_rows_left_out_are_counted_by_column(door, table, tmp_path):
+    values = table["rooms"].to_pylist()
+    values[3] = values[4] = None
+    lacking = table.set_column(3, "rooms", pa.array(values, pa.float64()))
+    pq.write_table(lacking, tmp_path / "a.parquet")
+    given = tmp_path / "a.parquet" if door == "file" else DOORS[door](lacking)
+    model = br.Model(br.Normal(1.0))
+    with pytest.raises(br.BadData, match="'rooms'"):
+        model.condition(given, "price", weights="w", standardize=True)
+    problem = model.condition(given, "price", weights="w", standardize=True, missing="drop")
+    w = np.delete(table["w"].to_numpy(), [3, 4])
+    assert problem.n == w.sum()
+    assert "rows left out (rooms missing)" in problem.design.origin
+    with pytest.raises(br.BadArgument, match="did you mean 'drop'"):
+        model.condition(given, "price", missing="dorp")
+
+
+@pytest.mark.parametrize(
+    "given, y, error, words",
+    [
+        ("{}/0.parquet", None, br.BadArgument, "y is missing.*'area'"),
+        ("{}/0.parquet", "prize", br.BadData, "did you mean 'price'"),
+        ("{}/0.parquet", [1.0], br.BadArgument, "y must be the name of a column"),
+        ("{}/none*.parquet", "price", br.BadArgument, "no file is called"),
+        ("{}/none.parquet", "price", br.BadArgument, "there is no file or folder"),
+        (__file__, "price", br.BadArgument, "read as Parquet.*read_csv"),
+    ],
+)
+def test_a_source_that_is_none_is_refused_with_advice(given, y, error, words, folder):
+    with pytest.raises(error, match=words):
+        br.Model(br.Normal(1.0)).condition(given.format(folder), y)
+
+
+def test_a_comparison_on_a_stream_is_saved_and_says_what_was_read(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(arrival, "SMALL", 1_000)
+    models = {"wide": br.Normal(5.0), "tight": br.Normal(0.5)}
+    fits = br.compare(models, folder, "price", weights="w", standardize=True, seed=1, draws=50)
+    first = fits["wide"].problem.stream
+    assert fits["tight"].problem.stream is first
+    assert first.read.passes == 1
+    assert "3 000 rows, 4 files, 1 pass" in repr(fits)
+    assert "4 files" in fits["wide"].post.summary().facts["read"]
+    fits.report(tmp_path / "report.md", sections=["provenance"])
+    assert "3 000 rows, 4 files, 1 pass" in (tmp_path / "report.md").read_text(encoding="utf-8")
+
+    fits.save(tmp_path / "fits.breg")
+    loaded = br.load(tmp_path / "fits.breg")
+    stream = loaded["wide"].problem.stream
+    assert stream.read.words == first.read.words
+    assert stream.terms == first.terms
+    new = pa.table({name: [1.0, 2.0] for name in reversed(NAMES)})
+    np.testing.assert_array_equal(loaded["wide"].fit.predict(new), fits["wide"].fit.predict(new))
+    with pytest.raises(br.NotSupported, match="condition on the source again"):
+        next(stream.blocks())
+
+
+def test_estimators_and_the_shell_read_a_source(folder, table, monkeypatch, capsys):
+    memory = MapRegressor(br.Normal(1.0), sigma=1.0, standardize=True)
+    memory.fit(table.select(NAMES).to_pandas(), table["price"].to_numpy(), table["w"].to_numpy())
+    monkeypatch.setattr(arrival, "SMALL", 1_000)
+    streamed = MapRegressor(br.Normal(1.0), sigma=1.0, standardize=True)
+    streamed.fit(str(folder), "price", sample_weight="w")
+    np.testing.assert_allclose(streamed.coef_, memory.coef_, rtol=1e-9)
+    new = table.select(NAMES).slice(0, 3).to_pandas()
+    np.testing.assert_allclose(streamed.predict(new), memory.predict(new), rtol=1e-12)
+
+    command = f"compare {folder}/*.parquet --target price --weights w --priors normal(1) --sigma 1"
+    main([*command.split(), "--no-verify", "--seed", "1", "--draws", "50"], standalone_mode=False)
+    assert "3 000 rows, 4 files, 1 pass" in capsys.readouterr().out
+
+
+# What a hundred million rows take: the reader's own CPU, ours, and the peak of memory.
+MEASURED = """
+import resource, sys, time
+from bayesreg.data.stores import source_of
+from bayesreg.data.streamed import Roles, Streamed
+
+def seconds(do):
+    begun = time.process_time()
+    do()
+    return time.process_time() - begun
+
+source = source_of(sys.argv[1])
+reader = seconds(lambda: sum(batch.num_rows for batch in source.batches(source.names)))
+stream = Streamed.of(source, Roles("y"))
+ours = seconds(lambda: stream.moments)
+m = stream.moments
+print(m.rows, reader, ours, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)
+print(*m.x_mean, m.y_mean)
+print(*m.cross.ravel())
+"""
+
+
+@pytest.mark.slow
+def test_a_hundred_million_rows_take_one_pass_in_less_than_a_gigabyte(tmp_path):
+    """A file of one block, again and again about another mean: its moments are known exactly."""
+    size, copies, width = 1_000_000, 100, 6
+    rng = np.random.default_rng(5)
+    block = rng.normal(size=(width, size))
+    block -= block.mean(axis=1, keepdims=True)
+    shift = rng.normal(size=(copies, width))
+    schema = pa.schema([(name, pa.float64()) for name in ("a", "b", "c", "d", "e", "y")])
+    how = {"compression": "none", "use_dictionary": False}
+    with pq.ParquetWriter(tmp_path / "rows.parquet", schema, **how) as file:
+        for means in shift:
+            arrays = [pa.array(x + mean) for x, mean in zip(block, means, strict=True)]
+            file.write_table(pa.table(arrays, schema=schema), row_group_size=500_000)
+
+    command = [sys.executable, "-c", MEASURED, str(tmp_path / "rows.parquet")]
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    first, means, cross = (np.array(line.split(), float) for line in done.stdout.splitlines())
+
+    rows, reader, ours, gigabytes = first
+    assert rows == size * copies
+    assert gigabytes < 1.0
+    assert ours < 4.0 * reader
+    drift = shift - shift.mean(axis=0)
+    whole = copies * block @ block.T + size * drift.T @ drift
+    sd = np.sqrt(np.diagonal(whole))
+    np.testing.assert_allclose(means, shift.mean(axis=0), atol=1e-13)
+    np.testing.assert_allclose(
+        cross.reshape(width, width) / sd / sd[:, None], whole / sd / sd[:, None], atol=1e-12
+    )

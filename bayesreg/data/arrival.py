@@ -23,6 +23,8 @@ from bayesreg.language.errors import BadArgument, BadData, NotSupported
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from bayesreg.data.stores.base import Batches
+
 # Rows × columns up to which a source is read into memory, 128 MiB of it: there every likelihood,
 # engine and diagnosis is at hand. The same on every machine, so that the route is.
 SMALL = 2**24
@@ -152,7 +154,10 @@ def small(source: Source) -> tuple[pa.Table | None, Source]:
         held.append(batch)
         rows += batch.num_rows
         if rows * width > SMALL:
-            return None, source if source.repeatable else _Begun(source, held, run)
+            if not source.repeatable:
+                return None, _Begun(source, held, run)
+            run.close()
+            return None, source
     return _table(source, held), source
 
 
@@ -181,9 +186,10 @@ class _Begun(Source):
         self.label, self.schema, self.repeatable = source.label, source.schema, False
         self._run = chain(held, rest)
 
-    def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    def batches(self, columns: Sequence[str]) -> Batches:
         """What was held, and the rest."""
-        return (batch.select(columns) for batch in self._run)
+        for batch in self._run:
+            yield batch.select(columns)
 
 
 def _told(

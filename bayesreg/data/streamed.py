@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,7 @@ from bayesreg.data.terms import Term
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, BadData
 from bayesreg.language.text import few, shown
+from bayesreg.language.warned import warn
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -199,7 +200,10 @@ class Streamed(Layout):
         """All that a Gaussian likelihood needs: one pass, and a second where digits ask for it."""
         again = _Passes(self)
         blocks: Iterable[Any] = again if self.source.repeatable else iter(again)
-        return replace(Moments.from_blocks(blocks, self.names), y_name=self.y_name)
+        found = replace(Moments.from_blocks(blocks, self.names), y_name=self.y_name)
+        for note in self.notes:
+            warn(note)
+        return found
 
     def total[T](self, part: Callable[[Part], T]) -> T:
         """Σ part(block) over all rows, by a fixed tree; one pass.
@@ -215,8 +219,8 @@ class Streamed(Layout):
 
     def blocks(self) -> Iterator[Part]:
         """The rows, validated, in order: a new pass."""
-        with self._pass():
-            yield from self._parts(self.source.batches(self.columns))
+        with self._pass(), closing(self.source.batches(self.columns)) as run:
+            yield from self._parts(run)
 
     @contextmanager
     def _pass(self) -> Iterator[_Tally]:

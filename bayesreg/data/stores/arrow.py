@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bayesreg.data.stores.base import BATCH, Source
@@ -10,7 +10,7 @@ from bayesreg.data.typed_files import first_line
 from bayesreg.language.errors import BadData
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    from bayesreg.data.stores.base import Batches
 
 # Arrow's scanner reads ahead as fast as it can, and keeps whole files
 # (https://github.com/apache/arrow/issues/39808); so little of it keeps it busy.
@@ -28,7 +28,7 @@ class ArrowDataset(Source):
         self.files = len(getattr(dataset, "files", ()))
         self.label = "an Arrow dataset" if label is None else label
 
-    def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    def batches(self, columns: Sequence[str]) -> Batches:
         """Fragment after fragment, with little read ahead."""
         import pyarrow as pa
         import pyarrow.dataset as ds
@@ -70,7 +70,7 @@ class ArrowStream(Source):
         once = isinstance(self.owner, pa.RecordBatchReader)
         return self.owner if once else pa.RecordBatchReader.from_stream(self.owner)
 
-    def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    def batches(self, columns: Sequence[str]) -> Batches:
         """The stream from its beginning, these columns of it."""
         import pyarrow as pa
 

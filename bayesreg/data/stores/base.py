@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from bayesreg.data.columns import refuse_duplicates
@@ -11,6 +12,8 @@ from bayesreg.language.errors import BadData
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    Batches = Generator[pa.RecordBatch]  # which can be closed before its end
 
 BATCH = 65_536  # rows asked of an engine at once; what it gives may be any number
 
@@ -53,7 +56,7 @@ class Source(ABC):
         return names
 
     @abstractmethod
-    def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    def batches(self, columns: Sequence[str]) -> Batches:
         """A new pass over these columns, rows in the order of the store, which never changes."""
 
     def fingerprint(self) -> Mapping[str, Any]:
@@ -74,7 +77,8 @@ class Source(ABC):
         A store is one run. A cluster has one for each bundle of its partitions, and adds them up in
         a tree that does not depend on which is done first.
         """
-        return part(self.batches(columns))
+        with closing(self.batches(columns)) as run:
+            return part(run)
 
 
 def folded[T](parts: Iterable[T]) -> T:

@@ -13,9 +13,8 @@ from bayesreg.data.stores.base import Source
 from bayesreg.language.errors import BadData
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from bayesreg.data.blocks import Block, Header
+    from bayesreg.data.stores.base import Batches
 
 
 class Blocks(Source):
@@ -45,7 +44,7 @@ class Blocks(Source):
             raise BadData(f"the blocks have a column {min(taken)!r} in X and beside it; rename one")
         self.schema = pa.schema([(name, pa.float64()) for name in (*self.X_names, *beside)])
 
-    def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    def batches(self, columns: Sequence[str]) -> Batches:
         """Each block as it is made."""
         import pyarrow as pa
 

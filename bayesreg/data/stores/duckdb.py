@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from bayesreg.data.stores.base import BATCH, Source
@@ -10,7 +10,7 @@ from bayesreg.data.typed_files import first_line
 from bayesreg.language.errors import BadArgument, BadData, NotSupported
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    from bayesreg.data.stores.base import Batches
 
 LEAST = 2  # before, another query on the connection ended a reader without a word
 
@@ -38,14 +38,15 @@ class DuckDB(Source):
         self.rows = int(relation.aggregate("count(*)").fetchall()[0][0])
         self.schema = relation.limit(0).to_arrow_table().schema
 
-    def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    def batches(self, columns: Sequence[str]) -> Batches:
         """These columns by name, whatever is in a name: expressions, never text."""
         import duckdb
         import pyarrow as pa
 
         chosen = [duckdb.ColumnExpression(name) for name in columns]
         try:
-            yield from self.relation.select(*chosen).to_arrow_reader(BATCH)
+            with self.relation.select(*chosen).to_arrow_reader(BATCH) as reader:
+                yield from reader  # while it is open, its connection answers nothing else
         except (duckdb.Error, pa.ArrowException, OSError) as error:
             raise BadData(
                 f"{self.label} cannot be read to its end: {first_line(error)}; run other queries "

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from bayesreg.data.stores.base import Source
 from bayesreg.language.errors import NotSupported
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    from bayesreg.data.stores.base import Batches
 
 
 class Gone(Source):
@@ -19,7 +19,7 @@ class Gone(Source):
         """Of this name."""
         self.label = label
 
-    def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    def batches(self, columns: Sequence[str]) -> Batches:
         """None.
 
         Raises
@@ -27,6 +27,7 @@ class Gone(Source):
         NotSupported
             Always.
         """
+        yield from ()
         raise NotSupported(
             f"this takes the rows of {self.label}, of which a saved result holds the moments "
             "alone; condition on the source again"

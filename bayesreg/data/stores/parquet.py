@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path, PurePosixPath
@@ -16,7 +16,7 @@ from bayesreg.data.typed_files import first_line
 from bayesreg.language.errors import BadArgument, BadData, NotSupported
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    from bayesreg.data.stores.base import Batches
 
 ENDINGS = (".parquet", ".pq")
 WILD = frozenset("*?[")
@@ -45,7 +45,7 @@ class Parquet(Source):
         self.ends = tuple(accumulate(footer.rows for footer in self.footers))
         self.rows = self.ends[-1]
 
-    def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    def batches(self, columns: Sequence[str]) -> Batches:
         """File after file; of each no more than a few of its pages at a time are held."""
         import pyarrow as pa
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from bayesreg.data.stores.base import BATCH, Source
@@ -10,7 +10,7 @@ from bayesreg.data.typed_files import first_line
 from bayesreg.language.errors import BadData, NotSupported
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    from bayesreg.data.stores.base import Batches
 
 
 class Polars(Source):
@@ -33,7 +33,7 @@ class Polars(Source):
         except pl.exceptions.PolarsError as error:
             raise BadData(f"{self.label} cannot be read: {first_line(error)}") from None
 
-    def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    def batches(self, columns: Sequence[str]) -> Batches:
         """The one place that calls what Polars marks as unstable."""
         import polars as pl
 
