@@ -381,7 +381,7 @@ def test_rows_left_out_are_counted_by_column(door, table, tmp_path):
     assert problem.n == w.sum()
     assert "rows left out (rooms missing)" in problem.design.origin
     with pytest.raises(br.BadArgument, match="did you mean 'drop'"):
-        model.condition(given, "price", missing="dorp")
+        model.condition(given, "price", missing="dropp")
 
 
 @pytest.mark.parametrize(
