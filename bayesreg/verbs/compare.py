@@ -129,8 +129,7 @@ def compare(
     refuse_incomparable({name: model.likelihood for name, model in models.items()})
     beside = {"weights": weights, "offset": offset, "exposure": exposure, "trials": trials}
     models, source = _read(models, formula, data, X, y, beside, missing)
-    seed = settled_seed(seed)
-    how = _How(standardize, intercept, engine, draws, chains)
+    seed, how = settled_seed(seed), _How(standardize, intercept, engine, draws, chains)
     entries, said, timing = _each(models, source, how, seed, watch)
     said += _like_with_like(entries)
     table = ranked({k: e.loo for k, e in entries.items() if e.loo is not None})
