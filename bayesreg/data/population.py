@@ -85,8 +85,8 @@ class Population:
         """
         if design is None:
             raise NotSupported(
-                "this needs the columns as they came, and the problem was conditioned on Moments; "
-                "condition on X and y"
+                "this needs the columns as they came, and the fit holds no rows: it was made of "
+                "Moments, or of rows read in passes; condition on X and y, or on a sample of them"
             )
         known, levels, binary = _variables(design)
         typical = isinstance(newdata, str) and newdata == "mean"

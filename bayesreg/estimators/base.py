@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from bayesreg.data.arrival import arrive
+from bayesreg.data.arrival import arrive, framed
 from bayesreg.data.columns import row_index, text_advice, truth_columns
 from bayesreg.data.design import Design
 from bayesreg.data.frames import take_response
@@ -21,7 +21,7 @@ from bayesreg.data.rows import Rows
 from bayesreg.data.stores import source_of
 from bayesreg.data.streamed import Streamed
 from bayesreg.language.arguments import Array
-from bayesreg.language.errors import BadArgument, BadData, NotSupported
+from bayesreg.language.errors import BadArgument, BadData
 from bayesreg.language.misnamed import explained_throughout
 from bayesreg.likelihoods import Likelihood
 from bayesreg.model.problem import Problem
@@ -165,7 +165,7 @@ class PriorEstimator(BaseEstimator):
         if source_of(X) is None:
             return X, y, sample_weight, dict(known)
         if self.formula is not None:
-            raise NotSupported("formula= needs a data frame; read the source first")
+            return framed(X), y, sample_weight, dict(known)
         X, y, beside, _ = arrive(X, y, {"weights": sample_weight, **known})
         if isinstance(X, Streamed):
             self.feature_names_in_ = np.array(X.names, dtype=object)
