@@ -22,7 +22,8 @@ from bayesreg.data import arrival
 from bayesreg.data.moments import Moments
 from bayesreg.data.stores import Source, source_of
 from bayesreg.data.stores.blocks import Blocks
-from bayesreg.data.streamed import Roles, Streamed
+from bayesreg.data.stores.stream import Roles, Stream
+from bayesreg.data.streamed import Streamed
 from bayesreg.estimators import MapRegressor
 
 N, P = 3_000, 4
@@ -155,7 +156,7 @@ def test_a_small_source_is_read_into_memory(table, folder):
 
 def test_another_likelihood_is_refused_before_a_row_is_read(table, folder, monkeypatch):
     monkeypatch.setattr(arrival, "SMALL", 1_000)
-    monkeypatch.setattr(Streamed, "blocks", lambda self: pytest.fail("read"))
+    monkeypatch.setattr(Stream, "blocks", lambda self: pytest.fail("read"))
     with pytest.raises(br.NotSupported, match=r"Poisson.*sample"):
         br.Model(br.Normal(1.0), br.Poisson()).condition(str(folder), "rooms")
 
@@ -442,7 +443,8 @@ def test_estimators_and_the_shell_read_a_source(folder, table, monkeypatch, caps
 MEASURED = """
 import resource, sys, time
 from bayesreg.data.stores import source_of
-from bayesreg.data.streamed import Roles, Streamed
+from bayesreg.data.stores.stream import Roles
+from bayesreg.data.streamed import Streamed
 
 def seconds(do):
     begun = time.process_time()

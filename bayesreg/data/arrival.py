@@ -16,7 +16,8 @@ from bayesreg.data.moments import Moments
 from bayesreg.data.stores.base import Source
 from bayesreg.data.stores.read import Read
 from bayesreg.data.stores.recognise import source_of
-from bayesreg.data.streamed import MISSING, Roles, Streamed, lacking
+from bayesreg.data.stores.stream import MISSING, Roles, lacking
+from bayesreg.data.streamed import Streamed
 from bayesreg.language.arguments import did_you_mean
 from bayesreg.language.errors import BadArgument, BadData, NotSupported
 

@@ -2,68 +2,25 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from bayesreg.data.columns import text_advice
-from bayesreg.data.frames import refuse_no_column
-from bayesreg.data.known import NOTHING, Known, unusable
 from bayesreg.data.layout import Layout
 from bayesreg.data.moments import Moments
-from bayesreg.data.stores.base import Source, folded
-from bayesreg.data.stores.numeric import categories, floats
-from bayesreg.data.stores.progress import bar
+from bayesreg.data.stores.base import Source
 from bayesreg.data.stores.read import Read
+from bayesreg.data.stores.stream import Part, Roles, Stream
 from bayesreg.data.terms import Term
 from bayesreg.language.arguments import Array
-from bayesreg.language.errors import BadArgument, BadData
 from bayesreg.language.text import few, shown
 from bayesreg.language.warned import warn
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-MISSING = ("refuse", "drop")
-Ints = NDArray[np.int64]
-
-
-@dataclass(frozen=True, eq=False)
-class Part:
-    """Some rows of a stream: X (m, p), y (m,), weights (m,) or None, and what is known beside."""
-
-    X: Array
-    y: Array
-    weights: Array | None
-    known: Known = NOTHING
-
-    @property
-    def target(self) -> Array:
-        """y − offset."""
-        offset = self.known.offset
-        return self.y if offset is None else np.asarray(self.y - offset)
-
-
-@dataclass(frozen=True)
-class Roles:
-    """The columns that are no predictors, by name; "" where there is none."""
-
-    y: str
-    weights: str = ""
-    offset: str = ""
-    exposure: str = ""
-    trials: str = ""
-
-    @property
-    def said(self) -> dict[str, str]:
-        """What is what: argument to column."""
-        return {key: name for key, name in vars(self).items() if name}
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,76 +29,44 @@ class Streamed(Layout):
 
     Attributes
     ----------
-    source : Source
-    roles : Roles
-        Which columns are y, weights and the like.
-    names : tuple of str
-        The predictors.
-    missing : {"refuse", "drop"}
-        What happens to a row in which one of the columns used has no value.
-    read : Read
-        What the passes so far have read.
+    stream : Stream
+        The rows, and which columns they have.
     terms, spec, intercept, named, classes
         As of a `Design`.
     """
 
-    source: Source
-    roles: Roles
-    names: tuple[str, ...]
+    stream: Stream
     terms: tuple[Term, ...]
-    missing: str = "refuse"
+    truths: tuple[str, ...] = ()
     spec: Any = None
     intercept: bool | None = None
     named: bool = True
-    truths: tuple[str, ...] = ()
     classes: tuple[Any, ...] | None = None
-    read: Read = field(default_factory=lambda: Read(""))
-    _state: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(
         cls, source: Source, roles: Roles, missing: str = "refuse", drop: tuple[str, ...] = ()
     ) -> Streamed:
-        """Every column that has no role is a predictor, but for those to `drop`.
-
-        Nothing is read but what the store says of itself.
-
-        Raises
-        ------
-        BadData
-            If a column is named that there is not, is no column of numbers, or is known to have
-            missing values that are not to be dropped.
-        """
-        names = source.names
-        refuse_no_column(list(roles.said.values()), names, source.label)
-        taken = list(roles.said.values())
-        twice = next((name for name in taken if taken.count(name) > 1), None)
-        if twice is not None:
-            raise BadArgument(f"column {twice!r} cannot have two roles: {roles.said}")
-        refuse_no_column(drop, names, source.label)
-        predictors = tuple(name for name in names if name not in {*taken, *drop})
-        made = cls(
-            source=source,
-            roles=roles,
-            names=predictors,
-            terms=tuple(Term(name, (j,)) for j, name in enumerate(predictors)),
-            missing=missing,
-            truths=tuple(name for name in predictors if _is_truth(source.schema, name)),
-            read=Read(source.label, files=source.files),
-        )
-        made._refuse_unread()
-        return made
+        """Every column that has no role is a predictor: see `Stream.of`."""
+        stream = Stream.of(source, roles, missing, drop)
+        terms = tuple(Term(name, (j,)) for j, name in enumerate(stream.names))
+        return cls(stream, terms, tuple(n for n in stream.names if _is_truth(source.schema, n)))
 
     def __repr__(self) -> str:
         return (
-            f"Streamed: {shown(self.source.label)}, {self.p} columns ({few(self.names)}), response "
+            f"Streamed: {shown(self.read.label)}, {self.p} columns ({few(self.names)}), response "
             f"{shown(self.y_name)!r}\n  .moments, .blocks(), .total(), .read, .names, .terms"
         )
 
     @property
+    def names(self) -> tuple[str, ...]:  # type: ignore[override]
+        """The columns."""
+        return self.stream.names
+
+    @property
     def y_name(self) -> str:  # type: ignore[override]
         """What the response is called."""
-        return self.roles.y
+        return self.stream.roles.y
 
     @property
     def p(self) -> int:
@@ -149,14 +74,14 @@ class Streamed(Layout):
         return len(self.names)
 
     @property
-    def columns(self) -> tuple[str, ...]:
-        """What is read of the source: the predictors, then what has a role."""
-        return (*self.names, *self.roles.said.values())
-
-    @property
     def shifted(self) -> bool:
         """Whether a part of η was known, so that new rows need theirs."""
-        return bool(self.roles.offset or self.roles.exposure)
+        return bool(self.stream.roles.offset or self.stream.roles.exposure)
+
+    @property
+    def read(self) -> Read:
+        """What the passes so far have read."""
+        return self.stream.read
 
     @property
     def origin(self) -> str:  # type: ignore[override]
@@ -166,246 +91,54 @@ class Streamed(Layout):
     @property
     def apart(self) -> str:
         """Why the rows are not at hand, in words."""
-        return f"those of {shown(self.source.label)} are read in passes, never all into memory"
+        return f"those of {shown(self.read.label)} are read in passes, never all into memory"
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What must be known of the rows read so far."""
-        return tuple(self._notes)
-
-    @property
-    def _notes(self) -> list[str]:
-        found: list[str] = self._state.setdefault("notes", [])
-        return found
+        return tuple(self.stream.notes)
 
     def numbers(self, column: int) -> Array:
         """0 and 1 where a column held nothing else in the first pass; else NaN."""
-        return np.array([0.0, 1.0]) if self.binary[column] else np.array([np.nan])
-
-    @property
-    def binary(self) -> NDArray[np.bool_]:
-        """Which columns held 0 and 1 alone in the first pass (p,)."""
-        return np.asarray(self._state.get("binary", np.zeros(self.p, dtype=bool)))
-
-    def having(
-        self, moments: Moments, binary: NDArray[np.bool_], notes: tuple[str, ...]
-    ) -> Streamed:
-        """The same, with what earlier passes found."""
-        found = replace(self, _state={**self._state, "binary": binary, "notes": list(notes)})
-        found.__dict__["moments"] = moments
-        return found
+        return np.array([0.0, 1.0]) if self.stream.binary[column] else np.array([np.nan])
 
     @cached_property
     def moments(self) -> Moments:
         """All that a Gaussian likelihood needs: one pass, and a second where digits ask for it."""
-        again = _Passes(self)
-        blocks: Iterable[Any] = again if self.source.repeatable else iter(again)
+        again = _Passes(self.stream)
+        blocks: Iterable[Any] = again if self.stream.source.repeatable else iter(again)
         found = replace(Moments.from_blocks(blocks, self.names), y_name=self.y_name)
         for note in self.notes:
             warn(note)
         return found
 
-    def total[T](self, part: Callable[[Part], T]) -> T:
-        """Σ part(block) over all rows, by a fixed tree; one pass.
+    def having(self, moments: Moments) -> Streamed:
+        """The same, its moments known."""
+        found = replace(self)
+        found.__dict__["moments"] = moments
+        return found
 
-        Parameters
-        ----------
-        part : callable
-            From rows to whatever has a ``+``. On a cluster it runs where the rows are, and more
-            than once where a worker is lost: it may change nothing outside.
-        """
-        with self._pass():
-            return self.source.total(self.columns, lambda run: folded(map(part, self._parts(run))))
+    def total[T](self, part: Callable[[Part], T]) -> T:
+        """Σ part(block) over all rows: see `Stream.total`."""
+        return self.stream.total(part)
 
     def blocks(self) -> Iterator[Part]:
         """The rows, validated, in order: a new pass."""
-        with self._pass(), closing(self.source.batches(self.columns)) as run:
-            yield from self._parts(run)
-
-    @contextmanager
-    def _pass(self) -> Iterator[_Tally]:
-        """One reading of all rows, told on a terminal; what it counted is compared at its end."""
-        if self.read.passes and not self.source.repeatable:
-            raise BadArgument(
-                f"{self.source.label} can be read once, and this takes another pass; pass what can "
-                "be read again: the files themselves, a dataset, or a list of blocks"
-            )
-        self._refuse_changed()
-        begun, tally = time.perf_counter(), _Tally()
-        with bar(f"pass {self.read.passes + 1} over {self.source.label}", self.source.rows) as more:
-            tally.more = more
-            self._state["tally"] = tally
-            yield tally
-        self._refuse_changed()
-        self._close(tally, time.perf_counter() - begun)
-
-    def _close(self, tally: _Tally, seconds: float) -> None:
-        """Compare the rows of a pass with what the store says and with the pass before."""
-        read, said = self.read, self.source.rows
-        if said is not None and tally.rows != said:
-            raise BadData(
-                f"{read.label} has {said} rows by its own count, and {tally.rows} came when it was "
-                "read; it changed meanwhile, or its reader was ended early"
-            )
-        if read.passes and (tally.rows, tally.dropped) != (read.rows, read.dropped):
-            raise BadData(
-                f"{read.label} gave {read.rows} rows when read first and {tally.rows} in pass "
-                f"{read.passes + 1}, {read.dropped} and {tally.dropped} of them with missing values"
-            )
-        if tally.rows == tally.dropped:
-            why = "every row has a missing value" if tally.rows else "there are no rows"
-            raise BadData(f"{read.label}: {why}")
-        read.rows, read.dropped, read.missing = tally.rows, tally.dropped, tally.missing
-        read.passes += 1
-        read.seconds += seconds
-
-    def _refuse_changed(self) -> None:
-        """Raise if a file of the source has another size or time than when it was opened."""
-        then, now = self._state.get("fingerprint", {}), self.source.fingerprint()
-        changed = [name for name in then if now.get(name) != then[name]]
-        if changed or then.keys() != now.keys():
-            name = (changed or sorted(set(now) ^ set(then)))[0]
-            raise BadData(f"{self.source.label} changed since it was opened: {name}; begin again")
-
-    def _refuse_unread(self) -> None:
-        """Raise for what the schema and the footers say, before a row is read."""
-        self._state["fingerprint"] = self.source.fingerprint()
-        for name in sorted(categories(self.source.schema) & set(self.columns)):
-            raise BadData(text_advice(name, self._what(name), name))
-        for name in self.columns:  # of no rows: the type alone
-            floats(_empty(self.source.schema.field(name).type), name, self._what(name), [])
-        nulls = {} if self.roles.weights else self.source.nulls(self.columns)
-        if nulls and self.missing == "refuse":
-            listed = "; ".join(f"column {name!r}: {where}" for name, where in nulls.items())
-            raise BadData(lacking(self.source.label, listed))
-
-    def _what(self, name: str) -> str:
-        return "y" if name == self.roles.y else self.source.label
-
-    def _parts(self, run: Iterable[pa.RecordBatch]) -> Iterator[Part]:
-        """Batches as validated numbers, those without a row left out."""
-        tally = self._state["tally"]
-        for batch in run:
-            if batch.num_rows:
-                part = self._part(batch, tally)
-                tally.rows += batch.num_rows
-                tally.more(batch.num_rows)
-                if len(part.X):
-                    yield part
-
-    def _part(self, batch: pa.RecordBatch, tally: _Tally) -> Part:
-        held = np.empty((batch.num_rows, len(self.columns)), order="F")
-        notes: list[str] = []
-        for j, name in enumerate(self.columns):
-            held[:, j] = floats(batch.column(j), name, self._what(name), notes)
-        self._notes.extend(note for note in dict.fromkeys(notes) if note not in self._notes)
-        rows = tally.rows + np.arange(len(held), dtype=np.int64)
-        held, rows = self._counting(held, rows)
-        held, rows = self._complete(held, rows, tally)
-        if not self.read.passes:
-            self._look_for_truths(held)
-        by = {key: held[:, self.columns.index(name)] for key, name in self.roles.said.items()}
-        return Part(held[:, : self.p], by["y"], by.get("weights"), self._known(by, rows))
-
-    def _counting(self, held: Array, rows: Ints) -> tuple[Array, Ints]:
-        """The rows of positive weight."""
-        if not self.roles.weights:
-            return held, rows
-        w = held[:, self.columns.index(self.roles.weights)]
-        if np.any(w < 0.0):
-            k = int(np.flatnonzero(w < 0.0)[0])
-            raise BadData(
-                f"column {self.roles.weights!r} has the weight {w[k]:g} in "
-                f"{self.source.place(int(rows[k]))}; weights are frequencies, of at least 0"
-            )
-        return (held, rows) if np.all(w) else _kept(held, rows, w != 0.0)
-
-    def _complete(self, held: Array, rows: Ints, tally: _Tally) -> tuple[Array, Ints]:
-        """The rows without a missing value; the first is refused, or all are counted."""
-        with np.errstate(all="ignore"):
-            if np.isfinite(held.sum()):
-                return held, rows
-        for j, name in enumerate(self.columns):
-            beyond = np.flatnonzero(np.isinf(held[:, j]))
-            if len(beyond):
-                where = self.source.place(int(rows[beyond[0]]))
-                raise BadData(f"column {name!r} is infinite in {where}; leave out or mend the row")
-        gone = np.isnan(held)
-        if not gone.any():
-            return held, rows
-        if self.missing == "refuse":
-            first, lacks = map(int, np.argwhere(gone)[0])
-            where = f"column {self.columns[lacks]!r}: {self.source.place(int(rows[first]))}"
-            raise BadData(lacking(self.source.label, where))
-        for j in np.flatnonzero(gone.any(axis=0)).tolist():
-            name = self.columns[j]
-            tally.missing[name] = tally.missing.get(name, 0) + int(gone[:, j].sum())
-        left = gone.any(axis=1)
-        tally.dropped += int(left.sum())
-        return _kept(held, rows, ~left)
-
-    def _known(self, by: Mapping[str, Array], rows: Ints) -> Known:
-        """Offset and trials, of values that are such."""
-        for what in ("exposure", "trials"):
-            bad = unusable(by[what], what) if what in by else None
-            if bad is not None:
-                k, why = bad
-                where = self.source.place(int(rows[k]))
-                raise BadData(f"{what} is {by[what][k]:g} in {where}, and {why}")
-        shift = by.get("offset")
-        if "exposure" in by:
-            size = np.log(by["exposure"])
-            shift = size if shift is None else shift + size
-        return Known(shift, by.get("trials"))
-
-    def _look_for_truths(self, held: Array) -> None:
-        """Which columns hold 0 and 1 alone, so far."""
-        found = self._state.setdefault("binary", np.ones(self.p, dtype=bool))
-        for j in np.flatnonzero(found):
-            x = held[:, j]
-            found[j] = bool(np.all((x == 0.0) | (x == 1.0)))
-
-
-@dataclass(eq=False)
-class _Tally:
-    """What a pass has counted so far."""
-
-    rows: int = 0
-    dropped: int = 0
-    missing: dict[str, int] = field(default_factory=dict)
-    more: Callable[[int], None] = lambda _: None
+        return self.stream.blocks()
 
 
 @dataclass(frozen=True)
 class _Passes:
     """The blocks of a stream, as `Moments` asks for them: again if need be."""
 
-    stream: Streamed
+    stream: Stream
 
     def __iter__(self) -> Iterator[tuple[Array, Array, Array | None]]:
         for part in self.stream.blocks():
             yield part.X, part.target, part.weights
 
 
-def _kept(held: Array, rows: Ints, keep: Any) -> tuple[Array, Ints]:
-    return np.asfortranarray(held[keep]), rows[keep]
-
-
-def lacking(label: str, where: str) -> str:
-    """What is missing where, and what to do."""
-    return (
-        f"{label} has missing values ({where}); mend these rows, or have them left out and counted "
-        "(missing='drop', in the shell --missing drop): nothing is dropped silently"
-    )
-
-
 def _is_truth(schema: pa.Schema, name: str) -> bool:
     import pyarrow.types as of
 
     return bool(of.is_boolean(schema.field(name).type))
-
-
-def _empty(kind: pa.DataType) -> pa.Array:
-    import pyarrow as pa
-
-    return pa.array([], kind)

@@ -327,7 +327,7 @@ def _refuse_rowless(source: Held, likelihood: Likelihood) -> None:
     if isinstance(source, Moments):
         raise NotSupported(f"{name} needs rows, and Moments keep none; condition on X and y")
     raise NotSupported(
-        f"{name} needs all rows in memory, and {source.source.label} has more than are read into "
+        f"{name} needs all rows in memory, and {source.read.label} has more than are read into "
         "it; use Gaussian(), which needs their moments alone, or condition on a sample of them"
     )
 

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from bayesreg.data.moments import Moments
 from bayesreg.data.stores.gone import Gone
 from bayesreg.data.stores.read import Read
-from bayesreg.data.streamed import Roles, Streamed
+from bayesreg.data.stores.stream import Roles, Stream
+from bayesreg.data.streamed import Streamed
 from bayesreg.language.errors import BadData
 from bayesreg.storage.designs import term_from_json
 from bayesreg.storage.fields import Meta, checked, put_together, taken_apart, whole
 
-FIELDS = ("named", "missing", "intercept")
+FIELDS = ("named", "intercept")
 
 
 def stream_to_json(stream: Streamed) -> Meta:
@@ -27,9 +28,10 @@ def stream_to_json(stream: Streamed) -> Meta:
         **said,
         "truths": list(stream.truths),
         "terms": [term._asdict() for term in stream.terms],
-        "roles": stream.roles.said,
+        "roles": stream.stream.roles.said,
+        "missing": stream.stream.missing,
         "notes": list(stream.notes),
-        "binary": np.flatnonzero(stream.binary).tolist(),
+        "binary": np.flatnonzero(stream.stream.binary).tolist(),
         "read": read,
     }
 
@@ -45,19 +47,24 @@ def stream_from_json(meta: Mapping[str, Any], moments: Moments) -> Streamed:
         raise BadData("roles: a column or its role is no text")
     if read.dropped > read.rows or not 0.0 <= read.seconds < np.inf:
         raise BadData("read: more rows are left out than there are, or its time is none")
+    binary: NDArray[np.bool_] = np.zeros(moments.p, dtype=bool)
+    binary[whole(meta["binary"], "binary")] = True
+    rows = Stream(
+        Gone(read.label),
+        Roles(**roles),
+        moments.names,
+        checked(meta["missing"], "str", "missing"),
+        read,
+        list(checked(meta["notes"], "tuple[str, ...]", "notes")),
+        binary,
+    )
     stream: Streamed = put_together(
         Streamed,
         {name: meta[name] for name in FIELDS if name in meta},
-        source=Gone(read.label),
-        roles=Roles(**roles),
-        names=moments.names,
+        stream=rows,
         terms=terms,
         truths=checked(meta["truths"], "tuple[str, ...]", "truths"),
         spec=None,
         classes=None,
-        read=read,
-        _state={},
     )
-    binary: NDArray[np.bool_] = np.zeros(moments.p, dtype=bool)
-    binary[whole(meta["binary"], "binary")] = True
-    return stream.having(moments, binary, checked(meta["notes"], "tuple[str, ...]", "notes"))
+    return stream.having(moments)
