@@ -209,6 +209,22 @@ FAULTS = [
         "both say sigma",
     ),
     (("--target", "incidents", "--likelihood", "poisson,gaussian"), 2, "2 likelihoods"),
+    (("--target", "type"), 1, "5 kinds of text"),
+    (
+        ("--target", "incidents", "--likelihood", "negative_binomial"),
+        1,
+        "'negative_binomial(shape=…",
+    ),
+    (
+        ("--formula", "incidents ~ type + offset(log(service))", "--likelihood", "poisson", *KNOWN),
+        2,
+        "--exposure COL was passed",
+    ),
+    (
+        ("--formula", "cbind(incidents, service) ~ type", "--trials", "service"),
+        2,
+        "--trials COL out",
+    ),
 ]
 
 
@@ -252,3 +268,8 @@ def test_new_rows_bring_their_exposure(ships, tmp_path):
         means.append([row["mean"] for row in json.loads(found.stdout)["rows"]])
     np.testing.assert_allclose(means[1], 2 * np.array(means[0]), rtol=1e-9)
     assert "no column 'years'" in run("predict", saved, new, "--exposure", "years").stderr
+    text = run("predict", saved, new, "--exposure", "type")
+    assert text.exit_code == 1
+    assert "--exposure: column 'type' of new.csv holds text cells, no numbers" in text.stderr
+    frame.assign(service=[1.0, 2.0, 0.0, 1.0]).to_csv(new, index=False)
+    assert "of new.csv is 0 on line 4" in run("predict", saved, new, *KNOWN).stderr

@@ -164,6 +164,25 @@ def test_rows_of_weight_zero_may_hold_anything():
         assert np.array_equal(other.design.offset, plain.design.offset)
 
 
+@pytest.mark.parametrize("stray", [2, np.nan, None, "b"])
+def test_labels_of_rows_of_weight_zero_are_none_of_y(stray):
+    """As numbers there: neither a third label nor a missing one; with a weight they are."""
+    model = br.Model(br.Normal(1.0), br.Bernoulli())
+    labels, w = [stray, 0, 1, 0, 1, 1, 0, 1], np.array([0.0, 1, 1, 1, 1, 1, 1, 1])
+    plain = model.condition(COLUMNS[1:], labels[1:])
+    frame = pd.DataFrame(COLUMNS, columns=["a", "b"]).assign(y=pd.Series(labels, dtype=object), w=w)
+    doors = (
+        model.condition(COLUMNS, labels, weights=w),
+        model.condition(frame, "y", weights="w"),
+        model.condition_formula("y ~ a + b", frame, weights="w"),
+    )
+    for problem in doors:
+        assert problem.classes_ == plain.classes_ == (0, 1)
+        assert np.array_equal(problem.design.y, plain.design.y)
+    with pytest.raises(BadData, match=r"two labels|outcome has two|missing in row 0|order"):
+        model.condition(COLUMNS, labels, weights=w + 1.0)
+
+
 def test_labels_of_rows_must_agree():
     """At the fit and at new rows; equal lengths are not enough."""
     short = FRAME[["x"]]
@@ -276,6 +295,13 @@ def test_what_is_said_twice_is_refused():
         fit.predict(FRAME, exposure="time")
     with pytest.raises(BadArgument, match=r"Moments\.of\(X, y - offset\)"):
         br.Model().condition(Moments.of(COLUMNS, np.arange(8.0)), offset=np.ones(8))
+    plain = FRAME[["x", "z", "time"]]
+    with pytest.raises(BadData, match="offset and exposure both name the column 'time'"):
+        POISSON.condition(plain, FRAME.y, offset="time", exposure="time")
+    with pytest.raises(BadData, match="offset and exposure both name the column 'time'"):
+        POISSON.condition_formula("y ~ x", FRAME, offset="time", exposure="time")
+    with pytest.raises(BadData, match="y and weights both name the column 'time'"):
+        POISSON.condition(plain, "time", weights="time")
 
 
 def test_new_rows_need_what_the_fit_had():

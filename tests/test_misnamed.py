@@ -135,3 +135,24 @@ def test_an_unknown_of_no_likelihood_is_named():
         post.posterior_predictive(offsets=data.y)
     with pytest.raises((br.BadArgument, br.BadData)):
         post.posterior_predictive(offset=data.y)
+
+
+@pytest.mark.parametrize(
+    "asked, ours",
+    [
+        ({"likelihood": "logit"}, "bernoulli"),
+        ({"likelihood": "normal"}, "gaussian"),
+        ({"likelihood": "neg_bin"}, "negative_binomial"),
+        ({"likelihood": "laplace"}, "laplace_noise"),
+        ({"prior": "gaussian"}, "normal"),
+    ],
+)
+def test_families_by_the_names_of_other_programs_are_pointed_at(asked, ours):
+    with pytest.raises(br.BadArgument, match=f"it is called '{ours}' here"):
+        br.Model(**asked)
+
+
+def test_what_is_no_label_is_refused():
+    for wrong in ({"classes": ("a",)}, {"classes": ("a", "a")}, {"positive": ["a"]}):
+        with pytest.raises(br.BadArgument, match="label"):
+            br.Bernoulli(**wrong)

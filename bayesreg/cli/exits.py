@@ -16,6 +16,7 @@ from bayesreg.language.errors import BadArgument, BadData, NotConverged, NotSupp
 from bayesreg.language.families import LIKELIHOODS, snake
 
 FAILURE, USAGE, CHECK_FAILED, INTERRUPTED = 1, 2, 3, 130
+_CALL = re.compile(r"\b(?:br\.)?(\w+)\(((?:[^()]|\([^()]*\))*)\)")
 
 
 @contextmanager
@@ -34,9 +35,9 @@ def explained(*, debug: bool = False) -> Iterator[None]:
     except KeyboardInterrupt:
         _end("interrupted: nothing was written", INTERRUPTED)
     except BadArgument as error:
-        _end(f"error: {error}", USAGE)
+        _end(f"error: {in_options(str(error))}", USAGE)
     except (BadData, NotSupported, NotConverged) as error:
-        _end(f"error: {error}", FAILURE)
+        _end(f"error: {in_options(str(error))}", FAILURE)
     except OSError as error:
         name = f"{error.filename!r}: " if error.filename else ""
         _end(f"error: {name}{error.strerror or error}", FAILURE)
@@ -72,13 +73,21 @@ def in_options(text: str) -> str:
     --------
     >>> in_options("pass trials=, or use br.StudentTNoise()")
     'pass --trials COL, or use --likelihood student_t_noise'
+    >>> in_options("give it a number, LaplaceNoise(sigma=…)")
+    "give it a number, --likelihood 'laplace_noise(sigma=…)'"
     """
     text = re.sub(r"\b(offset|exposure|trials|weights)=", r"--\1 COL", text)
-    return re.sub(
-        r"\b(?:br\.)?(\w+)\(\)",
-        lambda one: f"--likelihood {snake(one[1])}" if one[1] in LIKELIHOODS else one[0],
-        text,
-    )
+    return _CALL.sub(_likelihood, text)
+
+
+def _likelihood(call: re.Match[str]) -> str:
+    """A likelihood as an option; labels, which data have taught it, are left out."""
+    name, inside = call.groups()
+    if name not in LIKELIHOODS:
+        return call[0]
+    if not inside or "classes=" in inside:
+        return f"--likelihood {snake(name)}"
+    return f"--likelihood '{snake(name)}({inside})'"
 
 
 def _end(words: str, code: int) -> NoReturn:

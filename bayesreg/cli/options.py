@@ -18,7 +18,7 @@ Decorator = Callable[[Any], Any]
 PRIOR_NAMES = ", ".join(families.spoken(families.PRIORS))
 LIKELIHOOD_NAMES = ", ".join(families.spoken(families.LIKELIHOODS))
 AUTO = "auto"
-GAUSSIAN, BERNOULLI = map(families.snake, ("Gaussian", "Bernoulli"))
+GAUSSIAN, BERNOULLI, BINOMIAL = map(families.snake, ("Gaussian", "Bernoulli", "Binomial"))
 
 PROPER_SIGMA = "inverse_gamma_squared(3,2)"  # of validate, which draws σ from its prior
 
@@ -126,7 +126,8 @@ likelihood = click.option(
     metavar="SPEC",
     help=f"How the response varies: auto, {LIKELIHOOD_NAMES}; or with arguments, such as "
     "'student_t(df=4)'. Unsaid or auto, bernoulli for text of two kinds, true and false, or 0 "
-    "and 1 alone; as a data set of ours says; else gaussian: counts are never guessed.",
+    "and 1 alone; binomial for cbind(won, lost) ~ …; as a data set of ours says; else gaussian: "
+    "counts are never guessed.",
 )
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from bayesreg.cli.exits import asked_of, in_options
+from bayesreg.cli.exits import asked_of
 from bayesreg.cli.log import Log
 from bayesreg.cli.options import Options
 from bayesreg.cli.question import format_of
@@ -39,7 +38,7 @@ def run(options: Options) -> int:
     result = _asked(load(options.fit), options)
     problem = _problem(result)
     frame, rows, known = _new_rows(options, problem, log)
-    with log.listening(), _in_options():
+    with log.listening():
         found, how = _predicted(result, frame, options, known)
     found.index = rows + 1
     if options.json:
@@ -70,15 +69,6 @@ def _problem(result: Any) -> Problem:
     return found
 
 
-@contextmanager
-def _in_options() -> Iterator[None]:
-    """Name the options of what must be known of rows, and not the arguments of Python."""
-    try:
-        yield
-    except BadArgument as error:
-        raise BadArgument(in_options(str(error))) from None
-
-
 def _known(options: Options) -> dict[str, str]:
     """The columns of what is known of rows, by what it is."""
     said = {"offset": options.offset, "exposure": options.exposure, "trials": options.trials}
@@ -104,7 +94,7 @@ def _new_rows(options: Options, problem: Problem, log: Log) -> tuple[Any, Any, d
 
     named = design is None or design.named or design.spec is not None or bool(beside)
     drop = options.missing == "drop"
-    frame, rows, notes = new_rows(read, variables, named=named, drop_missing=drop)
+    frame, rows, notes = new_rows(read, variables, beside, named=named, drop_missing=drop)
     for note in notes:
         log.note(note)
     known = {what: frame[name].to_numpy(float) for what, name in beside.items()}

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesreg.cli.exits import in_options
 from bayesreg.cli.log import Log
-from bayesreg.cli.options import AUTO, BERNOULLI, GAUSSIAN, Options
+from bayesreg.cli.options import AUTO, BERNOULLI, BINOMIAL, GAUSSIAN, Options
 from bayesreg.data import files as sources
 from bayesreg.data.cells import Column
 from bayesreg.data.predictors import Roles, Selection, design, groups_of, select
@@ -79,8 +78,11 @@ def asked(options: Options, log: Log) -> Question:
             f"--target is missing: which column of {table.name} is the response? It has "
             f"{table.listed()}"
         )
-    response = _response(options.formula, table) if options.formula is not None else target
+    response, counted = _response(options.formula, table) if options.formula else (target, False)
     said = None if (options.likelihood or AUTO).lower() == AUTO else options.likelihood
+    if said is None and counted:
+        said = BINOMIAL
+        log.note(f"the response is successes and failures: its likelihood is {BINOMIAL}")
     options = _settled(replace(options, likelihood=said), table, own, response, log)
     roles = Roles(
         target=target if options.formula is None else None,
@@ -173,16 +175,16 @@ def _yes_no(column: Column) -> str:
     return "0 and 1 alone" if column.kind == "number" and kinds == {0.0, 1.0} else ""
 
 
-def _response(formula: str, table: Table) -> str | None:
-    """The column that is the response of a formula, where it is one alone."""
+def _response(formula: str, table: Table) -> tuple[str | None, bool]:
+    """The column that is the response of a formula, and whether another has the failures."""
     from bayesreg.data.grammar import parse
 
     try:
         parsed = parse(formula, tuple(table.columns))
     except (BadArgument, SyntaxError):
-        return None  # which is said when it is evaluated
+        return None, False  # which is said when it is evaluated
     name = parsed.term_name(parsed.left).strip("`")
-    return name if name in table.columns else None
+    return name if name in table.columns else None, parsed.lost is not None
 
 
 def _named(options: Options) -> frozenset[str]:
@@ -221,7 +223,7 @@ def _takes_labels(options: Options) -> bool:
     try:
         found.refuse_known(exposure=options.exposure, trials=options.trials)
     except NotSupported as error:
-        raise BadArgument(in_options(str(error))) from None
+        raise BadArgument(str(error)) from None
     return found.takes_labels
 
 
@@ -252,7 +254,7 @@ def designed(
         coded, learnt = read(found, likelihood)
         learnt.check(coded.y, coded.known.facts(-1))
     except BadData as error:
-        raise BadData(f"{where}: {in_options(str(error))}") from None
+        raise BadData(f"{where}: {error}") from None
     no, yes = learnt.classes_ or (0, 1)
     if (str(no), str(yes)) != ("0", "1"):  # which say it themselves
         log.note(f"the response {found.y_name!r} is read as 1 for {yes!r} and 0 for {no!r}")

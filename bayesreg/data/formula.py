@@ -26,7 +26,7 @@ from bayesreg.data.frames import (
     take_response,
 )
 from bayesreg.data.grammar import Parsed, parse
-from bayesreg.data.known import Known, whole_trials
+from bayesreg.data.known import Known, refuse_named_twice, whole_trials
 from bayesreg.data.labels import numbered, read_labels
 from bayesreg.data.rows import Rows, check_total, row_labels
 from bayesreg.data.rowwise import counted, differing, refuse_batchwise, refuse_weights, unequal
@@ -165,6 +165,7 @@ def _counting(
     rows = Rows(rows_of(frame), labels_of_rows(frame), "the frame")
     if rows.n == 0:
         raise BadData("the frame has no rows")
+    refuse_named_twice({"weights": weights, **beside})
     given = {name: _column(frame, value, name) for name, value in beside.items()}
     w = rows.weights(_column(frame, weights, "weights"), notes)
     labels = row_labels(rows)

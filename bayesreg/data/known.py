@@ -172,6 +172,22 @@ def unusable(values: Array, what: str) -> tuple[int, str] | None:
     return (int(np.flatnonzero(bad)[0]), why) if np.any(bad) else None
 
 
+def refuse_named_twice(asked: Mapping[str, Any]) -> None:
+    """Raise BadData where two arguments by row name the same column.
+
+    Examples
+    --------
+    >>> refuse_named_twice({"y": "claims", "exposure": "years"})
+    """
+    first: dict[str, str] = {}
+    for what, value in asked.items():
+        if isinstance(value, str) and first.setdefault(value, what) != what:
+            raise BadData(
+                f"{first[value]} and {what} both name the column {value!r}; one column "
+                "has one meaning, so leave one of them out"
+            )
+
+
 def _refuse(values: Array, what: str) -> None:
     found = unusable(values, what)
     if found is not None:

@@ -15,8 +15,10 @@ from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadData
 
 
-def read_labels(y: Any, what: str) -> list[Any]:
+def read_labels(y: Any, what: str, counts: NDArray[np.bool_] | None = None) -> list[Any]:
     """The entries of a vector, series or one-column frame as Python values, none of them missing.
+
+    Rows that do not count, of weight 0, are given the label of the first that does.
 
     Raises
     ------
@@ -30,6 +32,9 @@ def read_labels(y: Any, what: str) -> list[Any]:
         found = [v.item() if isinstance(v, np.generic) else v for v in values.tolist()]
     else:
         found = _column(native, what).to_list()
+    if counts is not None and len(counts) == len(found) and np.any(counts):
+        some = found[int(np.argmax(counts))]
+        found = [value if own else some for value, own in zip(found, counts, strict=True)]
     for row, value in enumerate(found):
         if is_missing(value):
             raise BadData(f"{what} is missing in row {row}; drop that row, or find its value")

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bayesreg.data.cells import Table
-from bayesreg.data.predictors import missing_in, read_as_missing, variable_of
+from bayesreg.data.predictors import (
+    missing_in,
+    read_as_missing,
+    refuse_no_numbers,
+    refuse_unusable_known,
+    variable_of,
+)
 from bayesreg.data.variables import CATEGORY, NUMBER, TEXT, Variable
 from bayesreg.language.arguments import did_you_mean
 from bayesreg.language.errors import BadData
@@ -30,7 +36,12 @@ def needed(design: Design | None, names: tuple[str, ...]) -> tuple[Variable, ...
 
 
 def new_rows(
-    read: Reader, variables: tuple[Variable, ...], *, named: bool, drop_missing: bool = False
+    read: Reader,
+    variables: tuple[Variable, ...],
+    known: Mapping[str, str],
+    *,
+    named: bool,
+    drop_missing: bool = False,
 ) -> tuple[pd.DataFrame, NDArray[np.intp], tuple[str, ...]]:
     """The variables in the rows of a table, which rows these are, and what must be said.
 
@@ -40,7 +51,9 @@ def new_rows(
         The table, given which columns to read as factors and which as numbers whatever they look
         like; it is read again where a column was a factor at the fit and looks like numbers here.
     variables : tuple of Variable
-        What the fit knows.
+        What the fit knows, and the columns of `known`.
+    known : mapping of str to str
+        The column that holds `offset`, `exposure` or `trials`, by what it is.
     named : bool
         Whether the fit knew them by name; else a table of as many columns serves, in order.
     drop_missing : bool, default False
@@ -49,7 +62,8 @@ def new_rows(
     Raises
     ------
     BadData
-        If a column is missing, or a cell of one that is needed.
+        If a column is missing, or a cell of one that is needed; if a column of `known` holds what
+        is none, such as an exposure of 0.
     """
     import pandas as pd
 
@@ -70,8 +84,10 @@ def new_rows(
     codes = {n for n, one in pairs if one.kind == NUMBER and table.columns[n].origin == "codes"}
     if texts or codes:
         table = read(frozenset(texts), frozenset(codes))
+    refuse_no_numbers(table, known)
     _refuse_strange(table, pairs)
     keep, notes = _complete(table, names, drop=drop_missing)
+    refuse_unusable_known(table, known, keep)
     columns = {name: variable_of(table.columns[name], keep) for name in names}
     return pd.DataFrame(columns), np.flatnonzero(keep), (*table.notes, *notes)
 

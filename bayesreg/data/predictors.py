@@ -13,7 +13,7 @@ import numpy as np
 
 from bayesreg.data.cells import MISSING, Column, Table, in_order, number
 from bayesreg.data.columns import EXACT
-from bayesreg.data.known import unusable
+from bayesreg.data.known import refuse_named_twice, unusable
 from bayesreg.data.labels import numbered, read_labels
 from bayesreg.data.suitability import find, refuse_target, refuse_unusable, suspicion
 from bayesreg.data.variables import BOOL, TEXT, Variable, refuse_lookalikes
@@ -78,6 +78,7 @@ class Roles:
     def beside(self, table: Table) -> tuple[str, ...]:
         """The columns that are no predictors, and not the response."""
         said = ({} if self.groups is None else {"groups": self.groups}) | self.numbers
+        refuse_named_twice({f"--{option}": name for option, name in self.numbers.items()})
         found = [find(table, name, f"--{option}") for option, name in said.items()]
         return tuple(dict.fromkeys(found))
 
@@ -116,11 +117,7 @@ def select(table: Table, roles: Roles) -> Selection:
     refuse_unusable(
         table, predictors, formula=roles.formula is not None, drop_missing=roles.drop_missing
     )
-    for option, name in roles.numbers.items():
-        if (kind := table.columns[name].kind) != "number":
-            raise BadData(
-                f"--{option}: column {name!r} of {table.name} holds {kind} cells, no numbers"
-            )
+    refuse_no_numbers(table, roles.numbers)
     keep, notes = _complete(table, used, drop=roles.drop_missing)
     if roles.weights is not None:  # a row of weight 0 has no say in levels
         counts = keep & (table.columns[roles.weights].values != 0)
@@ -130,6 +127,15 @@ def select(table: Table, roles: Roles) -> Selection:
     if roles.formula is None:
         said += [note for name in predictors if (note := suspicion(table.columns[name]))]
     return Selection(table, roles, predictors, keep, (*table.notes, *notes, *said))
+
+
+def refuse_no_numbers(table: Table, numbers: Mapping[str, str]) -> None:
+    """Raise where the column that an option names holds something else."""
+    for option, name in numbers.items():
+        if (kind := table.columns[name].kind) != "number":
+            raise BadData(
+                f"--{option}: column {name!r} of {table.name} holds {kind} cells, no numbers"
+            )
 
 
 def refuse_unusable_known(table: Table, known: Mapping[str, str], keep: NDArray[np.bool_]) -> None:

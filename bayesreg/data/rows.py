@@ -136,6 +136,17 @@ def check_total(total: float, rows: int, notes: list[str]) -> None:
         )
 
 
+def counting(weights: Any) -> NDArray[np.bool_] | None:
+    """Which rows have another weight than 0, by weights that are still to be checked."""
+    if weights is None:
+        return None
+    try:
+        values = np.asarray(weights, dtype=float)
+    except (TypeError, ValueError):
+        return None  # which is refused where they are read
+    return np.asarray(values.reshape(-1) != 0.0)
+
+
 def storable(labels: NDArray[Any]) -> NDArray[Any]:
     """Row labels as a coordinate that every file format holds.
 

@@ -79,16 +79,24 @@ def refuse_target(table: Table, name: str, *, labels: bool = False) -> None:
     if found is not None and found.cure:
         reason = f"{found.text}; correct them, or run again with {found.cure}"
     if reason is None and column.kind == "text" and not labels:
-        what = {"codes": "codes", "declared": "categories"}.get(column.origin, "text")
-        reason = f"holds {what}, such as {_short(column.levels[0])}"
-        if len(column.levels) == 2:
-            reason += f" and {_short(column.levels[1])}; for a yes/no outcome run again with "
-            reason += "--likelihood bernoulli"
+        reason = _no_quantity(column)
     if reason is None and column.kind == "flag" and not labels:
         reason = "holds true and false, and a linear regression needs a quantity; code it 0 and 1 "
         reason += "if that is meant, or run again with --likelihood bernoulli"
     if reason is not None:
         raise BadData(f"{table.name}: the target {name!r} {reason}")
+
+
+def _no_quantity(column: Column) -> str:
+    """What a response of text holds, and what it may be instead."""
+    what = {"codes": "codes", "declared": "categories"}.get(column.origin, "text")
+    first, count = _short(column.levels[0]), len(column.levels)
+    if count == 2:
+        second = _short(column.levels[1])
+        cure = "for a yes/no outcome run again with --likelihood bernoulli"
+        return f"holds {what}, such as {first} and {second}; {cure}"
+    kinds = f"{count} kind{'s' * (count > 1)}"
+    return f"holds {kinds} of {what}, such as {first}; a response is a quantity, or two labels"
 
 
 def find(table: Table, name: str, option: str) -> str:

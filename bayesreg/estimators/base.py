@@ -16,7 +16,7 @@ from bayesreg.data.arrival import arrive, framed
 from bayesreg.data.columns import row_index, text_advice, truth_columns
 from bayesreg.data.design import Design
 from bayesreg.data.frames import take_response
-from bayesreg.data.known import Points
+from bayesreg.data.known import Points, refuse_named_twice
 from bayesreg.data.rows import Rows
 from bayesreg.data.stores import source_of
 from bayesreg.data.streamed import Streamed
@@ -198,6 +198,7 @@ class PriorEstimator(BaseEstimator):
 def taken(X: Any, known: Beside) -> tuple[Any, dict[str, Any]]:
     """X, and what is known of its rows: the column of X where it is named."""
     found = dict(known)
+    refuse_named_twice(known)
     for name, value in known.items():
         X, found[name] = take_response(X, value, name) if isinstance(value, str) else (X, value)
     return X, found

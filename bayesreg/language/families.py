@@ -52,6 +52,16 @@ LIKELIHOODS = {
 }
 # Other words for a family, at the shell.
 ALIASES = {"ridge": "Normal", "lasso": "Laplace", "student_t": "StudentTNoise"}
+# What other programs call a family: pointed at, and not taken.
+ELSEWHERE = {
+    "Gaussian": "normal identity",
+    "Bernoulli": "logistic logit binary",
+    "NegativeBinomial": "nb nb2 negbin negbinomial2",
+    "StudentTNoise": "t robust",
+    "LaplaceNoise": "laplace lad median",
+    "Normal": "gaussian l2",
+    "Laplace": "l1 doubleexponential",
+}
 
 
 def snake(name: str) -> str:
@@ -77,6 +87,20 @@ def spoken(families: Iterable[str]) -> dict[str, str]:
     for name in families:
         said |= {snake(name): name} | {alias: own for alias, own in ALIASES.items() if own == name}
     return said
+
+
+def known_as(word: str, said: Mapping[str, Any]) -> str | None:
+    """Our name, among those that are `said` here, of what other programs call `word`.
+
+    Examples
+    --------
+    >>> known_as("logit", {"bernoulli": ..., "poisson": ...})
+    'bernoulli'
+    """
+    for family, words in ELSEWHERE.items():
+        if snake(family) in said and word in words.split():
+            return snake(family)
+    return None
 
 
 def classes(room: str, families: Mapping[str, str]) -> dict[str, Any]:

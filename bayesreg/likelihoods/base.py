@@ -123,17 +123,18 @@ class Likelihood(ABC):
     def words(self, eta: str) -> str:
         """The loss φ·(−log L) in symbols: in η, or in `eta` itself, ``β₀ + Xβ`` or the like."""
 
-    def read(self, y: Any, *, coded: bool = False) -> tuple[Any, Likelihood]:
+    def read(self, y: Any, *, coded: bool = False, counts: Any = None) -> tuple[Any, Likelihood]:
         """The response as numbers, and this likelihood with what was learnt of them.
 
-        With `coded`, y may be the numbers of an earlier reading, as in a Design.
+        With `coded`, y may be the numbers of an earlier reading, as in a Design; what stands in
+        rows that do not count (n,) does not matter.
 
         Raises
         ------
         BadData
             If y is no response of this kind; the message says which would be.
         """
-        del coded
+        del coded, counts
         return y, self
 
     def refuse_known(self, **given: Any) -> None:
@@ -141,12 +142,12 @@ class Likelihood(ABC):
         wanted = {"exposure": self.takes_exposure, "trials": self.takes_trials}
         cures = {
             "exposure": "it belongs to counts, as in br.Poisson(); offset= adds a known part of η",
-            "trials": "it belongs to br.Binomial(); write one row per trial, or let weights= count "
-            "equal rows",
+            "trials": "it belongs to br.Binomial(), as cbind(successes, failures) does; write one "
+            "row per trial, or let weights= count equal rows",
         }
         for name, value in given.items():
             if value is not None and not wanted.get(name, True):
-                raise NotSupported(f"{self!r} takes no {name}=; {cures[name]}")
+                raise NotSupported(f"{type(self).__name__}() takes no {name}=; {cures[name]}")
 
     def check(self, y: Array, facts: Theta, rows: Any = None) -> None:
         """Raise BadData for the first y that this likelihood cannot have.

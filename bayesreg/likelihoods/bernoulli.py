@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -70,11 +71,13 @@ class Bernoulli(NormalMixture):
     noun: ClassVar[str] = "Bernoulli"
 
     def __post_init__(self) -> None:
+        if not isinstance(self.positive, Hashable):
+            raise BadArgument(f"Bernoulli: positive is one label of y, not {self.positive!r}")
         if self.classes is None:
             return
-        object.__setattr__(self, "classes", tuple(self.classes))
-        if len(self.classes) != 2:
+        if [len(set(self.classes)), len(self.classes)] != [2, 2]:
             raise BadArgument(f"Bernoulli: classes must be two labels, not {self.classes!r}")
+        object.__setattr__(self, "classes", tuple(self.classes))
         if self.positive is not None and self.positive != self.classes[1]:
             raise BadArgument(
                 f"Bernoulli: positive={self.positive!r} and classes={self.classes!r} disagree; "
@@ -101,10 +104,11 @@ class Bernoulli(NormalMixture):
         """Σ[log(1 + e^η) − yη]."""
         return "Σ[log(1 + exp η) − yη]"
 
-    def read(self, y: Any, *, coded: bool = False) -> tuple[Any, Bernoulli]:
+    def read(self, y: Any, *, coded: bool = False, counts: Any = None) -> tuple[Any, Bernoulli]:
         """0/1 for the two labels of y, sorted unless `positive` says which is 1.
 
-        With `coded`, a y of 0 and 1 is taken as it is once the labels are known.
+        With `coded`, a y of 0 and 1 is taken as it is once the labels are known; what stands in
+        rows that do not count (n,), of weight 0, does not matter.
 
         Raises
         ------
@@ -115,7 +119,7 @@ class Bernoulli(NormalMixture):
         """
         if coded and self.classes is not None and np.all(np.isin(np.asarray(y), (0.0, 1.0))):
             return y, self
-        labels = read_labels(y, "y")
+        labels = read_labels(y, "y", counts)
         classes = self.classes or self._learn(labels)
         values = _coded(labels, classes)
         if values is None:

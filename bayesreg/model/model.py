@@ -16,7 +16,9 @@ import numpy as np
 from bayesreg.data.arrival import Held, arrive, framed
 from bayesreg.data.design import Design
 from bayesreg.data.frames import take_response, two_columns
+from bayesreg.data.known import refuse_named_twice
 from bayesreg.data.moments import Moments
+from bayesreg.data.rows import counting
 from bayesreg.data.streamed import Streamed
 from bayesreg.language.errors import BadArgument, BadData, NotSupported
 from bayesreg.language.misnamed import explained_throughout
@@ -173,7 +175,7 @@ class Model:
             raise BadArgument("y is missing: pass condition(X, y), or a Design or Moments as X")
         else:
             X, y, beside = taken(self.likelihood, X, y, **beside)
-            y, likelihood = self.likelihood.read(y)
+            y, likelihood = self.likelihood.read(y, counts=counting(beside["weights"]))
             design = dataclasses.replace(Design.of(X, y, **beside), origin=origin)
             source = _labelled(design, likelihood, design.y)
         learnt = Model(self.prior, likelihood)
@@ -238,6 +240,7 @@ class Model:
 
 def taken(likelihood: Likelihood, X: Any, y: Any, **beside: Any) -> tuple[Any, Any, dict[str, Any]]:
     """What names a column of X taken out of it; of a y of two columns, successes and trials."""
+    refuse_named_twice({"y": y} | beside)
     X, y = take_response(X, y)
     for name, value in beside.items():
         X, beside[name] = take_response(X, value, name)

@@ -189,7 +189,8 @@ def _call(tree: ast.expr, known: Mapping[str, Any], option: str, what: str) -> A
     squashed = {_squash(name): name for name in known}
     key = _squash(name_tree.id)
     if key not in squashed:
-        hint = did_you_mean(key, known)
+        ours = families.known_as(key, known)
+        hint = did_you_mean(key, known) if ours is None else f"; it is called {ours!r} here"
         raise BadArgument(
             f"{option}: no {what} is called {_short(name_tree.id)}{hint} (there are "
             f"{', '.join(known)})"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesreg.data.frames import index_of, take_response
-from bayesreg.data.known import Known, Points
+from bayesreg.data.known import Known, Points, refuse_named_twice
 from bayesreg.data.rows import Rows
 from bayesreg.language.arguments import Array, check_level
 from bayesreg.language.errors import BadArgument, NotSupported
@@ -271,6 +271,7 @@ def asked(
     likelihood, layout, notes = problem.likelihood, problem.layout, list[str]()
     likelihood.refuse_known(exposure=exposure, trials=trials)
     beside = {"offset": offset, "exposure": exposure, "trials": trials}
+    refuse_named_twice(beside)
     for name, value in beside.items():
         left, beside[name] = take_response(X, value, name)
         X = X if getattr(layout, "frame", None) is not None else left  # a formula may read it

@@ -62,8 +62,8 @@ def refuse_unknown(problem: Problem) -> None:
     names = ", ".join(problem.unknown)
     fixed = ", ".join(f"{name}=…" for name in problem.unknown)
     raise NotSupported(
-        f"the loss depends on {names}, which is unknown here, and a path moves λ alone: give it to "
-        f"{type(problem.likelihood).__name__}(), or take it from a fit, problem.at({fixed})"
+        f"the loss depends on {names}, which is unknown here, and a path moves λ alone: give a "
+        f"number, such as that of a fit, in {type(problem.likelihood).__name__}({fixed})"
     )
 
 

@@ -50,9 +50,9 @@ def _why_not(first: Likelihood, other: Likelihood) -> str | None:
 
 
 def read_together(
-    likelihoods: Mapping[str, Likelihood], y: Any
+    likelihoods: Mapping[str, Likelihood], y: Any, counts: Any = None
 ) -> tuple[dict[str, Likelihood], Any]:
-    """y as numbers, read by every likelihood, and what each learnt of it.
+    """y as numbers, read by every likelihood, and what each learnt of it in rows that count (n,).
 
     Raises
     ------
@@ -61,7 +61,7 @@ def read_together(
     """
     values, learnt = y, {}
     for name, one in likelihoods.items():
-        values, learnt[name] = one.read(y)
+        values, learnt[name] = one.read(y, counts=counts)
         first = next(iter(learnt.values()))
         if learnt[name].classes_ != first.classes_:
             raise NotSupported(

@@ -13,6 +13,7 @@ from bayesreg.data.arrival import Held, arrive, framed
 from bayesreg.data.design import Design
 from bayesreg.data.moments import Moments
 from bayesreg.data.provenance import provenance
+from bayesreg.data.rows import counting
 from bayesreg.diagnostics import agreement, compare_elpd
 from bayesreg.language.arguments import settled_seed
 from bayesreg.language.errors import (
@@ -268,7 +269,8 @@ def _by_columns(
         model.likelihood.refuse_known(**{k: v for k, v in beside.items() if k != "weights"})
     first = next(iter(models.values())).likelihood
     X, y, beside = taken(first, X, y, **beside)
-    learnt, y = read_together({name: model.likelihood for name, model in models.items()}, y)
+    asked = {name: model.likelihood for name, model in models.items()}
+    learnt, y = read_together(asked, y, counting(beside["weights"]))
     models = {name: Model(model.prior, learnt[name]) for name, model in models.items()}
     return models, dataclasses.replace(Design.of(X, y, **beside), origin=origin)
 
