@@ -169,7 +169,7 @@ def test_flat_columns_alone_are_drawn_by_both(name):
 
 
 def test_the_choice_is_of_the_problem_alone_and_says_why():
-    """Tangent where proposals are accepted, latent weights where there are few rows a column."""
+    """Tangent where proposals are accepted, gradients where there are few rows a column."""
     problem = problem_of("Bernoulli", PRIORS["Laplace"])
     assert default_engine(problem) == default_engine(problem)
     name, why = default_engine(problem)
@@ -185,7 +185,7 @@ def test_the_choice_is_of_the_problem_alone_and_says_why():
         next(c for c in responding("Bernoulli") if c.name == "wide"),
         br.Model(br.Normal(0.8), br.Bernoulli()),
     )
-    assert default_engine(wide)[0] == "gibbs"
+    assert default_engine(wide)[0] == "hmc"
 
 
 @pytest.mark.parametrize("name", LIKELIHOODS)

@@ -4,7 +4,8 @@ Scales, local variances and the likelihood's own unknowns are drawn as in engine
 (`laplace_tangent`); u is moved along gradients of the log posterior itself, in the coordinates z of
 u = μ + A^(−T/2)z that the expansion about the reference point makes about standard normal
 (Neal 2011, "MCMC using Hamiltonian dynamics", §5.3–5.4). Trajectories have 1 to 8 steps at random;
-the step is settled before, by a pilot that is always the same, and fixed ever after.
+the step is settled before, by a pilot that is always the same, and fixed ever after. With columns
+as many as rows they are those of :mod:`bayesreg.engines.row_space`.
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.linalg.lapack import dtrtrs
 
-from bayesreg.engines import laplace_tangent
+from bayesreg.engines import laplace_tangent, row_space
 from bayesreg.engines.kernel import Needs
 from bayesreg.engines.laplace_tangent import Chains, Expanded, Normalised, Tangent
 from bayesreg.engines.loops.arrays import SLAB, WIDTH
-from bayesreg.engines.strands.iteration import Block, Steps
+from bayesreg.engines.row_space import Factored, Metric, Whitened
+from bayesreg.engines.strands.iteration import Block, State, Steps
 from bayesreg.engines.strands.slices import log_hyper, shrink
 from bayesreg.language.arguments import Array
 from bayesreg.likelihoods import Likelihood
@@ -33,6 +35,8 @@ NAME = "hmc"
 LONGEST = 8  # steps of a trajectory
 WANTED = 0.8  # share of trajectories accepted
 FIRST, MOST = 0.5, 1.5  # step in units of the normal: at first, and at most
+ROUNDS = 8  # of the pilot, where it looks for a scale that rows hardly say
+TIMES = 6  # trajectories of an iteration, where they need no factors of their own
 RATE = 0.3  # at which the pilot moves log step
 
 
@@ -53,7 +57,10 @@ class Prepared(Expanded):
     y: Array = dataclasses.field(default_factory=lambda: np.empty(0))
     weights: Array = dataclasses.field(default_factory=lambda: np.empty(0))
     facts: dict[str, Array] = dataclasses.field(default_factory=dict)
-    step: float = FIRST
+    sizes: tuple[float, float] = (FIRST, FIRST)  # with scales held, and with one that moves
+    times: int = 1  # trajectories of an iteration
+    metric: Metric | None = None  # where it moves in as many dimensions as there are rows
+    frame: tuple[Factored, Whitened] | None = None  # that never changes
 
 
 class Hmc(Tangent):
@@ -72,25 +79,70 @@ class Hmc(Tangent):
         fields = {f.name: getattr(base, f.name) for f in dataclasses.fields(base)}
         weights = np.broadcast_to(loss.weights, loss.y.shape)
         setup = Prepared(**fields, y=loss.y, weights=weights, facts=facts)
-        return self.pilot(setup)
+        if problem.p < len(loss.y):
+            return self.pilot(setup, None)[0]
+        k, own = base.at.free, base.at.at[len(base.at.at) - len(base.own.names) :]
+        fitted = base.at.at[None, k : k + problem.p] @ loss.proper.T
+        eta = fitted + loss.free @ base.at.at[:k] + setup.fixed
+        log_scale = np.log(base.at.sd / problem.relative).mean()
+        if self.steps(setup).in_sigma.any():
+            log_scale -= float(base.own.log_sigma(own[None])[0])
+        first = row_space.metric(setup, own[None], eta, fitted, np.array([log_scale]))
+        setup, state = dataclasses.replace(setup, metric=first), None
+        for _ in range(ROUNDS):
+            was = setup.metric
+            setup, state = self.pilot(setup, state)
+            assert was is not None
+            assert setup.metric is not None
+            if was is not first and row_space.near(was, setup.metric):
+                break
+        return dataclasses.replace(setup, times=setup.times if setup.frame is None else TIMES)
 
-    def pilot(self, setup: Prepared) -> Prepared:
+    def pilot(self, setup: Prepared, state: Chains | None) -> tuple[Prepared, Chains]:
         """Towards the share of trajectories wanted, by stochastic approximation."""
         rng = np.random.default_rng(20110)
-        steps, state = self.steps(setup), self.start(setup, rng, laplace_tangent.PILOT_ROWS, 1)
-        log_step, seen = np.log(FIRST), []
+        setup = self._framed(setup)
+        steps = self.steps(setup)
+        state = state or self.start(setup, rng, laplace_tangent.PILOT_ROWS, 1)
+        log_steps, seen = np.log(setup.sizes), []
         with np.errstate(all="ignore"):
             for i in range(laplace_tangent.PILOT_STEPS):
-                at = dataclasses.replace(setup, step=float(min(np.exp(log_step), MOST)))
+                trial = np.minimum(np.exp(log_steps), MOST)
+                at = dataclasses.replace(setup, sizes=(float(trial[0]), float(trial[1])))
+                turn = row_space.turn(steps, state) if setup.metric is not None else 0
                 self.iterate(at, steps, state, rng)
-                log_step += RATE * (state.taken - WANTED) / np.sqrt(1.0 + i / 8.0)
+                log_steps[turn] += RATE * (state.taken - WANTED) / np.sqrt(1.0 + i / 8.0)
                 if 2 * i >= laplace_tangent.PILOT_STEPS:
-                    seen.append(state.own.copy())
-        own = setup.own.fitted(np.concatenate(seen)) if setup.own.names else setup.own
-        return dataclasses.replace(setup, step=float(min(np.exp(log_step), MOST)), own=own)
+                    seen.append((state.own.copy(), state.eta.copy(), state.given.copy()))
+        logs = np.concatenate([own for own, _, _ in seen])
+        own = setup.own.fitted(logs) if setup.own.names else setup.own
+        trial = np.minimum(np.exp(log_steps), MOST)
+        made = dataclasses.replace(setup, sizes=(float(trial[0]), float(trial[1])), own=own)
+        if made.metric is None:
+            return made, state
+        etas = np.concatenate([eta for _, eta, _ in seen])
+        fitted = np.concatenate([one.b for _, _, one in seen]) @ setup.x[state.free.shape[1] :]
+        scales = np.concatenate([one.log_scale[:, 0] for _, _, one in seen])
+        metric = row_space.metric(made, logs, etas, fitted, scales)
+        return self._framed(dataclasses.replace(made, metric=metric)), state
+
+    def _framed(self, setup: Prepared) -> Prepared:
+        """With the factors, where they never change."""
+        steps, one = self.steps(setup), setup.given
+        if setup.metric is None or not row_space.shared(steps):
+            return setup
+        log_scale = one.blocks["log_scale"][None].copy()
+        if row_space.together(steps):
+            log_scale[:] = setup.metric.log_scale
+        none, slab = np.zeros((1, len(one.order))), one.blocks["log_slab"][None]
+        state = State(none, np.zeros(1), log_scale, slab, one.groups["t"][None])
+        made, white = row_space.frame(setup, setup.metric, steps.prior_sds(state), None)
+        return dataclasses.replace(setup, frame=(made, white.turned()))
 
     def seconds(self, setup: Any) -> tuple[float, float]:
         """Gradients and solutions by triangles, of which there are as many as steps."""
+        if setup.metric is not None:
+            return row_space.seconds(setup, fixed=setup.frame is not None)
         m, n = setup.x.shape
         moves = 0.5 * (1 + LONGEST)
         calls, _ = super().seconds(setup)
@@ -98,12 +150,16 @@ class Hmc(Tangent):
         return calls + moves * 3e-5, moves * (3e-8 * n + 1e-5) + products
 
     def move(
-        self, setup: Any, normal: Normalised, state: Chains, sd: Array, rng: np.random.Generator
+        self, setup: Any, steps: Steps, state: Chains, sd: Array, rng: np.random.Generator
     ) -> None:
         """One trajectory of every chain, of the same number of steps."""
+        if setup.metric is not None:
+            row_space.move(setup, steps, state, sd, rng)
+            return
+        normal = Normalised.of(setup, sd, setup.own.curvature(state.own))
         k = state.free.shape[1]
         here = np.hstack([state.free, state.given.b])
-        theta, size = setup.own.theta(state.own), setup.step
+        theta, size = setup.own.theta(state.own), setup.sizes[0]
         precision = np.zeros_like(here)
         held = np.clip(sd, laplace_tangent.SMALLEST, laplace_tangent.LARGEST)
         precision[:, k:] = held**-2.0
@@ -139,6 +195,8 @@ class Hmc(Tangent):
         Where columns are many a scale moves little given b: Yu & Meng (2011), JCGS 20(3).
         """
         super().iterate(setup, steps, state, rng)
+        if setup.metric is not None and row_space.together(steps):
+            return
         for k, block in enumerate(steps.blocks):
             if block.unknown and block.law != SLAB:
                 _stretch(setup, block, state, k, rng)

@@ -198,9 +198,7 @@ class Tangent(SideBySide):
         """One iteration, in place."""
         one = state.given
         sd = steps.prior_sds(one) * np.exp(one.log_sigma)[:, None]
-        wider = 1.0 if (state.steps + 1) % TENTH else WIDER
-        normal = Normalised.of(setup, sd, wider * setup.own.curvature(state.own))
-        self.move(setup, normal, state, sd, rng)
+        self.move(setup, steps, state, sd, rng)
         state.steps += 1
         if setup.own.names:
             z = (one.b / np.clip(sd, SMALLEST, LARGEST))[:, steps.in_sigma]
@@ -215,10 +213,12 @@ class Tangent(SideBySide):
             steps.scale_and_locals(k, block, one, rng)
 
     def move(
-        self, setup: Any, normal: Normalised, state: Chains, sd: Array, rng: np.random.Generator
+        self, setup: Any, steps: Steps, state: Chains, sd: Array, rng: np.random.Generator
     ) -> None:
         """Draw u | D, θ; ellipses in turn with proposals where these are refused often."""
-        del sd
+        del steps
+        wider = 1.0 if (state.steps + 1) % TENTH else WIDER
+        normal = Normalised.of(setup, sd, wider * setup.own.curvature(state.own))
         if setup.share < FEW and state.steps % 2:
             _slice_ellipse(setup, normal, state, rng)
         else:

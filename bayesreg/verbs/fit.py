@@ -60,8 +60,8 @@ def _engine_by_pilot(problem: Problem) -> tuple[str, str]:
 
     Those of engine independent under Normal priors: they cost less than tangent's, whose scale also
     moves in steps. With few rows a column, or few events, log L is no quadratic where the posterior
-    is: then along its gradient; with columns as many as rows by latent weights, where the
-    likelihood has them.
+    is: then along its gradient, or by latent weights where log L has none. Latent weights say much
+    of a scale: with columns as many as rows it would hardly move beside them.
     """
     from bayesreg.engines import importance
     from bayesreg.engines import laplace_tangent as tangent
@@ -74,13 +74,10 @@ def _engine_by_pilot(problem: Problem) -> tuple[str, str]:
         said = f"of proposals about the mode a pilot accepted {share:.0%}"
         if share >= tangent.POOR:
             return "tangent", said
-        order = ("hmc", "gibbs")
-    else:
-        order = ("gibbs", "hmc")
-    words = {"gibbs": "normal given latent weights", "hmc": "along the gradient of log L"}
-    for name in order:
+    words = {"hmc": "along the gradient of log L", "gibbs": "normal given latent weights"}
+    for name, why in words.items():
         if engine_named(name).supports(problem) is None:
-            return name, f"{words[name]}: {said}"
+            return name, f"{why}: {said}"
     return "nuts", "no exact engine serves this model"
 
 

@@ -53,6 +53,11 @@ class State:
     log_slab: Array
     t: Array
 
+    def copy(self) -> State:
+        """As it is now."""
+        arrays = (self.b, self.log_sigma, self.log_scale, self.log_slab, self.t)
+        return State(*(one.copy() for one in arrays))
+
 
 @dataclass(frozen=True, eq=False)
 class Block:
