@@ -82,7 +82,8 @@ PAIRS = [(br.Bernoulli(), "gibbs"), (br.Poisson(), "tangent")]
 @pytest.mark.parametrize("likelihood, other", PAIRS)
 def test_it_meets_an_engine_that_shares_no_code_for_coefficients(likelihood, other, prior):
     problem = wide(likelihood, (PRIORS | {"Known": br.Normal(0.4)})[prior])
-    verdict = agreement(run("hmc", problem), run(other, problem, seed=2, draws=4000))
+    draws = 8000 if prior == "Horseshoe" else 2000  # whose intercept has a long tail
+    verdict = agreement(run("hmc", problem, draws=draws), run(other, problem, seed=2, draws=4000))
     assert verdict.ok, verdict.why
 
 
