@@ -11,7 +11,6 @@ as many as rows they are those of :mod:`bayesreg.engines.row_space`.
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,9 +18,9 @@ from scipy.linalg.lapack import dtrtrs
 
 from bayesreg.engines import laplace_tangent, row_space
 from bayesreg.engines.kernel import Needs
-from bayesreg.engines.laplace_tangent import Chains, Expanded, Normalised, Tangent
+from bayesreg.engines.laplace_tangent import Chains, Normalised, Tangent
 from bayesreg.engines.loops.arrays import SLAB, WIDTH
-from bayesreg.engines.row_space import Factored, Metric, Whitened
+from bayesreg.engines.row_space import Prepared
 from bayesreg.engines.strands.iteration import Block, State, Steps
 from bayesreg.engines.strands.slices import log_hyper, shrink
 from bayesreg.language.arguments import Array
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
 NAME = "hmc"
 LONGEST = 8  # steps of a trajectory
 WANTED = 0.8  # share of trajectories accepted
-FIRST, MOST = 0.5, 1.5  # step in units of the normal: at first, and at most
+MOST = 1.5  # step in units of the normal, at most
 ROUNDS = 8  # of the pilot, where it looks for a scale that rows hardly say
 TIMES = 6  # trajectories of an iteration, where they need no factors of their own
 RATE = 0.3  # at which the pilot moves log step
@@ -48,19 +47,6 @@ def _unfit(problem: Problem) -> str | None:
 
 
 supports = Needs((Likelihood,), (ScaleMixture,), _unfit)
-
-
-@dataclass(frozen=True, eq=False)
-class Prepared(Expanded):
-    """An expansion with the rows' log density, and the step that a pilot settled."""
-
-    y: Array = dataclasses.field(default_factory=lambda: np.empty(0))
-    weights: Array = dataclasses.field(default_factory=lambda: np.empty(0))
-    facts: dict[str, Array] = dataclasses.field(default_factory=dict)
-    sizes: tuple[float, float] = (FIRST, FIRST)  # with scales held, and with one that moves
-    times: int = 1  # trajectories of an iteration
-    metric: Metric | None = None  # where it moves in as many dimensions as there are rows
-    frame: tuple[Factored, Whitened] | None = None  # that never changes
 
 
 class Hmc(Tangent):

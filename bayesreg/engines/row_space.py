@@ -18,6 +18,7 @@ squares nothing and has w = Q'z.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -26,15 +27,16 @@ from scipy.linalg import qr
 from scipy.linalg.lapack import dtrtrs
 
 from bayesreg.engines import laplace_tangent
+from bayesreg.engines.laplace_tangent import Expanded
 from bayesreg.engines.loops.arrays import CONSTANT, SLAB, WIDTH
 from bayesreg.engines.strands.slices import Hyper, log_hyper, shrink
 from bayesreg.language.arguments import Array
 
 if TYPE_CHECKING:
-    from bayesreg.engines.hmc import Prepared
     from bayesreg.engines.laplace_tangent import Chains
     from bayesreg.engines.strands.iteration import Steps
 
+FIRST = 0.5  # step in units of the normal, before a pilot settles it
 LONGEST = 24  # steps of a trajectory
 CLOSE = 1e-5  # of a pivot beside the diagonal, below which a factor is found by QR
 MOST_FALL = 1.5  # of a curvature as a scale grows
@@ -172,6 +174,19 @@ class Whitened:
         share, q = np.linalg.eigh(self.own.swapaxes(1, 2) @ self.own)
         back = q.swapaxes(1, 2) @ self.back
         return Whitened(self.along @ q, self.own @ q, self.map @ q, back, np.clip(share, 0.0, 1.0))
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared(Expanded):
+    """An expansion with the rows' log density, and the step that a pilot settled."""
+
+    y: Array = dataclasses.field(default_factory=lambda: np.empty(0))
+    weights: Array = dataclasses.field(default_factory=lambda: np.empty(0))
+    facts: dict[str, Array] = dataclasses.field(default_factory=dict)
+    sizes: tuple[float, float] = (FIRST, FIRST)  # with scales held, and with one that moves
+    times: int = 1  # trajectories of an iteration
+    metric: Metric | None = None  # where it moves in as many dimensions as there are rows
+    frame: tuple[Factored, Whitened] | None = None  # that never changes
 
 
 def move(setup: Prepared, steps: Steps, state: Chains, sd: Array, rng: np.random.Generator) -> None:
