@@ -271,3 +271,9 @@ def test_a_posterior_of_counts_is_averaged(rows):
     assert np.mean(y <= table["eti90_ub"]) > 0.9
     assert 0.2 < model.score(X, y, exposure=size) < 1.0
     assert model.sigma_ is None
+
+
+def test_a_missing_label_is_named_by_its_row():
+    labels = np.array(["no", "yes", None, "no"], dtype=object)
+    with pytest.raises(BadData, match="y is missing in row 2"):
+        MapClassifier().fit(np.eye(4), labels)

@@ -364,3 +364,8 @@ def test_slopes_are_derivatives_of_the_mean_under_every_likelihood(name):
     up, down = (fit.predict(frame.assign(x=frame.x + s)) for s in (h, -h))
     slope = br.slopes(fit, "x").table["estimate"].item()
     assert slope == pytest.approx(float((up - down).mean() / (2 * h)), rel=1e-6)
+
+
+def test_of_successes_the_probability_of_one_is_averaged():
+    fit = br.fit_map(BINOMIAL.condition(COLUMNS, np.minimum(COUNTS, TRIALS), trials=TRIALS))
+    assert "of P(success)" in repr(br.slopes(fit))

@@ -42,9 +42,9 @@ def run(options: Options) -> int:
         found, how = _predicted(result, frame, options, known)
     found.index = rows + 1
     if options.json:
-        _print_json(found, how, problem)
+        _print_json(found, how, _response(problem, known))
     else:
-        _print(found, how, problem, Path(options.data).name)
+        _print(found, how, _response(problem, known), Path(options.data).name)
     print_files(options, _file(options, found))
     return 0
 
@@ -141,14 +141,16 @@ def _weights(text: str | None) -> Any:
     return found
 
 
-def _response(problem: Problem) -> str:
-    """What is predicted: the response, or the probability of one of its labels."""
+def _response(problem: Problem, known: dict[str, Any]) -> str:
+    """What is predicted: the response, or the probability of one of its labels or of a success."""
     name = problem.moments.y_name
+    if problem.likelihood.takes_trials and "trials" not in known:
+        return f"P(success) of {name}"
     classes = problem.classes_
     return name if classes is None else f"P({name} = {classes[1]})"
 
 
-def _print(found: pd.DataFrame, how: str, problem: Problem, name: str) -> None:
+def _print(found: pd.DataFrame, how: str, response: str, name: str) -> None:
     from bayesreg.report.table import Column, Table
 
     columns = (
@@ -156,16 +158,16 @@ def _print(found: pd.DataFrame, how: str, problem: Problem, name: str) -> None:
         *(Column(str(one), str(one), "number") for one in found.columns),
     )
     rows = tuple((int(row), *map(float, values)) for row, *values in found.itertuples())
-    print_sentences([f"{_response(problem)!r} in {len(found)} rows of {name}, {how}."])
+    print_sentences([f"{response!r} in {len(found)} rows of {name}, {how}."])
     print_table(Table("predictions", "Predictions", columns, rows))
 
 
-def _print_json(found: pd.DataFrame, how: str, problem: Problem) -> None:
+def _print_json(found: pd.DataFrame, how: str, response: str) -> None:
     rows = [
         {"row": int(row), **dict(zip(map(str, found.columns), map(float, values), strict=True))}
         for row, *values in found.itertuples()
     ]
-    said = {"response": _response(problem), "predicted": how, "rows": rows}
+    said = {"response": response, "predicted": how, "rows": rows}
     with read_or_not():
         click.echo(json.dumps(said, ensure_ascii=False, indent=2))
 

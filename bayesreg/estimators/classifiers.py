@@ -14,6 +14,7 @@ from sklearn.utils.validation import validate_data
 
 from bayesreg.data.columns import truth_columns
 from bayesreg.data.design import Design
+from bayesreg.data.labels import read_labels
 from bayesreg.data.streamed import Streamed
 from bayesreg.estimators.base import (
     Beside,
@@ -71,6 +72,8 @@ class PriorClassifier(ClassifierMixin, PriorEstimator):
         refuse_text(X, "X")
         truths = truth_columns(X)
         X, y = validate_data(self, X, y, dtype=np.float64)
+        if y.dtype.kind == "O":
+            read_labels(y, "y")  # which names the row of a missing one
         check_classification_targets(y)
         kind = type_of_target(y, input_name="y", raise_unknown=True)
         if kind != "binary":

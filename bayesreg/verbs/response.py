@@ -131,6 +131,8 @@ class Response:
         if self.kind == "linear":
             return likelihood.moved
         classes = self.problem.classes_
+        if likelihood.takes_trials:
+            return "P(success)"
         of = "y = 1" if classes is None else str(classes[1])
         return f"P({of})" if likelihood.link == "logit" else "the mean of y"
 
