@@ -28,7 +28,7 @@ from tests.reference_gibbs import LOCAL
 from tests.test_engines import z_mean
 
 Array = NDArray[np.float64]
-NONE = (7, 0.0, 0.0)  # no hyperprior
+NONE = (7, 0.0, 0.0, 0.0)  # no hyperprior
 
 
 def block(prior: Any, sizes: tuple[int, ...], relative: Array | None = None) -> Block:
@@ -51,6 +51,7 @@ HYPERPRIORS = [
     br.Uniform(0.5, 2.0),
     br.InverseGammaSquared(2.0, 3.0),
     br.BetaPrimeSquared(1.6, 0.7),
+    br.BetaPrimeSquared(0.5, 1.2, 2.5),
     br.Gamma(2.0, 0.7),
     br.HalfNormalInverseRoot(0.8),
     br.priors.Power(1.0),

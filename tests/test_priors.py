@@ -28,6 +28,7 @@ HYPERS = [
     (br.InverseGammaSquared(2.2, 1.3), None),
     (br.BetaPrimeSquared(1.6, 0.7), None),
     (br.BetaPrimeSquared(0.5, 0.5), stats.halfcauchy()),
+    (br.BetaPrimeSquared(0.5, 0.5, 2.5), stats.halfcauchy(scale=2.5)),
     (br.Gamma(2.3, 0.4), stats.gamma(2.3, scale=1 / 0.4)),
     (br.HalfNormalInverseRoot(0.8), stats.invgamma(0.5, scale=0.5 / 0.8**2)),
 ]

@@ -18,7 +18,7 @@ from tests.test_model import condition
 pytestmark = pytest.mark.filterwarnings("ignore::bayesreg.language.errors.BayesregWarning")
 
 # One instance of every family with a known scale, and what a prior can be beside that.
-KNOWN = {name: row[0] for name, (_, row) in PRIORS.items() if name != "R2D2"}
+KNOWN = {name: row[0] for name, (_, row) in PRIORS.items()}
 KNOWN |= {
     "Flat": br.Flat(),
     "Flat and Laplace": {"c1": br.Flat(), ...: br.Laplace(0.8)},
@@ -121,9 +121,6 @@ def test_what_is_for_gaussian_noise_says_so(name):
     ):
         with pytest.raises(NotSupported, match=r"use |condition on|is for|touching"):
             ask()
-    if not LIKELIHOODS[name].likelihood.has_sigma:
-        with pytest.raises(BadArgument, match=rf"R2D2.* {name} has none"):
-            br.Model(br.R2D2(), LIKELIHOODS[name].likelihood)
 
 
 def test_a_refusal_that_names_nobody_would_be_seen():

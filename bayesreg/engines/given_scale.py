@@ -26,7 +26,7 @@ from scipy.special import gammaln
 
 from bayesreg.engines.loops.tables import hyper as coded
 from bayesreg.engines.reference import reference
-from bayesreg.engines.strands.slices import log_hyper
+from bayesreg.engines.strands.slices import Hyper, log_hyper
 from bayesreg.language.arguments import Array
 from bayesreg.likelihoods.base import Likelihood, Summed, Theta
 
@@ -127,7 +127,7 @@ class Prior:
     free: int
     unit: Array  # (p,)
     scaled: Any  # (p,) bool
-    hyper: tuple[tuple[int, float, float], float] | None  # its code, and the constant left out
+    hyper: tuple[Hyper, float] | None  # its code, and the constant left out
 
     @classmethod
     def of(cls, problem: Problem) -> Prior:
@@ -163,7 +163,7 @@ class Prior:
         return np.asarray(log_hyper(code, log_s) + constant)
 
 
-def _settled(law: Any) -> tuple[tuple[int, float, float], float] | None:
+def _settled(law: Any) -> tuple[Hyper, float] | None:
     """A hyperprior's code, and what its short formula leaves out of the density of log s."""
     if law is None:
         return None

@@ -134,7 +134,8 @@ def _records(blocks: tuple[Block, ...]) -> tuple[Records, Records, tuple[Array, 
         assert isinstance(prior, ScaleMixture)
         one["law"] = LAWS[prior.mixing.law]
         one["first"], one["second"] = (*prior.mixing.parameters, 0.0, 0.0)[:2]
-        one["code"], one["hyper_first"], one["hyper_second"] = tables.hyper(block.hyper)
+        one["code"], *numbers = tables.hyper(block.hyper)
+        one["hyper_first"], one["hyper_second"], one["hyper_third"] = numbers
         one["unknown"] = unknown if block.scale is None else -1
         one["absolute"] = prior.unit == "y"
         one["start"], one["stop"] = column, column + len(block.columns)
@@ -157,7 +158,7 @@ def _facts(problem: Problem, pseudo: PseudoData, blocks: Records, *, narrow: boo
     facts["nu"], facts["rss"], facts["yy"] = pseudo.nu, pseudo.rss, pseudo.y @ pseudo.y
     facts["known"], facts["conjugate"] = prior is None, conjugate is not None
     facts["shape"], facts["rate"] = conjugate or (0.0, 0.0)
-    facts["code"], facts["first"], facts["second"] = tables.hyper(prior)
+    facts["code"], facts["first"], facts["second"], facts["third"] = tables.hyper(prior)
     facts["crowded"], facts["absolute"] = crowded, absolute
     slab = bool(np.any(blocks["law"] == LAWS["slab"]))
     many = problem.p >= _MANY and bool(np.any(blocks["law"] == LAWS["half_cauchy"]))

@@ -242,6 +242,8 @@ def changed(prior: Prior, fields: dict[str, Any]) -> Prior:
     if unknown:
         raise BadArgument(f"{type(prior).__name__} has no parameter {min(unknown)!r}")
     fields = dict(fields)
+    if "scale" in prior.implied:  # it follows from what is set
+        fields.setdefault("scale", None)
     # Of the two ways to say a scale the one that is set replaces the other.
     for one, other in (("scale", "expected_nonzero"), ("expected_nonzero", "scale")):
         if fields.get(one) is not None and other in known:

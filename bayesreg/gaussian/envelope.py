@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesreg.engines.loops.arrays import WIDTH
-from bayesreg.engines.strands.slices import log_hyper, slice_exponentials
+from bayesreg.engines.strands.slices import Hyper, log_hyper, slice_exponentials
 from bayesreg.gaussian.rejection import half_t_scale, power_normal
 from bayesreg.language.arguments import Array
 
@@ -32,13 +32,13 @@ Envelope = tuple[Array, Array, Array, Array, Array, Array, Index]
 
 # Rows of `columns` (6, p): b̂, Rb̂, s, v⁰, r and q.
 CENTRE, TARGET, SLOPE, POINT, LINEAR, SQUARE = range(6)
-# Columns of `blocks` (K, 10): b̂'τ per λ and per λ², Σq(v⁰)², how many columns, whether the scale is
+# Columns of `blocks` (K, 11): b̂'τ per λ and per λ², Σq(v⁰)², how many columns, whether the scale is
 # in the unit of y, unknown, and drawn from a gamma; code and numbers of its hyperprior.
-PULL, PULL2, CONSTANT, COUNT, ABSOLUTE, UNKNOWN, GAMMA, CODE, FIRST, SECOND = range(10)
-# `numbers` (9,): how σ is drawn (0: known, 1: with b, 2: given b), whether its prior is conjugate,
+PULL, PULL2, CONSTANT, COUNT, ABSOLUTE, UNKNOWN, GAMMA, CODE = range(8)
+# `numbers` (10,): how σ is drawn (0: known, 1: with b, 2: given b), whether its prior is conjugate,
 # S(b̂) + 2b of σ² ~ IG(a, b), exponents of u with b integrated out of the envelope and given b,
 # proposals for each draw of the scales, code and numbers of a prior of σ that is not conjugate.
-SIGMA, CONJUGATE, RSS, JOINT, GIVEN, TRIES, SIGMA_CODE, SIGMA_FIRST, SIGMA_SECOND = range(9)
+SIGMA, CONJUGATE, RSS, JOINT, GIVEN, TRIES, SIGMA_CODE = range(7)
 
 _FIXED = 20.0  # (c²/a per column) beyond which interweaving gains nothing
 
@@ -132,8 +132,7 @@ class Sampler:
         numbers = self.numbers
         if numbers[SIGMA] != 1.0 or numbers[CONJUGATE] != 0.0:
             return 0.0
-        code, first, second = numbers[SIGMA_CODE:]
-        return log_hyper((int(code), first, second), -np.log(u))
+        return log_hyper(_coded(numbers[SIGMA_CODE:]), -np.log(u))
 
     def draw_coefficients(self, chains: Chains, rng: Random) -> int:
         """Proposals of (b, u), or of b, given the scales; how many were accepted."""
@@ -177,9 +176,8 @@ class Sampler:
         if numbers[CONJUGATE] != 0.0:
             new = power_normal(rng, numbers[GIVEN], A, B)
         else:
-            code, first, second = numbers[SIGMA_CODE:]
             terms = (-numbers[GIVEN] - 1.0, -B, -1.0, -0.5 * A, -2.0)
-            hyper = (int(code), first, second)
+            hyper = _coded(numbers[SIGMA_CODE:])
             new = np.exp(-slice_exponentials(terms, hyper, 0.0, -np.log(u), rng))
         r = (new / u)[:, None]
         chains.u[:] = new
@@ -192,9 +190,9 @@ class Sampler:
         block, part = self.blocks[k], chains.part
         unit = chains.u if self.absolute[k] else 1.0
         count, total = block[COUNT], part[0, :, k] / unit
-        hyper = (int(block[CODE]), block[FIRST], block[SECOND])
+        hyper = _coded(block[CODE:])
         if block[GAMMA] != 0.0 and np.all(total > 0.0):
-            chains.log_scale[:, k] = half_t_scale(rng, count, total, *hyper[1:])
+            chains.log_scale[:, k] = half_t_scale(rng, count, total, *hyper[1:3])
         else:
             terms = (-count, -total, -1.0, -0.5 * part[2, :, k] / np.square(unit), -2.0)
             here = chains.log_scale[:, k]
@@ -218,7 +216,7 @@ class Sampler:
         if not len(rows):
             return
         terms = (0.0, cross[rows], 1.0, -0.5 * own[rows], 2.0)
-        hyper, width = (int(block[CODE]), block[FIRST], block[SECOND]), np.maximum(1.0, 0.5 * fixed)
+        hyper, width = _coded(block[CODE:]), np.maximum(1.0, 0.5 * fixed)
         shift, here = chains.log_scale[rows, k], np.zeros(len(rows))
         log_r = slice_exponentials(terms, hyper, shift, here, rng, WIDTH / width[rows])
         r = np.exp(log_r)[:, None]
@@ -234,3 +232,9 @@ def _stretch(part: Array, r: Array) -> None:
     """The sums of a block that is multiplied by r."""
     part *= r
     part[2] *= r
+
+
+def _coded(row: Array) -> Hyper:
+    """A hyperprior from the end of a row: its code, and its numbers."""
+    code, first, second, third = row.tolist()
+    return int(code), first, second, third

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from scipy.linalg import qr, solve_triangular
 
 from bayesreg.engines.loops.arrays import HYPER
+from bayesreg.engines.loops.tables import hyper
 from bayesreg.engines.starts import profile
 from bayesreg.language.arguments import Array
 from bayesreg.model.pseudo_data import PseudoData
@@ -183,9 +184,8 @@ def _facts(frame: Frame) -> list[Array]:
     """Per block: count, unit, whether unknown and drawn from a gamma, and its hyperprior."""
     rows = []
     for block, (start, stop), in_y in zip(frame.blocks, frame.bounds, frame.absolute, strict=True):
-        name, numbers = ("", ()) if block.hyper is None else block.hyper.law
-        gamma = name == "half_student_t" and stop - start > 1
+        code = hyper(block.hyper)
+        gamma = code[0] == HYPER["half_student_t"] and stop - start > 1
         gamma = gamma and not np.any(frame.square[start:stop])
-        code = (HYPER[name], *(*numbers, 0.0, 0.0)[:2])
         rows.append([stop - start, in_y, block.scale is None, gamma, *code])
     return list(np.array(rows, dtype=np.float64).T)

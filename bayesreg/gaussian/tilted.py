@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 
 from bayesreg.engines.chains import Output
 from bayesreg.engines.kernel import Needs, SideBySide
-from bayesreg.engines.loops.arrays import HYPER
+from bayesreg.engines.loops.tables import hyper
 from bayesreg.gaussian.envelope import TRIES, Sampler
 from bayesreg.gaussian.tangent import Frame, reference, touch
 from bayesreg.language.arguments import Array
@@ -154,9 +154,9 @@ class Tilted(SideBySide):
         at, inverse = setup.start, setup.envelope[2]
         noise = rng.standard_normal((chains, at.log_scale.shape[1]))
         log_scale = at.log_scale + 0.5 * setup.unknown * noise
-        for k, hyper in enumerate(setup.hypers):
-            if hyper is not None:
-                _within(hyper, log_scale[:, k], rng)
+        for k, law in enumerate(setup.hypers):
+            if law is not None:
+                _within(law, log_scale[:, k], rng)
         log_sigma = np.repeat(-np.log(at.u), chains)
         if setup.sigma_prior is not None:
             log_sigma += 0.1 * rng.standard_normal(chains)
@@ -300,10 +300,9 @@ def _numbers(problem: Problem, frame: Frame) -> Array:
     prior = problem.sigma_prior
     pair = (0.0, 0.0) if prior is None else prior.inverse_gamma
     a, b = (0.0, 0.0) if pair is None else pair
-    name, values = ("", ()) if prior is None or pair is not None else prior.law
     in_y = float(frame.absolute @ np.diff(frame.bounds)[:, 0])
     how = 0.0 if prior is None else 2.0 if in_y else 1.0
     joint = problem.nu + 2.0 * a - 1.0
-    law = (HYPER[name], *(*values, 0.0, 0.0)[:2])
+    law = hyper(prior if pair is None else None)
     given = joint + problem.p - in_y
     return np.array([how, pair is not None, frame.rss + 2.0 * b, joint, given, 2.0, *law])

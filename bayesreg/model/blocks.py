@@ -10,18 +10,36 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bayesreg.data.design import Design
 from bayesreg.data.grammar import same
+from bayesreg.data.moments import Moments
 from bayesreg.language.arguments import Array, did_you_mean, positive
 from bayesreg.language.errors import BadArgument, NotSupported
 from bayesreg.language.text import outline
 from bayesreg.priors import Flat, HalfCauchy, HalfStudentT
-from bayesreg.priors.base import Prior
+from bayesreg.priors.base import Prior, beside_sigma, without_sigma
 from bayesreg.priors.hyper import HyperPrior
 
 if TYPE_CHECKING:
     from bayesreg.data.terms import Term
+    from bayesreg.likelihoods import Likelihood
 
 REST = "rest"  # the label of the columns that a mapping does not name
+
+
+def settled_under(likelihood: Likelihood, prior: Prior) -> Prior:
+    """The prior in a unit that this likelihood has."""
+    rule = beside_sigma if likelihood.has_sigma else without_sigma
+    settled: Prior = rule(prior, type(likelihood).__name__)
+    return settled
+
+
+def worth(likelihood: Likelihood, source: Any) -> tuple[float, float]:
+    """N, and the sd of noise with which N measurements would know as much of η as these rows."""
+    if not isinstance(source, Design):
+        return source.n if isinstance(source, Moments) else source.moments.n, 1.0
+    theta = likelihood.unknowns | source.known.facts(-1)
+    return source.moments.n, likelihood.unit_sd(source.y, source.frequencies, theta)
 
 
 def assign(
@@ -29,8 +47,11 @@ def assign(
     names: Sequence[str],
     terms: Sequence[Term],
     n: float,
+    noise: float = 1.0,
 ) -> tuple[NDArray[np.intp], tuple[Block, ...]]:
     """Positions of the Flat columns, and one Block per proper prior.
+
+    What the `n` rows know of η is what as many with noise of the sd `noise` would.
 
     Raises
     ------
@@ -43,7 +64,7 @@ def assign(
     position = np.full(len(names), -1)
     position[np.setdiff1d(np.arange(len(names)), flat)] = np.arange(len(names) - len(flat))
     blocks = tuple(
-        _block(label, one, position[columns], _grouping(one, columns, names, terms), n)
+        _block(label, one, position[columns], _grouping(one, columns, names, terms), n, noise)
         for label, one, columns in shares
         if not isinstance(one, Flat) and columns
     )
@@ -135,9 +156,16 @@ def _named_sets(
 
 
 def _block(
-    label: str, prior: Prior, columns: NDArray[np.intp], group: NDArray[np.intp], n: float
+    label: str,
+    prior: Prior,
+    columns: NDArray[np.intp],
+    group: NDArray[np.intp],
+    n: float,
+    noise: float,
 ) -> Block:
     """One block, with a scale per column turned into relative factors on scale 1."""
+    if prior.unit == "y":
+        prior = prior.beside_noise(noise)
     prior, factor = prior.among(np.bincount(group))
     given = prior.scale if isinstance(prior.scale, tuple) else prior.relative
     if given is not None and len(given) != len(columns):
@@ -147,7 +175,9 @@ def _block(
             f"{len(columns)} columns"
         )
     fixed = 1.0 if isinstance(prior.scale, tuple) else prior.scale
-    hyper = prior.hyper if prior.expected_nonzero is None else _expected(prior, len(columns), n)
+    hyper = prior.hyper
+    if prior.expected_nonzero is not None:
+        hyper = _expected(prior, len(columns), n / noise**2)
     return Block(
         label=label,
         prior=prior,
@@ -224,6 +254,13 @@ class Block:
         return not (self.grouped or self.prior.coupled)
 
 
+def remarks(blocks: Sequence[Block], before: str = "") -> str:
+    """What data settled of the priors, `before` it where there is something; block by block."""
+    said = {block.label: block.prior.remark for block in blocks if block.prior.remark}
+    told = [f"{label}: {text}" if len(blocks) > 1 else text for label, text in said.items()]
+    return before * bool(told) + "; ".join(told)
+
+
 def only_block(blocks: Sequence[Block], what: str) -> Block:
     """The single block of a problem: `what` moves one thing. NotSupported if there is no such."""
     if not blocks:
@@ -281,18 +318,28 @@ def _count(blocks: Sequence[Block], scale: Any, also: tuple[int, ...]) -> list[f
     return list(values.tolist())
 
 
-def with_prior(blocks: Sequence[Block], prior: Prior, n: float, label: str) -> tuple[Block, ...]:
-    """One block of all the columns under one prior; their relative factors and groups stay."""
+def with_prior(
+    blocks: Sequence[Block],
+    prior: Prior,
+    likelihood: Likelihood,
+    source: Design | Moments,
+    label: str,
+) -> tuple[Prior, tuple[Block, ...]]:
+    """One block of all the columns under one prior; their relative factors and groups stay.
+
+    With the prior in a unit that the likelihood has.
+    """
+    prior = settled_under(likelihood, prior)
     if isinstance(prior.scale, tuple) or prior.relative is not None or prior.groups is not None:
         raise BadArgument(
             f"prior={prior!r}: scale per column, relative and groups stay as the columns have "
             "them; leave them out, or condition a new Model"
         )
     if not blocks:
-        return ()
+        return prior, ()
     sizes = np.cumsum([0, *(len(block.sizes) for block in blocks)])
     columns = np.concatenate([block.columns for block in blocks])
     group = np.concatenate([block.group + k for block, k in zip(blocks, sizes, strict=False)])
-    one = _block(label, prior, columns, group, n)
+    one = _block(label, prior, columns, group, *worth(likelihood, source))
     relative = np.concatenate([block.relative for block in blocks])
-    return (dataclasses.replace(one, relative=relative),)
+    return prior, (dataclasses.replace(one, relative=relative),)

@@ -25,12 +25,11 @@ from bayesreg.language.misnamed import explained_throughout
 from bayesreg.language.warned import warn
 from bayesreg.likelihoods import ConstantCurvature, Gaussian, Likelihood
 from bayesreg.likelihoods.written import likelihood_of
-from bayesreg.model.blocks import assign
+from bayesreg.model.blocks import assign, settled_under, worth
 from bayesreg.model.problem import PriorLike, Problem
 from bayesreg.model.propriety import concerns, refuse_improper
 from bayesreg.model.quadratic import project
 from bayesreg.priors import Flat, Normal, Prior
-from bayesreg.priors.base import without_sigma
 from bayesreg.priors.written import prior_of
 
 WIDEST = 500.0  # of an offset in logarithms: more is a number that no logarithm was taken of
@@ -80,10 +79,7 @@ class Model:
 
     def _settled(self, prior: Prior) -> Prior:
         """The prior in a unit that this likelihood has."""
-        if self.likelihood.has_sigma:
-            return prior
-        settled: Prior = without_sigma(prior, type(self.likelihood).__name__)
-        return settled
+        return settled_under(self.likelihood, prior)
 
     @classmethod
     def of(cls, problem: Problem) -> Model:
@@ -307,7 +303,7 @@ def _assemble(model: Model, source: Held, *, standardize: bool, intercept: bool)
     if design is not None:
         likelihood.check(design.y, design.known.facts(-1), design.obs_id)
         _refuse_no_logarithm(design, likelihood)
-    flat, blocks = assign(model.prior, moments.names, terms, _information(likelihood, source))
+    flat, blocks = assign(model.prior, moments.names, terms, *worth(likelihood, source))
     return Problem(
         prior=model.prior,
         likelihood=likelihood,
@@ -346,14 +342,6 @@ def _refuse_no_logarithm(design: Design, likelihood: Likelihood) -> None:
             f"the offset lies between {low:g} and {high:g}, and it is in {likelihood.in_units}: e "
             f"to the {high - low:g} is no ratio of this world{cure}"
         )
-
-
-def _information(likelihood: Likelihood, source: Held) -> float:
-    """N over the square of `unit_sd`: what the rows know of η, as N rows of noise sd 1 would."""
-    if not isinstance(source, Design):
-        return source.n if isinstance(source, Moments) else source.moments.n
-    theta = likelihood.unknowns | source.known.facts(-1)
-    return float(source.moments.n / likelihood.unit_sd(source.y, source.frequencies, theta) ** 2)
 
 
 def flat_terms(prior: PriorLike) -> frozenset[str]:

@@ -20,7 +20,7 @@ from bayesreg.language.errors import NotSupported
 from bayesreg.language.misnamed import explained_throughout
 from bayesreg.language.text import shortened
 from bayesreg.likelihoods import ConstantCurvature, Gaussian, Likelihood
-from bayesreg.model.blocks import REST, Block, by_unit, fix_scales, with_prior, with_scale
+from bayesreg.model.blocks import REST, Block, by_unit, fix_scales, remarks, with_prior, with_scale
 from bayesreg.model.coordinates import Coordinates
 from bayesreg.model.effects import Columns, Effects
 from bayesreg.model.loss import Loss, Point
@@ -376,9 +376,10 @@ class Problem:
     def _under(self, prior: Prior) -> dict[str, Any]:
         """What another prior changes: the blocks, and where coefficients are measured from."""
         flat: dict[Any, Prior] = {self.features[j]: Flat() for j in self.flat}
-        said: PriorLike = flat | {...: prior} if flat else prior
         label = REST if flat else prior.family  # as of a model conditioned with `said`
-        blocks = with_prior(self.blocks, prior, self.n, label)
+        source = self.design or self.moments
+        prior, blocks = with_prior(self.blocks, prior, self.likelihood, source, label)
+        said: PriorLike = flat | {...: prior} if flat else prior
         changes: dict[str, Any] = {"blocks": blocks, "prior": said}
         if not np.all(self.coordinates.loc == prior.loc):
             changes["least_squares"] = self._projected(self.moments, blocks)
@@ -443,7 +444,7 @@ class Problem:
         return (
             f"Problem: N = {self.n:g}, {len(self.features)} columns"
             f"{' (standardised)' if self.standardize else ''}{flat}, ν = {self.nu:g}\n"
-            f"  prior       {shortened(repr(self.prior), 200)}\n"
+            f"  prior       {shortened(repr(self.prior), 200)}{remarks(self.blocks, '; ')}\n"
             f"  likelihood  {self.likelihood!r}\n"
             f"  penalty     {self.penalty!r}"
         )

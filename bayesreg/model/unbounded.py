@@ -150,7 +150,7 @@ def _why_heavy(problem: Problem, block: Any, *, none: bool) -> str:
     return (
         f"the columns separate {likelihood.apart}, and beside {k} flat unknown"
         f"{'s' if k > 1 else ''} {type(likelihood).__name__}() {verdict} "
-        f"{type(block.prior).__name__} with {_hyper(block)}: {tail}. {_cure(block, k)}"
+        f"{type(block.prior).__name__} with {_hyper(block)}: {tail}. {block.prior.cure(k)}"
     )
 
 
@@ -274,13 +274,6 @@ def _moments(block: Any) -> float:
 def _of_scale(block: Any) -> float:
     """Up to which order its scale has moments: all where it is known."""
     return float(np.inf if block.hyper is None else block.hyper.moments)
-
-
-def _cure(block: Any, k: int) -> str:
-    """What bounds the tail: another scale, where the family's own would do, or another family."""
-    if block.prior.moments(np.inf) > k:
-        return f"Give it HalfStudentT({max(3, k + 1)}) or HalfNormal as scale"
-    return "Use Normal, Laplace or RegularizedHorseshoe"
 
 
 def _hyper(block: Any) -> str:

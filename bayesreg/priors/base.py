@@ -28,7 +28,7 @@ from bayesreg.language.families import snake
 from bayesreg.priors import mixing
 from bayesreg.priors.hyper import HyperPrior
 from bayesreg.priors.mixing import Mixing
-from bayesreg.priors.settled import declared, settle, without_sigma
+from bayesreg.priors.settled import beside_sigma, declared, settle, without_sigma
 
 Scale = float | Sequence[float] | Array | HyperPrior
 
@@ -39,6 +39,7 @@ __all__ = [
     "Prior",
     "Scale",
     "ScaleMixture",
+    "beside_sigma",
     "declared",
     "settle",
     "without_sigma",
@@ -49,7 +50,6 @@ class Prior(ABC):
     """A prior for each coefficient of a block: independent given the block's scale."""
 
     capability: ClassVar[str] = "proper priors"
-    needs_sigma: ClassVar[bool] = False  # whether it means something beside a noise sd alone
 
     scale: Any
     unit: Any
@@ -57,6 +57,7 @@ class Prior(ABC):
     relative: Any
     groups: Any = None  # which columns share a local scale; None: none do
     expected_nonzero: Any = None  # a guess that stands for the scale until the model meets data
+    pseudo_sigma: Any = None  # what stands for σ where there is none, if that is asked
     conjugate = False  # whether the posterior given σ and scale is normal, in closed form
 
     @property
@@ -72,6 +73,16 @@ class Prior(ABC):
     def among(self, sizes: NDArray[np.intp]) -> tuple[Prior, Array]:
         """The prior once its groups have these sizes, and a factor on the sds of each."""
         return self, np.ones(len(sizes))
+
+    def beside_noise(self, sd: float) -> Prior:
+        """The prior where there is no σ, and what y says of η is worth noise of this sd."""
+        del sd
+        return self
+
+    @property
+    def remark(self) -> str:
+        """What a reader must know of it that data settled; empty where they settle nothing."""
+        return ""
 
     @property
     def coupled(self) -> bool:
@@ -91,6 +102,12 @@ class Prior(ABC):
     def implied(self) -> dict[str, Any]:
         """Arguments that follow from the others, by name, so that a repr leaves them out."""
         return {}
+
+    def cure(self, k: int) -> str:
+        """What gives b a moment of order k: another scale, or another family."""
+        if self.moments(np.inf) > k:
+            return f"Give it HalfStudentT({max(3, k + 1)}) or HalfNormal as scale"
+        return "Use Normal, Laplace or RegularizedHorseshoe"
 
     @property
     def lighter(self) -> Prior | None:
@@ -295,7 +312,7 @@ def _plain(value: Any) -> str:
 
 
 # Arguments that say nothing at their default; what shapes the density is always said.
-_QUIET = ("scale", "loc", "relative", "groups", "expected_nonzero", "parts")
+_QUIET = ("scale", "loc", "relative", "groups", "expected_nonzero", "parts", "pseudo_sigma")
 
 
 def _said(prior: Prior) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from bayesreg.language.errors import BadArgument
 from bayesreg.language.misnamed import explained
 from bayesreg.priors.base import Mixing, ScaleMixture, settle
 from bayesreg.priors.hyper import HyperPrior, check_positive, softplus
+from bayesreg.priors.settled import Unsaid
 
 SMALLEST = 1e-150  # of a drawn scale: its square is still a number
 
@@ -33,6 +34,13 @@ class R2D2(ScaleMixture):
     with s integrated out, and a pole at 0 for concentration ≤ ½: **no MAP exists** there, and above
     the φ's couple the coefficients, so that it is no penalty either.
 
+    **Under a likelihood without a σ** (yes/no, successes of trials, counts) a pseudo-σ̃ stands for
+    it, β_j = loc + s√φ_j·z_j with s² = σ̃²R²/(1 − R²): R² is the share that the columns have in η's
+    variance and σ̃² together. σ̃² is the inverse of a row's information about η, which is what y's
+    own variance is worth on the scale of η, at the best constant fit: 1/(μ(1 − μ)) of one trial,
+    over the mean number of trials of several; 1/μ of counts, 1/μ + 1/shape of negative binomial
+    ones. To first order about that fit R² is the share of Var(y) that E(y | x) has.
+
     Parameters
     ----------
     mean : float, default 0.5
@@ -44,15 +52,19 @@ class R2D2(ScaleMixture):
     loc : float, default 0
         What the coefficients are shrunk to.
     scale : never given
-        It follows from `mean` and `precision`, in units of σ: BetaPrimeSquared.
+        It follows from `mean` and `precision`, in units of σ: BetaPrimeSquared. Where there is no
+        σ it is in units of η, as BetaPrimeSquared(…, scale=σ̃).
     unit : {"sigma"}, optional
-        R² is a statement about multiples of σ, so nothing else is possible.
+        R² is a statement about multiples of σ, so nothing else can be said.
     relative : sequence of float, optional
         Known factors, one per column; the meaning of R² is then that of the scaled columns.
     groups : "factors", None, list of lists of names, or mapping, default "factors"
         Which columns share a φ: those of one categorical term, none, or those named.
     parts : int, optional
         Among how many columns or groups φ divides the variance; settled when the model meets data.
+    pseudo_sigma : float, optional
+        σ̃, under a likelihood without a σ; unsaid, that of the best constant fit, settled when the
+        model meets data: such a prior knows how often y is 1, or how large counts are, and no more.
 
     Raises
     ------
@@ -64,12 +76,19 @@ class R2D2(ScaleMixture):
     Zhang, Naughton, Bondell & Reich (2022), "Bayesian regression using a prior on the model fit:
     the R2-D2 shrinkage prior", JASA 117(538), https://doi.org/10.1080/01621459.2020.1825449, with
     normal coefficients given φ as in Aguilar & Bürkner (2023), "Intuitive joint priors for Bayesian
-    linear multilevel models", EJS 17(1), https://doi.org/10.1214/23-EJS2136.
+    linear multilevel models", EJS 17(1), https://doi.org/10.1214/23-EJS2136. Without a σ:
+    Yanchenko, Bondell & Reich (2024), "The R2D2 prior for generalized linear mixed models", The
+    American Statistician, https://doi.org/10.1080/00031305.2024.2352010, whose R² this is to first
+    order; for σ̃ Piironen & Vehtari (2017), EJS 11(2), §3, https://doi.org/10.1214/17-EJS1337SI.
 
     Examples
     --------
     >>> R2D2(mean=0.4, precision=5).scale
-    BetaPrimeSquared(a=2.0, b=3.0)
+    BetaPrimeSquared(a=2.0, b=3.0, scale=1.0)
+    >>> import bayesreg as br
+    >>> problem = br.Model(R2D2(), br.Bernoulli()).condition([[0.0], [1], [2], [5]], [0, 1, 0, 1])
+    >>> problem.blocks[0].hyper
+    BetaPrimeSquared(a=1.0, b=1.0, scale=2.0)
     """
 
     mean: float = 0.5
@@ -81,8 +100,7 @@ class R2D2(ScaleMixture):
     relative: Any = field(default=None, kw_only=True)
     groups: Any = field(default="factors", kw_only=True)
     parts: int | None = field(default=None, kw_only=True)
-
-    needs_sigma = True
+    pseudo_sigma: float | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         for name in ("mean", "precision", "concentration"):
@@ -91,13 +109,17 @@ class R2D2(ScaleMixture):
             raise BadArgument(
                 f"R2D2: mean is the prior mean of R², strictly between 0 and 1, not {self.mean!r}"
             )
-        implied = BetaPrimeSquared(self.mean * self.precision, (1.0 - self.mean) * self.precision)
-        if self.scale not in (None, implied):
+        if self.pseudo_sigma is not None:
+            sd = one_positive(self.pseudo_sigma, "R2D2: pseudo_sigma")
+            object.__setattr__(self, "pseudo_sigma", sd)
+        shapes = self.mean * self.precision, (1.0 - self.mean) * self.precision
+        implied = BetaPrimeSquared(*shapes, 1.0 if self.pseudo_sigma is None else self.pseudo_sigma)
+        if self.scale is not None and getattr(self.scale, "shapes", None) != shapes:
             raise BadArgument(
                 "R2D2 takes no scale: scale² = R²/(1 − R²) follows from the prior of R²; say how "
                 "well the columns will explain y with mean= and precision= instead"
             )
-        if self.unit not in (None, "sigma"):
+        if self.unit not in (None, "sigma") and not isinstance(self.unit, Unsaid):
             raise BadArgument(
                 "R2D2: unit is always 'sigma', because R² compares the effects with the noise, not "
                 f"{self.unit!r}"
@@ -108,6 +130,26 @@ class R2D2(ScaleMixture):
     def among(self, sizes: NDArray[np.intp]) -> tuple[R2D2, Array]:
         """The variance is divided among the groups, and each group's part among its columns."""
         return dataclasses.replace(self, parts=len(sizes)), np.asarray(sizes, dtype=float) ** -0.5
+
+    def beside_noise(self, sd: float) -> R2D2:
+        """R² is that of η beside noise of this sd, unless another was said."""
+        return self if self.pseudo_sigma is not None else dataclasses.replace(self, pseudo_sigma=sd)
+
+    @property
+    def implied(self) -> dict[str, Any]:
+        """The scale, whatever was said of R²."""
+        return {"scale": self.scale}
+
+    def cure(self, k: int) -> str:
+        """An R² that is farther from 1: the tail of s is s^(−2b−1)."""
+        return f"Give it a precision above {k / (2.0 * (1.0 - self.mean)):g}"
+
+    @property
+    def remark(self) -> str:
+        """What σ̃ is, where it stands for σ."""
+        if self.pseudo_sigma is None:
+            return ""
+        return f"R² = scale²/(scale² + σ̃²) with σ̃ = {self.pseudo_sigma:.4g} in place of σ"
 
     @property
     def coupled(self) -> bool:
@@ -202,9 +244,9 @@ def log_beta_mixture(u: Array, first: float, rest: float) -> Array:
 @explained
 @dataclass(frozen=True)
 class BetaPrimeSquared(HyperPrior):
-    r"""Beta prime for the square: x² ~ BetaPrime(a, b), so that x²/(1 + x²) ~ Beta(a, b).
+    r"""Beta prime for the square: (x/c)² ~ BetaPrime(a, b), so that x²/(c² + x²) ~ Beta(a, b).
 
-    p(x) = 2x^(2a−1)(1 + x²)^(−a−b)/B(a, b) on x > 0. (½, ½) is HalfCauchy(1).
+    p(x) = 2u^(2a−1)(1 + u²)^(−a−b)/cB(a, b), u = x/c, on x > 0. (½, ½, c) is HalfCauchy(c).
 
     Parameters
     ----------
@@ -212,6 +254,8 @@ class BetaPrimeSquared(HyperPrior):
         The density behaves as x^(2a−1) near 0.
     b : float
         The tail is x^(−2b−1).
+    scale : float, default 1.0
+        The c above, in the unit of x.
 
     Raises
     ------
@@ -233,6 +277,12 @@ class BetaPrimeSquared(HyperPrior):
 
     a: float
     b: float
+    scale: float = 1.0
+
+    @property
+    def shapes(self) -> tuple[float, float]:
+        """a and b."""
+        return self.a, self.b
 
     @property
     def moments(self) -> float:
@@ -240,7 +290,7 @@ class BetaPrimeSquared(HyperPrior):
         return 2.0 * self.b
 
     def __post_init__(self) -> None:
-        check_positive(self, "a", "b")
+        check_positive(self, "a", "b", "scale")
 
     @property
     def _log_constant(self) -> float:
@@ -252,36 +302,36 @@ class BetaPrimeSquared(HyperPrior):
     @property
     def law(self) -> tuple[str, tuple[float, ...]]:
         """As the compiled sampler knows it."""
-        return "beta_prime_squared", (self.a, self.b)
+        return "beta_prime_squared", (self.a, self.b, self.scale)
 
     def log_density(self, x: ArrayLike) -> Array:
         """Log density at x."""
         x = np.asarray(x, dtype=float)
         with np.errstate(divide="ignore", invalid="ignore"):
-            log_x = np.log(x)
-            power = 0.0 if self.a == 0.5 else (2.0 * self.a - 1.0) * log_x
-            body = power - (self.a + self.b) * np.logaddexp(0.0, 2.0 * log_x)
-        return np.where(x >= 0, self._log_constant + body, -np.inf)
+            log_u = np.log(x / self.scale)
+            power = 0.0 if self.a == 0.5 else (2.0 * self.a - 1.0) * log_u
+            body = power - (self.a + self.b) * np.logaddexp(0.0, 2.0 * log_u)
+        return np.where(x >= 0, self._log_constant - math.log(self.scale) + body, -np.inf)
 
     def log_density_of_log(self, log_x: float) -> float:
         """Log density of log x."""
-        body = 2.0 * self.a * log_x - (self.a + self.b) * softplus(2.0 * log_x)
-        return self._log_constant + body
+        log_u = log_x - math.log(self.scale)
+        return self._log_constant + 2.0 * self.a * log_u - (self.a + self.b) * softplus(2.0 * log_u)
 
     def sample(self, rng: np.random.Generator, size: int | tuple[int, ...]) -> Array:
         """Independent draws: the root of a ratio of gammas."""
         top, bottom = rng.standard_gamma(self.a, size), rng.standard_gamma(self.b, size)
         with np.errstate(divide="ignore"):
             ratio = np.sqrt(np.maximum(top, SMALLEST**2)) / np.sqrt(bottom)
-        return np.clip(ratio, SMALLEST, 1.0 / SMALLEST)
+        return self.scale * np.clip(ratio, SMALLEST, 1.0 / SMALLEST)
 
     def node(self, name: str) -> Any:
         """A ``pm.CustomDist`` with this density."""
         import pytensor.tensor as pt
 
         def logp(x: Any) -> Any:
-            log_x = pt.log(x)
-            fall = (self.a + self.b) * pt.softplus(2.0 * log_x)
-            return self._log_constant + (2.0 * self.a - 1.0) * log_x - fall
+            log_u = pt.log(x) - math.log(self.scale)
+            fall = (self.a + self.b) * pt.softplus(2.0 * log_u)
+            return self._log_constant - math.log(self.scale) + (2.0 * self.a - 1.0) * log_u - fall
 
         return self.variable(name, logp)

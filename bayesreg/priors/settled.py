@@ -74,16 +74,11 @@ def without_sigma(prior: Any, likelihood: str) -> Any:
     Raises
     ------
     BadArgument
-        If ``unit="sigma"`` was declared, or the prior means nothing without a σ.
+        If ``unit="sigma"`` was declared.
     """
     if prior.unit != "sigma":
         return prior
     name = type(prior).__name__
-    if prior.needs_sigma:
-        raise BadArgument(
-            f"{name}: it compares the effects with a noise sd, and {likelihood} has none; use "
-            "RegularizedHorseshoe(), or Normal() for a scale that is common to all columns"
-        )
     if not isinstance(prior.unit, Unsaid):
         raise BadArgument(
             f"{name}: unit='sigma' means multiples of a noise sd, and {likelihood} has none; leave "
@@ -94,6 +89,22 @@ def without_sigma(prior: Any, likelihood: str) -> Any:
     if isinstance(prior.unit, UnsaidToo) and prior.scale == HalfCauchy():
         object.__setattr__(settled, "scale", HalfStudentT(3.0, 1.0))
     return settled
+
+
+def beside_sigma(prior: Any, likelihood: str) -> Any:
+    """The prior under a likelihood that has a σ.
+
+    Raises
+    ------
+    BadArgument
+        If something was said that would stand for σ.
+    """
+    if prior.pseudo_sigma is not None:
+        raise BadArgument(
+            f"{type(prior).__name__}: pseudo_sigma stands for σ where there is none, and "
+            f"{likelihood} has one; leave it out"
+        )
+    return prior
 
 
 def _given(prior: Any) -> float | tuple[float, ...]:

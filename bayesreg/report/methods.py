@@ -150,7 +150,15 @@ def _known(comparison: Any) -> str:
 def _priors(comparison: Any) -> str:
     """The prior of each fit, with its unit."""
     named = [f"{shortened(n, 40)}: {e.model.prior!r}" for n, e in comparison.entries.items()]
-    return f"The coefficients had these priors, scales in the unit named: {'; '.join(named)}."
+    told = {
+        shortened(name, 40): f"{shortened(name, 40)}: {block.prior.remark}"
+        for name, entry in comparison.entries.items()
+        for block in entry.problem.blocks
+        if block.prior.remark
+    }
+    settled = f" The data settled this of them: {'; '.join(told.values())}." if told else ""
+    priors = f"The coefficients had these priors, scales in the unit named: {'; '.join(named)}."
+    return priors + settled
 
 
 def _optimum(comparison: Any) -> str:

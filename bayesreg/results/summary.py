@@ -15,6 +15,7 @@ from bayesreg.data.streamed import Streamed
 from bayesreg.engines.draws import WEIGHT
 from bayesreg.language.arguments import interval_names, is_number
 from bayesreg.language.text import html_lines, html_table, listed, number, plain, shortened, visible
+from bayesreg.model.blocks import remarks
 from bayesreg.model.problem import Problem
 from bayesreg.priors.base import in_brief
 
@@ -184,7 +185,7 @@ def of_posterior(post: Any, table: pd.DataFrame, level: float, *, standardized: 
         f"Coefficients are per {per} of the column. {_ratio(post.problem)}{_interval(level)} "
         f"p_positive: P(> 0). {fitted}"
         f"{listed([*(k for k in ('σ', *own) if k in facts), 'scale'])} and λ above the table are "
-        f"medians. {_meanings(post.problem)}"
+        f"medians. {_meanings(post.problem)}{remarks(post.problem.blocks)}"
     )
     stopped = "" if post.complete else "INTERRUPTED: fewer draws than asked for."
     verdict = "passed" if post.checks.ok else "FAILED"

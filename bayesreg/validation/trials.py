@@ -76,15 +76,19 @@ class Trial:
         return np.asarray(likelihood.sample(rng, eta, theta)[0])
 
     def given(self, y: Array) -> Problem:
-        """The fitted model conditioned on y, by the way that users go."""
+        """The fitted model conditioned on y, by the way that users go.
+
+        Under the prior that parameters are drawn from: what it takes from data is taken once.
+        """
         assert self.problem.design is not None
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", BayesregWarning)
-            return Model.of(self.problem).condition(
+            given = Model.of(self.problem).condition(
                 replace(self.problem.design, y=y),
                 standardize=self.problem.standardize,
                 intercept=self.problem.intercept,
             )
+        return replace(given, blocks=self.problem.blocks)
 
     def given_root(self, y: Array, rest: float) -> Problem:
         """The fitted model given responses y (m,) of `root` and √(residual sum of squares)."""

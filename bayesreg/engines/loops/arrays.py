@@ -18,6 +18,7 @@ BLOCK = np.dtype(
         ("code", np.int64),  # of the hyperprior: `slices`
         ("hyper_first", np.float64),
         ("hyper_second", np.float64),
+        ("hyper_third", np.float64),
         ("start", np.int64),  # its columns
         ("stop", np.int64),
         ("group_start", np.int64),  # its groups
@@ -48,6 +49,7 @@ FACTS = np.dtype(
         ("code", np.int64),  # of a prior of σ that is not conjugate
         ("first", np.float64),
         ("second", np.float64),
+        ("third", np.float64),
         ("absolute", np.int64),  # whether some block is
         ("crowded", np.int64),  # p ≥ ν/2: scales are drawn with b integrated out
         ("sweeps", np.int64),

@@ -137,7 +137,7 @@ def _interweave(
             continue
         own, cross = fit_of_block(xt, y, gram, xy, b, one.start, one.stop)
         terms = (0.0, precision * cross, 1.0, -0.5 * precision * own, 2.0)
-        hyper = (one.code, one.hyper_first, one.hyper_second, one.log_scale)
+        hyper = (one.code, one.hyper_first, one.hyper_second, one.hyper_third, one.log_scale)
         log_r = slice_exponentials(terms, hyper, 0.0, WIDTH, rng)
         one.log_scale += log_r
         for j in range(one.start, one.stop):
@@ -152,7 +152,7 @@ def _sigma(facts: Any, count: float, s: float, rng: np.random.Generator) -> None
         facts.log_sigma = 0.5 * math.log(max(square, SMALL))
         return
     terms = (-count, -0.5 * s, -2.0, 0.0, 0.0)
-    hyper = (facts.code, facts.first, facts.second, 0.0)
+    hyper = (facts.code, facts.first, facts.second, facts.third, 0.0)
     facts.log_sigma = slice_exponentials(terms, hyper, facts.log_sigma, WIDTH, rng)
 
 

@@ -133,7 +133,7 @@ def _draw_shares(
         sum_of_squares += squares[i] / groups[g].t
     if one.unknown >= 0:
         terms = (-2.0 * half_p, -sum_of_squares, -2.0, 0.0, 0.0)
-        hyper = (one.code, one.hyper_first, one.hyper_second, one.log_scale)
+        hyper = (one.code, one.hyper_first, one.hyper_second, one.hyper_third, one.log_scale)
         one.log_scale += slice_exponentials(terms, hyper, 0.0, WIDTH, rng)
 
 

@@ -74,7 +74,7 @@ def collapsed_scale(
 ) -> None:
     """log s | b, σ with local variances integrated out; `squares` are ‖b/relative‖² by group."""
     columns = float(one.stop - one.start)
-    hyper = (one.code, one.hyper_first, one.hyper_second, -shift)
+    hyper = (one.code, one.hyper_first, one.hyper_second, one.hyper_third, -shift)
     x = one.log_scale + shift
     power = one.first if one.law == STABLE else 1.0
     linear, quadratic = 0.0, 0.0
@@ -113,7 +113,9 @@ def _summed_scale(
     low = x - WIDTH * rng.random()
     high, trial, level = low + WIDTH, x, math.inf
     for step in range(STEPS):
-        value = log_hyper(one.code, one.hyper_first, one.hyper_second, trial - shift)
+        value = log_hyper(
+            one.code, one.hyper_first, one.hyper_second, one.hyper_third, trial - shift
+        )
         value -= columns * trial
         inverse = math.exp(-2.0 * trial)
         for i in range(len(squares)):
@@ -184,7 +186,7 @@ def slice_without_b(
         value = _log_fit(of_sigma, s, facts) - log_diagonal(a)
         if not of_sigma:
             one = blocks[k]
-            value += log_hyper(one.code, one.hyper_first, one.hyper_second, trial)
+            value += log_hyper(one.code, one.hyper_first, one.hyper_second, one.hyper_third, trial)
         if step == 0:
             level = value + math.log(1.0 - rng.random()) if value > -math.inf else -math.inf
         elif value > level:
@@ -219,4 +221,4 @@ def _log_fit(of_sigma: bool, s: float, facts: Any) -> Any:
     value = -facts.nu * x - 0.5 * s * math.exp(-2.0 * x)
     if facts.conjugate == 1:
         return value - 2.0 * facts.shape * x - facts.rate * math.exp(-2.0 * x)
-    return value + log_hyper(facts.code, facts.first, facts.second, x)
+    return value + log_hyper(facts.code, facts.first, facts.second, facts.third, x)

@@ -25,7 +25,7 @@ def softplus(x: float) -> float:
 
 
 @compiled
-def log_hyper(code: int, a: float, b: float, log_x: float) -> float:
+def log_hyper(code: int, a: float, b: float, c: float, log_x: float) -> float:
     """log p(x) + log x of a hyperprior by its code, up to a constant; 0 for none."""
     if abs(log_x) > BOUND:
         return -math.inf
@@ -39,8 +39,8 @@ def log_hyper(code: int, a: float, b: float, log_x: float) -> float:
         return log_x if a <= math.exp(log_x) <= b else -math.inf
     if code == 4:  # shape and rate of the square's inverse gamma
         return -2.0 * a * log_x - b * math.exp(-2.0 * log_x)
-    if code == 5:  # both shapes of the square's beta prime
-        return 2.0 * a * log_x - (a + b) * softplus(2.0 * log_x)
+    if code == 5:  # both shapes of the square's beta prime, scale
+        return 2.0 * a * log_x - (a + b) * softplus(2.0 * (log_x - math.log(c)))
     if code == 8:  # shape, rate
         return a * log_x - b * math.exp(log_x)
     if code == 9:  # scale of the half-normal 1/√x
@@ -70,7 +70,7 @@ def interpolate(table: Array, low: float, step: float, x: float) -> Any:
 @compiled
 def slice_exponentials(
     terms: tuple[float, float, float, float, float],
-    hyper: tuple[int, float, float, float],
+    hyper: tuple[int, float, float, float, float],
     x: float,
     width: float,
     rng: np.random.Generator,
@@ -94,12 +94,12 @@ def slice_exponentials(
 @compiled
 def _exponentials(
     terms: tuple[float, float, float, float, float],
-    hyper: tuple[int, float, float, float],
+    hyper: tuple[int, float, float, float, float],
     x: float,
 ) -> float:
     c0, c1, k1, c2, k2 = terms
-    code, first, second, shift = hyper
+    code, first, second, third, shift = hyper
     value = c0 * x + c1 * math.exp(k1 * x)
     if c2 != 0.0:
         value += c2 * math.exp(k2 * x)
-    return value + log_hyper(code, first, second, x + shift)
+    return value + log_hyper(code, first, second, third, x + shift)

@@ -32,11 +32,11 @@ if TYPE_CHECKING:
 LONG = ("half_cauchy", "half_cauchy_product", "gamma", "tabulated")
 
 
-def hyper(prior: HyperPrior | None) -> tuple[int, float, float]:
+def hyper(prior: HyperPrior | None) -> tuple[int, float, float, float]:
     """Code and numbers of a hyperprior."""
     name, numbers = ("", ()) if prior is None else prior.law
-    first, second = (*numbers, 0.0, 0.0)[:2]
-    return HYPER[name], first, second
+    first, second, third = (*numbers, 0.0, 0.0, 0.0)[:3]
+    return HYPER[name], first, second, third
 
 
 def collapsed(blocks: tuple[Block, ...]) -> tuple[NDArray[np.int64], Array]:

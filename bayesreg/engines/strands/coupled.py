@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from bayesreg.engines.loops.arrays import SMALL, TAILS, WIDTH
-from bayesreg.engines.strands.slices import shrink, slice_exponentials
+from bayesreg.engines.strands.slices import Hyper, shrink, slice_exponentials
 from bayesreg.language.arguments import Array
 
 Random = np.random.Generator
@@ -81,7 +81,7 @@ def draw_shares(t: Array, x: Array, concentration: float, sizes: Array, rng: Ran
 
 
 def scale_of_shares(
-    half_p: float, total: Array, hyper: tuple[int, float, float], log_scale: Array, rng: Random
+    half_p: float, total: Array, hyper: Hyper, log_scale: Array, rng: Random
 ) -> Array:
     """log s given the shares; `total` is half of Σ‖b/s‖²/φ."""
     terms = (-2.0 * half_p, -total, -2.0, 0.0, 0.0)

@@ -30,6 +30,7 @@ from bayesreg.engines.strands.linear import Data, Factor, draw, factor, fit_of_b
 from bayesreg.engines.strands.local_laws import draw_local
 from bayesreg.engines.strands.scans import Scan
 from bayesreg.engines.strands.slices import (
+    Hyper,
     Terms,
     cubics,
     interpolate,
@@ -59,6 +60,12 @@ class State:
         return State(*(one.copy() for one in arrays))
 
 
+def _hyper(record: Any, of: str = "") -> Hyper:
+    """The code and the numbers of a hyperprior, whose fields begin with `of`."""
+    first, second, third = (float(record[f"{of}{k}"]) for k in ("first", "second", "third"))
+    return int(record["code"]), first, second, third
+
+
 @dataclass(frozen=True, eq=False)
 class Block:
     """What the records say of one block."""
@@ -67,7 +74,7 @@ class Block:
     numbers: tuple[float, float]
     unknown: bool
     absolute: bool
-    hyper: tuple[int, float, float]
+    hyper: Hyper
     columns: slice
     groups: slice
     table: int
@@ -80,7 +87,7 @@ class Block:
             (float(one["first"]), float(one["second"])),
             bool(one["unknown"] >= 0),
             bool(one["absolute"]),
-            (int(one["code"]), float(one["hyper_first"]), float(one["hyper_second"])),
+            _hyper(one, "hyper_"),
             slice(int(one["start"]), int(one["stop"])),
             slice(int(one["group_start"]), int(one["group_stop"])),
             int(one["table"]),
@@ -166,9 +173,8 @@ class Steps:
         )
 
     @property
-    def _hyper_of_sigma(self) -> tuple[int, float, float]:
-        facts = self.facts
-        return int(facts["code"]), float(facts["first"]), float(facts["second"])
+    def _hyper_of_sigma(self) -> Hyper:
+        return _hyper(self.facts)
 
     def _interweave(self, data: Data, state: State, rng: Random) -> None:
         """(b, s) → (rb, rs), block by block, with z and t held."""

@@ -19,14 +19,14 @@ from bayesreg.language.arguments import Array
 Rows = NDArray[np.intp]
 Density = Callable[[Array, Any], Array]  # of values, and of the rows that they belong to
 Terms = tuple[Any, Any, float, Any, float]
-Hyper = tuple[int, float, float]
+Hyper = tuple[int, float, float, float]
 
 ALL = slice(None)
 
 
 def log_hyper(hyper: Hyper, log_x: Array) -> Array:
     """log p(x) + log x of a hyperprior by its code, up to a constant; 0 for none."""
-    code, a, b = hyper
+    code, a, b, c = hyper
     if code == 0:  # df, scale
         rise = np.logaddexp(0.0, 2.0 * log_x - (2.0 * math.log(b) + math.log(a)))
         value = log_x - 0.5 * (a + 1.0) * rise
@@ -39,8 +39,8 @@ def log_hyper(hyper: Hyper, log_x: Array) -> Array:
         value = np.where((a <= x) & (x <= b), log_x, -np.inf)
     elif code == 4:  # shape and rate of the square's inverse gamma
         value = -2.0 * a * log_x - b * np.exp(-2.0 * log_x)
-    elif code == 5:  # both shapes of the square's beta prime
-        value = 2.0 * a * log_x - (a + b) * np.logaddexp(0.0, 2.0 * log_x)
+    elif code == 5:  # both shapes of the square's beta prime, scale
+        value = 2.0 * a * log_x - (a + b) * np.logaddexp(0.0, 2.0 * (log_x - math.log(c)))
     elif code == 8:  # shape, rate
         value = a * log_x - b * np.exp(log_x)
     elif code == 9:  # scale of the half-normal 1/√x
