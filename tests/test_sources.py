@@ -439,6 +439,15 @@ def test_estimators_and_the_shell_read_a_source(folder, table, monkeypatch, caps
     assert "3 000 rows, 4 files, 1 pass" in capsys.readouterr().out
 
 
+def test_a_pass_is_told_on_a_terminal_and_is_silent_elsewhere(folder, capsys, monkeypatch):
+    stream = Streamed.of(source_of(folder), Roles("price"))
+    stream.total(lambda part: len(part.y))
+    assert capsys.readouterr() == ("", "")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    stream.total(lambda part: len(part.y))
+    assert "pass 2 over" in capsys.readouterr().err
+
+
 # What a hundred million rows take: the reader's own CPU, ours, and the peak of memory.
 MEASURED = """
 import resource, sys, time

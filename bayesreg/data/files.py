@@ -90,6 +90,7 @@ def read(
 
 def source_at(data: str) -> Source | None:
     """The files that a glob, a folder or an address stands for; None of one file, or of a name."""
+    data = os.fspath(data)
     path = Path(data)
     if not ("://" in data or path.is_dir() or (set("*?[") & set(data) and not path.exists())):
         return None

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,16 +27,38 @@ if TYPE_CHECKING:
 
 MISSING = ("refuse", "drop")
 Ints = NDArray[np.int64]
+Held = dict[str, Array]  # columns by name
 
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """Some rows of a stream: X (m, p), y (m,), weights (m,) or None, and what is known beside."""
+    """Some rows of a stream.
 
-    X: Array
+    Attributes
+    ----------
+    columns : tuple of p ndarrays (m,)
+        The predictors, each as it lies in memory.
+    y : ndarray (m,)
+    weights : ndarray (m,) or None
+    known : Known
+        What is known of the rows beside them.
+    """
+
+    columns: tuple[Array, ...]
     y: Array
     weights: Array | None
     known: Known = NOTHING
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    @cached_property
+    def X(self) -> Array:
+        """The predictors (m, p), put together when they are first asked for."""
+        out = np.empty((len(self), len(self.columns)), order="F")
+        for j, column in enumerate(self.columns):
+            out[:, j] = column
+        return out
 
     @property
     def target(self) -> Array:
@@ -205,28 +228,30 @@ class Stream:
                 part = self._part(batch, tally)
                 tally.rows += batch.num_rows
                 tally.more(batch.num_rows)
-                if len(part.X):
+                if len(part):
                     yield part
 
     def _part(self, batch: pa.RecordBatch, tally: _Tally) -> Part:
-        held = np.empty((batch.num_rows, len(self.columns)), order="F")
         notes: list[str] = []
-        for j, name in enumerate(self.columns):
-            held[:, j] = floats(batch.column(j), name, self._what(name), notes)
+        held = {
+            name: floats(batch.column(j), name, self._what(name), notes)
+            for j, name in enumerate(self.columns)
+        }
         self.notes.extend(note for note in dict.fromkeys(notes) if note not in self.notes)
-        rows = tally.rows + np.arange(len(held), dtype=np.int64)
+        rows = tally.rows + np.arange(batch.num_rows, dtype=np.int64)
         held, rows = self._counting(held, rows)
         held, rows = self._complete(held, rows, tally)
+        columns = tuple(held[name] for name in self.names)
         if not self.read.passes:
-            self._look_for_truths(held)
-        by = {key: held[:, self.columns.index(name)] for key, name in self.roles.said.items()}
-        return Part(held[:, : len(self.names)], by["y"], by.get("weights"), self._known(by, rows))
+            self._look_for_truths(columns)
+        by = {key: held[name] for key, name in self.roles.said.items()}
+        return Part(columns, by["y"], by.get("weights"), self._known(by, rows))
 
-    def _counting(self, held: Array, rows: Ints) -> tuple[Array, Ints]:
+    def _counting(self, held: Held, rows: Ints) -> tuple[Held, Ints]:
         """The rows of positive weight."""
         if not self.roles.weights:
             return held, rows
-        w = held[:, self.columns.index(self.roles.weights)]
+        w = held[self.roles.weights]
         if np.any(w < 0.0):
             k = int(np.flatnonzero(w < 0.0)[0])
             raise BadData(
@@ -235,27 +260,29 @@ class Stream:
             )
         return (held, rows) if np.all(w) else _kept(held, rows, w != 0.0)
 
-    def _complete(self, held: Array, rows: Ints, tally: _Tally) -> tuple[Array, Ints]:
+    def _complete(self, held: Held, rows: Ints, tally: _Tally) -> tuple[Held, Ints]:
         """The rows without a missing value; the first is refused, or all are counted."""
-        with np.errstate(all="ignore"):
-            if np.isfinite(held.sum()):
-                return held, rows
-        for j, name in enumerate(self.columns):
-            beyond = np.flatnonzero(np.isinf(held[:, j]))
+        with np.errstate(all="ignore"):  # a sum is finite unless a value is not, or it overflows
+            odd = [name for name, values in held.items() if not np.isfinite(values.sum())]
+        gone: dict[str, NDArray[np.bool_]] = {}
+        for name in odd:
+            beyond = np.flatnonzero(np.isinf(held[name]))
             if len(beyond):
                 where = self.source.place(int(rows[beyond[0]]))
                 raise BadData(f"column {name!r} is infinite in {where}; leave out or mend the row")
-        gone = np.isnan(held)
-        if not gone.any():
+            lacks = np.isnan(held[name])
+            gone |= {name: lacks} if lacks.any() else {}
+        if not gone:
             return held, rows
         if self.missing == "refuse":
-            first, lacks = map(int, np.argwhere(gone)[0])
-            where = f"column {self.columns[lacks]!r}: {self.source.place(int(rows[first]))}"
+            first, name = min(
+                (int(np.argmax(lacks)), n) for n, lacks in gone.items() if lacks.any()
+            )
+            where = f"column {name!r}: {self.source.place(int(rows[first]))}"
             raise BadData(lacking(self.source.label, where))
-        for j in np.flatnonzero(gone.any(axis=0)).tolist():
-            name = self.columns[j]
-            tally.missing[name] = tally.missing.get(name, 0) + int(gone[:, j].sum())
-        left = gone.any(axis=1)
+        for name, lacks in gone.items():
+            tally.missing[name] = tally.missing.get(name, 0) + int(lacks.sum())
+        left = np.any(list(gone.values()), axis=0)
         tally.dropped += int(left.sum())
         return _kept(held, rows, ~left)
 
@@ -273,10 +300,10 @@ class Stream:
             shift = size if shift is None else shift + size
         return Known(shift, by.get("trials"))
 
-    def _look_for_truths(self, held: Array) -> None:
+    def _look_for_truths(self, columns: Sequence[Array]) -> None:
         """Which columns hold 0 and 1 alone, so far."""
-        for j in np.flatnonzero(self.binary):
-            x = held[:, j]
+        for j in np.flatnonzero(self.binary).tolist():
+            x = columns[j]
             self.binary[j] = bool(np.all((x == 0.0) | (x == 1.0)))
 
 
@@ -290,8 +317,8 @@ class _Tally:
     more: Callable[[int], None] = lambda _: None
 
 
-def _kept(held: Array, rows: Ints, keep: Any) -> tuple[Array, Ints]:
-    return np.asfortranarray(held[keep]), rows[keep]
+def _kept(held: Held, rows: Ints, keep: NDArray[np.bool_]) -> tuple[Held, Ints]:
+    return {name: values[keep] for name, values in held.items()}, rows[keep]
 
 
 def lacking(label: str, where: str) -> str:
