@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from scipy.linalg import solve_triangular
 
+from bayesreg.data.conditioning import SAFETY, WORST_CONDITION, conditioning
 from bayesreg.data.design import Design
 from bayesreg.data.moments import Moments
-from bayesreg.data.passes import SAFETY, WORST_CONDITION, conditioning
 from bayesreg.language.errors import BadArgument, BadData, BayesregWarning
 from tests import nist
 

@@ -19,12 +19,76 @@ LARGEST, SMALLEST = 1e150, 1e-150  # beyond these, products of two columns leave
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """Validated rows: X (m, p), y (m,) of any real dtype, weights (m,), number of the first row."""
+    """Validated rows of finite or missing numbers.
 
-    X: NDArray[Any]
+    Attributes
+    ----------
+    X : ndarray (m, p), or tuple of p ndarrays (m,)
+        Of any real dtypes; columns as they lie in memory need not be put together.
+    y : ndarray (m,)
+    weights : ndarray (m,) or None
+    start : int
+        Number of the first row, as errors count them.
+    kept : ndarray of int (m,) or None
+        Positions of the rows among those read, where rows of weight zero were left out.
+    """
+
+    X: NDArray[Any] | tuple[NDArray[Any], ...]
     y: NDArray[Any]
-    weights: Array | None
-    start: int
+    weights: Array | None = None
+    start: int = 0
+    kept: NDArray[np.intp] | None = None
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def put(self, rows: slice, shift: Array | None, out: Array) -> None:
+        """Write columns (p + 1, k) less their shift, y last, cast on the way."""
+        if isinstance(self.X, tuple):
+            for j, column in enumerate(self.X):
+                _put(column[rows], None if shift is None else shift[j : j + 1], out[j])
+        else:
+            _put(self.X[rows].T, None if shift is None else shift[:-1, None], out[:-1])
+        _put(self.y[rows], None if shift is None else shift[-1:], out[-1])
+
+    def numbers(self, rows: slice) -> NDArray[np.intp] | range:
+        """The numbers of some rows."""
+        if self.kept is None:
+            return range(self.start + rows.start, self.start + rows.stop)
+        return self.start + self.kept[rows]
+
+    def taken(self, rows: Any) -> Block:
+        """Some of the rows, in memory of their own."""
+        X = self.X
+        return Block(
+            X=tuple(column[rows].copy() for column in X)
+            if isinstance(X, tuple)
+            else X[rows].copy(),
+            y=self.y[rows].copy(),
+            weights=None if self.weights is None else self.weights[rows].copy(),
+            start=self.start,
+            kept=self.kept if isinstance(rows, slice) else rows,
+        )
+
+    def panel(self, columns: slice) -> NDArray[Any]:
+        """Some columns of X (m, ·)."""
+        if isinstance(self.X, tuple):
+            return np.array(self.X[columns]).reshape(-1, len(self)).T
+        return self.X[:, columns]
+
+    def peaks(self) -> Array:
+        """The largest magnitude in each column of X (p,); NaN where one is missing."""
+        if isinstance(self.X, tuple):
+            return np.array([np.abs(column.astype(np.float64)).max() for column in self.X])
+        ends = [end(self.X, axis=0).astype(np.float64) for end in (np.max, np.min)]
+        return np.asarray(np.maximum(ends[0], -ends[1]))
+
+
+def _put(values: NDArray[Any], shift: Array | None, out: Array) -> None:
+    if shift is None:
+        np.copyto(out, values, casting="same_kind")
+    else:
+        np.subtract(values, shift, out=out)
 
 
 def read_blocks(
@@ -122,17 +186,21 @@ def positive_rows(block: Block) -> Block:
     w = block.weights
     if w is None or np.all(w > 0):
         return block
-    keep = w > 0
-    return Block(block.X[keep], block.y[keep], w[keep], block.start)
+    return block.taken(np.flatnonzero(w > 0))
 
 
-def refuse_extreme(x: NDArray[Any], y: NDArray[Any], names: Sequence[str], start: int) -> None:
-    """Raise if a value is NaN, infinite, or so large that its square overflows."""
-    values = np.column_stack([x, y]).astype(np.float64)
-    refuse_nonfinite(values[:, :-1], names[:-1], "X", start)
-    refuse_nonfinite(values[:, -1:], [names[-1]], names[-1], start)
+def refuse_extreme(values: Array, names: Sequence[str], numbers: NDArray[np.intp]) -> None:
+    """Raise if a value is NaN, infinite, or so large that its square overflows.
+
+    Values are rows (m, p + 1) of [X y] in increasing order of their numbers.
+    """
+    start = int(numbers[0])
+    whole = np.zeros((int(numbers[-1]) - start + 1, len(names)))
+    whole[numbers - start] = values
+    refuse_nonfinite(whole[:, :-1], names[:-1], "X", start)
+    refuse_nonfinite(whole[:, -1:], [names[-1]], names[-1], start)
     for j, name in enumerate(names):
-        peak = float(np.abs(values[:, j]).max())
+        peak = float(np.abs(whole[:, j]).max())
         if peak > LARGEST:
             raise BadData(
                 f"column {name!r} has values as large as {peak:.3g}, whose products overflow "

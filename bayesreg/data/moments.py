@@ -11,8 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesreg.data.blocks import listed, positions
-from bayesreg.data.passes import SMALLEST_RESIDUAL, WORST_CONDITION, conditioning, gather
-from bayesreg.data.sums import two_sum, unvarying, without
+from bayesreg.data.columns import refuse_duplicates
+from bayesreg.data.conditioning import loses_digits
+from bayesreg.data.passes import Loop, Total, gather
+from bayesreg.data.sums import FirstPass, two_sum, unvarying, without
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument
 from bayesreg.language.misnamed import explained_throughout
@@ -112,7 +114,7 @@ class Moments:
         BadData
             NaN, infinite or extreme values (named by column and first row), or different lengths.
         """
-        return _moments([(X, y, weights)], names, y_name, copy=False, aloud=warn)
+        return _looped([(X, y, weights)], names, y_name, copy=False, aloud=warn)
 
     @classmethod
     def from_blocks(cls, blocks: Iterable[Any], names: Sequence[str] | None = None) -> Moments:
@@ -132,7 +134,52 @@ class Moments:
             As for `of`; rows are counted over all blocks. Blocks whose columns, or whose y, have
             other names.
         """
-        return _moments(blocks, names, None, copy=True, aloud=True)
+        return _looped(blocks, names, None, copy=True, aloud=True)
+
+    @classmethod
+    def summed(
+        cls,
+        total: Total,
+        names: Sequence[str],
+        y_name: str = "y",
+        *,
+        repeatable: bool = True,
+        warn: bool = True,
+    ) -> Moments:
+        """Moments of rows that only a map and a sum reach: in files, in a database, on a cluster.
+
+        Parameters
+        ----------
+        total : callable
+            Gets a map, which makes of an iterable of `blocks.Block` a sum with ``+``; applies it to
+            all rows, at once or part by part, and returns the sum of what it gave. The map and its
+            sums pickle; ``map.zero`` is the sum of no rows. It is called once, and again for each
+            further pass that an ill-conditioned X needs, of which there are seldom more than one.
+        names : sequence of str
+            The columns of X.
+        y_name : str
+        repeatable : bool
+            Whether the rows can be read again; if not, a warning says what that costs.
+        warn : bool
+            False to keep quiet, also of weights that look normalised.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from bayesreg.data.blocks import Block
+        >>> from bayesreg.data.moments import Moments
+        >>> x, y = np.array([1.0, 2.0, 3.0, 6.0]), np.array([1.0, 3.0, 2.0, 6.0])
+        >>> parts = [Block((x[:2],), y[:2]), Block((x[2:],), y[2:], start=2)]
+        >>> Moments.summed(lambda part: part(parts[:1]) + part(parts[1:]), ["x"]).cross
+        array([[14., 13.],
+               [13., 14.]])
+        """
+        refuse_duplicates(names, "X")
+        notes: list[str] = []
+        said = (*map(str, names), y_name)
+        found = _moments(total, said, again=repeatable, copy=True, notes=notes)
+        _tell(notes if warn else [])
+        return found
 
     @property
     def p(self) -> int:
@@ -191,7 +238,7 @@ class Moments:
         spread = np.sqrt(self.n) * self._means
         gram = None if self.gram is None else self.gram + np.outer(spread, spread)
         root = self.root
-        if root is None and gram is not None and _loses_digits(gram):
+        if root is None and gram is not None and loses_digits(gram):
             root = _root_of(self)
         if root is not None:
             root = np.concatenate([spread[None], root])
@@ -267,12 +314,6 @@ class Moments:
         )  # fmt: skip
 
 
-def _loses_digits(gram: Array) -> bool:
-    """Whether cross-products of these columns are too close to singular to be kept alone."""
-    condition, residual = conditioning(gram)
-    return condition > WORST_CONDITION or residual < SMALLEST_RESIDUAL
-
-
 def _root_of(moments: Moments) -> Array | None:
     """The root that is kept, or the Cholesky factor of a well-conditioned gram, or None."""
     if moments.root is not None:
@@ -325,7 +366,7 @@ def _cleaned(moments: Moments) -> Moments:
     return replace(moments, gram=gram, root=root)
 
 
-def _moments(
+def _looped(
     blocks: Iterable[Any],
     names: Sequence[str] | None,
     y_name: str | None,
@@ -333,13 +374,26 @@ def _moments(
     copy: bool,
     aloud: bool,
 ) -> Moments:
-    """Gather the blocks into Moments and give the warnings."""
+    """The moments of blocks that are read here, under the names that all of them have."""
     notes: list[str] = []
-    first = iter(blocks)
-    again = None if first is blocks else blocks
-    found = gather(first, names, y_name, copy=copy, again=again, notes=notes)
-    for note in notes if aloud else []:
+    loop = Loop(blocks, notes)
+    found, said = loop.named(names, y_name)
+    moments = _moments(loop, (*found, said), again=loop.repeatable, copy=copy, notes=notes)
+    _tell(notes if aloud else [])
+    found, said = loop.named(names, y_name)
+    return replace(moments, names=found, y_name=said)
+
+
+def _tell(notes: list[str]) -> None:
+    for note in notes:
         warn(note)
+
+
+def _moments(
+    total: Total, names: tuple[str, ...], *, again: bool, copy: bool, notes: list[str]
+) -> Moments:
+    """What the passes find as Moments; names are those of the columns, y last."""
+    found = gather(total, FirstPass(names, copy), again=again, notes=notes)
     return _cleaned(
         Moments(
             n=found.n,
@@ -348,8 +402,8 @@ def _moments(
             y_mean=float(found.mean[-1]),
             gram=found.gram,
             root=found.root,
-            names=found.names,
+            names=names[:-1],
             low=found.low,
-            y_name=found.y_name,
+            y_name=names[-1],
         )
     )

@@ -1,12 +1,8 @@
-"""Passes over row blocks: a first for sums, a second for a QR where conditioning demands it.
-
-The second is a sequential QR of centred rows (Demmel, Grigori, Hoemmen & Langou 2012, SIAM J. Sci.
-Comput. 34(1), doi:10.1137/080731992).
-"""
+"""Passes over row blocks: a first for sums, a second for a root where conditioning demands it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,27 +13,25 @@ from bayesreg.data.blocks import (
     Block,
     Header,
     listed,
-    positive_rows,
     read_blocks,
     refuse_extreme,
     refuse_tiny,
 )
 from bayesreg.data.columns import default_names, refuse_duplicates
+from bayesreg.data.conditioning import WORST_CONDITION, conditioning, loses_digits
 from bayesreg.data.rows import check_total
-from bayesreg.data.sums import CHUNK, Accumulator, two_sum, unvarying, without
+from bayesreg.data.sums import FirstPass, two_sum, unvarying, without
+from bayesreg.data.whitening import whitened_root
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, BadData
 
-WORST_CONDITION = 1e4  # of the unit-diagonal gram of X: above it the second pass is made
-SAFETY = 3.0  # by which an estimate of it may be too low
-ITERATIONS = 20  # of the power method, for a lower bound of it
 PANEL = 64  # columns that are centred at once
-SMALLEST_RESIDUAL = 1e-6  # 1 - R²: below it the residual sum of squares would cancel
+Total = Callable[[Any], Any]  # applies a map (blocks → a sum) to all rows, and adds what it gives
 
 
 @dataclass(frozen=True, eq=False)
 class Gathered:
-    """What the passes found: the fields of `Moments`."""
+    """What the passes found: the fields of `Moments` that are numbers."""
 
     n: float
     rows: int
@@ -45,47 +39,63 @@ class Gathered:
     low: Array
     gram: Array | None
     root: Array | None
-    names: tuple[str, ...]
-    y_name: str
 
 
-def gather(
-    blocks: Iterable[Any],
-    names: Sequence[str] | None,
-    y_name: str | None,
-    *,
-    copy: bool,
-    again: Iterable[Any] | None,
-    notes: list[str],
-) -> Gathered:
-    """Means, cross-products or root of the rows; `again` yields them a second time, or is None."""
-    accumulator, header, total, seen = None, None, 0.0, 0
-    for block, header in read_blocks(blocks, notes):
-        if accumulator is None:
-            said = (*_names(names, header), y_name or header.y_name or "y")
-            accumulator = Accumulator(said, copy)
-        seen += len(block.X)
-        total += len(block.X) if block.weights is None else float(block.weights.sum())
-        accumulator.add(block)
-        del block  # so that it can be freed before the next is made
-    if accumulator is None or header is None or seen == 0:
+class Loop:
+    """Blocks that are read in this process: `names` are known at once, those of all at the end.
+
+    Calling it with a map applies that to all rows; a second time only if the blocks can be iterated
+    over again.
+    """
+
+    def __init__(self, blocks: Iterable[Any], notes: list[str]) -> None:
+        first = iter(blocks)
+        self.repeatable = first is not blocks
+        self._blocks, self._first = blocks, read_blocks(first, notes)
+        self._read = False
+        opened = next(self._first, None)
+        if opened is None:
+            raise BadData("X has no rows")
+        block, self.header = opened
+        self._opened: list[Block] = [block]
+
+    def __call__(self, part: Any) -> Any:
+        """The sum that a map makes of all rows."""
+        reader = read_blocks(self._blocks, [], self.header) if self._read else self._first
+        self._read = True
+        return part(self._rows(reader))
+
+    def _rows(self, reader: Iterator[tuple[Block, Header]]) -> Iterator[Block]:
+        while self._opened:
+            yield self._opened.pop()
+        for block, self.header in reader:
+            yield block
+            del block  # so that it can be freed before the next is made
+
+    def named(self, names: Sequence[str] | None, y_name: str | None) -> tuple[tuple[str, ...], str]:
+        """What the columns and y are called, by what is known of them."""
+        return _names(names, self.header), y_name or self.header.y_name or "y"
+
+
+def gather(total: Total, first: FirstPass, *, again: bool, notes: list[str]) -> Gathered:
+    """Means, cross-products or root of the rows; `again` if they can be read a second time."""
+    sums = total(first)
+    if sums.read == 0:
         raise BadData("X has no rows")
-    check_total(total, seen, notes)
-    names, y_name = _names(names, header), y_name or header.y_name or "y"
-    if accumulator.pending:
-        n, mean, low, root = _wide(accumulator.pending, accumulator.names)
-        return Gathered(n, len(root), mean, low, None, root, names, y_name)
-    sums, shift = accumulator.sums()
-    mean, low = two_sum(shift, sums.mean)
+    check_total(sums.n, sums.read, notes)
+    if sums.total is None:
+        n, mean, low, root = _wide(sums.few, first.names)
+        return Gathered(n, len(root), mean, low, None, root)
+    n, mean, low = sums.total.n, sums.total.mean, sums.total.low
+    refuse_tiny(sums.total.peak, first.names)
     found: Array | None = None
-    cross = without(unvarying(np.diagonal(sums.cross), mean, sums.n), sums.cross)
-    condition, residual = conditioning(cross)
-    if condition > WORST_CONDITION or residual < SMALLEST_RESIDUAL:
-        if again is not None:
-            found = _second_pass(again, header, mean, low, sums.rows)
+    cross = without(unvarying(np.diagonal(sums.total.cross), mean, n), sums.total.cross)
+    if loses_digits(cross):
+        if again:
+            found = whitened_root(total, mean, low, cross, sums.rows)
         elif np.diagonal(cross).all():
             notes.append(_one_shot(*conditioning(cross, exact=True)))
-    return Gathered(sums.n, sums.rows, mean, low, cross, found, names, y_name)
+    return Gathered(n, sums.rows, mean, low, cross, found)
 
 
 def _names(names: Sequence[str] | None, header: Header) -> tuple[str, ...]:
@@ -118,7 +128,7 @@ def _one_shot(condition: float, residual: float) -> str:
     )
 
 
-def _wide(blocks: list[Block], names: Sequence[str]) -> tuple[float, Array, Array, Array]:
+def _wide(blocks: Sequence[Block], names: Sequence[str]) -> tuple[float, Array, Array, Array]:
     """Weight, mean, its rounding and the rows √w·(z − mean), of fewer rows than columns.
 
     Column after column in memory, as row space works on them; made by panels, so that no second
@@ -126,14 +136,18 @@ def _wide(blocks: list[Block], names: Sequence[str]) -> tuple[float, Array, Arra
     """
     p = len(names) - 1
     _refuse_sizes(blocks, names)
-    w = np.concatenate([np.ones(len(b.X)) if b.weights is None else b.weights for b in blocks])
+    w = np.concatenate([np.ones(len(b)) if b.weights is None else b.weights for b in blocks])
     n, root = float(w.sum()), np.empty((len(w), p + 1), order="F")
     mean, low = np.empty(p + 1), np.empty(p + 1)
     for j in range(0, p + 1, PANEL):
-        part = slice(j, j + PANEL)
-        z = np.concatenate([b.X[:, part] for b in blocks], dtype=np.float64)
-        if j + PANEL > p:
-            z = np.column_stack([z, np.concatenate([b.y for b in blocks])])
+        part, at = slice(j, j + PANEL), 0
+        z = np.empty_like(root[:, part])  # in one order, so that sums are the same to the last bit
+        for b in blocks:
+            rows = z[at : at + len(b)]
+            rows[:, : max(0, p - j)] = b.panel(part)
+            if j + PANEL > p:
+                rows[:, -1] = b.y
+            at += len(b)
         mean[part] = (w @ z) / n
         z -= mean[part]
         low[part] = (w @ z) / n  # the mean of the centred rows is what rounding left in them
@@ -144,114 +158,15 @@ def _wide(blocks: list[Block], names: Sequence[str]) -> tuple[float, Array, Arra
     return n, mean, low, root
 
 
-def _refuse_sizes(blocks: list[Block], names: Sequence[str]) -> None:
+def _refuse_sizes(blocks: Sequence[Block], names: Sequence[str]) -> None:
     """Raise if a value is missing, or too large or too small for products."""
     largest = np.zeros(len(names))
     for block in blocks:
-        if not len(block.X):
-            continue
-        top, bottom = (
-            np.append(end(block.X, axis=0), end(block.y)).astype(np.float64)
-            for end in (np.max, np.min)
-        )
-        peak = np.maximum(top, -bottom)
+        peak = np.append(block.peaks(), np.abs(block.y.astype(np.float64)).max())
         if not np.all(peak <= LARGEST):
-            refuse_extreme(block.X, block.y, names, block.start)
+            rows = slice(0, len(block))
+            values = np.empty((len(names), len(block)))
+            block.put(rows, None, values)
+            refuse_extreme(values.T, names, np.asarray(block.numbers(rows)))
         np.maximum(largest, peak, out=largest)
     refuse_tiny(largest, names)
-
-
-def conditioning(cross: Array, *, exact: bool = False) -> tuple[float, float]:
-    """Condition number of X's correlations (inf if singular), and 1 − R² of y on X.
-
-    The number is good enough to be compared with the limit: far from it the 1-norm's, as estimated
-    from the Cholesky factor; near it that of the 2-norm, which may be lower by a factor of p. With
-    `exact` it is good enough to be told.
-    """
-    scale = np.sqrt(np.diagonal(cross))
-    if not scale[:-1].all():
-        return np.inf, 0.0
-    if len(cross) == 1 or scale[-1] == 0:
-        scale = np.where(scale > 0, scale, 1.0)
-    unit = cross / scale
-    unit /= scale[:, None]
-    p = len(unit) - 1
-    if p == 0:
-        return 1.0, 1.0
-    factor, residual = _cholesky(unit), 0.0
-    if factor is not None:
-        residual = float(factor[p, p] ** 2)
-        factor = factor[:p, :p]
-    elif (factor := _cholesky(unit[:p, :p])) is None:
-        return np.inf, 0.0
-    return _condition(unit[:p, :p], factor, exact=exact), residual if unit[p, p] else 1.0
-
-
-def _cholesky(unit: Array) -> Array | None:
-    """L with LL' = unit, by the same library as the products: two pools of threads would wait."""
-    try:
-        return np.linalg.cholesky(unit)
-    except np.linalg.LinAlgError:
-        return None
-
-
-def _condition(unit: Array, factor: Array, *, exact: bool) -> float:
-    """The condition number of LL'; if not `exact`, as well as is needed to compare it.
-
-    LAPACK's estimate in the 1-norm is seldom low by more than a factor of 3 (Higham 2002, "Accuracy
-    and Stability of Numerical Algorithms", 2nd ed., §15.3), and a 2-norm exceeds no 1-norm.
-    """
-    from scipy.linalg.lapack import dpocon
-
-    norm = float(np.abs(unit).sum(axis=0).max())
-    inverse, _ = dpocon(factor.T, norm, uplo="U")
-    condition = 1.0 / inverse if inverse > 0.0 else np.inf
-    if not WORST_CONDITION / SAFETY < condition < 1e12:
-        return condition
-    least = 0.0 if exact else _least_condition(unit, factor)
-    if not exact and not WORST_CONDITION / SAFETY < least <= WORST_CONDITION:
-        return least
-    values = np.linalg.eigvalsh(unit)
-    return float(values[-1] / values[0]) if values[0] > 0.0 else np.inf
-
-
-def _least_condition(unit: Array, factor: Array) -> float:
-    """A lower bound of the 2-norm condition number of LL', by power and inverse iteration."""
-    from scipy.linalg.lapack import dpotrs
-
-    v = np.random.default_rng(0).standard_normal(len(unit))
-    w = v.copy()
-    for _ in range(ITERATIONS):
-        v = unit @ (v / np.linalg.norm(v))
-        w = dpotrs(factor.T, w / np.linalg.norm(w))[0]
-    return float(np.linalg.norm(v) * np.linalg.norm(w))
-
-
-def _second_pass(
-    blocks: Iterable[Any], header: Header, mean: Array, low: Array, rows: int
-) -> Array:
-    """R with R'R the centred cross-products, by QR of chunk after chunk."""
-    width = len(mean)
-    size = max(CHUNK // width, 2 * width)
-    root, seen = np.empty((0, width)), 0
-    for read, _ in read_blocks(blocks, [], header):
-        block = positive_rows(read)
-        for i in range(0, len(block.X), size):
-            z = _centred(block, slice(i, i + size), mean, low)
-            root = np.linalg.qr(np.concatenate([root, z]), mode="r")
-        seen += len(block.X)
-    if seen != rows:
-        raise BadData(f"the blocks gave {rows} rows when read first and {seen} the second time")
-    return root
-
-
-def _centred(block: Block, rows: slice, mean: Array, low: Array) -> Array:
-    """√w·([X y] − mean − low): the mean is the unrounded sum of its two parts."""
-    x = block.X[rows]
-    z = np.empty((len(x), len(mean)))
-    z[:, :-1], z[:, -1] = x, block.y[rows]
-    z -= mean
-    z -= low
-    if block.weights is not None:
-        z *= np.sqrt(block.weights[rows])[:, None]
-    return z
