@@ -60,6 +60,9 @@ FILES = {
         )
     ),
     "map on moments": lambda: br.fit_map(br.Model(br.Normal(1.0)).condition(br.Moments.of(X, Y))),
+    "moments": lambda: br.Moments.of(X, Y, FRAME["k"]),
+    "moments with a root": lambda: br.Moments.of(X.assign(w=X["x"] + 1e-4 * X["z"]), Y),
+    "moments of few rows": lambda: br.Moments.of(X[:3], Y[:3]),
     "map given a prior": lambda: br.fit_map(
         br.Model(br.Normal([1.0, 2.0])).condition(X, Y).given(prior=br.Laplace(2.0), sigma=1.0)
     ),
@@ -135,6 +138,12 @@ def alterations(payload):
 def answers(result):
     """Ask what every result is asked; σ and scales must be numbers above 0."""
     repr(result)
+    if isinstance(result, br.Moments):
+        for found in (result, result + result, result.about_zero() if result.centred else result):
+            assert np.isfinite(found.cross).all()
+            assert np.isfinite(np.append(found.x_sd, found.y_sd)).all()
+        answers(br.fit_map(br.Model(br.Normal(1.0), br.Gaussian(1.0)).condition(result)))
+        return
     if isinstance(result, br.MapFit):
         assert result.sigma > 0
         assert math.isfinite(result.sigma)

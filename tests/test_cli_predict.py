@@ -157,6 +157,9 @@ def test_what_holds_no_fit_is_said(folder):
     assert (done.exit_code, "not a file written by bayesreg" in done.stderr) == (1, True)
     done = run("predict", folder / "none.breg", folder / "t.csv")
     assert (done.exit_code, "there is no file" in done.stderr) == (2, True)
+    br.Moments.of(FRAME[["x"]], FRAME["price"]).save(folder / "sums.breg")
+    done = run("predict", folder / "sums.breg", folder / "t.csv")
+    assert (done.exit_code, "sums of rows and predict nothing" in done.stderr) == (2, True)
 
 
 def test_a_saved_comparison_is_not_replaced_unasked(folder):

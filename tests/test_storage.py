@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 
 import bayesreg as br
+from bayesreg.data.container import HEADER, HEADER_SIZE
 from bayesreg.language.errors import BadArgument, BadData
 from bayesreg.storage import (
     draws_from_payload,
@@ -26,7 +27,6 @@ from bayesreg.storage import (
     problem_to_payload,
     save_payload,
 )
-from bayesreg.storage.container import HEADER, HEADER_SIZE
 from tests.cases import CASES, LIKELIHOODS, priors
 from tests.synthetic_draws import problem, synthetic
 

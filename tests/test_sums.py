@@ -11,13 +11,14 @@ from operator import add
 import numpy as np
 import pytest
 
+import bayesreg as br
 from bayesreg.data.blocks import Block
 from bayesreg.data.moments import Moments
 from bayesreg.data.sums import FirstPass, merged
 from bayesreg.data.whitening import Whitening, factored, whitened_root
-from bayesreg.language.errors import BadData
+from bayesreg.language.errors import BadArgument, BadData
 from tests import nist
-from tests.test_moments import collinear, difference, exact, rows
+from tests.test_moments import collinear, difference, exact, least_squares, rows
 
 FIELDS = ("n", "rows", "x_mean", "y_mean", "gram", "root", "low")
 CASES = {
@@ -201,3 +202,45 @@ def test_columns_that_do_not_vary_are_zero_in_the_root():
     assert np.allclose(m.root.T @ m.root, m.cross, rtol=1e-12)
     nothing = Whitening(np.zeros(2), np.zeros(2)).then(np.zeros((2, 2)))
     assert not nothing.root().any()
+
+
+# Saved -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("make", CASES.values(), ids=CASES)
+def test_saved_moments_come_back_bit_for_bit_and_are_added_to(make, tmp_path):
+    X, y = make()
+    first, second = Moments.of(X[:-5], y[:-5]), Moments.of(X[-5:], y[-5:])
+    first.save(tmp_path / "sums.breg")
+    back = Moments.load(tmp_path / "sums.breg")
+    assert bits(back) == bits(first) == bits(br.load(tmp_path / "sums.breg"))
+    assert back.names == first.names
+    assert bits(back + second) == bits(first + second)
+    assert difference(Moments.of(X, y), back + second) < 1e-13
+    with pytest.raises(BadArgument, match="exists"):
+        back.save(tmp_path / "sums.breg")
+    with pytest.raises(BadArgument, match="only one has 'x1', only the other has 'other'"):
+        back + Moments.of(X, y, names=["other", *first.names[1:]])
+
+
+def test_other_files_are_no_moments(tmp_path):
+    model = br.Model(br.Normal(1.0), br.Gaussian(1.0))
+    br.fit_map(model.condition(*rows(20, 2), standardize=True)).save(tmp_path / "fit.breg")
+    with pytest.raises(BadData, match="holds 'map', not 'moments'"):
+        Moments.load(tmp_path / "fit.breg")
+    with pytest.raises(BadArgument, match="there is no file"):
+        Moments.load(tmp_path / "none.breg")
+
+
+def test_a_sum_that_is_ill_conditioned_keeps_its_digits():
+    """Two days, each well-conditioned, whose means are far apart in all columns."""
+    rng = np.random.default_rng(6)
+    X = rng.standard_normal((400, 3)) + 1e6 * (np.arange(400) >= 200)[:, None]
+    y = X[:, 0] - X[:, 1] + rng.standard_normal(400)
+    both = Moments.of(X[:200], y[:200]) + Moments.of(X[200:], y[200:])
+    whole = Moments.of(X, y)
+    assert both.root is not None
+    slopes = least_squares(both)[1:]
+    assert np.abs(slopes / least_squares(whole)[1:] - 1).max() < 1e-9
+    products = np.linalg.solve(both.gram[:3, :3], both.gram[:3, 3])
+    assert np.abs(products / slopes - 1).max() > 1e-7, "the control lost no digits"

@@ -52,6 +52,10 @@ def run(options: Options) -> int:
 def _asked(result: Any, options: Options) -> Any:
     """The posterior of one prior of a comparison, or the result itself."""
     several = hasattr(result, "entries")
+    if not several and not hasattr(result, "problem"):
+        raise BadArgument(
+            f"{options.fit!r} holds moments, which are sums of rows and predict nothing; give a fit"
+        )
     for option, given in (("--prior", options.prior), ("--weights", options.weights)):
         if given and not several:
             raise BadArgument(f"{option}: {options.fit!r} is no comparison; leave it out")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,10 @@ from numpy.typing import NDArray
 from bayesreg.data.blocks import listed, positions
 from bayesreg.data.columns import refuse_duplicates
 from bayesreg.data.conditioning import loses_digits
+from bayesreg.data.container import Target, load_payload, save_payload
+from bayesreg.data.fields import taken_apart
 from bayesreg.data.passes import Loop, Total, gather
+from bayesreg.data.saved_moments import restored
 from bayesreg.data.sums import FirstPass, two_sum, unvarying, without
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument
@@ -224,6 +227,31 @@ class Moments:
         """Columns (p,) that do not vary beyond the rounding of their mean; exactly zero here."""
         return np.asarray(self._squares[:-1] == 0)
 
+    def save(self, path: Target, *, overwrite: bool = False) -> None:
+        """Write to one checksummed file; see :meth:`load`."""
+        save_payload(path, "moments", *taken_apart(self), overwrite=overwrite)
+
+    @classmethod
+    def load(cls, path: Target) -> Moments:
+        """Read moments that were saved, to the last bit; those of further rows are added by ``+``.
+
+        Raises
+        ------
+        BadData
+            If the file is truncated, altered, of a newer format, or holds something else.
+
+        Examples
+        --------
+        >>> import bayesreg as br, tempfile
+        >>> first, second = br.Moments.of([[1.0], [2.0]], [1.0, 3.0]), br.Moments.of([[4.0]], [4.0])
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     first.save(f"{folder}/sums.breg")
+        ...     (br.Moments.load(f"{folder}/sums.breg") + second).rows
+        3
+        """
+        payload = load_payload(path, "moments")
+        return cast("Moments", restored(cls, {**payload.meta, **payload.arrays}))
+
     def about_zero(self) -> Moments:
         """The same data about 0 instead of the mean, for a model without an intercept.
 
@@ -255,7 +283,11 @@ class Moments:
         return np.zeros(self.p + 1) if self.low is None else self.low
 
     def __add__(self, other: Moments) -> Moments:
-        """The moments of both sets of rows, columns by name; a root on either side stays."""
+        """The moments of both sets of rows, columns by name.
+
+        A root on either side stays; where only the sum is ill-conditioned, as when means differ
+        much more than rows do, there is one as well.
+        """
         other = _alike(self, other)
         n, rows = self.n + other.n, self.rows + other.rows
         delta = (other._means - self._means) + (other._low - self._low)
@@ -264,7 +296,8 @@ class Moments:
         gram, root = None, None
         if self.gram is not None or other.gram is not None or rows > self.p + 1:
             gram = self.cross + other.cross + np.outer(spread, spread)
-        if self.root is not None or other.root is not None:
+        lost = gram is not None and np.diagonal(gram).all() and loses_digits(gram)
+        if lost or self.root is not None or other.root is not None:
             one, two = _root_of(self), _root_of(other)
             if one is not None and two is not None:
                 root = np.concatenate([one, two, spread[None]])
@@ -338,7 +371,11 @@ def _alike(one: Moments, other: Moments) -> Moments:
             f"y is called {one.y_name!r} on one side and {other.y_name!r} on the other"
         )
     if set(one.names) != set(other.names):
-        raise BadArgument(f"the columns differ: {listed(one.names)} and {listed(other.names)}")
+        left, right = set(one.names), set(other.names)
+        sides = {"one": [n for n in one.names if n not in right],
+                 "the other": [n for n in other.names if n not in left]}  # fmt: skip
+        only = [f"only {side} has {listed(found)}" for side, found in sides.items() if found]
+        raise BadArgument(f"the columns differ: {', '.join(only)}")
     if one.names == other.names:
         return other
     order = positions(one.names, other.names, "the other", "this one")

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from typing import Any
 
 from numpy.typing import NDArray
 
 from bayesreg import storage
+from bayesreg.data.container import Target
 from bayesreg.results.archived_elpd import elpd_to_payload
 from bayesreg.storage import under
 
 Arrays = dict[str, NDArray[Any]]
 Meta = dict[str, Any]
-Target = str | os.PathLike[str]
 
 
 def save_fit(fit: Any, path: Target, *, overwrite: bool) -> None:

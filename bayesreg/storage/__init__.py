@@ -1,6 +1,7 @@
 """Saved results: one checksummed file of arrays and JSON, written atomically, never pickled."""
 
-from bayesreg.storage.container import Payload, load_payload, save_payload, writable
+from bayesreg.data.container import Payload, load_payload, save_payload, writable
+from bayesreg.data.fields import below, checked, put_together, taken_apart, under, understood
 from bayesreg.storage.contents import (
     draws_from_payload,
     draws_to_payload,
@@ -14,7 +15,6 @@ from bayesreg.storage.contents import (
     source_from_payload,
     source_to_payload,
 )
-from bayesreg.storage.fields import below, checked, put_together, taken_apart, under, understood
 from bayesreg.storage.records import model_from_json, model_to_json
 
 __all__ = [

@@ -16,17 +16,7 @@ from numpy.typing import NDArray
 
 from bayesreg.data.arrival import Held
 from bayesreg.data.design import Design
-from bayesreg.data.moments import Moments
-from bayesreg.data.streamed import Streamed
-from bayesreg.engines.draws import Draws
-from bayesreg.language.arguments import integer, one_positive, positive
-from bayesreg.language.errors import BadData, BayesregWarning
-from bayesreg.model.blocks import Block
-from bayesreg.model.model import Model
-from bayesreg.model.problem import Problem
-from bayesreg.priors.hyper import HyperPrior
-from bayesreg.storage.designs import design_from_payload, design_to_payload
-from bayesreg.storage.fields import (
+from bayesreg.data.fields import (
     Arrays,
     Meta,
     below,
@@ -37,6 +27,17 @@ from bayesreg.storage.fields import (
     understood,
     whole,
 )
+from bayesreg.data.moments import Moments
+from bayesreg.data.saved_moments import restored
+from bayesreg.data.streamed import Streamed
+from bayesreg.engines.draws import Draws
+from bayesreg.language.arguments import integer, one_positive, positive
+from bayesreg.language.errors import BadData, BayesregWarning
+from bayesreg.model.blocks import Block
+from bayesreg.model.model import Model
+from bayesreg.model.problem import Problem
+from bayesreg.priors.hyper import HyperPrior
+from bayesreg.storage.designs import design_from_payload, design_to_payload
 from bayesreg.storage.records import model_from_json, model_to_json, part_from_json, part_to_json
 from bayesreg.storage.streams import stream_from_json, stream_to_json
 
@@ -96,7 +97,7 @@ def source_from_payload(arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, A
             raise BadData("names: two columns have one name")
         if "design" in meta:
             return design_from_payload(arrays, meta["design"], names)
-        moments = _moments_from_payload(arrays, meta["moments"], names)
+        moments: Moments = restored(Moments, {**meta["moments"], **arrays}, names)
         return stream_from_json(meta["stream"], moments) if "stream" in meta else moments
 
 
@@ -300,32 +301,3 @@ def _refuse_out_of_range(draws: Draws) -> None:
         raise BadData(f"wall: {draws.wall} seconds")
     if not draws.engine:
         raise BadData("engine: it has no name")
-
-
-def _moments_from_payload(
-    arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any], names: tuple[str, ...]
-) -> Moments:
-    """The moments, their shapes and ranges checked."""
-    moments: Moments = put_together(Moments, {**meta, **arrays}, names=names)
-    width = len(names) + 1
-    wanted = {"x_mean": (width - 1,), "gram": (width, width), "low": (width,)}
-    for name in ("x_mean", "gram", "root", "low"):
-        values = getattr(moments, name)
-        if values is None:
-            continue
-        fits = values.ndim == 2 and values.shape[1] == width  # of a root, with any rows
-        if not (fits if name == "root" else values.shape == wanted[name]):
-            raise BadData(f"{name}: it has the shape {values.shape} for {len(names)} columns")
-        if not np.isfinite(values).all():
-            raise BadData(f"{name}: a value is not finite")
-    if moments.gram is None and moments.root is None:
-        raise BadData("gram and root are missing")
-    if moments.gram is not None:
-        diagonal = np.diagonal(moments.gram)
-        if np.any(diagonal < 0) or not np.array_equal(moments.gram, moments.gram.T):
-            raise BadData("gram: these are no cross-products")
-    integer(moments.rows, "rows", 1)
-    one_positive(moments.n, "n")
-    if not np.isfinite(moments.y_mean):
-        raise BadData("y_mean: it is not finite")
-    return moments

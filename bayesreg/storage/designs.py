@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from bayesreg.data.coded_columns import CodedColumns
 from bayesreg.data.coding import FormulaSpec
 from bayesreg.data.design import Design, finished
+from bayesreg.data.fields import Arrays, Meta, put_together, taken_apart
 from bayesreg.data.terms import Factor, Level, Term
 from bayesreg.language.errors import BadData
 from bayesreg.language.warned import warn
-from bayesreg.storage.fields import Arrays, Meta, put_together, taken_apart
 from bayesreg.storage.formulas import (
     LostFormula,
     formula_from_json,

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bayesreg.data.fields import Arrays
 from bayesreg.data.variables import BOOL, CATEGORY, NUMBER, TEXT, Variable
 from bayesreg.language.errors import BadData
-from bayesreg.storage.fields import Arrays
 from bayesreg.storage.formulas import variable_from_json, variable_to_json
 
 if TYPE_CHECKING:

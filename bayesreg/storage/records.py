@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from bayesreg import likelihoods, priors
+from bayesreg.data.fields import MALFORMED
 from bayesreg.language.errors import BadArgument, BadData
 from bayesreg.model.model import Model
 from bayesreg.priors.settled import Unsaid
-from bayesreg.storage.fields import MALFORMED
 
 REST = "..."
 

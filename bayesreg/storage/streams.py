@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bayesreg.data.fields import Meta, checked, put_together, taken_apart, whole
 from bayesreg.data.moments import Moments
 from bayesreg.data.stores.gone import Gone
 from bayesreg.data.stores.read import Read
@@ -15,7 +16,6 @@ from bayesreg.data.stores.stream import Roles, Stream
 from bayesreg.data.streamed import Streamed
 from bayesreg.language.errors import BadData
 from bayesreg.storage.designs import term_from_json
-from bayesreg.storage.fields import Meta, checked, put_together, taken_apart, whole
 
 FIELDS = ("named", "intercept")
 

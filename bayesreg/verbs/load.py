@@ -11,7 +11,10 @@ import numpy as np
 from bayesreg import storage
 from bayesreg.data.arrival import Held
 from bayesreg.data.design import Design
+from bayesreg.data.fields import MALFORMED, below, checked, understood
+from bayesreg.data.moments import Moments
 from bayesreg.data.provenance import provenance
+from bayesreg.data.saved_moments import restored
 from bayesreg.diagnostics import agreement
 from bayesreg.language.arguments import integer, one_positive
 from bayesreg.language.errors import BadData
@@ -24,14 +27,13 @@ from bayesreg.results.map_fit import MapFit
 from bayesreg.results.posterior import Posterior
 from bayesreg.results.same_lam import SameLam
 from bayesreg.solvers.certificate import certify
-from bayesreg.storage.fields import MALFORMED, below, checked, understood
 from bayesreg.verbs.compare import in_closed_form, ranked
 from bayesreg.verbs.loaded_choice import choice_of, path_of
 
 
 @explained
 def load(file: str | FilePath) -> Any:
-    """Read a fit, posterior or comparison that was saved, verifying its checksum.
+    """Read a fit, posterior, comparison or moments that were saved, verifying the checksum.
 
     A formula comes back with the levels and transformations of the fit, so that it predicts from
     new rows of the original frame. What was stored comes back bit for bit; what follows from it
@@ -40,11 +42,11 @@ def load(file: str | FilePath) -> Any:
     Parameters
     ----------
     file : str or Path
-        Written by ``fit.save``, ``post.save`` or ``fits.save``.
+        Written by ``fit.save``, ``post.save``, ``fits.save`` or ``moments.save``.
 
     Returns
     -------
-    MapFit, Posterior or Comparison
+    MapFit, Posterior, Comparison or Moments
 
     Raises
     ------
@@ -70,6 +72,8 @@ def load(file: str | FilePath) -> Any:
 
 def _result(payload: storage.Payload) -> Any:
     arrays, meta = payload.arrays, payload.meta
+    if payload.kind == "moments":
+        return restored(Moments, {**meta, **arrays})
     if payload.kind == "map":
         return _optimum(storage.problem_from_payload(arrays, meta), arrays, meta)
     if payload.kind == "posterior":

@@ -39,6 +39,7 @@ NUMBERS = "fiub"
 CHUNK = 2**20
 # Fixed, so that the same contents are the same bytes.
 DATE = (1980, 1, 1, 0, 0, 0)
+Target = str | os.PathLike[str]
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +62,7 @@ class Payload:
 
 
 def save_payload(
-    path: str | os.PathLike[str],
+    path: Target,
     kind: str,
     arrays: Mapping[str, NDArray[Any]],
     meta: Mapping[str, Any],
@@ -116,7 +117,7 @@ def save_payload(
         file.write(HEADER.format(version=FORMAT, digest=digest, size=size).encode())
 
 
-def load_payload(path: str | os.PathLike[str], kind: str | None = None) -> Payload:
+def load_payload(path: Target, kind: str | None = None) -> Payload:
     """Read a file written by :func:`save_payload`, all of it checked first.
 
     Parameters
@@ -264,7 +265,7 @@ def _refuse_other_than_numbers(arrays: Mapping[str, NDArray[Any]]) -> None:
             raise BadArgument(f"array {name!r} holds {np.asanyarray(array).dtype}, not numbers")
 
 
-def writable(path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
+def writable(path: Target, *, overwrite: bool = False) -> Path:
     """The path, or why nothing can be written there."""
     target, shown = Path(path), repr(str(path))
     try:
