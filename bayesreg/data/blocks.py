@@ -45,11 +45,17 @@ class Block:
     def put(self, rows: slice, shift: Array | None, out: Array) -> None:
         """Write columns (p + 1, k) less their shift, y last, cast on the way."""
         if isinstance(self.X, tuple):
-            for j, column in enumerate(self.X):
-                _put(column[rows], None if shift is None else shift[j : j + 1], out[j])
+            for column, row in zip(self.X, out[:-1], strict=True):
+                row[...] = column[rows]
+            if shift is not None:
+                out[:-1] -= shift[:-1, None]
+        elif shift is None:
+            out[:-1] = self.X[rows].T
         else:
-            _put(self.X[rows].T, None if shift is None else shift[:-1, None], out[:-1])
-        _put(self.y[rows], None if shift is None else shift[-1:], out[-1])
+            np.subtract(self.X[rows].T, shift[:-1, None], out=out[:-1])
+        out[-1] = self.y[rows]
+        if shift is not None:
+            out[-1] -= shift[-1]
 
     def numbers(self, rows: slice) -> NDArray[np.intp] | range:
         """The numbers of some rows."""
@@ -82,13 +88,6 @@ class Block:
             return np.array([np.abs(column.astype(np.float64)).max() for column in self.X])
         ends = [end(self.X, axis=0).astype(np.float64) for end in (np.max, np.min)]
         return np.asarray(np.maximum(ends[0], -ends[1]))
-
-
-def _put(values: NDArray[Any], shift: Array | None, out: Array) -> None:
-    if shift is None:
-        np.copyto(out, values, casting="same_kind")
-    else:
-        np.subtract(values, shift, out=out)
 
 
 def read_blocks(

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from bayesreg.data.blocks import Block
 from bayesreg.language.arguments import Array
 
-CHUNK = 2**17  # numbers in a chunk: 1 MiB, what a second-level cache holds
+CHUNK = 2**18  # numbers in a chunk: 2 MiB, what the caches of one core hold
 FEWEST = 2**11  # and rows where p² sums cost as much as they: four to a column, or as many as this
 
 
