@@ -76,6 +76,10 @@ class Block:
             kept=self.kept if isinstance(rows, slice) else rows,
         )
 
+    def column(self, j: int) -> NDArray[Any]:
+        """One column of X (m,)."""
+        return self.X[j] if isinstance(self.X, tuple) else self.X[:, j]
+
     def panel(self, columns: slice) -> NDArray[Any]:
         """Some columns of X (m, ·)."""
         if isinstance(self.X, tuple):

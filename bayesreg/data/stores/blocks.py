@@ -52,7 +52,7 @@ class Blocks(Source):
             if (block.weights is None) != (self.weights_name is None):
                 has = "no weights" if block.weights is None else "weights"
                 raise BadData(f"the block from row {block.start} has {has}, unlike the first")
-            held = {name: block.X[:, j] for j, name in enumerate(self.X_names)}
+            held = {name: block.column(j) for j, name in enumerate(self.X_names)}
             held[self.y_name] = block.y
             if block.weights is not None:
                 held["weights"] = block.weights
