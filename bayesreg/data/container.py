@@ -25,7 +25,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesreg.data.files import replacing
+from bayesreg.data.replacing import replacing
 from bayesreg.language.errors import BadArgument, BadData
 
 FORMAT = 1

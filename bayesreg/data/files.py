@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import os
-import secrets
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from bayesreg.data.cells import (
     MISSING,
@@ -37,7 +34,7 @@ if TYPE_CHECKING:
     from bayesreg.data.datasets import Dataset
     from bayesreg.data.stores import Source
 
-__all__ = ["MISSING", "Format", "number", "read", "read_csv", "read_parquet", "replacing"]
+__all__ = ["MISSING", "Format", "number", "read", "read_csv", "read_parquet"]
 
 TYPED = {
     ".parquet": read_parquet,
@@ -280,24 +277,3 @@ def _row_names(path: Path, lines: Lines, names: list[str]) -> tuple[list[str], t
 
 def _said(sep: str) -> str:
     return {"\t": "tabs", " ": "blanks"}.get(sep, repr(sep))
-
-
-@contextmanager
-def replacing(target: Path) -> Iterator[IO[bytes]]:
-    """A temporary file in the same folder, renamed on success and removed on failure."""
-    temporary = target.with_name(f".bayesreg-{secrets.token_hex(8)}.tmp")
-    try:
-        file = temporary.open("x+b")
-    except OSError as error:
-        raise BadArgument(f"{str(target)!r} cannot be written: {error.strerror}") from error
-    try:
-        with file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        if target.exists():
-            shutil.copymode(target, temporary)
-        temporary.replace(target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise

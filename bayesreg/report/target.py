@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from bayesreg.data.files import replacing
+from bayesreg.data.replacing import replacing
 from bayesreg.language.errors import BadArgument
 
 # How every report of bayesreg begins: it may be replaced unasked, and nothing else may.
