@@ -16,10 +16,13 @@ from bayesreg.data.moments import Moments
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadData, NotSupported
 from bayesreg.model.propriety import refuse_improper
-from bayesreg.solvers.path import Ray, check_lams, one_block, solve_path
+from bayesreg.solvers.path import Ray, check_lams, one_block, rough_path
 
 if TYPE_CHECKING:
     from bayesreg.model.problem import Problem
+
+
+ENOUGH = 1e-4  # of b: what the noise of a split hides
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,6 +205,8 @@ def _deviances(
 ) -> Array:
     """Weighted mean of −2 log p(y_i) over the rows left out (K, L), each fitted on the others."""
     out = np.empty((len(splits), len(lams)))
+    whole, free = rough_path(Ray.of(problem, 1.0, l1_ratio), lams, enough=ENOUGH)
+    guide = None if free is None else np.hstack([free, whole])
     for k, split in enumerate(splits):
         try:
             train = problem.on_rows(split.train)
@@ -209,8 +214,8 @@ def _deviances(
         except BadData as error:
             raise BadData(f"in the training set of split {k}: {error}") from error
         part = train.n / problem.n if per_row else 1.0
-        b, _ = solve_path(train, lams * part, 1.0, l1_ratio=l1_ratio, enough=1e-4)
-        beta, intercept = train.restore(b)
+        b, free = rough_path(Ray.of(train, 1.0, l1_ratio), lams * part, enough=ENOUGH, guide=guide)
+        beta, intercept = train.restore(b, free)
         assert problem.design is not None
         test = problem.design.take(split.test)
         eta, facts = test.points.under(beta, intercept, {}, axis=-1)

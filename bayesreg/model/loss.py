@@ -11,7 +11,6 @@ has one such quadratic for ever and needs no rows (`Problem.exact`); this is for
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -27,8 +26,8 @@ HALVINGS = 60
 EPS = float(np.finfo(float).eps)
 Index = NDArray[np.intp]
 NEGLIGIBLE = 1e-10  # of a row's curvature, relative to the largest
-FEASIBLE = 1e-9  # of the terms of F'u: what may be left of them
-NONE = np.zeros(0, dtype=np.intp)
+RESTED = 1e-12  # of the terms of F'u: what may be left of them
+NUMBERS = 2**22  # of rows times b's that are looked at at once
 QUANTILES = 25  # starts of an intercept
 BENT = 0.05  # of the bounding curvature: where a loss that is not convex is nearly quadratic
 STALLED = 1e-12  # of γ: steps this small that shrink no more are rounding
@@ -126,46 +125,59 @@ class Loss:
 
         Newton's method along all of them at once; what that leaves is for :meth:`at`, one by one.
         """
+        _, eta, bends, _ = self._settle(b, self._started(b, free))
+        return eta, *bends
+
+    def _started(self, b: Array, free: Array | None) -> Array:
+        return np.tile(self.start.free, (len(b), 1)) if free is None else np.array(free)
+
+    def _settle(
+        self, b: Array, free: Array
+    ) -> tuple[Array, Array, tuple[Array, Array], NDArray[np.bool_]]:
+        """γ moved in place, η, u and h, and whether the slopes F'u were at rest before the last."""
         along = (b + self.loc) @ self.proper.T
         along = along if self.offset is None else along + self.offset
-        k = self.free.shape[1]
-        if free is None:
-            free = np.tile(self.start.free, (len(b), 1))
         eta = along + free @ self.free.T
         u, h = self.bends(eta)
-        for _ in range(AT_ONCE if k else 0):
+        near = np.zeros(len(b), dtype=bool)
+        for _ in range(AT_ONCE if self.free.shape[1] else 0):
             slopes = u @ self.free
-            near = np.all(np.abs(slopes) <= 1e-3 * FEASIBLE * np.abs(u) @ np.abs(self.free), axis=1)
+            near = np.all(np.abs(slopes) <= RESTED * (np.abs(u) @ np.abs(self.free)), axis=1)
             if near.all():
                 break
             step = np.zeros_like(free)
             for row in np.flatnonzero(~near):
-                step[row] = -self._free_solved(h[row], slopes[row])
+                step[row] = -self.free_solved(h[row], slopes[row])
+            free += step
             eta += step @ self.free.T
             u, h = self.bends(eta)
-        return np.asarray(eta), u, h
+        return free, np.asarray(eta), (u, h), near
 
-    def gaps(self, b: Array, eta: Array, bends: tuple[Array, Array], l1: Array, l2: Array) -> Array:
-        """:meth:`gap` of coefficients (L, p) under penalties (L, p) by column, all at once."""
-        u, h = bends
-        left = u @ self.free
-        for row, (bend, slope) in enumerate(zip(h, left, strict=True)):
-            u[row] -= bend * (self.free @ self._free_solved(bend, slope))
-        v = u @ self.proper
-        pull = np.array([_largest_pull(*one) for one in zip(v, l1, l2, strict=True)])[:, None]
-        u, v = u / pull, v / pull
-        with np.errstate(invalid="ignore"):
-            distance = self.likelihood.fenchel_young(self.y, eta, u / self.weights, self.theta)
-        total = distance @ self.weights + np.sum(_penalty_gaps(b, v, l1, l2), axis=1)
-        open_ = np.abs(u @ self.free) > FEASIBLE * (np.abs(u) @ np.abs(self.free))
-        return np.where(open_.any(axis=1), np.inf, total)
-
-    def _free_solved(self, h: Array, slope: Array) -> Array:
+    def free_solved(self, h: Array, slope: Array) -> Array:
         """(F'hF)⁻¹ times a slope (k,)."""
-        return _solved(self.free.T @ (h[:, None] * self.free), slope)
+        return solved(self.free.T @ (h[:, None] * self.free), slope)
 
-    def best_free(self, b: Array) -> Array:
-        """γ (…, k) at its best beside each b (…, p), each from that of the one before."""
+    def best_free(self, b: Array, near: Array | None = None) -> Array:
+        """γ (…, k) at its best beside each b (…, p), many at once, from `near` (…, k) ones."""
+        k, shape = self.free.shape[1], b.shape[:-1]
+        rows = np.asarray(b, dtype=float).reshape(-1, b.shape[-1]) if b.shape[-1] else None
+        if not k or rows is None or len(rows) == 1 or not self.likelihood.convex or self.kinked:
+            return self._one_by_one(b)
+        free = self._started(rows, None if near is None else near.reshape(-1, k))
+        size = max(1, NUMBERS // len(self.y))
+        for first in range(0, len(rows), size):
+            part = slice(first, first + size)
+            with np.errstate(over="ignore", invalid="ignore"):
+                _, _, (u, h), rested = self._settle(rows[part], free[part])
+            slopes = u @ self.free
+            for row, ok in enumerate(rested):
+                free[first + row] -= self.free_solved(h[row], slopes[row]) if ok else 0.0
+                if not ok:
+                    free[first + row] = self.at(rows[first + row]).free
+        return free.reshape(*shape, k)
+
+    def _one_by_one(self, b: Array) -> Array:
+        """:meth:`best_free`, each from that of the one before."""
         k, shape = self.free.shape[1], b.shape[:-1]
         rows = b.reshape(int(np.prod(shape)), b.shape[-1]) if k else ()
         found, near = [], None
@@ -234,50 +246,6 @@ class Loss:
         z = np.where(omega < enough, at.eta + omega / enough * (z - at.eta), z)
         return self.weights * enough, z
 
-    def gap(
-        self,
-        at: Point,
-        l1: Array,
-        l2: Array,
-        groups: Sequence[Array] = (),
-        *,
-        predicted: bool = False,
-        u: Array | None = None,
-    ) -> float:
-        r"""Bound of J(b) − min J, J = L + Σ‖(λ₁b)_g‖ + ½Σλ₂b², from a feasible point of the dual.
-
-        The residual u is made feasible: F'u = 0, then scaled until no group's ‖(Z'u/λ₁)_g‖ exceeds
-        1 where λ₂ is 0. f's conjugate is finite on an interval around 0, so scaling never leaves
-        it. With `predicted` u is moved first to where a Newton step over the columns that are not 0
-        lets expect it, h to the slopes: Z_A'u = −(λ₁ sign b + λ₂b)_A, to second order in what b is
-        off, so that neither that nor the rounding of b is in the gap. Any u serves as well, one
-        that is given with F'u = 0 as it is. By Fenchel's inequality each of these terms is at least
-        0, and nothing cancels:
-
-            gap = Σ w_i FY(η_i, u_i/w_i) + Σ_g [P_g(b_g) + P_g*(−v_g) + b_g'v_g],  v = Z'u
-
-        Boyd & Vandenberghe (2004), "Convex Optimization", §5.7; Ndiaye et al. (2017), "Gap safe
-        screening rules for sparsity enforcing penalties", JMLR 18(128), §3.
-        """
-        active = np.flatnonzero(at.b) if predicted else NONE
-        wanted = -(l1 * np.sign(at.b) + l2 * at.b)[active]
-        if u is None:
-            u = self._feasible(self.residual(at), at, active, wanted)
-        left = np.abs(self.free.T @ u)
-        _, h = self.bends(at.eta)
-        terms = FEASIBLE * np.abs(u) + 4.0 * EPS * h * (1.0 + np.abs(at.eta))  # η's own rounding
-        if np.any(left > np.abs(self.free.T) @ terms):
-            return float("inf")  # γ is not at its best, so u bounds nothing
-        v = self.proper.T @ u
-        pull = _largest_pull(v, l1, l2, groups)
-        u, v = u / pull, v / pull
-        with np.errstate(invalid="ignore"):
-            distance = self.likelihood.fenchel_young(self.y, at.eta, u / self.weights, self.theta)
-        total = float(self.weights @ distance)
-        if not groups:
-            return total + float(np.sum(_penalty_gaps(at.b, v, l1, l2)))
-        return total + sum(_group_gap(at.b[g], v[g], l1[g], l2[g]) for g in groups)
-
     def room(self, at: Point) -> float:
         """By how much a loss that does not rise may seem to, from one point to another beside it.
 
@@ -291,21 +259,6 @@ class Loss:
         size = 1.0 + np.abs(at.eta) + (np.abs(self.y) if self.kinked else 0.0)
         terms = np.abs(self.residual(at)) * size
         return 8.0 * EPS * float(np.sum(terms))
-
-    def _feasible(self, u: Array, at: Point, active: Index, wanted: Array) -> Array:
-        """The nearest u with F'u = 0 and some Z_A'u: for γ a last correction, being at its best."""
-        rows = np.hstack([self.free, self.proper[:, active]])
-        if not rows.shape[1]:
-            return u
-        wanted = np.concatenate([np.zeros(self.free.shape[1]), wanted])
-        _, h = self.bends(at.eta)
-        with np.errstate(over="ignore", invalid="ignore"):
-            system = rows.T @ (h[:, None] * rows)
-        if not np.all(np.isfinite(system)):
-            return u  # so far out that nothing can be said of u
-        for _ in range(2):
-            u = u - h * (rows @ _solved(system, rows.T @ u - wanted))
-        return u
 
     def _least_absolute(self, offset: Array) -> Array:
         """γ of least absolute deviations: a median, or as a solver has it."""
@@ -373,7 +326,7 @@ class Loss:
         unit = float(np.max(h))  # so that no product leaves the range of float64
         flat = unit < SATURATED
         h, g = (self.weights, g) if flat else (np.maximum(h / unit, NEGLIGIBLE), g / unit)
-        step = -_solved(self.free.T @ (h[:, None] * self.free), g)
+        step = -solved(self.free.T @ (h[:, None] * self.free), g)
         reach = float(np.max(np.abs(self.free @ step)))
         if flat and reach > 0.0:
             return step * (2.0 / reach)
@@ -392,7 +345,7 @@ class Loss:
             np.linalg.cholesky(system - BENT * above)
         except np.linalg.LinAlgError:
             system = above
-        return -_solved(system, slope)
+        return -solved(system, slope)
 
     def _along(self, at: Point, step: Array, offset: Array) -> Point | None:
         """The first of the step and its halves that does not raise the loss; None at rounding.
@@ -416,32 +369,7 @@ class Loss:
         return new if np.any(new.free != at.free) else None
 
 
-def _largest_pull(v: Array, l1: Array, l2: Array, groups: Sequence[Array] = ()) -> float:
-    """The largest ‖(v/λ₁)_g‖ of columns, or of groups, without λ₂; 1 if all are smaller."""
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        pull = np.where((l2 > 0.0) | (v == 0.0), 0.0, np.abs(v) / l1)
-        pull = pull if not groups else np.array([np.linalg.norm(pull[g]) for g in groups])
-    return float(np.max(pull, initial=1.0))
-
-
-def _penalty_gaps(b: Array, v: Array, l1: Array, l2: Array) -> Array:
-    """Penalty + its conjugate at −v + bv by column; 0 at the optimum."""
-    over = np.maximum(np.abs(v) - l1, 0.0)
-    # ½λ₂b² + (|v| − λ₁)₊²/2λ₂ ± over·b is a square; the rest is λ₁|b| ± min(|v|, λ₁)b.
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # ∞ is a bound too
-        square = np.where(l2 > 0.0, 0.5 * np.square(l2 * b + np.copysign(over, v)) / l2, 0.0)
-    rest = l1 * np.abs(b) + np.copysign(np.minimum(np.abs(v), l1), v) * b
-    return np.asarray(square + np.maximum(rest, 0.0))
-
-
-def _group_gap(b: Array, v: Array, l1: Array, l2: Array) -> float:
-    """The same of one group, its norm penalised."""
-    if len(b) == 1 or np.any(l2 > 0.0):
-        return float(np.sum(_penalty_gaps(b, v, l1, l2)))
-    return max(float(np.linalg.norm(l1 * b) + b @ v), 0.0)
-
-
-def _solved(system: Array, right: Array) -> Array:
+def solved(system: Array, right: Array) -> Array:
     """The solution of a small positive system; of least norm where it is singular."""
     if len(system) == 1:
         return np.asarray(right / max(float(system[0, 0]), np.finfo(float).tiny))

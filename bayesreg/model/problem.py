@@ -407,11 +407,11 @@ class Problem:
         s: Any = block.scale if scale is None else scale
         return s * block.relative * (sigma if block.prior.unit == "sigma" else 1.0)
 
-    def restore(self, b: Array) -> tuple[Array, Array]:
-        """β (…, P) per original unit and β₀ (…) at x = 0, for b (…, p), the rest at its best."""
+    def restore(self, b: Array, near: Array | None = None) -> tuple[Array, Array]:
+        """β (…, P) per original unit, β₀ (…) at x = 0, of b (…, p), γ at its best from `near`."""
         if self.exact:
             return self.coordinates.restore(b)
-        return self.restore_free(b, self.loss.best_free(np.asarray(b, dtype=float)))
+        return self.restore_free(b, self.loss.best_free(np.asarray(b, dtype=float), near))
 
     def restore_free(self, b: Array, free: Array) -> tuple[Array, Array]:
         """β (…, P) and β₀ (…) for b (…, p) and γ (…, k): β₀ at the means, and Flat columns."""

@@ -28,7 +28,7 @@ import numpy as np
 from bayesreg.language.arguments import Array
 from bayesreg.model.quadratic import EPS, Index, UnitData
 from bayesreg.priors import Majorised
-from bayesreg.solvers import curvature, deviation_certificate, gaps, irls
+from bayesreg.solvers import curvature, deviation_certificate, gaps, irls, loss_gaps
 from bayesreg.solvers.base import distance, terms
 from bayesreg.solvers.groups import Groups
 from bayesreg.solvers.objective import Objective, penalty_value
@@ -186,7 +186,7 @@ def _certify_touching(problem: Problem, b: Array, seen: int | None) -> Certifica
     lams = _lams(problem, at.b)
     scaled = lams is not None and not problem.penalty.in_groups and not np.all(lams[1] > 0.0)
     if lams is not None and scaled and judged.gap is not None and judged.gap > gap_limit:
-        gap = min(judged.gap, loss.gap(at, *lams, predicted=True))
+        gap = min(judged.gap, loss_gaps.gap(loss, at, *lams, predicted=True))
         judged = replace(judged, gap=gap)
     return concluded(problem, judged, gap_limit, max(KKT_TOLERANCE * largest, floor), seen)
 
@@ -235,7 +235,7 @@ def _judge_smooth(problem: Problem, at: Point, sd: Array, floor: float, g: Array
     l1, l2 = lams
     gap = None
     if problem.likelihood.convex:
-        gap = loss.gap(at, l1, l2, _members(problem) if penalty.in_groups else ())
+        gap = loss_gaps.gap(loss, at, l1, l2, _members(problem) if penalty.in_groups else ())
     if not penalty.in_groups:
         kkt = float(np.max(_over(distance(g - l2 * at.b, l1, at.b), sd), initial=0.0))
         unit = touching.quadratic.unit

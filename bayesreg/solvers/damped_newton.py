@@ -10,6 +10,7 @@ Electronic Journal of Statistics 4, §2).
 Several λ's are solved on columns that the strong rule lets expect (Tibshirani, R., et al. 2012,
 JRSS B 74(2), §4), and then brought to rounding together: slopes and moves of all of them are
 products of matrices, in which all columns are watched. What those find wrong is solved again.
+Few rows and columns are left to :mod:`bayesreg.solvers.newton_in_step`, which keeps nothing.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from scipy.linalg import qr
 from bayesreg.language.arguments import Array
 from bayesreg.model.loss import Loss
 from bayesreg.model.quadratic import Index, UnitData
-from bayesreg.solvers import coordinate_descent
+from bayesreg.solvers import coordinate_descent, newton_in_step
 from bayesreg.solvers.continuation import settle
 from bayesreg.solvers.faces import Face
 from bayesreg.solvers.kept_curvature import Columns, Curvature
@@ -34,6 +35,7 @@ STEPS = 60  # at one λ: a bound, not a tolerance
 AHEAD = 10  # λ's for which columns are watched, and which are polished together; half if p > n
 DRIFT = 0.07  # of the curvatures, beyond which moments are made anew
 ENOUGH = 1e-7  # of half the null deviance: what the first steps may leave open
+AT_ONCE = 1e-10  # the same where all λ's go in step
 SURE = 1e-13  # the same where that was not enough to tell which columns are active
 UNIT_ROUNDING = 1e-8  # of singular values of products
 LADDER = 2.0  # by which factor λ falls on the way to the first that is asked for
@@ -75,16 +77,31 @@ def minimise(
         Of a likelihood that is `self_concordant`.
     l1, l2 : ndarray (L, p)
         From large to small is fastest; per column one of them is positive.
-    start : ndarray (p,), optional
-        b near the first optimum; that of the loss's origin by default.
+    start : ndarray (p,) or (L, k + p), optional
+        b near the first optimum, or (γ, b) near each; those of the loss's origin by default.
     fine : bool, default True
         Whether to go on to rounding; else to 1e-7 of half the null deviance.
     """
     n, p = loss.proper.shape
     if p > n and not np.any(l1):
         return _in_row_space(loss, l2, fine=fine)
+    if newton_in_step.serves(loss, len(l1)):
+        return _in_step(loss, l1, l2, start, fine=fine)
+    if start is not None and start.ndim == 2:
+        start = start[0, loss.free.shape[1] :]
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         return _Descent(loss, l1, l2, start).run(fine=fine)
+
+
+def _in_step(loss: Loss, l1: Array, l2: Array, start: Array | None, *, fine: bool) -> Optima:
+    """All λ's at once, where little arithmetic is to be done."""
+    if start is not None and start.ndim == 1:
+        at = loss.at(start, near=loss.origin)
+        start = np.concatenate([at.free, at.b])
+    enough = None if fine else AT_ONCE * loss.null_gap  # one more round is cheap
+    found = newton_in_step.minimise(loss, l1, l2, start, enough=enough)
+    k = loss.free.shape[1]
+    return Optima(found.x[:, k:], found.x[:, :k], found.df, found.rested, found.rounds)
 
 
 def row_space(loss: Loss, l2: Array) -> tuple[Loss, Array, Array]:

@@ -15,6 +15,7 @@ import numpy as np
 
 from bayesreg.language.arguments import Array
 from bayesreg.model.least_absolute import Deviations, Mask, Subgradient
+from bayesreg.solvers import loss_gaps
 from bayesreg.solvers.interior_point import bend_of, deviations, subgradient
 from bayesreg.solvers.objective import penalty_slope
 
@@ -90,14 +91,14 @@ def _gap(
 ) -> float:
     """The least bound of those by rows that are met, and by rows that nearly are."""
     loss, x = problem.loss, np.concatenate([at.free, at.b])
-    best = loss.gap(at, *lams, groups, u=_free(problem, found.u))
+    best = loss_gaps.gap(loss, at, *lams, groups, u=_free(problem, found.u))
     rest = np.abs(loss.y - at.eta)
     typical = float(np.average(rest, weights=loss.weights))
     for share in NEARLY:
         if best <= 1e-10 * typical * float(loss.weights.sum()):
             break
         near = subgradient(problem, x, rest <= share * typical)
-        best = min(best, loss.gap(at, *lams, groups, u=_free(problem, near.u)))
+        best = min(best, loss_gaps.gap(loss, at, *lams, groups, u=_free(problem, near.u)))
     return best
 
 

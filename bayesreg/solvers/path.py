@@ -235,6 +235,18 @@ def solve_path(
     return b, df
 
 
+def rough_path(
+    ray: Ray, lams: Array, *, enough: float, guide: Array | None = None
+) -> tuple[Array, Array | None]:
+    """Optima b (L, p) that no certificate is asked of, and γ (L, k) near its best beside them.
+
+    Under a likelihood that is not one quadratic a `guide` (L, k + p) has (γ, b) of a similar
+    problem at these λ's.
+    """
+    b, _, free = _solve(ray, lams, guide, enough)
+    return b, free
+
+
 def solve_at(ray: Ray, lam: float, start: Array) -> tuple[Problem, Array, str]:
     """The problem at one λ of a ray, its optimum from a start near it, and which solver ran."""
     problem = ray.at(lam)
@@ -278,7 +290,7 @@ def _solve(
     """Optima, degrees of freedom, and γ where they were found too, in the order of `lams`."""
     problem = ray.problem
     if not problem.exact:
-        return _touched(ray, lams, enough)
+        return _touched(ray, lams, enough, guide)
     unit = problem.quadratic.unit
     if ray.smooth:
         _, weights = ray.penalties(np.ones(1))
@@ -297,13 +309,18 @@ def _solve(
     return b, df, None
 
 
-def _touched(ray: Ray, lams: Array, enough: float) -> tuple[Array, Array, Array | None]:
+def _touched(
+    ray: Ray, lams: Array, enough: float, guide: Array | None
+) -> tuple[Array, Array, Array | None]:
     """The same under any likelihood, each λ from the optimum of the one above it."""
     problem, order = ray.problem, np.argsort(-lams, kind="stable")
     b, df = np.zeros((len(lams), problem.p)), np.zeros(len(lams))
     if problem.likelihood.self_concordant and not one_block(problem).grouped:
         found = damped_newton.minimise(
-            problem.loss, *ray.penalties(lams[order]), fine=enough == 0.0
+            problem.loss,
+            *ray.penalties(lams[order]),
+            start=None if guide is None else guide[order],
+            fine=enough == 0.0,
         )
         free = np.zeros((len(lams), found.free.shape[1]))
         b[order], df[order], free[order] = found.b, found.df, found.free

@@ -14,6 +14,7 @@ import numpy as np
 
 from bayesreg.language.arguments import Array
 from bayesreg.model.quadratic import EPS, UnitData
+from bayesreg.solvers import loss_gaps
 from bayesreg.solvers.base import distance, terms
 from bayesreg.solvers.certificate import (
     GAP_TOLERANCE,
@@ -127,7 +128,7 @@ def _judge_losses(
     eta, u, h = loss.settled(b, free)
     kkt = np.where(sd > 0.0, distance(-(u @ loss.proper) - l2 * b, l1, b), 0.0)
     kkt /= np.where(sd > 0.0, sd, 1.0)
-    return loss.gaps(b, eta, (u, h), l1, l2), np.max(kkt, axis=1, initial=0.0)
+    return loss_gaps.gaps(loss, b, eta, (u, h), l1, l2), np.max(kkt, axis=1, initial=0.0)
 
 
 def _judge(unit: UnitData, l1: Array, l2: Array, u: Array) -> tuple[Array, Array, Array, Array]:

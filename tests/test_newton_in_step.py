@@ -1,0 +1,83 @@
+"""Laws of paths in step: those of one λ after the other, from any start, and lassos by faces."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import bayesreg as br
+from bayesreg.criteria import cross_validate
+from bayesreg.solvers import newton_in_step
+from bayesreg.solvers.base import distance
+from bayesreg.solvers.path import default_lams
+from tests.test_damped_newton import KINDS, problem_of
+
+pytestmark = pytest.mark.filterwarnings("ignore::bayesreg.language.errors.BayesregWarning")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("prior", [br.Laplace(), br.Normal(), br.ElasticNet()])
+def test_in_step_is_one_after_another(kind, prior, monkeypatch):
+    """The same optima, zeros and degrees of freedom, all certified."""
+    problem = problem_of(kind, {"x1": br.Flat(), ...: prior}, standardize=kind != "Poisson")
+    assert newton_in_step.serves(problem.loss, 20)
+    found = br.path(problem, n=20)
+    monkeypatch.setattr(newton_in_step, "ROWS", 0)
+    other = br.path(problem, n=20)
+    assert all(one.ok for one in found.certificates)
+    np.testing.assert_array_equal(found.b == 0.0, other.b == 0.0)
+    np.testing.assert_allclose(found.b, other.b, rtol=1e-8, atol=1e-9)
+    np.testing.assert_allclose(found.df, other.df, rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(found.intercept, other.intercept, rtol=1e-8, atol=1e-9)
+
+
+def test_a_rough_path_needs_no_guide():
+    """From the optima of other rows and from b = 0 within what is left open; rough, not exact."""
+    problem = problem_of("Bernoulli")
+    lams = default_lams(problem, 10)
+    l1, l2 = np.repeat(lams[:, None], problem.p, axis=1), np.zeros((10, problem.p))
+    best = newton_in_step.minimise(problem.loss, l1, l2, None, enough=None)
+    far = np.full((10, 1 + problem.p), 5.0)
+    open_ = 1e-6 * problem.loss.null_gap
+    for start in (None, far, best.x):
+        found = newton_in_step.minimise(problem.loss, l1, l2, start, enough=open_)
+        assert found.rested.all()
+        J = [
+            [problem.loss.beside(x[1:], x[:1]).value + lam * np.abs(x[1:]).sum() for x in one]
+            for one, lam in zip(np.stack([found.x, best.x], axis=1), lams, strict=True)
+        ]
+        more = np.subtract(*np.transpose(J))
+        assert np.all(more >= -1e-12 * np.abs(J).max())
+        assert np.all(more <= open_)
+
+
+def test_lassos_by_faces_are_optima():
+    """The conditions of optimality hold at each, and not at one that was moved."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((30, 12, 8)) + rng.standard_normal((30, 12, 1))
+    system, right = np.swapaxes(X, 1, 2) @ X, 10.0 * rng.standard_normal((30, 8))
+    l1 = np.repeat(np.geomspace(0.1, 20.0, 30)[:, None], 8, axis=1)
+    l1[:, 0] = 0.0
+    z, found = newton_in_step.lassos(system, right, l1, rng.standard_normal((30, 8)))
+
+    def left(z):
+        return np.max(distance(right - np.einsum("lij,lj->li", system, z), l1, z), axis=1)
+
+    assert found.all()
+    assert np.any(z == 0.0)
+    assert np.all(left(z) < 1e-10)
+    assert np.all(left(z + 1e-6) > 1e-8)
+
+
+def test_folds_find_what_a_certified_path_would():
+    """Deviances of cross-validation in step are those of optima at rounding."""
+    problem = problem_of("Poisson", n=60)
+    lams = default_lams(problem, 8)
+    found = cross_validate(problem, lams, 1.0, folds=3)
+    for fold, errors in zip(found.folds, found.fold_error, strict=True):
+        train = problem.on_rows(np.setdiff1d(np.arange(60), fold))
+        walk = br.path(train, lams)
+        test = problem.design.take(fold)
+        eta, facts = test.points.under(walk.beta.to_numpy(), walk.intercept.to_numpy(), {}, axis=-1)
+        density = problem.likelihood.log_density(test.y, eta, facts | problem.known)
+        np.testing.assert_allclose(errors, -2.0 * density.mean(axis=1), rtol=1e-5)
