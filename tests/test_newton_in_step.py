@@ -81,3 +81,18 @@ def test_folds_find_what_a_certified_path_would():
         eta, facts = test.points.under(walk.beta.to_numpy(), walk.intercept.to_numpy(), {}, axis=-1)
         density = problem.likelihood.log_density(test.y, eta, facts | problem.known)
         np.testing.assert_allclose(errors, -2.0 * density.mean(axis=1), rtol=1e-5)
+
+
+def test_a_path_without_convexity_says_that_it_follows_one_optimum():
+    """Rows of two lines: `fit_map` sees both optima, and a path says that it looked for no other."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((40, 1))
+    y = np.where(np.arange(40) < 16, -3.0, 3.0) * x[:, 0] + 0.2 * rng.standard_normal(40)
+    problem = br.Model(br.Laplace(1.0), br.StudentTNoise(df=2, sigma=0.2)).condition(x, y)
+    walk = br.path(problem, [0.01, 0.1])
+    words = "one optimum is followed"
+    assert all(one.ok and words in one.why for one in walk.certificates)
+    assert words in walk.at(0.05).certificate.why
+    assert "one local optimum followed" in repr(walk)
+    assert "2 distinct optima seen" in br.fit_map(problem).certificate.why
+    assert words not in br.path(problem_of("Bernoulli"), [1.0]).certificates[0].why

@@ -13,9 +13,9 @@ from bayesreg.language.errors import NotConverged, NotSupported
 from bayesreg.language.misnamed import explained_throughout
 from bayesreg.model.conventions import lam_of_sklearn, spoken_lam
 from bayesreg.results.map_fit import MapFit
-from bayesreg.solvers.certificate import Certificate, certify
+from bayesreg.solvers.certificate import Certificate
 from bayesreg.solvers.groups import group_sums
-from bayesreg.solvers.path import Ray, check_lams, solve_at
+from bayesreg.solvers.path import Ray, certified_at, check_lams, solve_at
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -148,7 +148,7 @@ class Path:
         nearest = self.b[int(np.argmin(np.abs(np.log(self.lam / value))))]
         problem, b, solver = solve_at(self.ray, value, nearest)
         how = f"λ = {value:.6g} on a path"
-        fit = MapFit(problem, b, self.ray.sigma, solver, how, certify(problem, b))
+        fit = MapFit(problem, b, self.ray.sigma, solver, how, certified_at(problem, b))
         if not fit.certificate.ok:
             raise NotConverged(
                 f"the optimum at λ = {value:.6g} is not certified: {fit.certificate.why}. The "
@@ -227,7 +227,8 @@ class Path:
         if local:
             return (
                 f"path of {len(self.lam)} λ's from {self.lam.max():.4g} to {self.lam.min():.4g}: "
-                f"{ok - local} certified, {local} stationary (local optima, which nothing bounds)"
+                f"{ok - local} certified, {local} stationary (one local optimum followed from λ to "
+                "λ; others were not sought, and nothing bounds how much lower one may be)"
             )
         return (
             f"path of {len(self.lam)} λ's from {self.lam.max():.4g} to {self.lam.min():.4g}: "

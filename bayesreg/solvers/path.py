@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,6 +33,8 @@ from bayesreg.solvers.path_certificate import certify_loss_path, certify_path
 
 if TYPE_CHECKING:
     from bayesreg.model.problem import Problem
+
+FOLLOWED = "one optimum is followed from λ to λ, and others were not sought: fit_map seeks them"
 
 
 def one_block(problem: Problem) -> Block:
@@ -235,6 +237,16 @@ def solve_path(
     return b, df
 
 
+def certified_at(problem: Problem, b: Array) -> Certificate:
+    """The certificate of a point of a path; where J is not convex it says that one is followed."""
+    return _followed(certify(problem, b))
+
+
+def _followed(one: Certificate) -> Certificate:
+    """Said of a local optimum: that it is that of the λ before, and that no other was sought."""
+    return one if one.gap is not None or not one.ok else replace(one, why=f"{one.why}; {FOLLOWED}")
+
+
 def rough_path(
     ray: Ray, lams: Array, *, enough: float, guide: Array | None = None
 ) -> tuple[Array, Array | None]:
@@ -259,10 +271,10 @@ def solve_at(ray: Ray, lam: float, start: Array) -> tuple[Problem, Array, str]:
 def certified_path(ray: Ray, lams: Array) -> tuple[Array, Array, tuple[Certificate, ...]]:
     """Optima, df and certificates; a point that fails is solved again as a single λ is."""
     b, df, free = _solve(ray, lams)
-    found = list(_judged(ray, lams, b, free))
+    found = [_followed(one) for one in _judged(ray, lams, b, free)]
     for k in np.flatnonzero([not one.ok for one in found]):
         problem, again, _ = solve_at(ray, lams[k], b[k])
-        one = certify(problem, again)
+        one = certified_at(problem, again)
         if one.ok or one.kkt < found[k].kkt:
             b[k], found[k] = again, one
     return b, df, tuple(found)
@@ -271,7 +283,9 @@ def certified_path(ray: Ray, lams: Array) -> tuple[Array, Array, tuple[Certifica
 def certificates_of(ray: Ray, lams: Array, b: Array) -> tuple[Certificate, ...]:
     """Each point of a path judged anew, as `certified_path` judges it."""
     pairs = zip(_judged(ray, lams, b, None), lams, b, strict=True)
-    return tuple(one if one.ok else certify(ray.at(lam), row) for one, lam, row in pairs)
+    return tuple(
+        _followed(one) if one.ok else certified_at(ray.at(lam), row) for one, lam, row in pairs
+    )
 
 
 def _judged(ray: Ray, lams: Array, b: Array, free: Array | None) -> tuple[Certificate, ...]:
