@@ -84,7 +84,7 @@ def test_folds_find_what_a_certified_path_would():
 
 
 def test_a_path_without_convexity_says_that_it_follows_one_optimum():
-    """Rows of two lines: `fit_map` sees both optima, and a path says that it looked for no other."""
+    """Rows of two lines: `fit_map` sees both optima, a path says that it follows one."""
     rng = np.random.default_rng(0)
     x = rng.standard_normal((40, 1))
     y = np.where(np.arange(40) < 16, -3.0, 3.0) * x[:, 0] + 0.2 * rng.standard_normal(40)

@@ -85,7 +85,8 @@ def _entry(entry: Any) -> tuple[Arrays, Meta]:
 
 def _path(path: Any) -> tuple[Arrays, Meta]:
     """A path: its ray, and the optima without their certificates."""
-    arrays, meta = storage.taken_apart(path, "ray", "certificates")
+    arrays, meta = storage.taken_apart(path, "ray", "certificates", "counted")
+    arrays["df"] = path.df
     ray = path.ray
     meta |= {"sigma": ray.sigma, "l1_ratio": ray.l1_ratio}
     return arrays, meta | {"problem": storage.question_to_json(ray.problem)}

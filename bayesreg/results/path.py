@@ -15,7 +15,7 @@ from bayesreg.model.conventions import lam_of_sklearn, spoken_lam
 from bayesreg.results.map_fit import MapFit
 from bayesreg.solvers.certificate import Certificate
 from bayesreg.solvers.groups import group_sums
-from bayesreg.solvers.path import Ray, certified_at, check_lams, solve_at
+from bayesreg.solvers.path import Ray, certified_at, check_lams, degrees, solve_at
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,8 +41,8 @@ class Path:
     scale : ndarray (L,)
         The prior scale that each λ means for this σ; NaN where that needs an unknown σ. On a ray,
         that of an elastic-net prior whose mix moves with λ.
-    df : ndarray (L,)
-        Effective degrees of freedom, without intercept and Flat columns.
+    counted : ndarray (L,)
+        `df` where solving gave it, and NaN elsewhere.
     certificates : tuple of Certificate
         One per λ. `unique` may be None: whether an optimum is the only one is not looked into here.
 
@@ -67,13 +67,22 @@ class Path:
     lam: Array
     b: Array
     scale: Array
-    df: Array
+    counted: Array
     certificates: tuple[Certificate, ...]
 
     @property
     def problem(self) -> Problem:
         """What the path is of."""
         return self.ray.problem
+
+    @cached_property
+    def df(self) -> Array:
+        """Effective degrees of freedom (L,), without intercept and Flat columns.
+
+        For ridge with many columns under yes/no outcomes and counts that is a factorisation for
+        each λ, and is done when it is first asked for.
+        """
+        return degrees(self.ray, self.lam, self.b, self.counted)
 
     @cached_property
     def beta(self) -> pd.DataFrame:

@@ -24,8 +24,8 @@ from scipy.linalg import qr
 
 from bayesreg.language.arguments import Array
 from bayesreg.model.loss import Loss
-from bayesreg.model.quadratic import Index, UnitData
-from bayesreg.solvers import coordinate_descent, newton_in_step
+from bayesreg.model.quadratic import EPS, Index, UnitData
+from bayesreg.solvers import coordinate_descent, newton_cg, newton_in_step
 from bayesreg.solvers.continuation import settle
 from bayesreg.solvers.faces import Face
 from bayesreg.solvers.kept_curvature import Columns, Curvature
@@ -52,7 +52,8 @@ class Optima:
         γ beside them.
     df : ndarray (L,)
         tr H_AA(H_AA + Λ₂)⁻¹ of the active columns, H the curvature at the optimum, the free columns
-        projected out; NaN where λ₂ > 0 and only a rough answer was asked for.
+        projected out; NaN where λ₂ > 0 and only a rough answer was asked for, and where it costs
+        more than the optimum (:func:`ridge_degrees`).
     reached : ndarray of bool (L,)
         Whether all slopes came to rest; whether that is the optimum, a certificate says.
     steps : int
@@ -85,6 +86,8 @@ def minimise(
     n, p = loss.proper.shape
     if p > n and not np.any(l1):
         return _in_row_space(loss, l2, fine=fine)
+    if newton_cg.serves(len(l1), p) and not np.any(l1) and _one_ray(l2):
+        return _by_gradients(loss, l2, fine=fine)
     if newton_in_step.serves(loss, len(l1)):
         return _in_step(loss, l1, l2, start, fine=fine)
     if start is not None and start.ndim == 2:
@@ -133,6 +136,44 @@ def _in_row_space(loss: Loss, l2: Array, *, fine: bool) -> Optima:
     lam = np.min(l2, axis=1, keepdims=True) * np.ones(basis.shape[1])
     found = minimise(inner, np.zeros_like(lam), lam, fine=fine)
     return replace(found, b=found.b @ basis.T / size)
+
+
+def _one_ray(l2: Array) -> bool:
+    """Whether the penalties of all λ's are multiples of one another."""
+    shares = l2 / np.max(l2, axis=1, keepdims=True)
+    return bool(np.all(l2 > 0.0) and np.max(np.abs(shares - shares[0])) <= 4.0 * EPS)
+
+
+def _by_gradients(loss: Loss, l2: Array, *, fine: bool) -> Optima:
+    """Ridge along one ray, with as many columns as make factorisations dear."""
+    size = np.sqrt(l2[0] / np.min(l2[0]))
+    inner = replace(loss, proper=loss.proper / size, loc=loss.loc * size)
+    lams, k = np.min(l2, axis=1), loss.free.shape[1]
+    found = newton_cg.minimise(inner, lams, enough=None if fine else ENOUGH * loss.null_gap)
+    free, b, df = found.x[:, :k], found.x[:, k:] / size, np.full(len(lams), np.nan)
+    return Optima(b, free, df, found.rested, found.steps)
+
+
+def ridge_degrees(loss: Loss, l2: Array, b: Array) -> Array:
+    """tr H(H + Λ₂)⁻¹ (L,) of ridge along one ray at optima (L, p): a factorisation for each."""
+    if l2.shape[1] > len(loss.y):
+        rows, _, _ = row_space(loss, l2)
+    else:
+        size = np.sqrt(l2[0] / np.min(l2[0]))
+        rows = replace(loss, proper=loss.proper / size)
+    columns = Columns.of(rows.proper, rows.free, np.zeros((1, rows.proper.shape[1])))
+    free, none, df = loss.best_free(b), np.zeros(0, dtype=np.intp), np.empty(len(b))
+    for k, lam in enumerate(np.min(l2, axis=1)):
+        _, h = loss.bends(loss.beside(b[k], free[k]).eta)
+        df[k] = _degrees(columns, none, h, np.full(len(columns.ridge), lam))
+    return df
+
+
+def _degrees(columns: Columns, active: Index, h: Array, l2: Array) -> float:
+    """tr H(H + Λ₂)⁻¹ of the active kinked columns and all of ridge, the free ones projected out."""
+    part = columns.penalised(active)
+    curve = Curvature(part, np.arange(len(part.kinked)), h, np.zeros(part.free))
+    return curve.degrees(l2)
 
 
 class _Descent:
@@ -190,10 +231,9 @@ class _Descent:
         if lasso or not fine:
             return float(len(one.columns)) if lasso else np.nan
         _, h = self.loss.bends(one.eta)
-        active = self.columns.penalised(np.flatnonzero(one.b))
-        curve = Curvature(active, np.arange(len(active.kinked)), h, np.zeros(active.free))
-        lams = np.concatenate([self.l2[one.k, one.b != 0.0], self.ridge[one.k, active.free :]])
-        return curve.degrees(lams)
+        free = self.columns.free
+        lams = np.concatenate([self.l2[one.k, one.b != 0.0], self.ridge[one.k, free:]])
+        return _degrees(self.columns, np.flatnonzero(one.b), h, lams)
 
     # --- where η moves -----------------------------------------------------------------------
 

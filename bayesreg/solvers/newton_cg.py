@@ -23,7 +23,8 @@ from bayesreg.model.quadratic import Index
 from bayesreg.solvers.kept_curvature import LEAST
 from bayesreg.solvers.polishing import FINE, STALLED
 
-COLUMNS = 200  # from which on a factorisation for each λ costs more
+COLUMNS = 300  # from which on a factorisation for each λ costs more,
+LAMS = 8  # where a decomposition serves as many
 TOGETHER = 10  # λ's in step
 ROUNDS = 60
 INNER = 60  # steps of conjugate gradients in one of Newton's
@@ -71,6 +72,11 @@ class Reached:
     x: Array
     rested: NDArray[np.bool_]
     steps: int
+
+
+def serves(lams: int, columns: int) -> bool:
+    """Whether a path of this size pays for a decomposition."""
+    return lams >= LAMS and columns >= COLUMNS
 
 
 def minimise(loss: Loss, lams: Array, *, enough: float | None) -> Reached:
@@ -171,8 +177,8 @@ class _Walk:
         z = self.preconditioner(r, lams)
         d, move = np.zeros_like(r), np.zeros_like(h)
         p, rho = z, np.einsum("ij,ij->i", r, z)
-        until, count = np.square(exact) * rho, 0
-        for count in range(1, INNER + 1):
+        until = np.square(exact) * rho
+        for count in range(INNER):
             eta = p @ A.T
             Hp = (h * eta) @ A
             Hp[:, k:] += lams[:, None] * p[:, k:]
@@ -182,7 +188,7 @@ class _Walk:
             z = self.preconditioner(r, lams)
             new = np.einsum("ij,ij->i", r, z)
             if np.all(new <= until):
-                break
+                return d, move, count >= TIRED
             p = z + np.where(rho > 0.0, new / rho, 0.0)[:, None] * p
             rho = new
-        return d, move, count > TIRED
+        return d, move, True

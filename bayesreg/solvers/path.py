@@ -234,7 +234,18 @@ def solve_path(
     """
     ray, lams = Ray.of(problem, sigma, l1_ratio), np.asarray(lams, dtype=float)
     b, df, _ = _solve(ray, lams, guide, enough)
-    return b, df
+    return b, df if enough else degrees(ray, lams, b, df)
+
+
+def degrees(ray: Ray, lams: Array, b: Array, df: Array) -> Array:
+    """Effective degrees of freedom (L,) at optima (L, p): those known, and those that are NaN."""
+    left = np.flatnonzero(np.isnan(df))
+    if not len(left) or not ray.smooth or ray.problem.exact:
+        return df
+    out = df.copy()
+    _, l2 = ray.penalties(lams[left])
+    out[left] = damped_newton.ridge_degrees(ray.problem.loss, l2, b[left])
+    return out
 
 
 def certified_at(problem: Problem, b: Array) -> Certificate:
@@ -269,7 +280,10 @@ def solve_at(ray: Ray, lam: float, start: Array) -> tuple[Problem, Array, str]:
 
 
 def certified_path(ray: Ray, lams: Array) -> tuple[Array, Array, tuple[Certificate, ...]]:
-    """Optima, df and certificates; a point that fails is solved again as a single λ is."""
+    """Optima, df and certificates; a point that fails is solved again as a single λ is.
+
+    df is NaN where it costs more than the optimum; `degrees` has it.
+    """
     b, df, free = _solve(ray, lams)
     found = [_followed(one) for one in _judged(ray, lams, b, free)]
     for k in np.flatnonzero([not one.ok for one in found]):

@@ -34,6 +34,7 @@ def path_of(source: Held, arrays: Arrays, meta: Meta) -> Path:
         for name in ("df", "scale"):
             _refuse_other(arrays[name], name, lams.shape, unknown=name == "scale")
         rest = {"ray": ray, "lam": lams, "certificates": certificates_of(ray, lams, b)}
+        rest["counted"] = checked(arrays["df"], "Array", "df")
         found: Path = put_together(Path, {**meta, **arrays}, **rest)
         return found
 
