@@ -7,8 +7,10 @@ import pytest
 
 import bayesreg as br
 from bayesreg.criteria import cross_validate
-from bayesreg.solvers import newton_in_step
+from bayesreg.solvers import loss_gaps, newton, newton_in_step
 from bayesreg.solvers.base import distance
+from bayesreg.solvers.certificate import certify
+from bayesreg.solvers.groups import group_sums, members_of
 from bayesreg.solvers.path import default_lams
 from tests.test_damped_newton import KINDS, problem_of
 
@@ -96,3 +98,37 @@ def test_a_path_without_convexity_says_that_it_follows_one_optimum():
     assert "one local optimum followed" in repr(walk)
     assert "2 distinct optima seen" in br.fit_map(problem).certificate.why
     assert words not in br.path(problem_of("Bernoulli"), [1.0]).certificates[0].why
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_group_lasso_path_is_each_of_its_problems(kind):
+    """Solved and certified together as one by one; one that is moved is refused."""
+    prior = br.Laplace(groups=[["x1", "x2", "x3"], ["x4", "x5"]])
+    problem = problem_of(kind, prior)
+    walk = br.path(problem, n=8)
+    assert all(one.ok for one in walk.certificates)
+    for k, lam in enumerate(walk.lam):
+        alone = walk.ray.at(lam)
+        one = newton.solve(alone)
+        np.testing.assert_allclose(walk.b[k], one.b, atol=1e-8)
+        np.testing.assert_array_equal(walk.b[k] == 0.0, one.b == 0.0)
+    moved = walk.b + 1e-4 * np.std(walk.b)
+    l1, l2 = walk.ray.penalties(walk.lam)
+    members = members_of(problem.blocks[0])
+    eta, *bends = problem.loss.settled(moved)
+    found = loss_gaps.gaps(problem.loss, moved, eta, tuple(bends), l1, l2, members)
+    for k, lam in enumerate(walk.lam):
+        alone = problem.loss.at(moved[k])
+        more = alone.value + lam * group_sums(problem, moved[[k]])[0] - walk.objective[k]
+        assert found[k] >= more > 0.0
+        np.testing.assert_allclose(
+            found[k], loss_gaps.gap(problem.loss, alone, l1[k], l2[k], members), rtol=1e-5
+        )
+        assert not certify(walk.ray.at(lam), moved[k]).ok
+
+
+def test_an_elastic_net_of_groups_is_certified():
+    """λ₁ of norms of groups beside λ₂."""
+    prior = br.Laplace(groups=[["x1", "x2", "x3"], ["x4", "x5"]])
+    walk = br.path(problem_of("Bernoulli", prior), n=6, l1_ratio=0.5)
+    assert all(one.ok for one in walk.certificates)

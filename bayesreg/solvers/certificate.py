@@ -30,7 +30,7 @@ from bayesreg.model.quadratic import EPS, Index, UnitData
 from bayesreg.priors import Majorised
 from bayesreg.solvers import curvature, deviation_certificate, gaps, irls, loss_gaps
 from bayesreg.solvers.base import distance, terms
-from bayesreg.solvers.groups import Groups
+from bayesreg.solvers.groups import Groups, members_of
 from bayesreg.solvers.objective import Objective, penalty_value
 
 if TYPE_CHECKING:
@@ -265,11 +265,9 @@ def _lams(problem: Problem, b: Array) -> tuple[Array, Array] | None:
     return l1, l2
 
 
-def _members(problem: Problem) -> list[Array]:
+def _members(problem: Problem) -> list[Index]:
     """The columns of every group, single ones included."""
-    return [
-        block.columns[block.group == g] for block in problem.blocks for g in range(len(block.sizes))
-    ]
+    return [one for block in problem.blocks for one in members_of(block)]
 
 
 def _floor(problem: Problem, at: Point, sd: Array) -> float:

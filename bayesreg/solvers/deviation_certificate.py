@@ -15,6 +15,7 @@ import numpy as np
 
 from bayesreg.language.arguments import Array
 from bayesreg.model.least_absolute import Deviations, Mask, Subgradient
+from bayesreg.model.quadratic import Index
 from bayesreg.solvers import loss_gaps
 from bayesreg.solvers.interior_point import bend_of, deviations, subgradient
 from bayesreg.solvers.objective import penalty_slope
@@ -44,7 +45,7 @@ def judge(
     at: Point,
     sd: Array,
     lams: tuple[Array, Array] | None,
-    groups: Sequence[Array],
+    groups: Sequence[Index],
 ) -> Verdict:
     """Judge b at a point of the loss, on columns of these sds.
 
@@ -86,7 +87,7 @@ def _gap(
     problem: Problem,
     at: Point,
     lams: tuple[Array, Array],
-    groups: Sequence[Array],
+    groups: Sequence[Index],
     found: Subgradient,
 ) -> float:
     """The least bound of those by rows that are met, and by rows that nearly are."""

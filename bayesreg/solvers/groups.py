@@ -6,7 +6,7 @@ a column under a penalty by column is a group of its own, and one without λ₁ 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from bayesreg.solvers.base import terms
 from bayesreg.solvers.curvature import Cholesky
 
 if TYPE_CHECKING:
+    from bayesreg.model.blocks import Block
     from bayesreg.model.problem import Problem
 
 
@@ -228,6 +229,24 @@ class Groups:
         A = part.T @ H @ part
         scale = 1.0 / np.sqrt(np.diagonal(A))
         return bool(np.linalg.eigvalsh(A * scale * scale[:, None])[0] > 8.0 * EPS * len(tied))
+
+
+def members_of(block: Block) -> tuple[Index, ...]:
+    """The columns of every group of a block, single ones included."""
+    return tuple(block.columns[block.group == g] for g in range(len(block.sizes)))
+
+
+def group_distance(g: Array, l1: Array, b: Array, groups: Sequence[Index]) -> Array:
+    """What keeps b (L, p) from stationarity under Σ‖(λ₁b)_g‖, as `Groups.residual` has it."""
+    out = np.empty_like(g)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        for one in groups:
+            pull, shape, at = g[:, one], l1[:, one], b[:, one]
+            norm = np.linalg.norm(shape * at, axis=1, keepdims=True)
+            over = np.linalg.norm(np.where(pull == 0.0, 0.0, pull / shape), axis=1, keepdims=True)
+            moving = pull - np.square(shape) * at / norm
+            out[:, one] = np.where(norm > 0.0, moving, np.maximum(1.0 - 1.0 / over, 0.0) * pull)
+    return out
 
 
 def group_sums(problem: Problem, v: Array) -> Array:

@@ -26,7 +26,7 @@ def gap(
     at: Point,
     l1: Array,
     l2: Array,
-    groups: Sequence[Array] = (),
+    groups: Sequence[Index] = (),
     *,
     predicted: bool = False,
     u: Array | None = None,
@@ -59,7 +59,7 @@ def gaps(
     bends: tuple[Array, Array],
     l1: Array,
     l2: Array,
-    groups: Sequence[Array] = (),
+    groups: Sequence[Index] = (),
 ) -> Array:
     """:func:`gap` of coefficients (L, p) under penalties (L, p), all at once."""
     u, h = bends
@@ -72,7 +72,7 @@ def gaps(
 
 
 def _bounds(
-    loss: Loss, b: Array, eta: Array, u: Array, l1: Array, l2: Array, groups: Sequence[Array]
+    loss: Loss, b: Array, eta: Array, u: Array, l1: Array, l2: Array, groups: Sequence[Index]
 ) -> Array:
     """The gap (L,) at u (L, n) with F'u = 0, scaled first."""
     v = u @ loss.proper
@@ -102,7 +102,7 @@ def _feasible(loss: Loss, u: Array, at: Point, active: Index, wanted: Array) -> 
     return u
 
 
-def _largest_pulls(v: Array, l1: Array, l2: Array, groups: Sequence[Array]) -> Array:
+def _largest_pulls(v: Array, l1: Array, l2: Array, groups: Sequence[Index]) -> Array:
     """The largest ‖(v/λ₁)_g‖ (L,) of columns, or of groups, without λ₂; 1 if all are smaller."""
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         if not groups:

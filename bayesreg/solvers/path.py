@@ -8,14 +8,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.linalg.lapack import dpotrf, dpotri
 
 from bayesreg.language.arguments import Array, is_number
 from bayesreg.language.errors import BadArgument, NotSupported
 from bayesreg.model.blocks import Block, only_block
-from bayesreg.model.loss import Point
 from bayesreg.model.model import Model
-from bayesreg.model.quadratic import UnitData
 from bayesreg.priors import ElasticNet, Flat, Laplace, Majorised, Normal, Penalised
 from bayesreg.solvers import (
     closed_form,
@@ -23,12 +20,14 @@ from bayesreg.solvers import (
     coordinate_descent,
     damped_newton,
     group_descent,
+    group_newton,
     interior_point,
     irls,
     newton,
 )
 from bayesreg.solvers.certificate import Certificate, certify
-from bayesreg.solvers.curvature import Cholesky
+from bayesreg.solvers.degrees import active_df, df_at
+from bayesreg.solvers.groups import members_of
 from bayesreg.solvers.path_certificate import certify_loss_path, certify_path
 
 if TYPE_CHECKING:
@@ -304,12 +303,16 @@ def certificates_of(ray: Ray, lams: Array, b: Array) -> tuple[Certificate, ...]:
 
 def _judged(ray: Ray, lams: Array, b: Array, free: Array | None) -> tuple[Certificate, ...]:
     """The certificates of a path, from products of matrices where penalties are by column."""
-    if one_block(ray.problem).grouped:
-        return tuple(certify(ray.at(lam), row) for lam, row in zip(lams, b, strict=True))
+    problem, block = ray.problem, one_block(ray.problem)
     l1, l2 = ray.penalties(lams)
-    if ray.problem.exact:
-        return certify_path(ray.problem, l1, l2, b, at=lambda k: ray.at(lams[k]))
-    return certify_loss_path(ray.problem, l1, l2, b, at=lambda k: ray.at(lams[k]), free=free)
+    if not problem.exact:
+        groups = members_of(block) if block.grouped else ()
+        return certify_loss_path(
+            problem, l1, l2, b, at=lambda k: ray.at(lams[k]), free=free, groups=groups
+        )
+    if block.grouped:
+        return tuple(certify(ray.at(lam), row) for lam, row in zip(lams, b, strict=True))
+    return certify_path(problem, l1, l2, b, at=lambda k: ray.at(lams[k]))
 
 
 def _solve(
@@ -343,13 +346,14 @@ def _touched(
     """The same under any likelihood, each λ from the optimum of the one above it."""
     problem, order = ray.problem, np.argsort(-lams, kind="stable")
     b, df = np.zeros((len(lams), problem.p)), np.zeros(len(lams))
-    if problem.likelihood.self_concordant and not one_block(problem).grouped:
-        found = damped_newton.minimise(
-            problem.loss,
-            *ray.penalties(lams[order]),
-            start=None if guide is None else guide[order],
-            fine=enough == 0.0,
-        )
+    if problem.likelihood.self_concordant:
+        lams_of, fine = ray.penalties(lams[order]), enough == 0.0
+        if one_block(problem).grouped and not ray.smooth:
+            groups = members_of(one_block(problem))
+            found = group_newton.minimise(problem.loss, *lams_of, groups, fine=fine)
+        else:
+            start = None if guide is None else guide[order]
+            found = damped_newton.minimise(problem.loss, *lams_of, start=start, fine=fine)
         free = np.zeros((len(lams), found.free.shape[1]))
         b[order], df[order], free[order] = found.b, found.df, found.free
         for k in order[~found.reached]:
@@ -363,35 +367,8 @@ def _touched(
         else:
             at, _ = irls.descend(one, newton.inner_of(one), at, enough)
         b[k] = at.b
-        df[k] = interior_point.degrees(one, at.b) if one.loss.kinked else _df_at(one, at)
+        df[k] = interior_point.degrees(one, at.b) if one.loss.kinked else df_at(one, at)
     return b, df, None
-
-
-def _df_at(problem: Problem, at: Point) -> float:
-    """Effective degrees of freedom of the quadratic that touches the loss at a point."""
-    unit = problem.touching(at).quadratic.unit
-    l2 = np.broadcast_to(problem.penalty.l2, (problem.p,))
-    return active_df(unit, unit.penalty(np.zeros(problem.p), l2)[1], unit.reduce(at.b))
-
-
-def active_df(unit: UnitData, l2: Array, u: Array) -> float:
-    """Effective degrees of freedom at an optimum: tr X_A(X_A'X_A + Λ₂)⁻¹X_A' on the active columns.
-
-    For the lasso this is the rank of the active columns (Zou, Hastie & Tibshirani 2007, Annals of
-    Statistics 35(5), https://doi.org/10.1214/009053607000000127).
-    """
-    active = np.flatnonzero(u)
-    if not len(active):
-        return 0.0
-    gram, penalty = unit.block(active), l2[active]
-    factor, info = dpotrf(gram + np.diag(penalty), lower=1)
-    depends = info or float(np.min(np.diagonal(factor))) ** 2 <= 1e-10
-    if not np.any(penalty):
-        return float(np.linalg.matrix_rank(gram, hermitian=True)) if depends else len(active)
-    if depends:
-        return float(np.trace(Cholesky.near(gram + np.diag(penalty)).solve(gram)))
-    inverse, _ = dpotri(factor, lower=1)
-    return len(active) - float(penalty @ np.diagonal(inverse))
 
 
 def check_lams(lams: Any) -> Array:

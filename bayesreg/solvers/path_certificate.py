@@ -7,13 +7,13 @@ residual. A λ at which that is not enough is certified by itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bayesreg.language.arguments import Array
-from bayesreg.model.quadratic import EPS, UnitData
+from bayesreg.model.quadratic import EPS, Index, UnitData
 from bayesreg.solvers import loss_gaps
 from bayesreg.solvers.base import distance, terms
 from bayesreg.solvers.certificate import (
@@ -27,6 +27,7 @@ from bayesreg.solvers.certificate import (
     concluded,
 )
 from bayesreg.solvers.gaps import hidden
+from bayesreg.solvers.groups import group_distance
 
 if TYPE_CHECKING:
     from bayesreg.model.problem import Problem
@@ -90,13 +91,16 @@ def certify_loss_path(
     *,
     at: Callable[[int], Problem],
     free: Array | None = None,
+    groups: Sequence[Index] = (),
 ) -> tuple[Certificate, ...]:
-    """The same under a loss that is not one quadratic, penalties being by column.
+    """The same under a loss that is not one quadratic.
 
     Parameters
     ----------
     free : ndarray (L, k), optional
         γ from which to look for the best beside each b; what it is said to be changes no verdict.
+    groups : sequence of ndarray of int
+        The columns of each, where norms of groups are penalised.
     """
     loss, b = problem.loss, np.asarray(b, dtype=float)
     found: list[Certificate | None] = [None] * len(b)
@@ -110,7 +114,8 @@ def certify_loss_path(
         for first in range(0, len(b), size):
             part = slice(first, first + size)
             start = None if free is None else free[part]
-            gaps, kkt = _judge_losses(problem, l1[part], l2[part], b[part], start, sd)
+            lams = l1[part], l2[part]
+            gaps, kkt = _judge_losses(problem, lams, b[part], start, sd, groups)
             for k, (gap, rest) in enumerate(zip(gaps, kkt, strict=True), first):
                 if gap <= limit and rest <= most and not np.any(b[k][~live]):
                     only = True if np.all(l2[k] > 0.0) else None
@@ -121,14 +126,20 @@ def certify_loss_path(
 
 
 def _judge_losses(
-    problem: Problem, l1: Array, l2: Array, b: Array, free: Array | None, sd: Array
+    problem: Problem,
+    lams: tuple[Array, Array],
+    b: Array,
+    free: Array | None,
+    sd: Array,
+    groups: Sequence[Index],
 ) -> tuple[Array, Array]:
     """Gap and KKT residual of every row, in nats and on columns of sd one."""
-    loss = problem.loss
+    loss, (l1, l2) = problem.loss, lams
     eta, u, h = loss.settled(b, free)
-    kkt = np.where(sd > 0.0, distance(-(u @ loss.proper) - l2 * b, l1, b), 0.0)
-    kkt /= np.where(sd > 0.0, sd, 1.0)
-    return loss_gaps.gaps(loss, b, eta, (u, h), l1, l2), np.max(kkt, axis=1, initial=0.0)
+    pull = -(u @ loss.proper) - l2 * b
+    left = group_distance(pull, l1, b, groups) if groups else distance(pull, l1, b)
+    kkt = np.where(sd > 0.0, left, 0.0) / np.where(sd > 0.0, sd, 1.0)
+    return loss_gaps.gaps(loss, b, eta, (u, h), l1, l2, groups), np.max(kkt, axis=1, initial=0.0)
 
 
 def _judge(unit: UnitData, l1: Array, l2: Array, u: Array) -> tuple[Array, Array, Array, Array]:

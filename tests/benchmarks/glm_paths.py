@@ -1,6 +1,6 @@
-"""Whole lasso paths of logistic and Poisson regressions: ``python -m tests.benchmarks glm``.
+"""Whole paths of logistic and Poisson regressions: ``python -m tests.benchmarks glm``.
 
-100 values of λ from λ_max down, standardised columns and an intercept. Ours is timed from arrays:
+Lasso, ridge, and the elastic net's ray λ₁ = λ₂ = λ/2: 100 values of λ from λ_max down, standardised columns and an intercept. Ours is timed from arrays:
 `condition`, the path, and every certificate. Each peer is run at the loosest of its tolerances at
 which its worst suboptimality over the path, J less the J that our certificates prove lowest, is at
 most 1e-9 of half the null deviance; one that does not come so far in its time is shown as far as it
@@ -42,23 +42,28 @@ class Case:
         Correlation of neighbouring columns; None for the diabetes data, y above its median or not.
     counts : bool
         Poisson in place of Bernoulli.
+    share : float
+        λ₁ = share·λ and λ₂ = (1 − share)·λ: 1 is the lasso, 0 ridge.
     """
 
     n: int
     p: int
     rho: float | None = 0.5
     counts: bool = False
+    share: float = 1.0
 
     @property
     def name(self) -> str:
         """As on the command line."""
         rho = "" if self.rho in (None, 0.5) else f"@{self.rho:g}"
-        return f"{self.n}x{self.p}{rho}" + (" counts" if self.counts else "")
+        penalty = "" if self.share == 1.0 else " net" if self.share else " ridge"
+        return f"{self.n}x{self.p}{rho}{' counts' if self.counts else ''}{penalty}"
 
     @property
     def model(self) -> br.Model:
         """Ours."""
-        return br.Model(br.Laplace(), br.Poisson() if self.counts else br.Bernoulli())
+        prior = br.Laplace() if self.share else br.Normal()
+        return br.Model(prior, br.Poisson() if self.counts else br.Bernoulli())
 
     def arrays(self) -> tuple[Array, Array]:
         """X (n, p) of unit variance, and y (n,)."""
@@ -90,15 +95,37 @@ CASES = {
         Case(1000, 1000, 0.95),
         Case(200, 5000),
         Case(200, 5000, counts=True),
+        Case(442, 10, None, share=0.5),
+        Case(10_000, 100, share=0.5),
+        Case(1000, 1000, share=0.5),
+        Case(200, 5000, share=0.5),
+        Case(442, 10, None, share=0.0),
+        Case(10_000, 100, share=0.0),
+        Case(1000, 1000, share=0.0),
+        Case(200, 5000, share=0.0),
     )
 }
 
 
 def sklearn_path(case: Case, X: Array, y: Array, lams: Array, tol: float) -> tuple[Array, Array]:
-    """liblinear's coordinate descent with a large constant column, whose weight is hardly felt."""
+    """liblinear with a large constant column, whose weight is hardly felt; saga; Newton's method.
+
+    Ridge starts each λ from the one before, by factorisations or where p is large by L-BFGS.
+    """
     from sklearn.linear_model import LogisticRegression
 
     b, free = [], []
+    if case.share < 1.0:
+        ridge = "newton-cholesky" if case.p < case.n else "lbfgs"
+        model = LogisticRegression(
+            l1_ratio=case.share, solver="saga" if case.share else ridge, tol=tol,
+            max_iter=100_000, warm_start=True, random_state=0,
+        )  # fmt: skip
+        for lam in lams:
+            model.set_params(C=1.0 / lam).fit(X, y)
+            b.append(model.coef_[0].copy())
+            free.append(model.intercept_[0])
+        return np.array(b), np.array(free)
     for lam in lams:
         one = LogisticRegression(
             C=1.0 / lam, l1_ratio=1.0, solver="liblinear", tol=tol, max_iter=100_000,
@@ -114,7 +141,7 @@ def glum_path(case: Case, X: Array, y: Array, lams: Array, tol: float) -> tuple[
     from glum import GeneralizedLinearRegressor
 
     model = GeneralizedLinearRegressor(
-        family="poisson" if case.counts else "binomial", l1_ratio=1.0, alpha_search=True,
+        family="poisson" if case.counts else "binomial", l1_ratio=case.share, alpha_search=True,
         alphas=lams / len(y), gradient_tol=tol, max_iter=10_000, scale_predictors=False,
     ).fit(X, y)  # fmt: skip
     return np.asarray(model.coef_path_), np.asarray(model.intercept_path_)
@@ -132,13 +159,13 @@ def skglm_path(case: Case, X: Array, y: Array, lams: Array, tol: float) -> tuple
     """skglm's working sets with Anderson acceleration; prox-Newton for counts."""
     from skglm import GeneralizedLinearEstimator
     from skglm.datafits import Logistic, Poisson
-    from skglm.penalties import L1
+    from skglm.penalties import L1_plus_L2
     from skglm.solvers import AndersonCD, ProxNewton
 
     solver = ProxNewton if case.counts else AndersonCD
     model = GeneralizedLinearEstimator(
         Poisson() if case.counts else Logistic(),
-        L1(1.0),
+        L1_plus_L2(1.0, case.share),
         solver(tol=tol, max_iter=1000, warm_start=True, fit_intercept=True),
     )
     b, free = [], []
@@ -162,13 +189,16 @@ def objectives(case: Case, X: Array, y: Array, lams: Array, b: Array, free: Arra
     """J (L,) of foreign coefficients, by its definition."""
     eta = b @ X.T + free[:, None]
     loss = np.exp(np.minimum(eta, 700.0)) if case.counts else np.logaddexp(0.0, eta)
-    return np.sum(loss - y * eta, axis=1) + lams * np.abs(b).sum(axis=1)
+    first, second = np.abs(b).sum(axis=1), 0.5 * np.square(b).sum(axis=1)
+    return np.sum(loss - y * eta, axis=1) + lams * (
+        case.share * first + (1.0 - case.share) * second
+    )
 
 
 def ours(case: Case, X: Array, y: Array, *, intercept: bool = True) -> br.Path:
     """Our path, from arrays."""
     problem = case.model.condition(X, y, standardize=True, intercept=intercept)
-    return br.path(problem, n=COUNT)
+    return br.path(problem, n=COUNT, l1_ratio=case.share if 0.0 < case.share < 1.0 else None)
 
 
 def timed(run: Callable[[], object], repeats: int) -> tuple[float, object]:
@@ -235,6 +265,8 @@ def measure(
     for who in (one for one in PEERS if find_spec(one)):
         if case.counts and who in ("sklearn", "celer"):
             continue  # no Poisson lasso
+        if (case.share < 1.0 and who == "celer") or (case.share == 0.0 and who == "skglm"):
+            continue  # no such penalty
         against = path
         if who == "celer":  # without an intercept, as ours for that comparison
             cpu, against = timed(lambda: ours(case, X, y, intercept=False), repeats)
