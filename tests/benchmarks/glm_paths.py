@@ -1,11 +1,12 @@
 """Whole paths of logistic and Poisson regressions: ``python -m tests.benchmarks glm``.
 
-Lasso, ridge, and the elastic net's ray λ₁ = λ₂ = λ/2: 100 values of λ from λ_max down, standardised columns and an intercept. Ours is timed from arrays:
-`condition`, the path, and every certificate. Each peer is run at the loosest of its tolerances at
-which its worst suboptimality over the path, J less the J that our certificates prove lowest, is at
-most 1e-9 of half the null deviance; one that does not come so far in its time is shown as far as it
-came. Beside them stand two passes over X for each λ, without which no path is certified. All run in
-turn in one process, in CPU seconds; peers that are not installed are left out.
+Lasso, ridge, and the elastic net's ray λ₁ = λ₂ = λ/2: 100 values of λ, standardised columns and an
+intercept. Ours is timed from arrays: `condition`, the path, and every certificate. Each peer is run
+at the loosest of its tolerances at which its worst suboptimality over the path, J less the J that
+our certificates prove lowest, is at most 1e-9 of half the null deviance; one that does not come so
+far in its time is shown as far as it came. Beside them stand two passes over X for each λ, without
+which no path is certified. All run in turn in one process, in CPU seconds; peers that are not
+installed are left out.
 """
 
 from __future__ import annotations
