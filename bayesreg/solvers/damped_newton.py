@@ -38,6 +38,7 @@ ENOUGH = 1e-7  # of half the null deviance: what the first steps may leave open
 AT_ONCE = 1e-10  # the same where all λ's go in step
 SURE = 1e-13  # the same where that was not enough to tell which columns are active
 UNIT_ROUNDING = 1e-8  # of singular values of products
+DEAR = 1e7  # n·p² from which degrees of freedom of ridge are counted when they are asked for
 LADDER = 2.0  # by which factor λ falls on the way to the first that is asked for
 
 
@@ -228,8 +229,16 @@ class _Descent:
     def _degrees(self, one: Reached, *, fine: bool) -> float:
         """Effective degrees of freedom at one λ."""
         lasso = not (self.l2[one.k].any() or len(self.columns.ridge))
-        if lasso or not fine:
-            return float(len(one.columns)) if lasso else np.nan
+        if lasso:
+            return float(len(one.columns))
+        n, p = self.loss.proper.shape
+        dear = (
+            not len(self.columns.at)
+            and n * p**2 > DEAR
+            and _one_ray(self.ridge[:, self.columns.free :])
+        )
+        if dear or not fine:
+            return np.nan
         _, h = self.loss.bends(one.eta)
         free = self.columns.free
         lams = np.concatenate([self.l2[one.k, one.b != 0.0], self.ridge[one.k, free:]])

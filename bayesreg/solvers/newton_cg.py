@@ -23,7 +23,7 @@ from bayesreg.model.quadratic import Index
 from bayesreg.solvers.kept_curvature import LEAST
 from bayesreg.solvers.polishing import FINE, STALLED
 
-COLUMNS = 300  # from which on a factorisation for each λ costs more,
+COLUMNS = 50  # from which on a factorisation for each λ costs more,
 LAMS = 8  # where a decomposition serves as many
 TOGETHER = 10  # λ's in step
 ROUNDS = 60
