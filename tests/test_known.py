@@ -346,6 +346,9 @@ def test_margins_of_an_offset_beside_the_rows():
     assert br.predictions(fit).table["estimate"].item() == pytest.approx(own, rel=1e-12)
     with pytest.raises(NotSupported, match=r"y ~ x \+ offset\(z\)"):
         br.predictions(fit, newdata=FRAME)
+    named = br.fit_map(POISSON.condition_formula("y ~ x + C(g)", FRAME, exposure="time"))
+    found = br.predictions(named, newdata=FRAME.head(9)).table["estimate"].item()
+    assert found == pytest.approx(named.predict(FRAME.head(9)).mean(), rel=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -369,3 +372,81 @@ def test_slopes_are_derivatives_of_the_mean_under_every_likelihood(name):
 def test_of_successes_the_probability_of_one_is_averaged():
     fit = br.fit_map(BINOMIAL.condition(COLUMNS, np.minimum(COUNTS, TRIALS), trials=TRIALS))
     assert "of P(success)" in repr(br.slopes(fit))
+
+
+# --- levels ------------------------------------------------------------------------------------
+
+
+SIZES = [-1e9, *(pytest.param(size, marks=pytest.mark.slow) for size in (1e3, 1e12))]
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("name", ["Poisson", "Bernoulli", "StudentTNoise", "LaplaceNoise"])
+def test_what_all_rows_share_is_the_intercepts_alone(name, size):
+    """An offset of 1e12 in every row leaves the coefficients to rounding and draws as they are.
+
+    As does a y of 1e9 about which noise of size 1 was not rounded away: both are put aside.
+    """
+    rng = np.random.default_rng(3)
+    X, noise = rng.normal(size=(N, 3)), np.round(64.0 * rng.standard_t(3, N)) / 64.0
+    measured = name.endswith("Noise")
+    y = np.round(X[:, 0]) + noise if measured else (noise > 0.0) * 1.0
+    kind = getattr(br, name)
+    model = br.Model(br.Laplace(1.0), kind(sigma=1.0) if measured else kind())
+    plain, beside = model.condition(X, y), model.condition(X, y, offset=np.full(N, size))
+    fit, far = br.fit_map(plain), br.fit_map(beside)
+    assert far.certificate.ok
+    np.testing.assert_allclose(far.beta, fit.beta, rtol=1e-9, atol=1e-12)
+    assert far.intercept + size == pytest.approx(fit.intercept, abs=1e-15 * abs(size))
+    if measured and abs(size) < 1e12:  # sums of multiples of 1/64 are exact here
+        far = br.fit_map(model.condition(X, y + size))
+        np.testing.assert_allclose(far.beta, fit.beta, rtol=1e-9, atol=1e-12)
+        assert far.intercept - size == pytest.approx(fit.intercept, abs=1e-15 * abs(size))
+
+
+def test_draws_know_nothing_of_a_level():
+    rng = np.random.default_rng(3)
+    X = rng.normal(size=(N, 2))
+    y = rng.standard_t(3, N)
+    model = br.Model(br.Normal(1.0), br.StudentTNoise(4.0, br.HalfNormal(1.0)))
+    plain, far = (
+        br.sample(model.condition(X, y, offset=offset), draws=50, chains=2, seed=1).draws
+        for offset in (None, np.full(N, 1e9))
+    )
+    np.testing.assert_allclose(far.beta, plain.beta, rtol=1e-9)
+    np.testing.assert_allclose(far.intercept + 1e9, plain.intercept, atol=1e-6)
+
+
+# --- names -------------------------------------------------------------------------------------
+
+
+def test_new_rows_bring_what_the_fit_had_by_name(tmp_path):
+    """The column of an exposure is found in a new frame, also by a fit read from a file."""
+    new = FRAME[["x", "time"]].head(5)
+    expected = BR_TIME.predict(new[["x"]], exposure=new["time"].to_numpy())
+    BR_TIME.save(tmp_path / "fit.breg")
+    formula = POISSON.condition_formula("y ~ x", FRAME, exposure="time")
+    for fit in (br.load(tmp_path / "fit.breg"), BR_TIME, br.fit_map(formula)):
+        for frame in (new, pl.from_pandas(new)):
+            np.testing.assert_allclose(fit.predict(frame), expected, rtol=1e-12)
+        with pytest.raises(BadArgument, match="frame with 'time'"):
+            fit.predict(new[["x"]])
+    # What is said stands, for offset and exposure alike, and the column is then one too many.
+    for said in ({"exposure": new["time"]}, {"offset": np.zeros(5)}):
+        with pytest.raises(BadData, match="has 'time', unknown to the fit"):
+            BR_TIME.predict(new, **said)
+    # A series is named after the column that it was made of, and need not be that column.
+    assert POISSON.condition(FRAME[["x"]], FRAME.y, exposure=2.0 * FRAME.time).design.beside == {}
+
+
+def test_a_part_of_an_offset_is_not_the_offset():
+    both = POISSON.condition(FRAME[["x", "time", "z", "y"]], "y", exposure="time", offset="z")
+    fit = br.fit_map(both)
+    new = FRAME[["x", "time", "z"]].head(4)
+    beside = {"offset": new.z.to_numpy(), "exposure": new["time"].to_numpy()}
+    np.testing.assert_allclose(fit.predict(new), fit.predict(new[["x"]], **beside), rtol=1e-12)
+    with pytest.raises(BadData, match="part of the fit's offset, has no column 'z'"):
+        fit.predict(new[["x", "time"]])
+
+
+BR_TIME = br.fit_map(POISSON.condition(FRAME[["x", "time", "y"]], "y", exposure="time"))

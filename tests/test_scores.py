@@ -200,3 +200,24 @@ def test_figures_of_counts_are_refused_elsewhere() -> None:
     for kind in ("rootogram", "calibration"):
         with pytest.raises(br.NotSupported, match=r"post.plot\(.ppc.\) draws any response"):
             post.plot(kind)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_a_row_that_importance_sampling_fails_is_predicted_without_it():
+    """A count of 60 far out among 25: brute force, and a mean by importance sampling as control."""
+    rng = np.random.default_rng(2)
+    X = rng.normal(size=(25, 2))
+    y = rng.poisson(np.exp(0.5 + 0.5 * X[:, 0])).astype(float)
+    X[0], y[0] = (4.0, 3.0), 60.0
+    model, rest = br.Model(br.Normal(2.0), br.Poisson()), slice(1, None)
+    post = br.sample(model.condition(X, y), seed=1)
+    assert list(np.flatnonzero(np.asarray(post.loo().pareto_k) > 0.7)) == [0]
+    alone = br.sample(model.condition(X[rest], y[rest]), seed=5, draws=2000).draws
+    mean = np.exp(alone.intercept + alone.beta @ X[0])
+    error = 3.0 * mean.std() / np.sqrt(1000)  # of a short run, and room
+    assert post.left_out[0] == pytest.approx(y[0] - mean.mean(), abs=2.0 * error)
+    inside = np.exp(post.draws.intercept + post.draws.beta @ X[0])
+    weight = np.exp(inside - y[0] * np.log(inside))
+    sampled = np.sum(weight / weight.sum() * inside)
+    assert abs(y[0] - sampled - post.left_out[0]) > 10.0 * error

@@ -9,7 +9,8 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.optimize import linprog
+from scipy.optimize import brentq, linprog
+from scipy.stats import norm
 
 import bayesreg as br
 from bayesreg.language.errors import BadData, PerfectFit
@@ -592,6 +593,32 @@ def test_a_majority_on_a_flat_plane_is_seen():
     br.Model(br.Flat(), br.StudentTNoise(4.0)).condition(x, y + 0.1 * rng.normal(size=30))
 
 
+@pytest.mark.parametrize("size", [0.0, 1e9])
+def test_far_columns_do_not_hide_a_plane_that_most_rows_lie_on(size):
+    """Leverage deceives least absolute deviations: rows off the plane, and a million times as far.
+
+    As does a level so large that y is rounded to 1e-7; without ties nothing is refused.
+    """
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(60, 4))
+    y = x @ rng.normal(size=4) + 1.0
+    y[54:] += 1e3 * rng.normal(size=6)
+    x[54:] *= 1e6
+    with pytest.raises(PerfectFit, match="meets 54 of 60 rows"):
+        br.Model(br.Flat(), br.StudentTNoise(4.0)).condition(x, y + size)
+    br.Model(br.Flat(), br.LaplaceNoise()).condition(x, y + size)
+    br.Model(br.Flat(), br.StudentTNoise(4.0)).condition(x, y + size + 1e-3 * rng.normal(size=60))
+
+
+def test_an_outlier_makes_no_ties_of_the_others():
+    """What is rounding of a row is by its own size, not by that of a row of 1e15."""
+    x, _, rng = linear()
+    y = rng.normal(size=30)
+    y[0] = 1e15
+    for prior in (SIGMA, br.Flat(), br.Normal(1.0)):
+        br.Model(prior, br.StudentTNoise(4.0)).condition(x, y)
+
+
 def test_the_needle_at_zero_is_as_high_as_it_is_said_to_be():
     """∫ L dβ₀ ~ σ^(ν(n−K) − K + 1) for K ties, by quadrature at two small σ."""
     y = np.array([1.0, 1.0, 1.0, 1.0, 2.5, 4.0])
@@ -634,3 +661,76 @@ def test_orders_at_zero_are_those_of_the_densities():
             assert found in (pytest.approx(2 * 1.6 - 1), pytest.approx(2 * 0.7 - 1))
         else:
             assert found == order or (order == np.inf and found > 1e6)
+
+
+# --- a shape that may be 0 ------------------------------------------------------------------------
+
+
+SHAPES = {  # rows above 0 among five, the law of the shape, and whether a posterior exists
+    "one event": (1, br.HalfNormal(1.0), False),
+    "as many as flat unknowns": (2, br.HalfNormal(1.0), True),
+    "exponential": (1, br.Exponential(1.0), False),
+    "a pole at 0": (2, br.Gamma(0.5, 1.0), True),
+    "zero at 0": (1, br.Gamma(2.0, 1.0), True),
+    "unsaid": (1, None, True),
+}
+
+
+def counts_of(events):
+    """Two columns (an intercept beside x) that every sign of x holds."""
+    x = np.array([0.0, 0.0, 0.0, -1.0, 1.0])
+    return x[:, None], np.array([3.0 * (k < events) for k in range(5)])
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_few_events_and_a_shape_that_may_be_zero_leave_no_posterior(name):
+    """c + m − k > −1, with m rows above 0, k flat unknowns and p(r) ~ r^c."""
+    events, law, proper = SHAPES[name]
+    X, y = counts_of(events)
+    model = br.Model(br.Flat(), br.NegativeBinomial(law))
+    if proper:
+        model.condition(X, y)
+    else:
+        with pytest.raises(BadData, match=r"too few rows above 0: 1 of 5.*HalfNormalInverseRoot"):
+            model.condition(X, y)
+        br.Model(br.Flat(), br.NegativeBinomial()).condition(X, y)
+        br.Model(br.Normal(1.0), br.NegativeBinomial(law)).condition(X, y)
+
+
+@pytest.mark.parametrize("events", [1, 2, 3])
+def test_flat_unknowns_grow_as_a_shape_falls_as_it_is_said(events):
+    """∫ L dγ ~ r^(m − k) at two small shapes, by sums on a grid in rγ."""
+    X, y = counts_of(events)
+    logs = []
+    for shape in (1e-3, 1e-4):
+        v = np.linspace(-20.0, 20.0, 401)
+        eta = (v[:, None, None] + v[:, None] * X[:, 0]) / shape
+        density = br.NegativeBinomial(shape).log_density(y, eta, {"shape": shape}).sum(axis=-1)
+        logs.append(np.log(np.exp(density).sum()) - 2.0 * np.log(shape))
+    order = (logs[0] - logs[1]) / np.log(10.0)
+    assert order == pytest.approx(events - 2, abs=0.05)
+
+
+@pytest.mark.parametrize("prior, reach", [
+    (br.Normal(2.5), 2.5 * 1.96), (br.Laplace(1.0), np.log(20.0)), (br.StudentT(3.0, 2.0), 6.365),
+    (br.Normal(2.5, loc=1.0), 2.5 * 1.96), (br.Normal(br.HalfNormal(1.0)), None),
+], ids=repr)  # fmt: skip
+def test_how_far_the_prior_alone_lets_a_separating_effect_go_is_said(prior, reach):
+    """Its central 95 %, the scale integrated out, per unit or sd, and as an odds ratio."""
+    x = pd.DataFrame({"age": [-2.0, -1.0, 1.0, 2.0, 3.0, 4.0]})
+    if reach is None:  # √(2/π)-mixed normals, by quadrature over the scale
+        s = np.linspace(5e-4, 6.0, 12_000)
+        mass = np.exp(-0.5 * s**2) / np.exp(-0.5 * s**2).sum()
+        reach = brentq(lambda q: mass @ norm.sf(q / s) - 0.025, 0.1, 9.0)
+    for standardize, per in ((False, "unit"), (True, "sd")):
+        problem = br.Model(prior, br.Bernoulli()).condition(
+            x, [0, 0, 1, 1, 1, 1], standardize=standardize
+        )
+        (note,) = problem.warnings
+        found = re.search(rf"between (\S+) and (\S+) per {per} \(odds ratio (\S+) to (\S+)\)", note)
+        low, high = float(found[1]), float(found[2])
+        assert high - low == pytest.approx(2.0 * reach, rel=0.03)
+        assert high + low == pytest.approx(2.0 * prior.loc, abs=0.11)
+        assert float(found[4]) == pytest.approx(np.exp(high), rel=0.06)
+    if not problem.unknown_scales:
+        assert f"note: {note}" in repr(br.fit_map(problem))

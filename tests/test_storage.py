@@ -520,3 +520,14 @@ def test_draws_of_own_unknowns_come_back(name):
             draws_from_payload({**arrays, **wrong}, meta)
     with pytest.raises(BadData, match="own"):
         draws_from_payload({k: v for k, v in arrays.items() if k != f"own.{own}"}, meta)
+
+
+def test_how_many_optima_were_seen_is_saved(tmp_path):
+    """The rest of a certificate is computed anew, and says the same; a number is checked."""
+    X, y = [[0.0], [1.0], [2.0], [3.0], [4.0]], [0.0, 1.0, 2.0, 30.0, 31.0]
+    fit = br.fit_map(br.Model(br.Normal(10.0), br.StudentTNoise(1.0, 0.1)).condition(X, y))
+    fit.save(tmp_path / "fit.breg")
+    assert fit.certificate.seen > 1
+    assert br.load(tmp_path / "fit.breg").certificate == fit.certificate
+    convex = br.fit_map(br.Model(br.Normal(10.0), br.Gaussian(1.0)).condition(X, y))
+    assert convex.certificate.seen is None

@@ -85,6 +85,8 @@ def _new_rows(options: Options, problem: Problem, log: Log) -> tuple[Any, Any, d
     from bayesreg.data.variables import NUMBER, Variable
 
     design, beside = problem.design, _known(options)
+    if design is not None and not (options.offset or options.exposure):
+        beside = {**design.beside, **beside}
     variables = needed(design, problem.features)
     own = {one.name for one in variables}
     more = dict.fromkeys(name for name in beside.values() if name not in own)

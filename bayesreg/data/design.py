@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -66,6 +66,8 @@ class Design(Layout):
         A known part of η, and of how many trials y counts the successes.
     origin : str
         What was read to have the rows, in words; empty where they were in memory.
+    beside : dict
+        The columns that offset, exposure and trials were, by these words, for new rows to bring.
 
     Examples
     --------
@@ -96,6 +98,7 @@ class Design(Layout):
     offset: Array | None = None
     trials: Array | None = None
     origin: str = ""
+    beside: dict[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         counted = "" if self.weights is None else f" (N = Σw = {self.frequencies.sum():g})"
@@ -237,6 +240,19 @@ class Design(Layout):
         """All that a Gaussian likelihood needs; computed once."""
         y = self.target
         return Moments.of(self.X, y, self.weights, self.names, y_name=self.y_name, warn=False)
+
+    def knowing(self, given: Mapping[str, Any]) -> Design:
+        """With the names of columns among what was given as offset, exposure and trials.
+
+        Only a text names a column: a series that was made of one often has its name still. Of an
+        offset and an exposure both are known by name, or neither, for one is not the whole.
+        """
+        found: dict[str, str] = {}
+        for words in (("offset", "exposure"), ("trials",)):
+            said = {word: given[word] for word in words if given.get(word) is not None}
+            if all(isinstance(name, str) for name in said.values()):
+                found |= said
+        return replace(self, beside=found)
 
     def take(self, rows: NDArray[np.intp]) -> Design:
         """The design of some of its rows."""

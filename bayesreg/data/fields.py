@@ -68,7 +68,7 @@ def put_together(cls: Any, parts: Mapping[str, Any], **rebuilt: Any) -> Any:
             continue
         if field.name in parts:
             rebuilt[field.name] = checked(parts[field.name], str(field.type), field.name)
-        elif field.default is dataclasses.MISSING:
+        elif field.default is field.default_factory is dataclasses.MISSING:
             if "None" not in str(field.type):
                 raise KeyError(field.name)
             rebuilt[field.name] = None

@@ -136,7 +136,7 @@ def design_from_formula(
         offset=known.offset,
         trials=known.trials,
     )
-    return finished(design, notes)
+    return finished(design.knowing(beside), notes)
 
 
 def _columns(spec: FormulaSpec, data: pd.DataFrame) -> Array:

@@ -77,6 +77,34 @@ def take_response(X: Any, y: Any, what: str = "y") -> tuple[Any, Any]:
     return native.drop(name).to_native(), native[name].to_native()
 
 
+def take_beside(X: Any, given: Mapping[str, Any], columns: Mapping[str, str]) -> tuple[Any, Any]:
+    """New rows, and what is known beside them: as given, else the columns that the fit had it from.
+
+    An offset or exposure that is given speaks for both, for either may have the other in it.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> new = pd.DataFrame({"x": [1.0, 2.0], "years": [3.0, 4.0]})
+    >>> X, beside = take_beside(new, {"exposure": None}, {"exposure": "years"})
+    >>> list(X.columns), beside["exposure"].tolist()
+    (['x'], [3.0, 4.0])
+    """
+    X, found = as_frame(X), dict(given)
+    names = [text_name(one) for one in getattr(as_narwhals(X), "columns", ())] if columns else []
+    shifts = {what: name for what, name in columns.items() if what != "trials"}
+    if any(given.get(what) is not None for what in ("offset", "exposure")):
+        columns = {what: name for what, name in columns.items() if what not in shifts}
+    elif (lost := set(shifts.values()) - set(names)) and lost < set(shifts.values()):
+        refuse_no_column(sorted(lost), names, "new X, which has a part of the fit's offset,")
+    found |= {
+        what: name for what, name in columns.items() if name in names and given.get(what) is None
+    }
+    for what, value in found.items():
+        X, found[what] = take_response(X, value, what)
+    return X, found
+
+
 def two_columns(y: Any) -> tuple[Any, Any]:
     """Successes, and successes with failures, of a y of these two columns; else y and None.
 

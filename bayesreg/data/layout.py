@@ -36,6 +36,8 @@ class Layout:
         The columns that held true and false, and not numbers.
     origin : str
         What was read to have the rows, in words; empty where they were in memory.
+    beside : dict
+        The columns that offset, exposure and trials were, by these words, for new rows to bring.
     """
 
     names: tuple[str, ...]
@@ -46,6 +48,7 @@ class Layout:
     named: bool
     truths: tuple[str, ...]
     origin: str
+    beside: dict[str, str]
 
     @property
     def shifted(self) -> bool:

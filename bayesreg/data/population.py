@@ -14,7 +14,7 @@ from bayesreg.data.coded_columns import CodedColumns
 from bayesreg.data.coding import FormulaSpec
 from bayesreg.data.columns import as_narwhals
 from bayesreg.data.design import Design
-from bayesreg.data.frames import read_variables
+from bayesreg.data.frames import read_variables, take_beside
 from bayesreg.data.known import NOTHING, Known
 from bayesreg.data.rows import Rows
 from bayesreg.data.variables import BOOL, CATEGORY, NUMBER, TEXT
@@ -98,13 +98,9 @@ class Population:
             return own.typical() if typical else own
         if isinstance(newdata, str):
             raise BadArgument(f"newdata must be a data frame or 'mean', not {newdata!r}")
-        if design.offset is not None and not getattr(design.spec, "offset", None):
-            raise NotSupported(
-                "the fit had an offset beside its rows, and newdata has none; fit with the offset "
-                "in a formula, y ~ x + offset(z), so that new rows bring theirs"
-            )
-        frame = _given(design, newdata, known)
-        found = cls(design, frame, np.ones(len(frame)), levels, binary, newdata)
+        rows, at = _beside(design, newdata)
+        frame = _given(design, rows, known)
+        found = cls(design, frame, np.ones(len(frame)), levels, binary, newdata, known=at)
         if weights is None:
             return found
         if isinstance(weights, str):
@@ -221,6 +217,26 @@ class Population:
         for j, name in enumerate(self.variables):
             out[:, j] = self.frame[name].to_numpy().astype(float)
         return out
+
+
+def _beside(design: Design, newdata: Any) -> tuple[Any, Known]:
+    """New rows, and the offset that the columns of the fit are there."""
+    if design.offset is None or getattr(design.spec, "offset", None):
+        return newdata, NOTHING
+    given = dict.fromkeys(design.beside)
+    left, found = take_beside(newdata, given, design.beside)
+    shifts = {what: values for what, values in found.items() if what != "trials"}
+    if not shifts or any(values is None for values in shifts.values()):
+        named = " and ".join(repr(design.beside[what]) for what in shifts)
+        cure = f"give newdata the column {named} of the fit" if named else "name a column for it"
+        raise NotSupported(
+            f"the fit had an offset beside its rows, and newdata has none; {cure}, or fit with the "
+            "offset in a formula, y ~ x + offset(z), so that new rows bring theirs"
+        )
+    return (
+        newdata if design.frame is not None else left,
+        Known.read(Rows(len(next(iter(shifts.values()))), source="newdata"), **shifts),
+    )
 
 
 def _variables(design: Design) -> _Known:

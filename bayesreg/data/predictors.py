@@ -188,7 +188,9 @@ def design(selection: Selection, *, reference: bool = False) -> Design:
     else:
         y, classes = _numbers(columns[target], keep, notes), None
     return replace(
-        Design.of(X, y, weights_of(selection), **known_of(selection)),
+        Design.of(X, y, weights_of(selection), **known_of(selection)).knowing(
+            selection.roles.known
+        ),
         classes=classes,
         names=tuple(names),
         y_name=target,

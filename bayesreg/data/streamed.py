@@ -84,6 +84,13 @@ class Streamed(Layout):
         return self.stream.read
 
     @property
+    def beside(self) -> dict[str, str]:  # type: ignore[override]
+        """The columns of what is known of rows, by what it is."""
+        words = ("offset", "exposure", "trials")
+        said = self.stream.roles.said
+        return {word: name for word, name in said.items() if word in words}
+
+    @property
     def origin(self) -> str:  # type: ignore[override]
         """What has been read, in words."""
         return self.read.counted

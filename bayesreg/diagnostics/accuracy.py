@@ -14,17 +14,20 @@ rows, here with parameters w_i, so that a row of frequency 3 is three rows.
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bayesreg.diagnostics import psis
-from bayesreg.diagnostics.leave_one_out import ALL_ROWS, CELLS, CHEAP, EVALUATIONS
+from bayesreg.diagnostics.elpd import good_khat
+from bayesreg.diagnostics.leave_one_out import ALL_ROWS, CELLS, CHEAP, EVALUATIONS, REFITS
 from bayesreg.diagnostics.pointwise import BLOCK, Integrated
+from bayesreg.diagnostics.refit import mean_without
 from bayesreg.engines.draws import Rows, Sample, pooled, rows_of
 from bayesreg.engines.factors import with_factors
 from bayesreg.language.arguments import Array
-from bayesreg.language.errors import BadData
+from bayesreg.language.errors import BadData, NotSupported
 
 if TYPE_CHECKING:
     from bayesreg.data.design import Design
@@ -76,7 +79,9 @@ def errors(
 ) -> tuple[Design, Array]:
     """The rows, and y_i − E(y_i | y), or y_i − E(y_i | y_-i) with `left_out`.
 
-    By importance sampling, of scales alone where `integrated` can, as leave-one-out itself.
+    By importance sampling, of scales alone where `integrated` can, as leave-one-out itself; a row
+    at which that fails is predicted by a posterior without it, up to as many as leave-one-out
+    refits.
     """
     design = rows_of(draws.problem)
     if left_out and integrated is not None:
@@ -91,6 +96,7 @@ def errors(
     if not left_out and draws.problem.exact:
         return design, design.target - design.X @ sample.beta.mean(axis=0) - sample.intercept.mean()
     copies, out = np.minimum(design.frequencies, 1.0), np.empty(design.n)
+    khat = np.zeros(design.n)
     step = max(1, BLOCK // sample.size)
     for start in range(0, design.n, step):
         part = slice(start, start + step)
@@ -99,10 +105,14 @@ def errors(
         mean = sample.likelihood.mean(eta, theta)
         if left_out:
             density = sample.likelihood.log_density(y[:, None], eta, theta)
-            log_weight, _ = psis.log_weights(-copies[part, None] * density, sample.r_eff)
+            log_weight, khat[part] = psis.log_weights(-copies[part, None] * density, sample.r_eff)
             out[part] = y - np.sum(np.exp(log_weight) * mean, axis=1)
         else:
             out[part] = y - mean.mean(axis=1)
+    failed = np.flatnonzero(khat > good_khat(sample.size))
+    for row in failed if len(failed) <= REFITS else ():
+        with contextlib.suppress(NotSupported):  # as leave-one-out, which says so
+            out[row] = design.y[row] - mean_without(draws, int(row))
     return design, out
 
 

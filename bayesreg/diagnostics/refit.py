@@ -101,11 +101,31 @@ def held_out(draws: Draws, rows: Rows, key: tuple[int, ...], routes: Routes = PL
     NotSupported
         If no engine serves.
     """
-    train = without(draws.problem, rows)
-    seed = np.random.SeedSequence([draws.seed, zlib.crc32(b"held out"), *key])
-    short = _short_run(draws, train, int(seed.generate_state(1, np.uint32)[0]))
+    short = _without(draws, rows, key)
     found = _densities(short, rows_of(draws.problem), rows, routes.integrated)
     return HeldOut(*found, short.engine)
+
+
+def mean_without(draws: Draws, row: int) -> float:
+    """E(y_i | y_-i) of a row, by the draws that :func:`held_out` has of it in leave-one-out.
+
+    Raises
+    ------
+    BadData
+        If without the row there is no posterior.
+    NotSupported
+        If no engine serves.
+    """
+    sample = Sample.of(_without(draws, np.array([row]), (1, row)), r_eff=1.0)
+    eta, theta = sample.on_rows(rows_of(draws.problem), np.array([row]))
+    return float(sample.likelihood.mean(eta, theta).mean())
+
+
+def _without(draws: Draws, rows: Rows, key: tuple[int, ...]) -> Draws:
+    """A short run on the other rows, its seed that of the draws and of a key."""
+    train = without(draws.problem, rows)
+    seed = np.random.SeedSequence([draws.seed, zlib.crc32(b"held out"), *key])
+    return _short_run(draws, train, int(seed.generate_state(1, np.uint32)[0]))
 
 
 def without(problem: Problem, rows: Rows) -> Problem:

@@ -189,7 +189,7 @@ def non_centred(problem: Problem) -> Graph:
             whitened = pt.dot(np.linalg.inv(lower).T, at_mean)
             free = pm.Deterministic("free", about.at[:count] + whitened)
             eta, names = eta + pt.dot(loss.free, free), (*names, "free")
-        problem.likelihood.node("y", rows.y, eta, unknown.theta(problem), rows.weights)
+        problem.likelihood.node("y", loss.y, eta, unknown.theta(problem), rows.weights)
 
     def read(trace: Trace, _rng: np.random.Generator) -> Trace:
         sigma, scale = _read_unknowns(problem, trace)
@@ -262,6 +262,7 @@ def _about(at: Reference) -> tuple[Array, Array]:
     """Mean and a square root of the covariance of θ by the expansion about a reference point."""
     size, k = at.free + len(at.sd), at.free
     centre = at.at[:size].copy()
+    centre[: int(at.problem.intercept)] += at.problem.loss.level
     centre[k:] += at.problem.coordinates.loc
     a = at.precision[:size, :size]
     scale = 1.0 / np.sqrt(np.diagonal(a))

@@ -5,9 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bayesreg.language.arguments import Array
-from bayesreg.model.blocks import Block
 from bayesreg.model.problem import Problem
-from bayesreg.priors import ScaleMixture
 
 
 def prior_draws(problem: Problem, size: int, seed: int | None) -> tuple[dict[str, Array], str]:
@@ -26,7 +24,7 @@ def prior_draws(problem: Problem, size: int, seed: int | None) -> tuple[dict[str
         scale = np.full(size, block.scale) if block.hyper is None else block.hyper.sample(rng, size)
         if block.hyper is not None:
             scales.append(scale)
-        b[:, block.columns] = _prior_block(block, scale, sigma, rng)
+        b[:, block.columns] = block.sample(rng, scale, sigma)
     if problem.intercept:
         held.append(centre)
     if len(problem.flat):
@@ -58,15 +56,3 @@ def _own(
             theta[name] = np.full(size, value)
             held.append(f"σ = {value:.4g} (sd of y)")
     return theta, held
-
-
-def _prior_block(block: Block, scale: Array, sigma: Array, rng: np.random.Generator) -> Array:
-    """Draws of b − loc for a block, (S, columns), at scales and noise sds (S,)."""
-    prior = block.prior
-    unit = block.relative * (sigma[:, None] if prior.unit == "sigma" else 1.0)
-    if block.separable:
-        effective = scale[:, None] * unit
-        return np.asarray(prior.sample(rng, effective.shape, effective) - prior.loc)
-    assert isinstance(prior, ScaleMixture)
-    sd = prior.sample_sds(rng, scale, block.sizes)[:, block.group] * unit
-    return np.asarray(sd * rng.standard_normal(sd.shape))

@@ -349,14 +349,13 @@ def rough_own(problem: Problem) -> dict[str, float]:
 
     if not problem.unknown:
         return {}
-    design = problem.design
-    assert design is not None
-    y, weights, likelihood = design.y, design.frequencies, problem.likelihood
+    loss, likelihood = problem.loss, problem.likelihood
+    y, weights = loss.y, loss.weights
     spread = float(np.log(max(problem.moments.y_sd, 1e-300)))
     centre = {n: spread if n == "sigma" else np.log(4.0) for n in problem.unknown}
-    theta = problem.known | design.known.facts(-1)
+    theta = dict(loss.theta)
     theta |= {name: float(np.exp(x)) for name, x in centre.items()}
-    shift = 0.0 if design.offset is None else design.offset
+    shift = 0.0 if loss.offset is None else loss.offset
     for _ in range(3):
         level = likelihood.first_guess(y - 0.0, weights, theta) - np.mean(shift)
         eta = np.zeros(len(y)) + shift + (level if problem.intercept else 0.0)

@@ -15,7 +15,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from bayesreg.data.arrival import arrive, framed
 from bayesreg.data.columns import row_index, text_advice, truth_columns
 from bayesreg.data.design import Design
-from bayesreg.data.frames import take_response
+from bayesreg.data.frames import take_beside, take_response
 from bayesreg.data.known import Points, refuse_named_twice
 from bayesreg.data.rows import Rows
 from bayesreg.data.stores import source_of
@@ -181,9 +181,14 @@ class PriorEstimator(BaseEstimator):
 
     def _points(self, X: Any, known: Beside) -> Points:
         """New rows, validated, and what is known beside them: as at the fit."""
-        X, known = taken(X, known)
-        rows = self._rows(X)
-        return asked(self.result_.problem, rows if self.formula is None else X, **known)
+        left, known = self._beside(X, known)
+        rows = self._rows(left) if self.formula is None else X
+        return asked(self.result_.problem, rows, **known)
+
+    def _beside(self, X: Any, known: Beside) -> tuple[Any, dict[str, Any]]:
+        """New rows, and what is known beside them: as given, or in the columns of the fit."""
+        check_is_fitted(self)
+        return take_beside(X, known, self.result_.problem.design.beside)
 
     def _rows(self, X: Any) -> Array:
         check_is_fitted(self)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesreg.data.known import Points
-from bayesreg.estimators.base import labelled_as, taken
+from bayesreg.estimators.base import labelled_as
 from bayesreg.estimators.regressors import PriorRegressor
 from bayesreg.language.arguments import Array
 from bayesreg.language.misnamed import explained_throughout
@@ -152,7 +152,7 @@ class BayesRegressor(PriorRegressor):
         points = self._points(X, known)
         if level is None and not return_std:
             return self._mean(points)
-        X, known = taken(X, known)
+        X, known = self._beside(X, known)
         given = points.x if self.formula is None else X
         found = self.result_.predict(given, return_std, level=level, **known)
         return found if level is None else labelled_as(X, found)

@@ -67,8 +67,8 @@ class PriorClassifier(ClassifierMixin, PriorEstimator):
 
     def _labelled(self, X: Any, y: Any, sample_weight: Any, known: Beside) -> Design:
         """Validated rows whose y is the place of a label among `classes_`."""
-        X, known = taken(X, known)
-        refuse_misaligned(X, y=y, sample_weight=sample_weight, **known)
+        X, beside = taken(X, known)
+        refuse_misaligned(X, y=y, sample_weight=sample_weight, **beside)
         refuse_text(X, "X")
         truths = truth_columns(X)
         X, y = validate_data(self, X, y, dtype=np.float64)
@@ -82,13 +82,14 @@ class PriorClassifier(ClassifierMixin, PriorEstimator):
                 "wrap the classifier in sklearn.multiclass.OneVsRestClassifier for more classes"
             )
         self.classes_, codes = np.unique(y, return_inverse=True)
-        design = self._design(X, codes.astype(np.float64), sample_weight, truths, known)
+        design = self._design(X, codes.astype(np.float64), sample_weight, truths, beside)
         if len(np.unique(design.y)) < 2:
             raise BadData(
                 f"y has one class only, {self.classes_.tolist()[int(design.y[0])]!r}, in the rows "
                 "that count; a classifier needs two"
             )
-        return dataclasses.replace(design, classes=tuple(self.classes_.tolist()))
+        labelled = dataclasses.replace(design, classes=tuple(self.classes_.tolist()))
+        return labelled.knowing(known)
 
     def _keep(self, beta: Array, intercept: float) -> None:
         """The coefficients as those of ``classes_[1]``, in the shapes of scikit-learn."""

@@ -97,7 +97,7 @@ class PriorRegressor(RegressorMixin, PriorEstimator):
             X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
             if len(y) == 1 and improper(likelihood.unknowns.get("sigma")):
                 raise BadArgument("n_samples=1: one sample cannot tell σ from β₀; pass sigma=")
-            design = self._design(X, y, sample_weight, truths, beside)
+            design = self._design(X, y, sample_weight, truths, beside).knowing(known)
         try:
             return Model(prior, likelihood).condition(design, **self._options())
         except PerfectFit:
@@ -194,7 +194,7 @@ class OptimumRegressor(PriorRegressor):
         points = self._points(X, known)
         if level is None:
             return self._mean(points)
-        X, known = taken(X, known)
+        X, known = self._beside(X, known)
         given = points.x if self.formula is None else X
         return labelled_as(X, self.result_.predict(given, level=level, **known))
 

@@ -212,6 +212,11 @@ class Likelihood(ABC):
         del theta
         return math.inf
 
+    def orders(self, y: Array, weights: Array) -> dict[str, float]:
+        """m by unknown θ: where η may grow like 1/θ as θ → 0, L falls like θ^m and no faster."""
+        del y, weights
+        return {}
+
     def bounded(self, side: float) -> str:
         """What is seen in a row whose −log p stays bounded as η → ∞ (`side` +1), or −∞ (−1)."""
         del side

@@ -255,6 +255,10 @@ class NegativeBinomial(Counts):
         """The shape r."""
         return {"shape": HalfNormalInverseRoot(1.0) if self.shape is None else self.shape}
 
+    def orders(self, y: Array, weights: Array) -> dict[str, float]:
+        """Rows above 0: p(y) → r·e^(−rη)/y for y > 0, and e^(−(rη)₊) for y = 0, as r → 0."""
+        return {"shape": float(weights[y > 0.0].sum())}
+
     def rises(self, y: Array, eta: Array, weights: Array) -> bool:
         """Whether ½Σw[(y − μ)² − y], the slope in 1/shape at 0, is not above 0 (Lawless 1987)."""
         mean = np.exp(eta)

@@ -17,7 +17,7 @@ from bayesreg.language.arguments import Array, did_you_mean, positive
 from bayesreg.language.errors import BadArgument, NotSupported
 from bayesreg.language.text import outline
 from bayesreg.priors import Flat, HalfCauchy, HalfStudentT
-from bayesreg.priors.base import Prior, beside_sigma, without_sigma
+from bayesreg.priors.base import Prior, ScaleMixture, beside_sigma, without_sigma
 from bayesreg.priors.hyper import HyperPrior
 
 if TYPE_CHECKING:
@@ -205,6 +205,9 @@ def _expected(prior: Prior, p: int, n: float) -> HyperPrior:
     return HalfCauchy(scale) if prior.unit == "sigma" else HalfStudentT(3.0, scale)
 
 
+DRAWS = 40_000  # of the prior of one coefficient, for two digits of a quantile
+
+
 @dataclass(frozen=True, eq=False)
 class Block:
     """The columns that share one prior, and its scale where that is known.
@@ -252,6 +255,39 @@ class Block:
     def separable(self) -> bool:
         """Whether the coefficients are independent given the block's scale (and σ)."""
         return not (self.grouped or self.prior.coupled)
+
+    def sample(self, rng: np.random.Generator, scale: Array, sigma: Array) -> Array:
+        """Draws of b − loc from the prior (S, columns), at scales and noise sds (S,)."""
+        unit = self.relative * (sigma[:, None] if self.prior.unit == "sigma" else 1.0)
+        if self.separable:
+            effective = scale[:, None] * unit
+            return np.asarray(self.prior.sample(rng, effective.shape, effective) - self.prior.loc)
+        assert isinstance(self.prior, ScaleMixture)
+        sd = self.prior.sample_sds(rng, scale, self.sizes)[:, self.group] * unit
+        return np.asarray(sd * rng.standard_normal(sd.shape))
+
+    def reach(self, place: int, level: float = 0.95) -> float:
+        """What |b_j − loc| of the column at a place exceeds with prior probability 1 − level.
+
+        The scale integrated out, in units of σ = 1: of draws that are always the same, to about two
+        digits.
+        """
+        rng = np.random.default_rng(0)
+        one = dataclasses.replace(
+            self,
+            columns=self.columns[[place]],
+            relative=self.relative[[place]],
+            group=self.group[:1],
+        )
+        block, at = (one, 0) if self.separable else (self, place)
+        size = max(DRAWS // len(block.columns), 2000)
+        scale = (
+            np.full(size, self.scale, dtype=float)
+            if self.hyper is None
+            else self.hyper.sample(rng, size)
+        )
+        found = np.abs(block.sample(rng, scale, np.ones(size))[:, at])
+        return float(np.quantile(found, level))
 
 
 def remarks(blocks: Sequence[Block], before: str = "") -> str:

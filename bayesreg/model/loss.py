@@ -61,6 +61,8 @@ class Loss:
         Prior locations, so that η = offset + Fγ + Z(b + loc).
     offset : ndarray (n,) or None
         What of η is known.
+    level : float, default 0
+        What β₀ has beside γ₀: y and the offset are about it (:mod:`bayesreg.model.level`).
     """
 
     likelihood: Likelihood
@@ -71,6 +73,7 @@ class Loss:
     free: Array
     loc: Array
     offset: Array | None = None
+    level: float = 0.0
 
     @cached_property
     def phi(self) -> float:

@@ -170,9 +170,10 @@ class Model:
         elif y is None:
             raise BadArgument("y is missing: pass condition(X, y), or a Design or Moments as X")
         else:
-            X, y, beside = taken(self.likelihood, X, y, **beside)
-            y, likelihood = self.likelihood.read(y, counts=counting(beside["weights"]))
-            design = dataclasses.replace(Design.of(X, y, **beside), origin=origin)
+            X, y, found = taken(self.likelihood, X, y, **beside)
+            y, likelihood = self.likelihood.read(y, counts=counting(found["weights"]))
+            design = Design.of(X, y, **found).knowing(beside)
+            design = dataclasses.replace(design, origin=origin)
             source = _labelled(design, likelihood, design.y)
         learnt = Model(self.prior, likelihood)
         return _condition(learnt, source, standardize=standardize, intercept=intercept)

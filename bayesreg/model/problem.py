@@ -23,6 +23,7 @@ from bayesreg.likelihoods import ConstantCurvature, Gaussian, Likelihood
 from bayesreg.model.blocks import REST, Block, by_unit, fix_scales, remarks, with_prior, with_scale
 from bayesreg.model.coordinates import Coordinates
 from bayesreg.model.effects import Columns, Effects
+from bayesreg.model.level import about_level
 from bayesreg.model.loss import Loss, Point
 from bayesreg.model.penalty import Penalty
 from bayesreg.model.quadratic import Quadratic, project
@@ -140,8 +141,7 @@ class Problem:
         return Loss(
             likelihood=self.likelihood,
             theta=self.known | design.known.facts(-1),
-            offset=design.known.offset,
-            y=design.y,
+            **about_level(design, self.likelihood, intercept=self.intercept)._asdict(),
             weights=design.frequencies,
             proper=z[:, self.proper],
             free=np.hstack([ones, z[:, self.flat]]),
@@ -152,11 +152,11 @@ class Problem:
         """The Gaussian problem, σ = √φ, whose ½‖ỹ − X̃b‖² touches the loss at a point.
 
         Weighted least squares in the working response: same slope, and the same curvature where
-        that is positive. Priors, coordinates and divisors stay.
+        that is positive. Priors, coordinates and divisors stay; its y is about the loss's level.
         """
         design = self._rows("this likelihood")
         root, (omega, z) = self.penalty.root or 1.0, self.loss.working(at)
-        z = z if design.offset is None else z - design.offset
+        z = z if self.loss.offset is None else z - self.loss.offset
         moments = Moments.of(design.X, z, omega, self.features, warn=False)
         least_squares = Quadratic.of(
             moments, self.flat, self.x_sd, self.coordinates.loc, intercept=self.intercept
@@ -415,7 +415,8 @@ class Problem:
 
     def restore_free(self, b: Array, free: Array) -> tuple[Array, Array]:
         """β (…, P) and β₀ (…) for b (…, p) and γ (…, k): β₀ at the means, and Flat columns."""
-        return self.coordinates.restore_free(b, free)
+        beta, intercept = self.coordinates.restore_free(b, free)
+        return beta, intercept + self.loss.level if self.intercept else intercept
 
     def to_pymc(self) -> pymc.Model:
         """An ordinary, unsampled ``pm.Model`` on rows, with the names and coords of ``post.tree``.

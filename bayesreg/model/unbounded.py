@@ -13,6 +13,16 @@ for an intercept; and there is none if the scale s has no moment of order dim C 
 where every row is separated (E empty). Where coefficients have heavy tails each by itself, with
 moments below a ≥ k, they are far out one at a time: beside an intercept there is no posterior if
 one column separates all rows, and there is one otherwise.
+
+An unknown θ of the likelihood may take the flat unknowns with it. As the shape r of a negative
+binomial falls, η may grow like 1/r: in v = rη a row above 0 has r·e^(−v)/y where v > 0 and nothing
+below, a row of 0 has e^(−v₊), so that with m rows above 0
+
+    ∫ L dγ ~ r^(m − k) ∫ Π₊ e^(−v_i)·1(v_i > 0) Π₀ e^(−(v_i)₊) dv,
+
+the integral finite where no direction is one of recession, as was asked before, and under heavy
+tails of b no more than G above, for ‖rb‖ ≤ ‖b‖. With p(r) ~ r^c at 0 there is a posterior if and
+only if c + m − k > −1: under a density that is positive at 0, if m ≥ k.
 """
 
 from __future__ import annotations
@@ -21,9 +31,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadData, Separated
+from bayesreg.model.met import order_at_zero
 from bayesreg.model.separation import direction, overlapping
 
 if TYPE_CHECKING:
@@ -33,6 +45,7 @@ HEAVY = (
     "; its tail is so heavy that a mean or an sd of draws need not settle: read quantiles, or take "
     "RegularizedHorseshoe, Normal or Laplace"
 )
+FARTHEST = 300.0  # beyond which e^β is no number to be read
 NAMED = 4  # columns that are named; more separate together
 
 
@@ -60,7 +73,25 @@ def refuse_separated(problem: Problem) -> None:
             f"{', nor from the intercept' if problem.intercept else ''}: the columns are of rank "
             f"{rank} and not {free.shape[1]}; drop one, or give one a proper prior"
         )
+    _refuse_vanishing(problem)
     _refuse_heavy(problem, side)
+
+
+def _refuse_vanishing(problem: Problem) -> None:
+    """Refuse an unknown of the likelihood that takes the flat ones with it as it goes to 0."""
+    loss, k = problem.loss, problem.loss.free.shape[1]
+    for name, order in problem.likelihood.orders(loss.y, loss.weights).items():
+        prior = problem.unknown.get(name)
+        if prior is None or order_at_zero(prior) + order - k > -1.0:
+            continue
+        kind = type(problem.likelihood).__name__
+        raise BadData(
+            f"too few rows above 0: {order:g} of {loss.weights.sum():g}, beside {k} flat unknowns "
+            f"(the intercept and Flat columns). {kind}() then has no posterior under {prior!r}, "
+            f"for as {name} goes to 0 the flat unknowns grow without end; give {name} a value or "
+            f"a law that vanishes at 0, {kind}({name}=HalfNormalInverseRoot(1.0)), or give the "
+            "columns proper priors such as Normal(2.5)"
+        )
 
 
 def separation(problem: Problem) -> Iterator[str]:
@@ -83,16 +114,35 @@ def separation(problem: Problem) -> Iterator[str]:
             f"{who} together separate" if len(moving) <= NAMED else "the columns together separate"
         )
         said, whose = f"{who} {problem.likelihood.apart}", "these effects"
+        bound = _prior_bound(problem, moving, "them")
     else:
         said = _said(problem, split)
         block = next(b for b in problem.blocks if split.column in problem.proper[b.columns])
         whose = f"its effect, {type(block.prior).__name__} with {_hyper(block)}"
+        bound = _prior_bound(problem, np.array([split.column]), "it")
     heavy = any(_moments(block) <= 2.0 for block in problem.blocks)
     yield (
-        f"{said}: the data give no upper bound to the size of {whose}; the prior alone does, so "
-        "that another scale gives another size"
+        f"{said}: the data give no upper bound to the size of {whose}; the prior alone does, which "
+        f"{bound}; another scale gives another size"
         f"{HEAVY if heavy else ''}"
     )
+
+
+def _prior_bound(problem: Problem, columns: NDArray[np.intp], whom: str) -> str:
+    """The central 95 % of the prior of some columns (positions among all), of the widest."""
+    reaches = [
+        (block.reach(k), float(problem.coordinates.loc[j]))
+        for block in problem.blocks
+        for k, j in enumerate(block.columns)
+        if problem.proper[j] in columns
+    ]
+    reach, loc = max(reaches)
+    low, high, ratio = loc - reach, loc + reach, problem.likelihood.ratio
+    times = ""
+    if ratio is not None and high < FARTHEST:
+        times = f" ({ratio.name} {np.exp(low):.2g} to {np.exp(high):.2g})"
+    per = "sd" if problem.standardize else "unit"
+    return f"has {whom} between {low:.2g} and {high:.2g} per {per}{times} with probability 0.95"
 
 
 def _refuse_heavy(problem: Problem, side: Array) -> None:

@@ -17,7 +17,7 @@ Meta = dict[str, Any]
 
 
 def save_fit(fit: Any, path: Target, *, overwrite: bool) -> None:
-    """Write model, data and optimum; the certificate is not stored, it is computed anew."""
+    """Write model, data and optimum; its certificate is computed anew."""
     arrays, meta = storage.problem_to_payload(fit.problem)
     own, said = _optimum(fit)
     storage.save_payload(path, "map", arrays | own, meta | said, overwrite=overwrite)
@@ -117,7 +117,9 @@ def _choice(choice: Any) -> tuple[Arrays, Meta]:
 
 
 def _optimum(fit: Any) -> tuple[Arrays, Meta]:
-    return {"b": fit.b}, {"estimate": fit.sigma, "solver": fit.solver, "hyper": fit.hyper}
+    said = {"estimate": fit.sigma, "solver": fit.solver, "hyper": fit.hyper}
+    seen = fit.certificate.seen  # of a certificate all that the optimum does not say
+    return {"b": fit.b}, said if seen is None else said | {"seen": int(seen)}
 
 
 def _about(post: Any) -> Meta:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesreg.data.frames import index_of, take_response
+from bayesreg.data.frames import index_of, take_beside
 from bayesreg.data.known import Known, Points, refuse_named_twice
 from bayesreg.data.rows import Rows
 from bayesreg.language.arguments import Array, check_level
@@ -154,8 +154,8 @@ class MapFit:
         kind : {"mean", "linear"}
             "linear" is η, in log-odds under Bernoulli().
         offset, exposure, trials : array (m,), optional
-            As at the fit: a model with an offset needs one here. Without trials the mean is that
-            of one trial.
+            As at the fit: a model with an offset needs one here, or the columns of X that it had
+            it from by name. Without trials the mean is that of one trial.
 
         Returns
         -------
@@ -242,7 +242,9 @@ class MapFit:
         return (
             f"MAP by {self.solver}: {self.penalty!r}\n"
             f"{settled}; {_zeros(self.b)} coefficients are 0\n"
-            f"certificate: {self.certificate.why}\n{self.problem.effects.note}"
+            f"certificate: {self.certificate.why}\n"
+            f"{''.join(f'note: {one}\n' for one in self.problem.warnings)}"
+            f"{self.problem.effects.note}"
             f"intercept {self.intercept:.6g}\n"
             f"{plain(self.beta.to_frame()).to_string(max_rows=30, header=False)}"
         )
@@ -272,10 +274,9 @@ def asked(
     likelihood.refuse_known(exposure=exposure, trials=trials)
     beside = {"offset": offset, "exposure": exposure, "trials": trials}
     refuse_named_twice(beside)
-    for name, value in beside.items():
-        left, beside[name] = take_response(X, value, name)
-        X = X if getattr(layout, "frame", None) is not None else left  # a formula may read it
-    rows = encode(problem, X)
+    left, beside = take_beside(X, beside, {} if layout is None else layout.beside)
+    # Of a frame that a formula reads nothing is taken out.
+    rows = encode(problem, X if getattr(layout, "frame", None) is not None else left)
     known = Known.read(Rows(len(rows), index_of(X), "new X"), **beside, notes=notes)
     made = None if layout is None else layout.offset_of(X)
     if made is not None and known.offset is not None:
@@ -285,9 +286,11 @@ def asked(
     shifted = layout is not None and layout.shifted
     if shifted and made is None and known.offset is None:
         what = "exposure=" if likelihood.takes_exposure else "offset="
+        named = " and ".join(map(repr, layout.beside.values())) if layout is not None else ""
         raise BadArgument(
             f"the model was fitted with an offset, so new rows need theirs: pass {what} "
             f"({'ones' if likelihood.takes_exposure else 'zeros'} for none)"
+            f"{f', or a frame with {named}, as the fit had' if named else ''}"
         )
     return Points(rows, known if made is None else replace(known, offset=made))
 

@@ -259,7 +259,7 @@ class Posterior:
         kind : {"mean", "linear"}
             "linear" is η = β₀ + x'β, its sd and interval those of η alone.
         offset, exposure, trials : array (m,), optional
-            As at the fit: a model with an offset needs one. Without trials, of one trial.
+            As of :meth:`MapFit.predict`.
 
         Raises
         ------

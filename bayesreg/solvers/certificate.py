@@ -70,6 +70,8 @@ class Certificate:
         The verdict in words.
     unique : bool or None
         Whether the minimiser is the only one; None where that was not decided.
+    seen : int or None
+        How many distinct optima the search met from its starts; None where one start is enough.
 
     References
     ----------
@@ -87,6 +89,7 @@ class Certificate:
     ok: bool
     why: str
     unique: bool | None = None
+    seen: int | None = None
 
     @property
     def nats(self) -> float | None:
@@ -199,7 +202,7 @@ def concluded(
     ok = (gap is None or gap <= gap_limit) and kkt <= kkt_limit and not judged.saddle
     why = _words(problem, (gap, gap_limit, kkt, kkt_limit), judged, seen)
     phi = problem.penalty.phi
-    return Certificate(gap, gap_limit, kkt, kkt_limit, phi, ok, why, judged.unique)
+    return Certificate(gap, gap_limit, kkt, kkt_limit, phi, ok, why, judged.unique, seen)
 
 
 def _judge_touching(problem: Problem, at: Point, sd: Array, floor: float) -> Judged:
@@ -314,7 +317,8 @@ def conclude(
     kkt_limit = max(second, judged.floor * slope) if size or second else second
     ok = (gap is None or gap <= gap_limit) and kkt <= kkt_limit and not judged.saddle
     why = _words(problem, (gap, gap_limit, kkt, kkt_limit), judged, seen)
-    return Certificate(gap, gap_limit, kkt, kkt_limit, problem.penalty.phi, ok, why, judged.unique)
+    phi = problem.penalty.phi
+    return Certificate(gap, gap_limit, kkt, kkt_limit, phi, ok, why, judged.unique, seen)
 
 
 def _units(problem: Problem, unit: UnitData) -> tuple[float, float]:

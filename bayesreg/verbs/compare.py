@@ -268,11 +268,12 @@ def _by_columns(
     for model in models.values():
         model.likelihood.refuse_known(**{k: v for k, v in beside.items() if k != "weights"})
     first = next(iter(models.values())).likelihood
-    X, y, beside = taken(first, X, y, **beside)
+    X, y, found = taken(first, X, y, **beside)
     asked = {name: model.likelihood for name, model in models.items()}
-    learnt, y = read_together(asked, y, counting(beside["weights"]))
+    learnt, y = read_together(asked, y, counting(found["weights"]))
     models = {name: Model(model.prior, learnt[name]) for name, model in models.items()}
-    return models, dataclasses.replace(Design.of(X, y, **beside), origin=origin)
+    design = Design.of(X, y, **found).knowing(beside)
+    return models, dataclasses.replace(design, origin=origin)
 
 
 def _said(source: Held, notes: list[str]) -> tuple[str, ...]:

@@ -99,7 +99,8 @@ def _optimum(problem: Problem, arrays: Mapping[str, Any], meta: Mapping[str, Any
         storage.refuse_overflow(problem, beta, "b")
         if not np.isfinite(intercept):
             raise BadData("b: with such coefficients the intercept is beyond float64")
-        return MapFit(problem, b, sigma, solver, hyper, certify(problem, b))
+        seen = integer(meta["seen"], "seen", 0) if "seen" in meta else None
+        return MapFit(problem, b, sigma, solver, hyper, certify(problem, b, seen=seen))
 
 
 def _posterior(problem: Problem, arrays: Mapping[str, Any], meta: Mapping[str, Any]) -> Posterior:
