@@ -137,14 +137,13 @@ class Problem:
         """φ·(−log L) along b, on rows; for a likelihood that is not one quadratic."""
         design = self._rows("this likelihood")
         z = (design.X - self.x_mean) / self.x_sd
-        ones = np.ones((design.n, 1 if self.intercept else 0))
         return Loss(
             likelihood=self.likelihood,
             theta=self.known | design.known.facts(-1),
             **about_level(design, self.likelihood, intercept=self.intercept)._asdict(),
             weights=design.frequencies,
             proper=z[:, self.proper],
-            free=np.hstack([ones, z[:, self.flat]]),
+            free=np.hstack([np.ones((design.n, int(self.intercept))), z[:, self.flat]]),
             loc=self.coordinates.loc,
         )
 
