@@ -30,13 +30,15 @@ pytestmark = pytest.mark.filterwarnings("ignore::bayesreg.language.errors.Bayesr
 # Draws are continuous in the data but for the signs of eigenvectors, so two data sets that differ
 # in rounding give other draws: equal in distribution, not to the 1e-7 that these checks ask for.
 MONTE_CARLO = {
-    "check_sample_weight_equivalence_on_dense_data": "draws differ within Monte Carlo error",
+    f"check_sample_weight_equivalence_on_{kind}_data": "draws differ within Monte Carlo error"
+    for kind in ("dense", "sparse")
 }
 
 
 # Folds hold rows, so that a row that is repeated may be in two of them, and a weighted one is not.
 FOLDS_OF_ROWS = {
-    "check_sample_weight_equivalence_on_dense_data": "rows repeated are not in the folds of one",
+    f"check_sample_weight_equivalence_on_{kind}_data": "rows repeated are not in the folds of one"
+    for kind in ("dense", "sparse")
 }
 
 

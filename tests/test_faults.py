@@ -77,7 +77,7 @@ DATA = [
     (18, FRAME.assign(b=pd.to_timedelta(np.arange(30), unit="D")), Y, {}, "'b'"),
     (19, X.astype(complex), Y, {}, "complex"),
     (19, FRAME, Y.astype(complex), {}, "complex"),
-    (20, sparse.csr_array(X), Y, {}, "sparse|toarray"),
+    (20, X, sparse.csr_array(Y[:, None]), {}, "sparse|toarray"),
     (26, np.ma.masked_array(X, mask=X > 2.5), Y, {}, "mask"),
     (27, np.asmatrix(X), Y, {}, "matrix"),
     (40, FRAME, Y, {"weights": np.r_[-1.0, np.ones(29)]}, "negative|weight"),

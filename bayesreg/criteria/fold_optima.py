@@ -79,7 +79,8 @@ class Optima:
             return False
         ray = Ray.of(self.problem, self.sigma, self.l1_ratio)
         lasso = not ray.smooth and not np.any(ray.penalties(self.lams)[1])
-        return lasso and self.problem.root is None and self.problem.p <= WIDEST
+        products = self.problem.root is None and self.problem.quadratic.columns is None
+        return lasso and products and self.problem.p <= WIDEST
 
     def _together(self, ones: list[Problem], parts: list[float]) -> list[Array | None]:
         """The lasso on training sets without a root; None where a fit of its own is needed."""

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from bayesreg.criteria.splits import Split
 from bayesreg.data.moments import Moments
+from bayesreg.data.sparse import is_sparse, some_rows
 from bayesreg.data.sums import two_sum, unvarying, without
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def _run(problem: Problem, splits: tuple[Split, ...]) -> Iterator[Fold]:
     design, whole = problem.design, problem.moments
     assert design is not None
     fewest = min(len(split.train) for split in splits)
-    if not splits[0].partition or fewest < ENOUGH * (design.p + 1):
+    if whole.columns is not None or not splits[0].partition or fewest < ENOUGH * (design.p + 1):
         for split in splits:
             yield Fold(_from_rows(design, split.train), _summary(design, split.test, rooted=True))
         return
@@ -78,11 +79,13 @@ def _all_but_one(parts: list[Moments], outside: Moments | None) -> Iterator[Mome
 def _from_rows(design: Design, rows: Index) -> Moments:
     """Moments of a training set, with a root where its own conditioning asks for one."""
     w = None if design.weights is None else design.weights[rows]
-    return Moments.of(design.X[rows], design.target[rows], w, design.names, warn=False)
+    return Moments.of(some_rows(design.X, rows), design.target[rows], w, design.names, warn=False)
 
 
 def _summary(design: Design, rows: Index, *, rooted: bool) -> Moments:
     """Moments of a fold: its centred rows if these are few, else products or a root of them."""
+    if is_sparse(design.X):
+        return _from_rows(design, rows)
     z = np.empty((len(rows), design.p + 1))
     np.take(design.X, rows, axis=0, out=z[:, :-1])
     np.take(design.target, rows, out=z[:, -1])

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesreg.data.columns import is_plain, read_columns, refuse_nonfinite
+from bayesreg.data.columns import is_plain, refuse_nonfinite
 from bayesreg.data.rows import Rows
+from bayesreg.data.sparse import read_any
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadData
 
@@ -180,8 +181,8 @@ def listed(names: Sequence[str]) -> str:
 def _read_columns(data: Any, notes: list[str]) -> tuple[NDArray[Any], tuple[str, ...] | None, Any]:
     if is_plain(data, 2):
         return data, None, None
-    columns = read_columns(data, "X", notes)
-    return columns.values, columns.names, columns.index
+    columns = read_any(data, "X", notes)
+    return np.asarray(columns.values), columns.names, columns.index
 
 
 def positive_rows(block: Block) -> Block:

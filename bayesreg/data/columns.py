@@ -24,9 +24,12 @@ EXACT = 2**53  # up to here float64 represents every integer
 
 @dataclass(frozen=True, eq=False)
 class Columns:
-    """Validated columns: values (n, p), their names and pandas index where they had any."""
+    """Validated columns: values (n, p), their names and pandas index where they had any.
 
-    values: Array
+    Values are an array, or the rows of a sparse X, which are read as one.
+    """
+
+    values: Any
     names: tuple[str, ...] | None
     index: Any = None
 

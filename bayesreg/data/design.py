@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from bayesreg.data.columns import (
     default_names,
-    read_columns,
     refuse_nonfinite,
     truth_columns,
 )
@@ -21,6 +20,12 @@ from bayesreg.data.known import NOTHING, Known, Points
 from bayesreg.data.layout import Layout
 from bayesreg.data.moments import Moments
 from bayesreg.data.rows import Rows, check_total, check_weights, row_labels, storable
+from bayesreg.data.sparse import (
+    SparseRows,
+    read_any,
+    refuse_nonfinite_cells,
+    some_rows,
+)
 from bayesreg.data.terms import Term
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, BadData
@@ -38,7 +43,8 @@ class Design(Layout):
     ----------
     X : ndarray (n, p)
         float64, read-only. An array that can be written to is copied; a read-only one (a memory
-        map, say) is used where it lies.
+        map, say) is used where it lies. A sparse X stays so, as `SparseRows`, which are read as an
+        array is.
     y : ndarray (n,)
     weights : ndarray (n,) or None
         Frequencies: row i counts w_i times. Rows of weight zero have been removed.
@@ -122,7 +128,7 @@ class Design(Layout):
 
         Parameters
         ----------
-        X : array (n, p), pandas, polars or pyarrow frame, mapping of columns, or Design
+        X : array (n, p), sparse matrix, data frame, mapping of columns, or Design
             Numbers and booleans. Text and categories need a formula or a coding of your own.
         y : array (n,), series or str
             The response, or the column of X that it is; required unless X is a Design.
@@ -151,11 +157,11 @@ class Design(Layout):
             raise BadArgument("y is missing: pass X and y")
         notes: list[str] = []
         X, y = take_response(X, y)
-        columns = read_columns(X, "X", notes)
+        columns = read_any(X, "X", notes)
         names = columns.names or default_names(columns.values.shape[1])
         values = columns.values
-        if columns.names is None and (values is X or values.base is not None):
-            values = _kept(values)
+        if columns.names is None:
+            values = _kept(values, X)
         response, y_name, rows = Rows(len(values), columns.index).read(y, "y", notes)
         w = rows.weights(weights, notes)
         known = Known.read(rows, offset, exposure, trials, notes, w)
@@ -261,7 +267,7 @@ class Design(Layout):
             self,
             offset=known.offset,
             trials=known.trials,
-            X=_read_only(self.X[rows]),
+            X=_read_only(some_rows(self.X, rows)),
             y=_read_only(self.y[rows]),
             weights=None if self.weights is None else _read_only(self.weights[rows]),
             index=None if self.index is None else self.index[rows],
@@ -284,7 +290,7 @@ def finished(design: Design, notes: list[str]) -> Design:
         check_total(float(w.sum()), len(w), notes)
         if not np.all(w > 0):
             keep = w > 0
-            X, y, w = X[keep], y[keep], w[keep]
+            X, y, w = some_rows(X, keep), y[keep], w[keep]
             index = np.arange(len(keep))[keep] if index is None else index[keep]
             known = design.known.take(keep)
             design = replace(
@@ -293,7 +299,7 @@ def finished(design: Design, notes: list[str]) -> Design:
                 offset=known.offset,
                 trials=known.trials,
             )
-    refuse_nonfinite(X, design.names, "X")
+    refuse_nonfinite_cells(X, design.names, "X")
     refuse_nonfinite(y[:, None], ["y"], "y")
     design.known.check()
     _warn(notes)
@@ -307,11 +313,16 @@ def finished(design: Design, notes: list[str]) -> Design:
     )
 
 
-def _kept(values: Array) -> Array:
+def _kept(values: Any, given: object) -> Any:
+    """A copy of an array that its owner can still write to."""
+    if isinstance(values, SparseRows) or not (values is given or values.base is not None):
+        return values
     return values.copy(order="K") if values.flags.writeable else values
 
 
-def _read_only(values: Array) -> Array:
+def _read_only(values: Any) -> Any:
+    if isinstance(values, SparseRows):
+        return values
     view = values.view()
     view.flags.writeable = False
     return view

@@ -19,6 +19,7 @@ from bayesreg.data.columns import (
 )
 from bayesreg.data.known import whole_trials
 from bayesreg.data.labels import in_place_of
+from bayesreg.data.sparse import is_sparse
 from bayesreg.data.variables import is_text, unseen_level
 from bayesreg.language.arguments import did_you_mean
 from bayesreg.language.errors import BadData
@@ -37,6 +38,8 @@ def as_frame(data: Any) -> Any:
     if type(data).__name__ == "Dataset" and type(data).__module__.startswith("xarray"):
         raise BadData("X is an xarray Dataset; pass a data frame, X.to_dataframe()")
     fields = getattr(getattr(data, "dtype", None), "names", None)
+    if is_sparse(data):  # one of whose formats is a mapping of cells
+        return data
     if isinstance(data, Mapping) or (fields and np.ndim(data) == 1):
         import pandas as pd
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from bayesreg.data.columns import refuse_nonfinite
 from bayesreg.data.rows import Rows
+from bayesreg.data.sparse import some_rows
 from bayesreg.language.arguments import Array, is_number
 from bayesreg.language.errors import BadData
 
@@ -116,7 +117,7 @@ class Points:
 
     def take(self, rows: Any) -> Points:
         """Some of them."""
-        return Points(self.x[rows], self.known.take(rows))
+        return Points(some_rows(self.x, rows), self.known.take(rows))
 
     def under(
         self, beta: Array, intercept: Array, theta: Mapping[str, Array], axis: int = 0

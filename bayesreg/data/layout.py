@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-import numpy as np
-
 from bayesreg.data.blocks import listed, positions
-from bayesreg.data.columns import read_columns, refuse_nonfinite, truth_columns
+from bayesreg.data.columns import truth_columns
 from bayesreg.data.frames import as_frame
+from bayesreg.data.sparse import read_any, refuse_nonfinite_cells, some_columns
 from bayesreg.data.terms import Term
 from bayesreg.data.variables import BOOL, NUMBER, refuse_other_kind
 from bayesreg.language.arguments import Array
@@ -84,10 +83,11 @@ class Layout:
             new = as_frame(new)
             values, truths = self._by_name_or_position(new, notes)
             self.refuse_other_kinds(values, truths)
-        refuse_nonfinite(values, self.names, "new X")
+        refuse_nonfinite_cells(values, self.names, "new X")
         for note in notes:
             warn(note)
-        return np.asarray(values)
+        found: Array = values
+        return found
 
     def offset_of(self, new: object) -> Array | None:
         """The offset (n_new,) that the formula makes of new rows; None where it says none."""
@@ -105,14 +105,16 @@ class Layout:
             Which of them hold true and false.
         """
         kinds = (NUMBER, BOOL)
-        for j in {*truths, *(self.names.index(name) for name in self.truths)}:
-            now, held = kinds[j in truths], kinds[self.names[j] in self.truths]
+        names = set(self.truths)
+        held_so = {j for j, name in enumerate(self.names) if name in names}
+        for j in held_so ^ set(truths):
+            now, held = kinds[j in truths], kinds[j in held_so]
             numbers = values[:, j] if held == BOOL else self.numbers(j)
             refuse_other_kind(self.names[j], now, held, numbers, "new X")
 
     def _by_name_or_position(self, new: object, notes: list[str]) -> tuple[Array, frozenset[int]]:
         """New rows in the columns of the fit, and which of these hold true and false."""
-        columns, truths = read_columns(new, "new X", notes), truth_columns(new)
+        columns, truths = read_any(new, "new X", notes), truth_columns(new)
         width = columns.values.shape[1]
         by_name = columns.names is not None and (
             self.named or set(columns.names) == set(self.names)
@@ -121,7 +123,7 @@ class Layout:
             assert columns.names is not None
             places = positions(self.names, columns.names, "new X", "the fit")
             found = frozenset(j for j, place in enumerate(places) if place in truths)
-            return columns.values[:, places], found
+            return some_columns(columns.values, places), found
         if width != len(self.names):
             raise BadData(
                 f"new X has {width} columns and the fit has {len(self.names)}: {listed(self.names)}"

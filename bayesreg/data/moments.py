@@ -15,14 +15,16 @@ from bayesreg.data.columns import refuse_duplicates
 from bayesreg.data.conditioning import loses_digits
 from bayesreg.data.container import Target, load_payload, save_payload
 from bayesreg.data.fields import taken_apart
-from bayesreg.data.passes import Loop, Total, gather
+from bayesreg.data.formed_moments import cleaned, formed, looped, of_sparse, tell
+from bayesreg.data.passes import Total
+from bayesreg.data.projected_columns import ProjectedColumns, refuse_unformed
 from bayesreg.data.saved_moments import restored
-from bayesreg.data.sums import FirstPass, two_sum, unvarying, without
+from bayesreg.data.sparse import is_sparse
+from bayesreg.data.sums import two_sum
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument
 from bayesreg.language.misnamed import explained_throughout
 from bayesreg.language.text import few, shown
-from bayesreg.language.warned import warn
 
 EPS = float(np.finfo(float).eps)
 
@@ -55,6 +57,8 @@ class Moments:
     centred : bool
         False after `about_zero`.
     y_name : str
+    columns : ProjectedColumns or None
+        The columns of a sparse X too wide for products, in place of `gram` and `root`.
 
     Examples
     --------
@@ -78,9 +82,11 @@ class Moments:
     low: Array | None = None
     centred: bool = True
     y_name: str = "y"
+    columns: ProjectedColumns | None = None
 
     def __repr__(self) -> str:
         kept = "cross-products" if self.root is None else "a root of the cross-products"
+        kept = kept if self.columns is None else "the sparse columns themselves"
         kept += "" if self.centred else " about zero"
         return (
             f"Moments: {self.rows} rows (N = {self.n:g}), {self.p} columns ({few(self.names)}), "
@@ -103,7 +109,7 @@ class Moments:
 
         Parameters
         ----------
-        X, y, weights : array or data frame
+        X, y, weights : array, sparse matrix or data frame
             As for `Design.of`; float32 and integers are converted chunk by chunk, not as a whole.
         names : sequence of str, optional
             Column names; those of the frame, or x1, ..., xp, if not given.
@@ -117,7 +123,11 @@ class Moments:
         BadData
             NaN, infinite or extreme values (named by column and first row), or different lengths.
         """
-        return _looped([(X, y, weights)], names, y_name, copy=False, aloud=warn)
+        if is_sparse(X):
+            found = of_sparse(cls, X, y, weights, names, y_name, aloud=warn)
+        else:
+            found = looped(cls, [(X, y, weights)], names, y_name, copy=False, aloud=warn)
+        return cast(Moments, found)
 
     @classmethod
     def from_blocks(cls, blocks: Iterable[Any], names: Sequence[str] | None = None) -> Moments:
@@ -137,7 +147,7 @@ class Moments:
             As for `of`; rows are counted over all blocks. Blocks whose columns, or whose y, have
             other names.
         """
-        return _looped(blocks, names, None, copy=True, aloud=True)
+        return cast(Moments, looped(cls, blocks, names, None, copy=True, aloud=True))
 
     @classmethod
     def summed(
@@ -180,9 +190,9 @@ class Moments:
         refuse_duplicates(names, "X")
         notes: list[str] = []
         said = (*map(str, names), y_name)
-        found = _moments(total, said, again=repeatable, copy=True, notes=notes)
-        _tell(notes if warn else [])
-        return found
+        found = formed(cls, total, said, again=repeatable, copy=True, notes=notes)
+        tell(notes if warn else [])
+        return cast(Moments, found)
 
     @property
     def p(self) -> int:
@@ -194,6 +204,8 @@ class Moments:
         """The cross-products (p + 1, p + 1), y last; formed from the root if only that is kept."""
         if self.gram is not None:
             return self.gram
+        if self.columns is not None:
+            raise refuse_unformed("this", self.p)
         assert self.root is not None
         return np.asarray(self.root.T @ self.root)
 
@@ -201,6 +213,9 @@ class Moments:
         """v'Cv (L,) for contrasts v (L, p + 1) of the columns and y, without forming C if wide."""
         if self.gram is not None:
             return np.asarray(np.einsum("li,li->l", contrasts @ self.gram, contrasts))
+        if self.columns is not None:
+            z = self.columns.times(contrasts[:, :-1].T) + np.outer(self.columns.y, contrasts[:, -1])
+            return np.asarray(np.einsum("il,il->l", z, z))
         assert self.root is not None
         return np.square(contrasts @ self.root.T).sum(axis=1)
 
@@ -209,6 +224,8 @@ class Moments:
         """The diagonal of the cross-products, without forming them."""
         if self.gram is not None:
             return np.maximum(np.diagonal(self.gram), 0.0)
+        if self.columns is not None:
+            return np.append(self.columns.squares, self.columns.y @ self.columns.y)
         assert self.root is not None
         return np.asarray(np.einsum("ij,ij->j", self.root, self.root))
 
@@ -263,6 +280,8 @@ class Moments:
         """
         if not self.centred:
             return self
+        if self.columns is not None:
+            return self._wide_about_zero()
         spread = np.sqrt(self.n) * self._means
         gram = None if self.gram is None else self.gram + np.outer(spread, spread)
         root = self.root
@@ -273,6 +292,14 @@ class Moments:
             root = np.linalg.qr(root, mode="r") if gram is not None else root
         zero = np.zeros(self.p)
         return replace(self, x_mean=zero, y_mean=0.0, gram=gram, root=root, low=None, centred=False)
+
+    def _wide_about_zero(self) -> Moments:
+        """`about_zero` of sparse columns that are kept."""
+        assert self.columns is not None
+        own = self.columns
+        plain = ProjectedColumns.about_zero(own.rows, own.target, own.weights)
+        zero = np.zeros(self.p)
+        return replace(self, x_mean=zero, y_mean=0.0, low=None, centred=False, columns=plain)
 
     @property
     def _means(self) -> Array:
@@ -302,12 +329,13 @@ class Moments:
             if one is not None and two is not None:
                 root = np.concatenate([one, two, spread[None]])
                 root = np.linalg.qr(root, mode="r") if len(root) > self.p + 1 else root
-        return _cleaned(
+        found = cleaned(
             replace(
                 self, n=n, rows=rows, x_mean=mean[:-1], y_mean=float(mean[-1]), gram=gram,
                 root=root, low=low, y_name=other.y_name if self.y_name == "y" else self.y_name,
             )
         )  # fmt: skip
+        return cast(Moments, found)
 
     def __sub__(self, other: Moments) -> Moments:
         """The moments without the rows of `other`, which must be among them.
@@ -339,12 +367,13 @@ class Moments:
             )
         dead = squares <= floor
         gram[dead], gram[:, dead] = 0.0, 0.0
-        return _cleaned(
+        found = cleaned(
             replace(
                 self, n=n, rows=rows, x_mean=mean[:-1], y_mean=float(mean[-1]), gram=gram,
                 root=None, low=low,
             )
         )  # fmt: skip
+        return cast(Moments, found)
 
 
 def _root_of(moments: Moments) -> Array | None:
@@ -364,6 +393,8 @@ def _alike(one: Moments, other: Moments) -> Moments:
     """The other's columns in the order of this one's, which must have the same names."""
     if not isinstance(other, Moments):
         raise BadArgument(f"only Moments can be added to Moments, not {type(other).__name__}")
+    if one.columns is not None or other.columns is not None:
+        raise refuse_unformed("a sum of moments", one.p)
     if one.centred != other.centred:
         raise BadArgument("one of the moments is about zero and the other about its mean")
     if "y" not in (one.y_name, other.y_name) and one.y_name != other.y_name:
@@ -387,60 +418,4 @@ def _alike(one: Moments, other: Moments) -> Moments:
         gram=None if other.gram is None else other.gram[np.ix_(both, both)],
         root=None if other.root is None else other.root[:, both],
         low=None if other.low is None else other.low[both],
-    )
-
-
-def _cleaned(moments: Moments) -> Moments:
-    """Columns that vary no more than their mean's rounding made exactly constant."""
-    if not moments.centred:
-        return moments
-    dead = unvarying(moments._squares, moments._means, moments.n)
-    gram = None if moments.gram is None else without(dead, moments.gram)
-    root = moments.root
-    if root is not None and root[:, dead].any():
-        root = root.copy()
-        root[:, dead] = 0.0
-    return replace(moments, gram=gram, root=root)
-
-
-def _looped(
-    blocks: Iterable[Any],
-    names: Sequence[str] | None,
-    y_name: str | None,
-    *,
-    copy: bool,
-    aloud: bool,
-) -> Moments:
-    """The moments of blocks that are read here, under the names that all of them have."""
-    notes: list[str] = []
-    loop = Loop(blocks, notes)
-    found, said = loop.named(names, y_name)
-    moments = _moments(loop, (*found, said), again=loop.repeatable, copy=copy, notes=notes)
-    _tell(notes if aloud else [])
-    found, said = loop.named(names, y_name)
-    return replace(moments, names=found, y_name=said)
-
-
-def _tell(notes: list[str]) -> None:
-    for note in notes:
-        warn(note)
-
-
-def _moments(
-    total: Total, names: tuple[str, ...], *, again: bool, copy: bool, notes: list[str]
-) -> Moments:
-    """What the passes find as Moments; names are those of the columns, y last."""
-    found = gather(total, FirstPass(names, copy), again=again, notes=notes)
-    return _cleaned(
-        Moments(
-            n=found.n,
-            rows=found.rows,
-            x_mean=found.mean[:-1],
-            y_mean=float(found.mean[-1]),
-            gram=found.gram,
-            root=found.root,
-            names=names[:-1],
-            low=found.low,
-            y_name=names[-1],
-        )
     )

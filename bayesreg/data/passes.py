@@ -19,6 +19,7 @@ from bayesreg.data.blocks import (
 )
 from bayesreg.data.columns import default_names, refuse_duplicates
 from bayesreg.data.conditioning import WORST_CONDITION, conditioning, loses_digits
+from bayesreg.data.projected_columns import ProjectedColumns
 from bayesreg.data.rows import check_total
 from bayesreg.data.sums import FirstPass, two_sum, unvarying, without
 from bayesreg.data.whitening import whitened_root
@@ -39,6 +40,7 @@ class Gathered:
     low: Array
     gram: Array | None
     root: Array | None
+    columns: ProjectedColumns | None = None  # of a sparse X too wide for products
 
 
 class Loop:
@@ -74,7 +76,7 @@ class Loop:
 
     def named(self, names: Sequence[str] | None, y_name: str | None) -> tuple[tuple[str, ...], str]:
         """What the columns and y are called, by what is known of them."""
-        return _names(names, self.header), y_name or self.header.y_name or "y"
+        return names_of(names, self.header), y_name or self.header.y_name or "y"
 
 
 def gather(total: Total, first: FirstPass, *, again: bool, notes: list[str]) -> Gathered:
@@ -98,7 +100,7 @@ def gather(total: Total, first: FirstPass, *, again: bool, notes: list[str]) -> 
     return Gathered(n, sums.rows, mean, low, cross, found)
 
 
-def _names(names: Sequence[str] | None, header: Header) -> tuple[str, ...]:
+def names_of(names: Sequence[str] | None, header: Header) -> tuple[str, ...]:
     """The names asked for, those of the columns, or x1, ..., xp."""
     if names is None:
         found = header.names or default_names(header.width)

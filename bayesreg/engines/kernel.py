@@ -34,11 +34,14 @@ class Needs:
         Likewise of every prior that is not flat.
     unfit : callable, optional
         What is missing besides, in words, or None.
+    products : bool, default True
+        Whether it needs X'X, which of a sparse X of more than 5 000 columns is not formed.
     """
 
     likelihoods: tuple[Any, ...]
     priors: tuple[Any, ...]
     unfit: Callable[[Problem], str | None] | None = None
+    products: bool = True
 
     def __call__(self, problem: Problem) -> str | None:
         """None where the engine serves, else what is missing, in words."""
@@ -50,6 +53,11 @@ class Needs:
                 wanted = " or ".join(one.capability for one in self.priors)
                 name = type(block.prior).__name__
                 return f"it needs {wanted}, and {name} on {block.label!r} is none"
+        if self.products and problem.least_squares.columns is not None:
+            return (
+                f"it needs X'X, and of {problem.p} sparse columns that is not formed; keep "
+                "5 000 at most (those of a lasso's support, say), or ask for fit_map and path"
+            )
         return self.unfit(problem) if self.unfit is not None else None
 
 

@@ -18,6 +18,7 @@ from bayesreg.data.design import Design
 from bayesreg.data.frames import take_beside, take_response
 from bayesreg.data.known import Points, refuse_named_twice
 from bayesreg.data.rows import Rows
+from bayesreg.data.sparse import read_any
 from bayesreg.data.stores import source_of
 from bayesreg.data.streamed import Streamed
 from bayesreg.language.arguments import Array
@@ -34,9 +35,12 @@ from bayesreg.verbs.fit import fit_map, sample
 if TYPE_CHECKING:
     from typing import Self
 
+    from sklearn.utils import Tags
+
     from bayesreg.results.map_fit import MapFit
     from bayesreg.results.posterior import Posterior
 
+SPARSE = ("csc", "csr", "coo")  # formats taken as they are; others become the first
 Beside = Mapping[str, Any]  # offset, exposure and trials by name, None where there are none
 
 
@@ -52,6 +56,12 @@ class PriorEstimator(BaseEstimator):
     random_state: Any
     formula: Any
     _unsaid: type[Prior] = Normal  # the prior where none is given
+
+    def __sklearn_tags__(self) -> Tags:
+        """As scikit-learn asks: a sparse X is taken, and stays so."""
+        tags: Tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Parameters by name; with `deep`, ``prior__scale``, ``likelihood__shape`` and the like."""
@@ -195,7 +205,8 @@ class PriorEstimator(BaseEstimator):
         if self.formula is not None:
             return np.asarray(self.result_.problem.layout.encode(X))
         refuse_text(X, "X")
-        rows = np.asarray(validate_data(self, X, dtype=np.float64, reset=False))
+        found = validate_data(self, X, dtype=np.float64, reset=False, accept_sparse=SPARSE)
+        rows: Array = read_any(found, "X", []).values
         self.result_.problem.layout.refuse_other_kinds(rows, truth_columns(X))
         return rows
 

@@ -17,6 +17,7 @@ from bayesreg.data.design import Design
 from bayesreg.data.labels import read_labels
 from bayesreg.data.streamed import Streamed
 from bayesreg.estimators.base import (
+    SPARSE,
     Beside,
     PriorEstimator,
     refuse_misaligned,
@@ -71,7 +72,7 @@ class PriorClassifier(ClassifierMixin, PriorEstimator):
         refuse_misaligned(X, y=y, sample_weight=sample_weight, **beside)
         refuse_text(X, "X")
         truths = truth_columns(X)
-        X, y = validate_data(self, X, y, dtype=np.float64)
+        X, y = validate_data(self, X, y, dtype=np.float64, accept_sparse=SPARSE)
         if y.dtype.kind == "O":
             read_labels(y, "y")  # which names the row of a missing one
         check_classification_targets(y)

@@ -17,6 +17,7 @@ from bayesreg.data.frames import two_columns
 from bayesreg.data.known import Known, Points
 from bayesreg.data.streamed import Streamed
 from bayesreg.estimators.base import (
+    SPARSE,
     Beside,
     PriorEstimator,
     labelled_as,
@@ -94,7 +95,7 @@ class PriorRegressor(RegressorMixin, PriorEstimator):
             refuse_text(X, "X")
             refuse_text(y, "y")
             truths = truth_columns(X)
-            X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
+            X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True, accept_sparse=SPARSE)
             if len(y) == 1 and improper(likelihood.unknowns.get("sigma")):
                 raise BadArgument("n_samples=1: one sample cannot tell σ from β₀; pass sigma=")
             design = self._design(X, y, sample_weight, truths, beside).knowing(known)

@@ -17,10 +17,12 @@ import numpy as np
 from scipy.linalg import solve_triangular
 from scipy.special import gammaln, ndtri, stdtrit
 
+from bayesreg.data.projected_columns import refuse_unformed
 from bayesreg.engines.chains import Output
 from bayesreg.engines.kernel import Independent, Needs
 from bayesreg.gaussian.factor import Factor
 from bayesreg.gaussian.marginal import log_constant
+from bayesreg.gaussian.perturbed import Perturbed
 from bayesreg.gaussian.spectrum import layout
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, NotSupported
@@ -56,7 +58,7 @@ def _unfit(problem: Problem) -> str | None:
     return None
 
 
-supports = Needs((ConstantCurvature,), (Prior,), _unfit)
+supports = Needs((ConstantCurvature,), (Prior,), _unfit, products=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -220,6 +222,8 @@ def posterior(problem: Problem) -> ExactPosterior:
     >>> found.df, round(found.log_evidence, 3)
     (441.0, -2417.689)
     """
+    if problem.least_squares.columns is not None:
+        raise refuse_unformed("a table of posterior sds", problem.p)
     reason = supports(problem)
     if reason is not None:
         raise NotSupported(f"no closed form: {reason}; use sample(problem), which draws instead")
@@ -256,11 +260,16 @@ def posterior(problem: Problem) -> ExactPosterior:
 
 def _factor(problem: Problem) -> Factor:
     """Factor with every prior sd in units of σ."""
+    return Factor.of(problem.quadratic.rows, prior_sd(problem))
+
+
+def prior_sd(problem: Problem) -> Array:
+    """Prior sds (p,) in units of σ."""
     columns = layout(problem)
     assert not isinstance(columns, str)
     sd = np.ones(problem.p)
     sd[columns.pinned] = columns.pinned_sd
-    return Factor.of(problem.quadratic.rows, sd)
+    return sd
 
 
 def _scales(problem: Problem, factor: Factor) -> tuple[Array, float]:
@@ -294,12 +303,16 @@ def _pull_back(problem: Problem, weights: Array, w0: Array) -> tuple[Array, Arra
 class Exact(Independent):
     """Independent draws of the closed form."""
 
-    def prepare(self, problem: Problem) -> ExactPosterior:
-        """Compute the closed form once."""
-        return posterior(problem)
+    def prepare(self, problem: Problem) -> ExactPosterior | Perturbed:
+        """Compute the closed form once; of a wide sparse X the mode alone."""
+        if problem.least_squares.columns is None:
+            return posterior(problem)
+        return Perturbed.of(problem, prior_sd(problem))
 
-    def draw(self, setup: ExactPosterior, rng: np.random.Generator, size: int) -> Output:
+    def draw(self, setup: Any, rng: np.random.Generator, size: int) -> Output:
         """`size` independent draws of b and σ."""
+        if isinstance(setup, Perturbed):
+            return setup.draw(rng, size)
         factor = setup.factor
         sigma = np.full(size, math.sqrt(setup.s2))
         if setup.problem.sigma is None:

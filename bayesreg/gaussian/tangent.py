@@ -23,7 +23,7 @@ from bayesreg.engines.loops.tables import hyper
 from bayesreg.engines.starts import profile
 from bayesreg.language.arguments import Array
 from bayesreg.model.pseudo_data import PseudoData
-from bayesreg.model.quadratic import EPS
+from bayesreg.model.unit_data import EPS
 from bayesreg.priors import ScaleMixture
 from bayesreg.solvers import coordinate_descent
 

@@ -37,7 +37,7 @@ from bayesreg.gaussian.tangent import Frame, reference, touch
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
 from bayesreg.likelihoods import ConstantCurvature
-from bayesreg.model.quadratic import EPS
+from bayesreg.model.unit_data import EPS
 from bayesreg.priors import Prior, ScaleMixture
 
 if TYPE_CHECKING:

@@ -29,7 +29,7 @@ class _Announcement(event.Listener):
         module = getattr(function, "__module__", None) or ""
         if not self.said and module.startswith("bayesreg."):
             self.said = True
-            aloud("compiling the Gibbs sampler (about 30 s, once on this machine) ...")
+            aloud("compiling inner loops (up to 30 s, once on this machine) ...")
 
     def on_end(self, event: Any) -> None:
         """Numba is done with it."""

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 from scipy.linalg.lapack import dgeqrf, dormqr
 
+from bayesreg.data.projected_columns import ProjectedColumns
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadData
 from bayesreg.language.text import outline
@@ -186,6 +187,34 @@ def project_cross(whole: Array, f: int, loc: Array, names: tuple[str, ...]) -> _
     along = np.linalg.solve(factor, whole[:f, f:] / norms[:, None])
     coefficients = np.linalg.solve(factor.T, along) / norms[:, None]
     return None, whole[f:, f:] - along.T @ along, coefficients, factor.T * norms
+
+
+def project_columns(
+    columns: ProjectedColumns,
+    flat: NDArray[np.intp],
+    proper: NDArray[np.intp],
+    x_sd: Array,
+    loc: Array,
+    names: tuple[str, ...],
+) -> tuple[ProjectedColumns, Array, Array]:
+    """Project the columns `flat` out of sparse ones: what is left, coefficients, and R.
+
+    Coefficients (F, p + 1) are those of the proper columns and y on the flat ones, all over their
+    divisors, and R'R = X_F'X_F.
+    """
+    rest = columns.take(proper)
+    if np.any(loc):
+        rest = rest.moved(rest.residual(loc / x_sd[proper]))
+    if not len(flat):
+        return rest, np.zeros((0, len(proper) + 1)), np.zeros((0, 0))
+    whole = columns.dense(flat) / x_sd[flat]
+    norms = np.linalg.norm(whole, axis=0)
+    _refuse_zero(norms, names)
+    q, r = np.linalg.qr(whole / norms)
+    _refuse_collinear(np.abs(np.diagonal(r)), names)
+    along = np.column_stack([rest.transposed(q).T / x_sd[proper], q.T @ rest.y])
+    coefficients = solve_triangular(r, along, check_finite=False) / norms[:, None]
+    return rest.projected(q), coefficients, r * norms
 
 
 def _refuse_zero(norms: Array, names: tuple[str, ...]) -> None:

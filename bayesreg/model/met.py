@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import PerfectFit
-from bayesreg.model.quadratic import EPS
+from bayesreg.model.unit_data import EPS
 
 if TYPE_CHECKING:
     from bayesreg.model.problem import Problem

@@ -19,6 +19,7 @@ from bayesreg.data.frames import take_response, two_columns
 from bayesreg.data.known import refuse_named_twice
 from bayesreg.data.moments import Moments
 from bayesreg.data.rows import counting
+from bayesreg.data.sparse import DENSE, is_sparse
 from bayesreg.data.streamed import Streamed
 from bayesreg.language.errors import BadArgument, BadData, NotSupported
 from bayesreg.language.misnamed import explained_throughout
@@ -32,6 +33,8 @@ from bayesreg.model.quadratic import project
 from bayesreg.priors import Flat, Normal, Prior
 from bayesreg.priors.written import prior_of
 
+WIDEST_ROWS = 5_000  # columns of a sparse X that are written out where there is no one quadratic
+LARGE = 2**24  # cells (128 MiB) beyond which that is worth a warning
 WIDEST = 500.0  # of an offset in logarithms: more is a number that no logarithm was taken of
 
 
@@ -103,13 +106,16 @@ class Model:
 
         Parameters
         ----------
-        X : array (n, p), data frame, mapping of columns, Design, Moments, or source of rows
-            The columns. From Moments there are no rows: no LOO, and no residuals. A source is a
-            path, glob, folder or address of Parquet files; a DuckDB relation, a Polars LazyFrame,
-            an Arrow dataset or reader, or another object with ``__arrow_c_stream__``; or, without
-            y, blocks (X, y) or (X, y, weights) that can be iterated over again. Up to 2²⁴ numbers
-            (rows × columns) are read into memory; of more the rows are read in passes, and what
-            needs all of them at once says so.
+        X : array (n, p), data frame, sparse matrix, mapping, Design, Moments, or source of rows
+            The columns. From Moments there are no rows: no LOO, and no residuals. A matrix of
+            scipy.sparse, or a pandas frame with sparse columns, is never written out: up to 5 000
+            columns its products are formed, and everything is served; beyond, the optimum and path
+            of penalties by column, and draws under Normal priors with σ and scale known. A source
+            is a path, glob, folder or address of Parquet files; a DuckDB relation, a Polars
+            LazyFrame, an Arrow dataset or reader, or another object with ``__arrow_c_stream__``;
+            or, without y, blocks (X, y) or (X, y, weights) that can be iterated over again. Up to
+            2²⁴ numbers (rows × columns) are read into memory; of more the rows are read in passes,
+            and what needs all of them at once says so.
         y : array (n,) or str, optional
             The response, in its own unit, or the name of the column of X that it is and that then
             leaves X; not given where X already holds it.
@@ -302,6 +308,7 @@ def _assemble(model: Model, source: Held, *, standardize: bool, intercept: bool)
         raise BadData("there is no column and no intercept, so there is nothing to estimate")
     likelihood = model.likelihood
     if design is not None:
+        design = source = _in_full(design, likelihood)
         likelihood.check(design.y, design.known.facts(-1), design.obs_id)
         _refuse_no_logarithm(design, likelihood)
     flat, blocks = assign(model.prior, moments.names, terms, *worth(likelihood, source))
@@ -330,6 +337,23 @@ def _refuse_rowless(source: Held, likelihood: Likelihood) -> None:
         f"{name} needs all rows in memory, and {source.read.label} has more than are read into "
         "it; use Gaussian(), which needs their moments alone, or condition on a sample of them"
     )
+
+
+def _in_full(design: Design, likelihood: Likelihood) -> Design:
+    """The design with every cell of a sparse X written out, where a likelihood goes by rows."""
+    if isinstance(likelihood, ConstantCurvature) or not is_sparse(design.X):
+        return design
+    name, cells = type(likelihood).__name__, design.n * design.p
+    if design.p > WIDEST_ROWS or cells > DENSE:
+        raise NotSupported(
+            f"under {name}() every cell of X is written out, up to {WIDEST_ROWS} columns and "
+            f"2^27 cells (1 GiB), and this sparse X has {design.n} × {design.p}; keep fewer "
+            "columns or rows, or use Gaussian()"
+        )
+    note = f"X came sparse; under {name}() its {design.n} × {design.p} cells are written out"
+    if cells > LARGE:
+        warn(note)
+    return dataclasses.replace(design, X=np.asarray(design.X), notes=(*design.notes, note))
 
 
 def _refuse_no_logarithm(design: Design, likelihood: Likelihood) -> None:

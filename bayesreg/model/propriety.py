@@ -55,11 +55,12 @@ def refuse_improper(problem: Problem) -> None:
     # Where nothing is left of y, σ^(order − ν) is to be integrable at 0; of b with a fixed prior in
     # the unit of y what is integrated out gives back one power of σ for each direction of X.
     order, left = order_at_zero(prior), problem.nu
-    if _fixed(problem):
+    unformed = problem.least_squares.columns is not None  # where nothing draws an unknown σ
+    if _fixed(problem) and not unformed:
         left -= problem.least_squares.rank
     if left >= order + 1.0:
         _refuse_no_variation(problem)
-    if problem.p:
+    if problem.p and not unformed:
         _refuse_inside(problem, prior, order)
 
 
@@ -177,7 +178,7 @@ def concerns(problem: Problem) -> Iterator[str]:
 
 def interpolates(problem: Problem) -> bool:
     """Whether the posterior is proper and yet σ far too small, for the columns span y."""
-    if not problem.exact:
+    if not problem.exact or problem.quadratic.columns is not None:
         return False
     improper = problem.sigma_prior is not None and not problem.sigma_prior.proper
     return bool(improper and problem.quadratic.rank >= problem.nu and _free_sigma_scale(problem))

@@ -8,7 +8,6 @@ which engines do.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -17,21 +16,23 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import qr, solve_triangular
 
+from bayesreg.data.projected_columns import ProjectedColumns, refuse_unformed
 from bayesreg.language.arguments import Array
-from bayesreg.language.errors import NotSupported
 from bayesreg.language.text import outline
-from bayesreg.model.coordinates import Coordinates, by_both, by_columns, project_cross, project_root
-from bayesreg.model.pseudo_data import PseudoData, independent_rows
+from bayesreg.model.coordinates import (
+    Coordinates,
+    by_both,
+    by_columns,
+    project_columns,
+    project_cross,
+    project_root,
+)
+from bayesreg.model.pseudo_data import PseudoData
+from bayesreg.model.unit_data import EPS, Index, UnitData
 
 if TYPE_CHECKING:
     from bayesreg.data.moments import Moments
     from bayesreg.model.blocks import Block
-
-Index = NDArray[np.intp]
-Map = Callable[[Array], Array]
-Extended = NDArray[np.longdouble]
-HUGE = 1e300
-EPS = float(np.finfo(float).eps)
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +51,8 @@ class Quadratic:
         A with A'A the projected cross-products, y last; kept where conditioning or p ≥ n asks it.
     cross : ndarray (p + 1, p + 1) or None
         The projected cross-products, where no root is kept.
+    columns : ProjectedColumns or None
+        Those of a sparse X too wide for either, over nothing: x̃_j of one original unit.
     """
 
     coordinates: Coordinates
@@ -58,6 +61,7 @@ class Quadratic:
     yy: float
     root: Array | None
     cross: Array | None
+    columns: ProjectedColumns | None = None
 
     def __repr__(self) -> str:
         return outline(self)
@@ -88,6 +92,8 @@ class Quadratic:
             If the flat columns are collinear, so that they are not identified.
         """
         centred = moments if intercept else moments.about_zero()
+        if centred.columns is not None:
+            return cls._of_columns(centred, flat, x_sd, loc, intercept=intercept)
         proper = np.setdiff1d(np.arange(centred.p), flat)
         order = np.concatenate([flat, proper, [centred.p]]).astype(np.intp)
         divisor = np.concatenate([x_sd, [1.0]])[order]
@@ -110,6 +116,31 @@ class Quadratic:
         )  # fmt: skip
         return cls(coordinates, centred.n - float(intercept) - len(flat), xy, yy, root, cross)
 
+    @classmethod
+    def _of_columns(
+        cls, moments: Moments, flat: Index, x_sd: Array, loc: Array, *, intercept: bool
+    ) -> Quadratic:
+        """The same of sparse columns, which stay as they are, beside a ỹ less X̃·loc."""
+        assert moments.columns is not None
+        proper = np.setdiff1d(np.arange(moments.p), flat).astype(np.intp)
+        names = tuple(moments.names[j] for j in flat)
+        parts = project_columns(moments.columns, flat, proper, x_sd, loc, names)
+        columns, on_flat, flat_root = parts
+        coordinates = Coordinates(
+            n=moments.n, intercept=intercept, proper=proper, flat=np.asarray(flat, dtype=np.intp),
+            names=names, x_mean=moments.x_mean, y_mean=moments.y_mean, x_sd=x_sd, loc=loc,
+            flat_y=on_flat[:, -1], flat_x=on_flat[:, :-1], flat_root=flat_root,
+        )  # fmt: skip
+        xy = columns.transposed(columns.y) / x_sd[proper]
+        yy = float(columns.y @ columns.y)
+        nu = moments.n - float(intercept) - len(flat)
+        return cls(coordinates, nu, xy, yy, None, None, columns)
+
+    @property
+    def divisor(self) -> Array:
+        """x_sd of the proper columns (p,): b_j is that times what multiplies a sparse column."""
+        return np.asarray(self.coordinates.x_sd[self.coordinates.proper])
+
     @property
     def p(self) -> int:
         """Number of proper columns."""
@@ -125,12 +156,17 @@ class Quadratic:
         """X̃'X̃ (p, p); formed from the root where only that is kept."""
         if self.cross is not None:
             return np.asarray(self.cross[:-1, :-1])
+        if self.columns is not None:
+            raise refuse_unformed("this", self.p)
         assert self.root is not None
         x = self.root[:, :-1]
         return np.asarray(x.T @ x)
 
     def block(self, index: Index) -> Array:
         """X̃'X̃ of some columns (k, k), without forming the Gram matrix where a root is kept."""
+        if self.columns is not None:
+            size = self.divisor[index]
+            return np.asarray(self.columns.block(index) / size / size[:, None])
         if self.root is None:
             return np.asarray(self.gram[np.ix_(index, index)])
         x = self.root[:, index]
@@ -147,6 +183,8 @@ class Quadratic:
         if self.root is not None:
             x = self.root[:, :-1]
             return np.asarray(np.sqrt(np.einsum("ij,ij->j", x, x)))
+        if self.columns is not None:
+            return np.asarray(np.sqrt(self.columns.squares) / self.divisor)
         return np.sqrt(np.maximum(np.diagonal(self.gram), 0.0))
 
     @cached_property
@@ -164,11 +202,15 @@ class Quadratic:
     @cached_property
     def unit(self) -> UnitData:
         """The same on columns and y of norm one, as solvers see it."""
-        return UnitData.of(self)
+        known = self.root is not None or self.columns is not None
+        gram = None if known else self.gram
+        return UnitData.of(self.norms, self.xy, self.yy, self.rounding, root=self.root, gram=gram)
 
     @cached_property
     def rows(self) -> PseudoData:
         """The same in pseudo-rows, as engines see it."""
+        if self.columns is not None:
+            raise refuse_unformed("this", self.p)
         if self.p == 0:
             return PseudoData(np.zeros((0, 0)), np.zeros(0), self.yy, self.nu)
         if self.root is not None:
@@ -190,6 +232,9 @@ class Quadratic:
 
     def residual_square(self, b: Array) -> Any:
         """‖ỹ − X̃b‖² at b (p,), or at each of L coefficients (L, p): a sum of squares."""
+        if self.columns is not None:
+            fitted = self.columns.times((b / self.divisor).T)
+            return np.square(self.columns.y - fitted.T).sum(axis=-1)
         return self.rows.residual_square(b)
 
     def residual_sd(self, b: Array, df: float, *, least: float = 0.0) -> float:
@@ -201,6 +246,9 @@ class Quadratic:
         """X̃'(X̃b − ỹ) (p,), the gradient of ½‖ỹ − X̃b‖²."""
         if self.root is not None:
             return self.root[:, :-1].T @ (self.root[:, :-1] @ b - self.root[:, -1])
+        if self.columns is not None:
+            rest = self.columns.residual(b / self.divisor)
+            return np.asarray(-self.columns.transposed(rest) / self.divisor)
         return np.asarray(self.gram @ b - self.xy)
 
     @property
@@ -218,6 +266,8 @@ class Quadratic:
         """Rank of X̃ and the residual sum of squares of ỹ on it, by pivoted QR of unit columns."""
         if self.p == 0:
             return 0, self.yy
+        if self.columns is not None:
+            raise refuse_unformed("the rank of X", self.p)
         live = np.flatnonzero(self.norms > 0)
         if not len(live) or self.yy == 0.0:
             return len(live), self.yy
@@ -254,183 +304,6 @@ class Quadratic:
             return None
         rest = vectors[:, weak].T @ self.root[:, -1]
         return int(strong.sum()), float(rest @ rest)
-
-
-@dataclass(frozen=True, eq=False)
-class UnitData:
-    """A quadratic with columns and y of norm one; zero columns left out, which keep b_j = 0.
-
-    Attributes
-    ----------
-    size : int
-        Number of proper columns p, those left out included.
-    kept : ndarray of int (q,)
-        Proper columns that are not zero.
-    norms : ndarray (q,)
-        Their Euclidean norms, after projection.
-    y_norm : float
-        Norm of the projected y; 1 where y is zero.
-    y_square : float
-        ‖y‖² after scaling: 1, or 0 where y is zero.
-    X : ndarray (m, q) or None
-        Unit-norm columns, where a root is kept.
-    y : ndarray (m,) or None
-        Unit-norm y beside `X`.
-    products : ndarray (q, q) or None
-        Cross-products of unit-norm columns, where no root is kept.
-    xy : ndarray (q,)
-        X'y, correlations with y.
-    rounding : float
-        Singular values no larger, relative to the largest, are those of dependent columns.
-    """
-
-    size: int
-    kept: Index
-    norms: Array
-    y_norm: float
-    y_square: float
-    X: Array | None
-    y: Array | None
-    products: Array | None
-    xy: Array
-    rounding: float
-
-    @classmethod
-    def of(cls, quadratic: Quadratic) -> UnitData:
-        """Scale to unit norms."""
-        norms, size, root = quadratic.norms, quadratic.p, quadratic.root
-        kept = np.flatnonzero(norms)
-        norms = norms[kept]
-        whole = len(kept) == size
-        y_norm = float(np.sqrt(max(quadratic.yy, 0.0)))
-        y_norm, y_square = (y_norm, 1.0) if y_norm > 0.0 else (1.0, 0.0)
-        if root is not None:
-            X = (root[:, :-1] if whole else root[:, kept]) / norms
-            y = root[:, -1] / y_norm
-            return cls(size, kept, norms, y_norm, y_square, X, y, None, X.T @ y, quadratic.rounding)
-        gram = quadratic.gram if whole else quadratic.gram[np.ix_(kept, kept)]
-        products = gram / norms / norms[:, None]
-        xy = quadratic.xy[kept] / norms / y_norm
-        rounding = math.sqrt(quadratic.rounding)  # a product sees no more of a singular value
-        return cls(size, kept, norms, y_norm, y_square, None, None, products, xy, rounding)
-
-    @property
-    def wide(self) -> bool:
-        """Whether there are more columns than rows, so that the p × p Gram is not to be formed."""
-        return self.X is not None and self.X.shape[1] > self.X.shape[0]
-
-    @cached_property
-    def independent(self) -> tuple[Array, Array]:
-        """Rows (r, q) and responses (r,) that say what these do of u, r the rank; X and y if q."""
-        if self.X is not None and self.y is not None:
-            return independent_rows(self.X, self.y, self.rounding) or (self.X, self.y)
-        values, basis = np.linalg.eigh(self.gram)
-        kept = values > self.rounding**2 * values[-1:]
-        s, basis = np.sqrt(values[kept]), basis[:, kept]
-        return s[:, None] * basis.T, (self.xy @ basis) / s
-
-    @property
-    def dependent(self) -> bool:
-        """Whether some columns are linear combinations of others, to rounding."""
-        return self.wide or len(self.independent[0]) < len(self.kept)
-
-    @cached_property
-    def largest(self) -> float:
-        """max|X'y|, beyond which λ₁ leaves nothing."""
-        return float(np.max(np.abs(self.xy), initial=0.0))
-
-    @cached_property
-    def eigenvalues(self) -> Array:
-        """Of X'X, none below its rounding."""
-        values = np.linalg.eigvalsh(self.gram)
-        return np.maximum(values, EPS * values[-1:])
-
-    @cached_property
-    def gram(self) -> Array:
-        """X'X of the unit-norm columns, (q, q); formed from `X` when first asked for."""
-        if self.products is not None:
-            return self.products
-        assert self.X is not None
-        return self.X.T @ self.X
-
-    def block(self, index: Index) -> Array:
-        """X'X of some columns; from `X` where the whole Gram is not to be formed."""
-        if len(index) == len(self.kept):
-            return self.gram
-        if self.wide:
-            assert self.X is not None
-            part = self.X[:, index]
-            return part.T @ part
-        return self.gram[np.ix_(index, index)]
-
-    def residual_square(self, u: Array) -> float:
-        """‖y − Xu‖²."""
-        if self.X is not None and self.y is not None:
-            r = self.y - self.X @ u
-            return float(r @ r)
-        linear = 2.0 * float(self.xy @ u)
-        return max(self.y_square - linear + float(u @ self.gram @ u), 0.0)
-
-    def gradient(self, u: Array, l2: Array) -> Array:
-        """X'(y − Xu) − λ₂u, minus the gradient of the smooth part of J/‖y‖²."""
-        if self.X is not None and self.y is not None and self.wide:
-            return self.X.T @ (self.y - self.X @ u) - l2 * u
-        return self.xy - self.gram @ u - l2 * u
-
-    def fine_gradient(self, u: Array | Extended, l2: Array) -> Array:
-        """`gradient` in extended precision, rounded at the end; on rows where they are kept.
-
-        What is left is the rounding of u itself, so that refinement reaches the solution of the
-        stored problem. Where long double is double (some ARM systems) this is `gradient`.
-        """
-        fine = u.astype(np.longdouble)
-        if self.X is not None and self.y is not None:
-            residual = self.y - extended_product(self.X, fine)
-            smooth = extended_product(self.X.T, residual)
-        else:
-            smooth = self.xy - extended_product(self.gram, fine)
-        return np.asarray(smooth - l2 * fine, dtype=np.float64)
-
-    def penalty(self, l1: Array | None, l2: Array | None) -> tuple[Array, Array]:
-        """λ₁ and λ₂ of the kept columns in the coordinates of u."""
-        if l1 is None or l2 is None:
-            raise NotSupported(
-                "λ depends on an unknown here: fix it with problem.at(sigma=, scale=), or let "
-                "fit_map(problem, hyper='evidence') or hyper='cv' choose it"
-            )
-        return self.penalties(l1, l2)
-
-    def penalties(self, l1: Array, l2: Array) -> tuple[Array, Array]:
-        """`penalty` of λ's (…, p), one after the other or many at once."""
-        return self._scaled(l1, self.y_norm), self._scaled(l2, self.norms)
-
-    def _scaled(self, lam: Array, divisor: Array | float) -> Array:
-        """λ of the kept columns over their norms and a divisor."""
-        part = lam if len(self.kept) == self.size else lam[..., self.kept]
-        with np.errstate(over="ignore"):
-            out = np.asarray(part / self.norms)
-            out /= divisor
-        # Beyond HUGE a coefficient is 0 to every digit; the bound keeps ∞ out of the arithmetic.
-        return np.minimum(out, HUGE, out=out)
-
-    def restore(self, u: Array) -> Array:
-        """The coefficients b (p,) of u (q,); columns left out get 0."""
-        b = np.zeros(self.size)
-        b[self.kept] = u * (self.y_norm / self.norms)
-        return b
-
-    def reduce(self, b: Array) -> Array:
-        """u (q,) of coefficients b (p,): the inverse of `restore` on the kept columns."""
-        return np.asarray(b, dtype=float)[self.kept] * (self.norms / self.y_norm)
-
-
-def extended_product(A: Array, x: Extended) -> Extended:
-    """A @ x in extended precision, by blocks of rows so that no wide copy of A is made."""
-    rows = max(1, (1 << 18) // max(1, A.shape[1]))
-    out = np.empty(A.shape[0], dtype=np.longdouble)
-    for i in range(0, A.shape[0], rows):
-        out[i : i + rows] = A[i : i + rows] @ x
-    return out
 
 
 def project(

@@ -41,7 +41,7 @@ def left_out(draws: Draws) -> Array:
 
 def routes(problem: Problem) -> Routes:
     """What the likelihood allows leave-one-out beyond draws of it."""
-    if not problem.exact:
+    if not problem.exact or problem.least_squares.columns is not None:
         return Routes()
     return Routes(exact_pointwise, normal_pointwise, integrated_loo)
 

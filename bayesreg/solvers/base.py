@@ -9,11 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bayesreg.language.arguments import Array
-from bayesreg.model.quadratic import EPS, Extended, Index, Map
+from bayesreg.model.unit_data import EPS, Extended, Index, Map
+
+if TYPE_CHECKING:
+    from bayesreg.model.problem import Problem
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +43,14 @@ class Solution:
     iterations: int
     message: str
     seen: int | None = None
+
+
+def known_penalty(problem: Problem) -> tuple[Array, Array]:
+    """λ₁ and λ₂ (p,) of a problem, or NotSupported where they depend on an unknown."""
+    problem.quadratic.unit.penalty(problem.l1, problem.l2)
+    assert problem.l1 is not None
+    assert problem.l2 is not None
+    return np.broadcast_to(problem.l1, (problem.p,)), np.broadcast_to(problem.l2, (problem.p,))
 
 
 def terms(u: Array, l2: Array) -> Array | float:

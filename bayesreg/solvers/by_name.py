@@ -6,11 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bayesreg.data.projected_columns import refuse_unformed
 from bayesreg.language.errors import BadArgument, NotSupported
 from bayesreg.likelihoods import AbsoluteDeviation, ConstantCurvature, Likelihood
 from bayesreg.priors import Majorised, Penalised
 from bayesreg.solvers import (
     closed_form,
+    conjugate_gradients,
     coordinate_descent,
     group_descent,
     homotopy,
@@ -42,6 +44,7 @@ class Solver:
     losses: tuple[str, ...]
     shapes: tuple[str, ...]
     run: Callable[[Problem, int], Solution]
+    sparse: bool | None = False  # whether it works on columns of a wide sparse X; None: only there
 
     def supports(self, problem: Problem) -> str | None:
         """None where the solver applies, else what is missing, in words."""
@@ -50,6 +53,11 @@ class Solver:
                 f"it minimises {' and '.join(self.losses)}, and the loss of "
                 f"{type(problem.likelihood).__name__}() is not of that kind"
             )
+        unformed = problem.least_squares.columns is not None
+        if unformed and self.sparse is False:
+            return f"it needs X'X, and of {problem.p} sparse columns that is not formed"
+        if not unformed and self.sparse is None:
+            return "it serves a sparse X of more than 5 000 columns"
         if shape_of(problem) not in self.shapes:
             return (
                 f"it minimises {' and '.join(self.shapes)}, and the penalty here is "
@@ -74,6 +82,14 @@ SOLVERS = {
             (QUADRATIC,),
             (BY_COLUMN,),
             lambda p, _: coordinate_descent.solve(p),
+            sparse=True,
+        ),
+        Solver(
+            "conjugate_gradients",
+            (QUADRATIC,),
+            (BY_COLUMN,),
+            lambda p, _: conjugate_gradients.solve(p),
+            sparse=None,
         ),
         Solver(
             "group_descent",
@@ -129,9 +145,13 @@ def default_solver(problem: Problem) -> str:
         special = {KINKED: "interior_point", BENT: "irls"}
         return special.get(loss_of(problem.likelihood), "newton")
     shape = shape_of(problem)
+    if shape != BY_COLUMN and problem.least_squares.columns is not None:
+        raise refuse_unformed(f"the optimum of {problem.penalty.kind}", problem.p)
     if shape != BY_COLUMN:
         return "group_descent" if shape == IN_GROUPS else "reweighting"
     kinked = any(isinstance(b.prior, Penalised) and b.prior.kinked for b in problem.blocks)
+    if not kinked and problem.least_squares.columns is not None:
+        return "conjugate_gradients"
     return "coordinate_descent" if kinked else "closed_form"
 
 

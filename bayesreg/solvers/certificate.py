@@ -26,10 +26,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesreg.language.arguments import Array
-from bayesreg.model.quadratic import EPS, Index, UnitData
+from bayesreg.model.unit_data import EPS, Index, UnitData
 from bayesreg.priors import Majorised
-from bayesreg.solvers import curvature, deviation_certificate, gaps, irls, loss_gaps
-from bayesreg.solvers.base import distance, terms
+from bayesreg.solvers import (
+    curvature,
+    deviation_certificate,
+    gaps,
+    irls,
+    loss_gaps,
+    sparse_certificate,
+)
+from bayesreg.solvers.base import distance, known_penalty, terms
 from bayesreg.solvers.groups import Groups, members_of
 from bayesreg.solvers.objective import Objective, penalty_value
 
@@ -148,7 +155,10 @@ def certify(problem: Problem, b: Array, *, seen: int | None = None) -> Certifica
         gap, kkt = _limits(problem, unit)
         return Certificate(math.inf, gap, math.inf, kkt, problem.penalty.phi, False, fault)
     u = unit.reduce(b)
-    if objective is None:
+    kept = problem.quadratic.columns is not None
+    if objective is None and kept:
+        judged = Judged(*sparse_certificate.judge(problem.quadratic, *known_penalty(problem), b))
+    elif objective is None:
         judged = _judge(unit, *unit.penalty(problem.l1, problem.l2), u)
     elif isinstance(objective, Groups):
         judged = _judge_groups(objective, u)
@@ -156,7 +166,7 @@ def certify(problem: Problem, b: Array, *, seen: int | None = None) -> Certifica
         judged = _judge(unit, *objective.majoriser(u), u)
     else:
         judged = _judge_stationary(objective, u)
-    if problem.design is None and judged.gap is not None:
+    if problem.design is None and judged.gap is not None and not kept:
         least = (
             0.0
             if problem.l2 is None

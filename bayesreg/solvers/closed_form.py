@@ -15,7 +15,7 @@ from scipy.linalg import qr, solve_triangular, svd
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
 from bayesreg.model.pseudo_data import independent_rows
-from bayesreg.model.quadratic import EPS, Extended, Index, Map, UnitData, extended_product
+from bayesreg.model.unit_data import EPS, Extended, Index, Map, UnitData, extended_product
 from bayesreg.solvers.base import Solution, refine
 from bayesreg.solvers.curvature import VAGUE, WEAK, Cholesky
 from bayesreg.solvers.row_space import RowSpace

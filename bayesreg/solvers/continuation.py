@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 
 from bayesreg.language.arguments import Array
-from bayesreg.model.quadratic import EPS, Extended, UnitData
+from bayesreg.model.unit_data import EPS, Extended, UnitData
 from bayesreg.solvers import coordinate_descent
 from bayesreg.solvers.base import refine
 from bayesreg.solvers.faces import Face

@@ -17,7 +17,8 @@ from scipy.linalg.blas import dtrsv
 from scipy.linalg.lapack import dposv
 
 from bayesreg.language.arguments import Array
-from bayesreg.model.quadratic import EPS, UnitData
+from bayesreg.model.unit_data import EPS, UnitData
+from bayesreg.solvers import sparse_descent
 from bayesreg.solvers.base import Solution, distance, refine, terms, working_set
 from bayesreg.solvers.closed_form import DualRidge, minimise_face
 
@@ -73,6 +74,8 @@ def solve(problem: Problem, *, start: Array | None = None) -> Solution:
     >>> coordinate_descent.solve(problem).b
     array([1.5       , 0.16666667])
     """
+    if problem.quadratic.columns is not None:
+        return sparse_descent.solve(problem, start=start)
     unit = problem.quadratic.unit
     l1, l2 = unit.penalty(problem.l1, problem.l2)
     first = np.zeros(len(unit.kept)) if start is None else unit.reduce(start)

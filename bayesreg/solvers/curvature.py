@@ -9,7 +9,7 @@ from scipy.linalg import eigh, qr, solve_triangular
 from scipy.linalg.lapack import dpotrf, dpotrs
 
 from bayesreg.language.arguments import Array
-from bayesreg.model.quadratic import EPS, Index, UnitData
+from bayesreg.model.unit_data import EPS, Index, UnitData
 from bayesreg.solvers.row_space import RowSpace
 
 WEAK = 1e-2  # pivot of columns of norm one, below which it matters whether they depend

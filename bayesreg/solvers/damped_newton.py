@@ -24,7 +24,7 @@ from scipy.linalg import qr
 
 from bayesreg.language.arguments import Array
 from bayesreg.model.loss import Loss
-from bayesreg.model.quadratic import EPS, Index, UnitData
+from bayesreg.model.unit_data import EPS, Index, UnitData
 from bayesreg.solvers import coordinate_descent, newton_cg, newton_in_step
 from bayesreg.solvers.continuation import settle
 from bayesreg.solvers.faces import Face

@@ -9,7 +9,7 @@ from scipy.linalg.lapack import dpotrf, dpotri
 
 from bayesreg.language.arguments import Array
 from bayesreg.model.loss import Point
-from bayesreg.model.quadratic import UnitData
+from bayesreg.model.unit_data import UnitData
 from bayesreg.solvers.curvature import Cholesky
 from bayesreg.solvers.groups import Groups
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from bayesreg.language.arguments import Array
 from bayesreg.model.least_absolute import Deviations, Mask, Subgradient
-from bayesreg.model.quadratic import Index
+from bayesreg.model.unit_data import Index
 from bayesreg.solvers import loss_gaps
 from bayesreg.solvers.interior_point import bend_of, deviations, subgradient
 from bayesreg.solvers.objective import penalty_slope

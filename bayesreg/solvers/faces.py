@@ -13,7 +13,7 @@ import numpy as np
 from scipy.linalg.lapack import dpotrf, dpotri
 
 from bayesreg.language.arguments import Array
-from bayesreg.model.quadratic import Index, UnitData
+from bayesreg.model.unit_data import Index, UnitData
 
 LEAST_PIVOT = 1e-9  # squared part of a unit column beyond those on the face; below, it depends
 FIRST_ROOM = 32  # columns

@@ -14,7 +14,7 @@ import math
 import numpy as np
 
 from bayesreg.language.arguments import Array
-from bayesreg.model.quadratic import UnitData
+from bayesreg.model.unit_data import UnitData
 from bayesreg.solvers import curvature
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesreg.language.arguments import Array
-from bayesreg.model.quadratic import EPS, Index
+from bayesreg.model.unit_data import EPS, Index
 from bayesreg.solvers.base import Solution, working_set
 from bayesreg.solvers.groups import Groups
 

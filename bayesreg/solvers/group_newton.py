@@ -13,7 +13,7 @@ import numpy as np
 
 from bayesreg.language.arguments import Array
 from bayesreg.model.loss import Loss
-from bayesreg.model.quadratic import Index, UnitData
+from bayesreg.model.unit_data import Index, UnitData
 from bayesreg.solvers import group_descent
 from bayesreg.solvers.damped_newton import DRIFT, ENOUGH, STEPS, UNIT_ROUNDING, Optima
 from bayesreg.solvers.groups import Groups

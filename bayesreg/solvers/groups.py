@@ -14,7 +14,7 @@ import numpy as np
 
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
-from bayesreg.model.quadratic import EPS, Index, UnitData
+from bayesreg.model.unit_data import EPS, Index, UnitData
 from bayesreg.solvers.base import terms
 from bayesreg.solvers.curvature import Cholesky
 

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, NotSupported
 from bayesreg.model.blocks import only_block
-from bayesreg.model.quadratic import UnitData
+from bayesreg.model.unit_data import UnitData
 from bayesreg.priors import Penalised
 from bayesreg.solvers import coordinate_descent
 from bayesreg.solvers.base import Solution

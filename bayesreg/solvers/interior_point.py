@@ -17,7 +17,7 @@ import numpy as np
 
 from bayesreg.language.arguments import Array
 from bayesreg.model.least_absolute import Deviations, Mask, Subgradient, minimise, on_face
-from bayesreg.model.quadratic import HUGE
+from bayesreg.model.unit_data import HUGE
 from bayesreg.priors import Majorised
 from bayesreg.solvers.base import Solution
 from bayesreg.solvers.objective import penalty_slope, penalty_value

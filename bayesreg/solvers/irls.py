@@ -20,7 +20,7 @@ import numpy as np
 from bayesreg.language.arguments import Array
 from bayesreg.model.least_absolute import minimise
 from bayesreg.model.loss import Point
-from bayesreg.model.quadratic import EPS, Index
+from bayesreg.model.unit_data import EPS, Index
 from bayesreg.solvers.base import Solution
 from bayesreg.solvers.curvature import Cholesky
 from bayesreg.solvers.interior_point import bend_of, deviations

@@ -24,7 +24,7 @@ from scipy.linalg import cho_factor, cho_solve
 from scipy.linalg.lapack import dpotrf, dpotri
 
 from bayesreg.language.arguments import Array
-from bayesreg.model.quadratic import EPS, Index
+from bayesreg.model.unit_data import EPS, Index
 
 LEAST = 1e-10  # of a row's curvature, relative to the largest
 DEPENDENT = 64.0 * EPS  # of a column's square, below which M leaves nothing of it

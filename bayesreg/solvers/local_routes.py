@@ -18,7 +18,7 @@ import numpy as np
 from scipy.optimize import minimize, root
 
 from bayesreg.language.arguments import Array
-from bayesreg.model.quadratic import Index
+from bayesreg.model.unit_data import Index
 from bayesreg.solvers.base import Solution
 from bayesreg.solvers.groups import Groups
 from bayesreg.solvers.objective import Objective

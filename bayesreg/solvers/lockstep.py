@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.linalg.blas import dger
 
 from bayesreg.language.arguments import Array
-from bayesreg.model.quadratic import Index
+from bayesreg.model.unit_data import Index
 
 KNOTS = 6  # per column, before a problem is given up
 DEPENDENT = 1e-9  # pivot ÷ diagonal of G below which a column is taken for a combination of others

@@ -19,7 +19,7 @@ import numpy as np
 from bayesreg.language.arguments import Array
 from bayesreg.likelihoods import AbsoluteDeviation
 from bayesreg.model.loss import Point
-from bayesreg.model.quadratic import EPS
+from bayesreg.model.unit_data import EPS
 from bayesreg.solvers import (
     closed_form,
     coordinate_descent,

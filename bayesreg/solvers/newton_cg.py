@@ -19,7 +19,7 @@ from scipy.linalg import cho_factor, cho_solve, eigh
 
 from bayesreg.language.arguments import Array
 from bayesreg.model.loss import Loss
-from bayesreg.model.quadratic import Index
+from bayesreg.model.unit_data import Index
 from bayesreg.solvers.kept_curvature import LEAST
 from bayesreg.solvers.polishing import FINE, STALLED
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from bayesreg.language.arguments import Array
 from bayesreg.model.loss import Loss
-from bayesreg.model.quadratic import EPS, Index
+from bayesreg.model.unit_data import EPS, Index
 from bayesreg.solvers.base import distance
 from bayesreg.solvers.kept_curvature import LEAST
 from bayesreg.solvers.polishing import BESIDE, FINE, STALLED

@@ -18,7 +18,7 @@ from scipy.linalg import eigh
 
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
-from bayesreg.model.quadratic import EPS, HUGE, Index, UnitData
+from bayesreg.model.unit_data import EPS, HUGE, Index, UnitData
 from bayesreg.priors import Majorised
 from bayesreg.solvers.curvature import Cholesky
 

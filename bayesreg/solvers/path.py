@@ -16,6 +16,7 @@ from bayesreg.model.model import Model
 from bayesreg.priors import ElasticNet, Flat, Laplace, Majorised, Normal, Penalised
 from bayesreg.solvers import (
     closed_form,
+    conjugate_gradients,
     continuation,
     coordinate_descent,
     damped_newton,
@@ -24,6 +25,7 @@ from bayesreg.solvers import (
     interior_point,
     irls,
     newton,
+    sparse_path,
 )
 from bayesreg.solvers.certificate import Certificate, certify
 from bayesreg.solvers.degrees import active_df, df_at
@@ -273,7 +275,10 @@ def solve_at(ray: Ray, lam: float, start: Array) -> tuple[Problem, Array, str]:
     """The problem at one λ of a ray, its optimum from a start near it, and which solver ran."""
     problem = ray.at(lam)
     solve: Any = group_descent.solve if problem.penalty.in_groups else coordinate_descent.solve
-    solve = closed_form.solve if ray.smooth else solve
+    smooth: Any = closed_form.solve
+    if problem.least_squares.columns is not None:
+        smooth = conjugate_gradients.solve
+    solve = smooth if ray.smooth else solve
     found = (solve if problem.exact else newton.solve)(problem, start=start)
     return problem, found.b, found.solver
 
@@ -310,7 +315,7 @@ def _judged(ray: Ray, lams: Array, b: Array, free: Array | None) -> tuple[Certif
         return certify_loss_path(
             problem, l1, l2, b, at=lambda k: ray.at(lams[k]), free=free, groups=groups
         )
-    if block.grouped:
+    if block.grouped or problem.least_squares.columns is not None:
         return tuple(certify(ray.at(lam), row) for lam, row in zip(lams, b, strict=True))
     return certify_path(problem, l1, l2, b, at=lambda k: ray.at(lams[k]))
 
@@ -322,6 +327,8 @@ def _solve(
     problem = ray.problem
     if not problem.exact:
         return _touched(ray, lams, enough, guide)
+    if problem.quadratic.columns is not None:
+        return *sparse_path.path(problem, lams, *ray.penalties(lams)), None
     unit = problem.quadratic.unit
     if ray.smooth:
         _, weights = ray.penalties(np.ones(1))

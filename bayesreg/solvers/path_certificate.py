@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesreg.language.arguments import Array
-from bayesreg.model.quadratic import EPS, Index, UnitData
+from bayesreg.model.unit_data import EPS, Index, UnitData
 from bayesreg.solvers import loss_gaps
 from bayesreg.solvers.base import distance, terms
 from bayesreg.solvers.certificate import (

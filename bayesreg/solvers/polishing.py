@@ -14,7 +14,7 @@ import numpy as np
 
 from bayesreg.language.arguments import Array
 from bayesreg.model.loss import Loss
-from bayesreg.model.quadratic import Index
+from bayesreg.model.unit_data import Index
 from bayesreg.solvers.base import distance
 from bayesreg.solvers.kept_curvature import Columns, Curvature
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesreg.language.arguments import Array
-from bayesreg.model.quadratic import EPS
+from bayesreg.model.unit_data import EPS
 from bayesreg.solvers import coordinate_descent
 from bayesreg.solvers.closed_form import minimise_face
 from bayesreg.solvers.objective import LIMIT, TINY, Objective, solve_positive

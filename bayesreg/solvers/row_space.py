@@ -20,7 +20,7 @@ from scipy.linalg import qr, solve_triangular
 
 from bayesreg.language.arguments import Array
 from bayesreg.model.pseudo_data import independent_rows
-from bayesreg.model.quadratic import Index, UnitData
+from bayesreg.model.unit_data import Index, UnitData
 
 SMALL = 1e-8  # share of a vector that may lie outside the row space by rounding
 SPREAD = 1e8  # ratio of penalties beyond which the least penalised columns alone would decide

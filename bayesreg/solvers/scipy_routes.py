@@ -20,7 +20,7 @@ from scipy.linalg import eigh
 from scipy.optimize import Bounds, minimize, nnls
 
 from bayesreg.language.arguments import Array
-from bayesreg.model.quadratic import Map, UnitData
+from bayesreg.model.unit_data import Map, UnitData
 from bayesreg.solvers.base import Solution, distance
 from bayesreg.solvers.closed_form import DualRidge
 

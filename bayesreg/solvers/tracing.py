@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotConverged
-from bayesreg.model.quadratic import EPS, Extended, Index, Map, UnitData
+from bayesreg.model.unit_data import EPS, Extended, Index, Map, UnitData
 from bayesreg.solvers.base import distance, refine, terms
 from bayesreg.solvers.closed_form import minimise_face
 from bayesreg.solvers.curvature import Cholesky

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from bayesreg.data.projected_columns import refuse_unformed
 from bayesreg.engines import engine_named
 from bayesreg.gaussian.evidence import reference_sigma
 from bayesreg.language.arguments import Array, integer
@@ -44,6 +45,11 @@ def default_engine(problem: Problem) -> tuple[str, str]:
     """The fastest exact engine that serves this problem, and why."""
     if not problem.exact:
         return _engine_by_pilot(problem)
+    if problem.least_squares.columns is not None:
+        reason = engine_named("exact").supports(problem)
+        if reason is not None:
+            raise refuse_unformed(f"a posterior here ({reason})", problem.p)
+        return "exact", "conjugate, of a wide sparse X: independent draws, each solved for"
     for name, why in (
         ("exact", "the posterior is conjugate: independent draws from its closed form"),
         ("direct", "normal prior: independent draws by quadrature over the hyperparameters"),
@@ -89,6 +95,8 @@ def default_hyper(problem: Problem) -> str:
     With p ≥ ν columns and σ unknown the evidence grows without bound as both shrink to fit y.
     """
     unknown = problem.unknown_scales
+    if problem.least_squares.columns is not None:
+        return "cv"
     if not problem.exact:
         return "cv" if unknown else "joint"
     if problem.p >= problem.nu and problem.unknown_sigma and unknown:

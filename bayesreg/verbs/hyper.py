@@ -16,6 +16,7 @@ from bayesreg.criteria.evidence_by_draws import maximise_by_draws
 from bayesreg.criteria.joint_mode import joint_mode
 from bayesreg.criteria.own_mode import null_theta, own_mode, theta_at
 from bayesreg.criteria.scale_search import scale_by_cv
+from bayesreg.data.projected_columns import refuse_unformed
 from bayesreg.gaussian.evidence import maximise_evidence, reference_sigma
 from bayesreg.gaussian.ridge import leave_rows_out
 from bayesreg.gaussian.spectrum import layout
@@ -48,10 +49,29 @@ def settle(problem: Problem, hyper: Any, seed: int) -> tuple[Problem, float, str
         return _plug_in(problem, hyper)
     if problem.nu <= 0:
         return _by_prior(problem)
+    if problem.least_squares.columns is not None:
+        _refuse_products(problem, hyper)
     if hyper == "cv":
         has_lam = problem.penalty.linear_quadratic or problem.penalty.in_groups
         return _by_cv(problem, seed) if has_lam else scale_by_cv(problem, seed)
     return _by_evidence(problem, seed) if hyper == "evidence" else _by_joint(problem, seed)
+
+
+def _refuse_products(problem: Problem, hyper: str) -> None:
+    """Raise where a way of settling needs X'X, of columns for which it is not formed."""
+    if hyper != "cv":
+        raise refuse_unformed(f"hyper={hyper!r}", problem.p)
+    if not problem.unknown_scales:
+        raise NotSupported(
+            "σ is unknown and the scale is given: of a wide sparse X no joint mode over σ is "
+            "served; give σ, or leave the scale to hyper='cv'"
+        )
+    one = len(problem.blocks) == 1
+    if one and problem.unknown_sigma and not np.any(problem.at(sigma=1.0, scale=1.0).l1):
+        raise NotSupported(
+            "σ̂² = RSS/(N − 1 − df) needs the degrees of freedom of ridge, a trace that is not "
+            "formed of a wide sparse X; give σ, and hyper='cv' chooses the scale"
+        )
 
 
 def _settle_touched(problem: Problem, hyper: Any, seed: int) -> tuple[Problem, float, str]:

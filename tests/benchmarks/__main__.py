@@ -3,7 +3,8 @@
 ``uv run python -m tests.benchmarks posteriors [--quick]`` and ``... paths [CASE ...]`` have options
 and a figure of their own; ``... glm [CASE ...]`` is paths of logistic and Poisson regressions,
 ``... glm posteriors [CASE ...] [--peers]`` posteriors under every likelihood;
-``... cold`` is the first command of a newcomer, ``... overview``
+``... scale [sparse]`` is data too
+large to be written out; ``... cold`` is the first command of a newcomer, ``... overview``
 README's table.
 """
 
@@ -15,6 +16,7 @@ from importlib import import_module
 
 from tests.benchmarks.harness import report
 
+SCALE = {"sparse": "sparse_paths"}  # what is too large in its own way, one file per kind
 GLM = ("glm_paths",)  # one file per part
 SUITES = {"map": "optima", "direct": "draws", "moments": "passes"}
 
@@ -27,6 +29,10 @@ def main(words: list[str]) -> None:
         return
     if words[:2] == ["glm", "posteriors"]:
         import_module("tests.benchmarks.glm_posteriors").main(words[2:])
+        return
+    if words[:1] == ["scale"]:
+        for name in words[1:] or SCALE:
+            import_module(f"tests.benchmarks.{SCALE[name]}").main([])
         return
     if words[:1] == ["glm"]:
         for name in GLM:
