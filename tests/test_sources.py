@@ -20,7 +20,9 @@ import bayesreg as br
 from bayesreg.cli import main
 from bayesreg.data import arrival
 from bayesreg.data.moments import Moments
-from bayesreg.data.stores import Source, source_of
+from bayesreg.data.stores import Source, arrow, parquet, source_of
+from bayesreg.data.stores import duckdb as store_of_duckdb
+from bayesreg.data.stores import polars as store_of_polars
 from bayesreg.data.stores.blocks import Blocks
 from bayesreg.data.stores.stream import Roles, Stream
 from bayesreg.data.streamed import Streamed
@@ -110,6 +112,41 @@ def test_moments_of_a_source_are_those_of_memory(kind, weights, table, folder):
     np.testing.assert_allclose(held(stream.moments), held(memory), rtol=1e-14, atol=1e-14)
     assert stream.read.rows == given.num_rows
     assert stream.read.passes == 1
+
+
+SLOW = [pytest.param(size, marks=pytest.mark.slow) for size in (1, 7)]
+
+
+@pytest.mark.parametrize("size", [*SLOW, 1_000, 65_536])
+@pytest.mark.parametrize("kind", ["folder", "dataset", "duckdb", "polars", "reader"])
+def test_the_bits_do_not_depend_on_what_brings_the_rows(kind, size, table, tmp_path, monkeypatch):
+    """Nor on how many come at once: chunks are cut anew, and merged by one tree."""
+    for module in (parquet, arrow, store_of_duckdb, store_of_polars):
+        monkeypatch.setattr(module, "BATCH", size)
+    if size > 7:  # three chunks
+        table = pa.concat_tables([table] * 8).combine_chunks()
+    pq.write_table(table.slice(0, 2000), tmp_path / "0.parquet", row_group_size=777)
+    pq.write_table(table.slice(2000), tmp_path / "1.parquet")
+    source = table.to_reader(size) if kind == "reader" else SOURCES[kind](table, tmp_path)
+    found, memory = Moments.of(source, "price", "w"), Moments.of(table, "price", "w")
+    np.testing.assert_array_equal(found.cross, memory.cross)
+    np.testing.assert_array_equal(found.x_mean, memory.x_mean)
+    assert (found.y_mean, found.n, found.names) == (memory.y_mean, memory.n, memory.names)
+
+
+def test_the_bits_depend_on_the_order_control(table):
+    """What a store that does not keep the order of its rows would give."""
+    order = np.random.default_rng(0).permutation(N)
+    other = Moments.of(table.take(order), "price", "w")
+    assert not np.array_equal(other.cross, Moments.of(table, "price", "w").cross)
+
+
+def test_moments_are_read_once_saved_and_added_to(folder, table, tmp_path):
+    old = Moments.of(folder / "0.parquet", "price", "w")
+    old.save(tmp_path / "sums.breg")
+    new = Moments.of(str(folder / "[123].parquet"), "price", "w")
+    total = Moments.load(tmp_path / "sums.breg") + new
+    np.testing.assert_allclose(held(total), held(Moments.of(table, "price", "w")), rtol=1e-13)
 
 
 def test_moments_of_a_source_control(table, folder):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -11,14 +11,12 @@ import numpy as np
 
 from bayesreg.data.columns import as_narwhals
 from bayesreg.data.design import Design
-from bayesreg.data.frames import refuse_no_column
 from bayesreg.data.moments import Moments
 from bayesreg.data.stores.base import Source
 from bayesreg.data.stores.read import Read
 from bayesreg.data.stores.recognise import source_of
-from bayesreg.data.stores.stream import MISSING, Roles, lacking
+from bayesreg.data.stores.stream import lacking, refuse_unknown_missing, roles_of
 from bayesreg.data.streamed import Streamed
-from bayesreg.language.arguments import did_you_mean
 from bayesreg.language.errors import BadArgument, BadData, NotSupported
 
 if TYPE_CHECKING:
@@ -63,17 +61,13 @@ def arrive(X: Any, y: Any, beside: Mapping[str, Any], missing: str = "refuse") -
     BadData
         If a source has missing values that are not to be dropped, or cannot be read.
     """
-    if missing not in MISSING:
-        raise BadArgument(
-            f"missing must be 'refuse' or 'drop', not {missing!r}{did_you_mean(missing, MISSING)}"
-        )
+    refuse_unknown_missing(missing)
     if isinstance(X, Held):
         return Arrival(X, y, dict(beside))
-    source = _source(X, y)
+    source = source_of(X, by_itself=y is None)
     if source is None:
         return _complete(X, y, beside) if missing == "drop" else Arrival(X, y, dict(beside))
-    roles = _roles(source, y, beside)
-    refuse_no_column(list(roles.said.values()), source.names, source.label)
+    roles = roles_of(source, y, beside)
     table, source = small(source)
     if table is None:
         return Arrival(Streamed.of(source, roles, missing), None, dict.fromkeys(beside))
@@ -99,44 +93,6 @@ def framed(frame: Any) -> Any:
             "there: make its columns in the source (SQL, a lazy frame), or pass a sample of it"
         )
     return table
-
-
-def _source(X: Any, y: Any) -> Source | None:
-    """The source that X is; blocks are one where y is not given beside them."""
-    found = source_of(X)
-    if found is not None or y is not None or not _are_blocks(X):
-        return found
-    from bayesreg.data.stores.blocks import Blocks
-
-    return Blocks(X)
-
-
-def _are_blocks(X: Any) -> bool:
-    """Whether X is a list of tuples (X, y), or another object that makes them when iterated."""
-    if isinstance(X, list | tuple):
-        return bool(X) and isinstance(X[0], tuple) and len(X[0]) in (2, 3) and np.ndim(X[0][0]) == 2
-    if isinstance(X, str | bytes | Mapping | np.ndarray) or as_narwhals(X) is not None:
-        return False
-    return isinstance(X, Iterable) and not hasattr(X, "__array__") and not hasattr(X, "shape")
-
-
-def _roles(source: Source, y: Any, beside: Mapping[str, Any]) -> Roles:
-    """The columns that are y, weights and the like."""
-    own = {"y": getattr(source, "y_name", None), "weights": getattr(source, "weights_name", None)}
-    said = {"y": y, **beside}
-    said = {key: own.get(key) if value is None else value for key, value in said.items()}
-    if said["y"] is None:
-        raise BadArgument(
-            f"y is missing: which column of {source.label} is the response? It has "
-            f"{', '.join(map(repr, source.names[:10]))}{', …' * (len(source.names) > 10)}"
-        )
-    for key, value in said.items():
-        if value is not None and not isinstance(value, str):
-            raise BadArgument(
-                f"{key} must be the name of a column of {source.label}, whose rows are read as "
-                f"they come, not a {type(value).__name__}"
-            )
-    return Roles(**{key: value for key, value in said.items() if value is not None})
 
 
 def small(source: Source) -> tuple[pa.Table | None, Source]:

@@ -97,3 +97,14 @@ def _least_condition(unit: Array, factor: Array) -> float:
         v = unit @ (v / np.linalg.norm(v))
         w = dpotrs(factor.T, w / np.linalg.norm(w))[0]
     return float(np.linalg.norm(v) * np.linalg.norm(w))
+
+
+def factored(cross: Array) -> Array | None:
+    """R with R'R = C by Cholesky, no rows for columns of zeros; None where C is singular."""
+    live = np.flatnonzero(np.diagonal(cross) > 0)  # what does not vary is zero in any root
+    root = np.zeros((len(live), len(cross)))
+    try:
+        root[:, live] = np.linalg.cholesky(cross[np.ix_(live, live)]).T
+    except np.linalg.LinAlgError:
+        return None
+    return root

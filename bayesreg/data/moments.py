@@ -12,14 +12,16 @@ from numpy.typing import NDArray
 
 from bayesreg.data.blocks import listed, positions
 from bayesreg.data.columns import refuse_duplicates
-from bayesreg.data.conditioning import loses_digits
+from bayesreg.data.conditioning import factored, loses_digits
 from bayesreg.data.container import Target, load_payload, save_payload
 from bayesreg.data.fields import taken_apart
 from bayesreg.data.formed_moments import cleaned, formed, looped, of_sparse, tell
+from bayesreg.data.frames import take_response
 from bayesreg.data.passes import Total
 from bayesreg.data.projected_columns import ProjectedColumns, refuse_unformed
 from bayesreg.data.saved_moments import restored
 from bayesreg.data.sparse import is_sparse
+from bayesreg.data.stores.stream import stream_of
 from bayesreg.data.sums import two_sum
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument
@@ -98,19 +100,21 @@ class Moments:
     def of(
         cls,
         X: object,
-        y: object,
+        y: object = None,
         weights: object = None,
         names: Sequence[str] | None = None,
         *,
         y_name: str | None = None,
         warn: bool = True,
+        missing: str = "refuse",
     ) -> Moments:
         """Moments of X (n, p), y (n,) and optional frequencies (n,).
 
         Parameters
         ----------
-        X, y, weights : array, sparse matrix or data frame
-            As for `Design.of`; float32 and integers are converted chunk by chunk, not as a whole.
+        X, y, weights, missing : array, sparse matrix or data frame, or source and its column names
+            As for `Model.condition`; float32 and integers are converted chunk by chunk. With `save`
+            and ``+`` no source needs to be read twice.
         names : sequence of str, optional
             Column names; those of the frame, or x1, ..., xp, if not given.
         y_name : str, optional
@@ -123,6 +127,11 @@ class Moments:
         BadData
             NaN, infinite or extreme values (named by column and first row), or different lengths.
         """
+        stream = stream_of(X, y, {"weights": weights}, missing)
+        if stream is not None:
+            return stream.summed(cls.summed, aloud=warn)
+        X, y = take_response(X, y)
+        X, weights = take_response(X, weights, "weights")
         if is_sparse(X):
             found = of_sparse(cls, X, y, weights, names, y_name, aloud=warn)
         else:
@@ -355,10 +364,8 @@ class Moments:
         mean, low = two_sum(self._means, self._low + back * (other.n / n))
         spread = np.sqrt(self.n * other.n / n) * back
         gram = self.cross - other.cross - np.outer(spread, spread)
-        squares, floor = (
-            np.diagonal(gram),
-            32 * EPS * (self._squares + n * mean**2 * EPS),
-        )
+        squares = np.diagonal(gram)
+        floor = 32 * EPS * (self._squares + n * mean**2 * EPS)
         if np.any(squares < -floor):
             name = (*self.names, "y")[int(np.argmin(squares + floor))]
             raise BadArgument(
@@ -378,15 +385,7 @@ class Moments:
 
 def _root_of(moments: Moments) -> Array | None:
     """The root that is kept, or the Cholesky factor of a well-conditioned gram, or None."""
-    if moments.root is not None:
-        return moments.root
-    live = np.flatnonzero(moments._squares)  # a column that does not vary is zero in any root
-    root = np.zeros((len(live), moments.p + 1))
-    try:
-        root[:, live] = np.linalg.cholesky(moments.cross[np.ix_(live, live)]).T
-    except np.linalg.LinAlgError:
-        return None
-    return root
+    return factored(moments.cross) if moments.root is None else moments.root
 
 
 def _alike(one: Moments, other: Moments) -> Moments:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,6 @@ from bayesreg.data.stores.stream import Part, Roles, Stream
 from bayesreg.data.terms import Term
 from bayesreg.language.arguments import Array
 from bayesreg.language.text import few, shown
-from bayesreg.language.warned import warn
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -112,12 +111,7 @@ class Streamed(Layout):
     @cached_property
     def moments(self) -> Moments:
         """All that a Gaussian likelihood needs: one pass, and a second where digits ask for it."""
-        again = _Passes(self.stream)
-        blocks: Iterable[Any] = again if self.stream.source.repeatable else iter(again)
-        found = replace(Moments.from_blocks(blocks, self.names), y_name=self.y_name)
-        for note in self.notes:
-            warn(note)
-        return found
+        return self.stream.summed(Moments.summed)
 
     def having(self, moments: Moments) -> Streamed:
         """The same, its moments known."""
@@ -132,17 +126,6 @@ class Streamed(Layout):
     def blocks(self) -> Iterator[Part]:
         """The rows, validated, in order: a new pass."""
         return self.stream.blocks()
-
-
-@dataclass(frozen=True)
-class _Passes:
-    """The blocks of a stream, as `Moments` asks for them: again if need be."""
-
-    stream: Stream
-
-    def __iter__(self) -> Iterator[tuple[Array, Array, Array | None]]:
-        for part in self.stream.blocks():
-            yield part.X, part.target, part.weights
 
 
 def _is_truth(schema: pa.Schema, name: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import closing
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from bayesreg.data.columns import refuse_duplicates
@@ -33,6 +34,8 @@ class Source(ABC):
         In how many files they are; 0 where in none.
     repeatable : bool
         Whether they can be read a second time.
+    own : mapping of str to str
+        Columns whose role the rows themselves say, by role: y and weights of blocks.
     """
 
     label: str
@@ -40,6 +43,7 @@ class Source(ABC):
     rows: int | None = None
     files: int = 0
     repeatable: bool = True
+    own: Mapping[str, str] = MappingProxyType({})
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -35,9 +35,9 @@ class Blocks(Source):
             raise BadData("there are no blocks of rows")
         block, self.header = first
         self._first: tuple[Block, Header] | None = first
-        self.y_name = self.header.y_name or "y"
-        self.weights_name = None if block.weights is None else "weights"
-        beside = [self.y_name, *([] if self.weights_name is None else [self.weights_name])]
+        self.own = {"y": self.header.y_name or "y"}
+        self.own |= {} if block.weights is None else {"weights": "weights"}
+        beside = list(self.own.values())
         self.X_names = self.header.names or default_names(self.header.width)
         taken = set(beside) & set(self.X_names)
         if taken:
@@ -49,11 +49,11 @@ class Blocks(Source):
         import pyarrow as pa
 
         for block in self._blocks():
-            if (block.weights is None) != (self.weights_name is None):
+            if (block.weights is None) == ("weights" in self.own):
                 has = "no weights" if block.weights is None else "weights"
                 raise BadData(f"the block from row {block.start} has {has}, unlike the first")
             held = {name: block.column(j) for j, name in enumerate(self.X_names)}
-            held[self.y_name] = block.y
+            held[self.own["y"]] = block.y
             if block.weights is not None:
                 held["weights"] = block.weights
             arrays = [pa.array(np.ascontiguousarray(held[name], dtype=float)) for name in columns]

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
+
+from bayesreg.data.columns import as_narwhals
 from bayesreg.data.stores.base import Source
 
 # What is one by the module of its type: no package is imported that is not imported already.
 EAGER = ("pandas", "numpy", "modin", "cudf")
 
 
-def source_of(data: Any) -> Source | None:
+def source_of(data: Any, *, by_itself: bool = False) -> Source | None:
     """The source that `data` is, or None where its rows are in memory.
 
     Parameters
@@ -20,6 +24,8 @@ def source_of(data: Any) -> Source | None:
         A path, glob, folder or address of Parquet files; a DuckDB relation; a Polars LazyFrame; an
         Arrow dataset, scanner or reader, or another object with ``__arrow_c_stream__``. Frames and
         tables have their rows in memory, and are none.
+    by_itself : bool
+        Whether nothing is given beside it, so that a list of blocks (X, y) can be meant.
 
     Raises
     ------
@@ -47,7 +53,23 @@ def source_of(data: Any) -> Source | None:
         from bayesreg.data.stores.arrow import ArrowStream
 
         return ArrowStream(data)
+    if by_itself and _are_blocks(data):
+        from bayesreg.data.stores.blocks import Blocks
+
+        return Blocks(data)
     return None
+
+
+def _are_blocks(data: Any) -> bool:
+    """Whether it is a list of tuples (X, y), or another object that makes them when iterated."""
+    if isinstance(data, list | tuple):
+        first = data[0] if data else None
+        return isinstance(first, tuple) and len(first) in (2, 3) and np.ndim(first[0]) == 2
+    if isinstance(data, bytes | Mapping) or as_narwhals(data) is not None:
+        return False
+    return (
+        isinstance(data, Iterable) and not hasattr(data, "__array__") and not hasattr(data, "shape")
+    )
 
 
 def _polars(data: Any, kind: str) -> Source | None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bayesreg.data.blocks import Block
 from bayesreg.data.columns import text_advice
 from bayesreg.data.frames import refuse_no_column
 from bayesreg.data.known import NOTHING, Known, unusable
@@ -19,14 +20,16 @@ from bayesreg.data.stores.base import Source, folded
 from bayesreg.data.stores.numeric import categories, floats
 from bayesreg.data.stores.progress import bar
 from bayesreg.data.stores.read import Read
-from bayesreg.language.arguments import Array
+from bayesreg.data.stores.recognise import source_of
+from bayesreg.language.arguments import Array, did_you_mean
 from bayesreg.language.errors import BadArgument, BadData
+from bayesreg.language.warned import warn
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 MISSING = ("refuse", "drop")
-Ints = NDArray[np.int64]
+Ints = NDArray[np.intp]
 Held = dict[str, Array]  # columns by name
 
 
@@ -40,6 +43,8 @@ class Part:
         The predictors, each as it lies in memory.
     y : ndarray (m,)
     weights : ndarray (m,) or None
+    rows : ndarray of int (m,)
+        Their numbers among all rows of the source.
     known : Known
         What is known of the rows beside them.
     """
@@ -47,6 +52,7 @@ class Part:
     columns: tuple[Array, ...]
     y: Array
     weights: Array | None
+    rows: Ints
     known: Known = NOTHING
 
     def __len__(self) -> int:
@@ -59,6 +65,14 @@ class Part:
         for j, column in enumerate(self.columns):
             out[:, j] = column
         return out
+
+    @property
+    def block(self) -> Block:
+        """The rows as `Moments` take them in: predictors and y − offset."""
+        start = int(self.rows[0])
+        all_of_them = self.rows[-1] - start + 1 == len(self)
+        kept = None if all_of_them else self.rows - start
+        return Block(self.columns, self.target, self.weights, start, kept)
 
     @property
     def target(self) -> Array:
@@ -155,6 +169,21 @@ class Stream:
         with self._pass():
             return self.source.total(self.columns, lambda run: folded(map(part, self._parts(run))))
 
+    def applied[T](self, run: Callable[[Iterable[Block]], T]) -> T:
+        """What a map from runs of blocks to sums makes of all rows; one pass."""
+        with self._pass():
+            return self.source.total(
+                self.columns, lambda batches: run(part.block for part in self._parts(batches))
+            )
+
+    def summed[M](self, moments: Callable[..., M], *, aloud: bool = True) -> M:
+        """What `Moments.summed` makes of the rows, in as many passes as digits ask for."""
+        how = {"repeatable": self.source.repeatable, "warn": aloud}
+        found = moments(self.applied, self.names, self.roles.y, **how)
+        for note in self.notes if aloud else ():
+            warn(note)
+        return found
+
     def blocks(self) -> Iterator[Part]:
         """The rows, validated, in order: a new pass."""
         with self._pass(), closing(self.source.batches(self.columns)) as run:
@@ -238,14 +267,14 @@ class Stream:
             for j, name in enumerate(self.columns)
         }
         self.notes.extend(note for note in dict.fromkeys(notes) if note not in self.notes)
-        rows = tally.rows + np.arange(batch.num_rows, dtype=np.int64)
+        rows = tally.rows + np.arange(batch.num_rows, dtype=np.intp)
         held, rows = self._counting(held, rows)
         held, rows = self._complete(held, rows, tally)
         columns = tuple(held[name] for name in self.names)
         if not self.read.passes:
             self._look_for_truths(columns)
         by = {key: held[name] for key, name in self.roles.said.items()}
-        return Part(columns, by["y"], by.get("weights"), self._known(by, rows))
+        return Part(columns, by["y"], by.get("weights"), rows, self._known(by, rows))
 
     def _counting(self, held: Held, rows: Ints) -> tuple[Held, Ints]:
         """The rows of positive weight."""
@@ -333,3 +362,50 @@ def _empty(kind: pa.DataType) -> pa.Array:
     import pyarrow as pa
 
     return pa.array([], kind)
+
+
+def stream_of(X: Any, y: Any, beside: Mapping[str, Any], missing: str = "refuse") -> Stream | None:
+    """The rows of a source and the roles of its columns; None where X is in memory.
+
+    Raises
+    ------
+    BadArgument
+        If y or what is beside names no column.
+    """
+    refuse_unknown_missing(missing)
+    source = source_of(X, by_itself=y is None)
+    return None if source is None else Stream.of(source, roles_of(source, y, beside), missing)
+
+
+def refuse_unknown_missing(missing: str) -> None:
+    """Raise where `missing` says neither of what may be done."""
+    if missing not in MISSING:
+        raise BadArgument(
+            f"missing must be 'refuse' or 'drop', not {missing!r}{did_you_mean(missing, MISSING)}"
+        )
+
+
+def roles_of(source: Source, y: Any, beside: Mapping[str, Any]) -> Roles:
+    """The columns that are y, weights and the like; blocks say themselves what theirs are.
+
+    Raises
+    ------
+    BadArgument, BadData
+        If y is missing, or something is no name, or no name of a column.
+    """
+    said = {"y": y, **beside}
+    said = {k: source.own.get(k) if value is None else value for k, value in said.items()}
+    if said["y"] is None:
+        raise BadArgument(
+            f"y is missing: which column of {source.label} is the response? It has "
+            f"{', '.join(map(repr, source.names[:10]))}{', …' * (len(source.names) > 10)}"
+        )
+    for key, value in said.items():
+        if value is not None and not isinstance(value, str):
+            raise BadArgument(
+                f"{key} must be the name of a column of {source.label}, whose rows are read as "
+                f"they come, not a {type(value).__name__}"
+            )
+    roles = Roles(**{key: value for key, value in said.items() if value is not None})
+    refuse_no_column(list(roles.said.values()), source.names, source.label)
+    return roles
