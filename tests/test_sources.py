@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -461,7 +462,7 @@ def test_a_comparison_on_a_stream_is_saved_and_says_what_was_read(folder, tmp_pa
         next(stream.blocks())
 
 
-def test_estimators_and_the_shell_read_a_source(folder, table, monkeypatch, capsys):
+def test_estimators_and_the_shell_read_a_source(folder, table, tmp_path, monkeypatch, capsys):
     memory = MapRegressor(br.Normal(1.0), sigma=1.0, standardize=True)
     memory.fit(table.select(NAMES).to_pandas(), table["price"].to_numpy(), table["w"].to_numpy())
     monkeypatch.setattr(arrival, "SMALL", 1_000)
@@ -474,6 +475,13 @@ def test_estimators_and_the_shell_read_a_source(folder, table, monkeypatch, caps
     command = f"compare {folder}/*.parquet --target price --weights w --priors normal(1) --sigma 1"
     main([*command.split(), "--no-verify", "--seed", "1", "--draws", "50"], standalone_mode=False)
     assert "3 000 rows, 4 files, 1 pass" in capsys.readouterr().out
+
+    saved, new = str(tmp_path / "fit.breg"), str(tmp_path / "new.parquet")
+    br.fit_map(streamed.result_.problem).save(saved)
+    pq.write_table(table.select(NAMES).slice(0, 3), new)
+    main(["predict", saved, new, "--json"], standalone_mode=False)
+    means = [row["mean"] for row in json.loads(capsys.readouterr().out)["rows"]]
+    np.testing.assert_allclose(means, memory.predict(table.select(NAMES).slice(0, 3).to_pandas()))
 
 
 def test_a_pass_is_told_on_a_terminal_and_is_silent_elsewhere(folder, capsys, monkeypatch):

@@ -84,7 +84,7 @@ def _new_rows(options: Options, problem: Problem, log: Log) -> tuple[Any, Any, d
     from bayesreg.data.new_rows import needed, new_rows
     from bayesreg.data.variables import NUMBER, Variable
 
-    design, beside = problem.design, _known(options)
+    design, beside = problem.layout, _known(options)
     if design is not None and not (options.offset or options.exposure):
         beside = {**design.beside, **beside}
     variables = needed(design, problem.features)

@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from bayesreg.data.design import Design
+    from bayesreg.data.layout import Layout
 
 Reader = Callable[[frozenset[str], frozenset[str]], Table]
 
 
-def needed(design: Design | None, names: tuple[str, ...]) -> tuple[Variable, ...]:
+def needed(design: Layout | None, names: tuple[str, ...]) -> tuple[Variable, ...]:
     """The variables that a fit reads of new rows: those of its formula or file, or its columns."""
     known: Any = getattr(design.spec, "variables", ()) if design is not None else ()
     found = tuple(known.values()) if isinstance(known, dict) else tuple(known)

@@ -198,7 +198,7 @@ class PriorEstimator(BaseEstimator):
     def _beside(self, X: Any, known: Beside) -> tuple[Any, dict[str, Any]]:
         """New rows, and what is known beside them: as given, or in the columns of the fit."""
         check_is_fitted(self)
-        return take_beside(X, known, self.result_.problem.design.beside)
+        return take_beside(X, known, self.result_.problem.layout.beside)
 
     def _rows(self, X: Any) -> Array:
         check_is_fitted(self)
