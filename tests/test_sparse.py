@@ -1,6 +1,7 @@
 """A sparse X is read as the same cells written out are, by every door, and never written out."""
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,9 @@ from scipy import sparse
 import bayesreg as br
 from bayesreg.data import sparse_moments
 from bayesreg.data.moments import Moments
+from bayesreg.data.provenance import fingerprint
 from bayesreg.data.sparse import SparseRows
+from bayesreg.diagnostics.tree import log_posterior
 from bayesreg.language.errors import BadData, NotSupported
 from bayesreg.solvers.certificate import certify
 
@@ -326,3 +329,22 @@ def test_sparse_rows_are_read_as_an_array_is(table):
         huge = SparseRows(sparse.csc_array((2**20, 2**10)))
     with pytest.raises(NotSupported, match="GiB"):
         np.asarray(huge)
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_a_fit_on_a_sparse_x_is_saved_as_it_is(table, kept, request, tmp_path):
+    """Only what is not zero is written; the same data have the same hash; log p(y) by draw too."""
+    if kept:
+        request.getfixturevalue("wide")
+    dense, rare = both(br.Normal(0.5), table, standardize=True)
+    fit = br.fit_map(rare)
+    fit.save(tmp_path / "fit.breg")
+    back = br.load(tmp_path / "fit.breg")
+
+    assert isinstance(back.problem.design.X, SparseRows)
+    np.testing.assert_array_equal(back.b, fit.b)
+    np.testing.assert_array_equal(back.predict(table[0]), fit.predict(table[0]))
+    assert fingerprint(rare.design) == fingerprint(dense.design)
+    draws = br.sample(rare, draws=5, chains=1, seed=1).draws
+    same = replace(draws, problem=dense)
+    np.testing.assert_allclose(log_posterior(draws, {}), log_posterior(same, {}), rtol=1e-11)

@@ -223,8 +223,7 @@ class Moments:
         if self.gram is not None:
             return np.asarray(np.einsum("li,li->l", contrasts @ self.gram, contrasts))
         if self.columns is not None:
-            z = self.columns.times(contrasts[:, :-1].T) + np.outer(self.columns.y, contrasts[:, -1])
-            return np.asarray(np.einsum("il,il->l", z, z))
+            return self.columns.quadratic(contrasts)
         assert self.root is not None
         return np.square(contrasts @ self.root.T).sum(axis=1)
 
@@ -255,6 +254,8 @@ class Moments:
 
     def save(self, path: Target, *, overwrite: bool = False) -> None:
         """Write to one checksummed file; see :meth:`load`."""
+        if self.columns is not None:
+            raise refuse_unformed("a file of moments", self.p)
         save_payload(path, "moments", *taken_apart(self), overwrite=overwrite)
 
     @classmethod

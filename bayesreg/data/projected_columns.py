@@ -138,6 +138,16 @@ class ProjectedColumns:
         """ỹ − X̃b (n,)."""
         return np.asarray(self.y - self.times(b))
 
+    def quadratic(self, contrasts: Array) -> Array:
+        """‖X̃v + ỹv_y‖² (L,) for contrasts v (L, p + 1), y last; some of them at a time."""
+        size = max(1, PART // max(1, len(self.y)))
+        parts = []
+        for i in range(0, len(contrasts), size):
+            some = contrasts[i : i + size]
+            z = self.times(some[:, :-1].T) + np.outer(self.y, some[:, -1])
+            parts.append(np.einsum("il,il->l", z, z))
+        return np.concatenate(parts) if parts else np.zeros(0)
+
     def dense(self, columns: Index) -> Array:
         """X̃ of some columns (n, k), every cell."""
         own = np.asarray(self.matrix[:, columns].toarray())

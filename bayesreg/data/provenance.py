@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from bayesreg.data.design import Design
 from bayesreg.data.moments import Moments
+from bayesreg.data.sparse import DENSE, SparseRows
 from bayesreg.data.streamed import Streamed
 from bayesreg.language.versions import versions
 
+BLOCK = 2**21  # cells of a sparse X that are written out at once
 PACKAGES = ("bayesreg", "numpy", "scipy", "pymc", "pytensor", "arviz", "matplotlib", "pandas")
 
 
@@ -48,6 +51,17 @@ def fingerprint(source: Design | Moments | Streamed) -> str:
     names = source.names
     digest.update("\x1f".join(names).encode("utf-8", "surrogatepass"))
     for array in arrays:
-        if array is not None:
-            digest.update(np.ascontiguousarray(array, dtype="<f8").tobytes())
+        for part in () if array is None else _parts(array):
+            digest.update(np.ascontiguousarray(part, dtype="<f8").tobytes())
     return digest.hexdigest()
+
+
+def _parts(array: Any) -> Iterator[Any]:
+    """An array; the cells of a sparse X row by row, or of one too large what it stores."""
+    if not isinstance(array, SparseRows):
+        yield array
+    elif array.size > DENSE:
+        yield from (array.columns.data, array.columns.indices, array.columns.indptr)
+    else:
+        size = max(1, BLOCK // max(1, array.shape[1]))
+        yield from (array[i : i + size] for i in range(0, len(array), size))

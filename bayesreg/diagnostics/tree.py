@@ -217,6 +217,8 @@ def log_posterior(draws: Draws, prior: dict[str, Array]) -> Array:
     full = np.concatenate([-draws.beta, np.ones((*draws.sigma.shape, 1))], axis=-1)
     if moments.root is not None:
         rss = np.square(full @ moments.root.T).sum(axis=-1)
+    elif moments.columns is not None:
+        rss = moments.quadratic(full.reshape(-1, full.shape[-1])).reshape(full.shape[:-1])
     else:
         rss = np.einsum("cdi,cdi->cd", full @ moments.cross, full)
     rss = rss + n * np.square(moments.y_mean - draws.intercept - draws.beta @ moments.x_mean)

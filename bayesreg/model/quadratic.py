@@ -233,8 +233,9 @@ class Quadratic:
     def residual_square(self, b: Array) -> Any:
         """‖ỹ − X̃b‖² at b (p,), or at each of L coefficients (L, p): a sum of squares."""
         if self.columns is not None:
-            fitted = self.columns.times((b / self.divisor).T)
-            return np.square(self.columns.y - fitted.T).sum(axis=-1)
+            some = np.atleast_2d(b / self.divisor)
+            found = self.columns.quadratic(np.column_stack([-some, np.ones(len(some))]))
+            return found if np.ndim(b) > 1 else float(found[0])
         return self.rows.residual_square(b)
 
     def residual_sd(self, b: Array, df: float, *, least: float = 0.0) -> float:

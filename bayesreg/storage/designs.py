@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csc_array
 
 from bayesreg.data.coded_columns import CodedColumns
 from bayesreg.data.coding import FormulaSpec
 from bayesreg.data.design import Design, finished
-from bayesreg.data.fields import Arrays, Meta, put_together, taken_apart
+from bayesreg.data.fields import Arrays, Meta, checked, put_together, taken_apart
+from bayesreg.data.sparse import SparseRows, read_sparse
 from bayesreg.data.terms import Factor, Level, Term
 from bayesreg.language.errors import BadData
 from bayesreg.language.warned import warn
@@ -29,7 +31,9 @@ from bayesreg.storage.values import Unsayable, from_json, to_json
 
 def design_to_payload(design: Design) -> tuple[Arrays, Meta]:
     """Rows, labels, terms and formula of a design; what cannot be kept is warned of."""
-    arrays, meta = taken_apart(design, "names", "terms", "spec", "index", "classes", "frame")
+    apart = ("X", "names", "terms", "spec", "index", "classes", "frame")
+    arrays, meta = taken_apart(design, *apart)
+    arrays |= _stored(design.X)
     meta["terms"] = [term._asdict() for term in design.terms]
     if design.classes is not None:
         meta["classes"] = [to_json(label) for label in design.classes]
@@ -58,7 +62,8 @@ def design_from_payload(
     arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any], names: tuple[str, ...]
 ) -> Design:
     """The design, its values checked as those of new data are."""
-    X, y = arrays["X"], arrays["y"]
+    y = arrays["y"]
+    X = _cells(arrays, (len(y), len(names)))
     if X.ndim != 2 or X.shape != (len(y), len(names)):
         raise BadData(f"the saved data are corrupt: X has the shape {X.shape}")
     for name in ("offset", "trials", "weights"):
@@ -68,6 +73,7 @@ def design_from_payload(
     design: Design = put_together(
         Design,
         {**meta, **arrays},
+        X=X,
         names=names,
         terms=terms,
         spec=_spec(meta, names, terms),
@@ -85,6 +91,22 @@ def design_from_payload(
             f"{_some(design)}, or fit again"
         )
     return design if why is None else dataclasses.replace(design, spec=LostFormula(design, why))
+
+
+def _stored(X: Any) -> Arrays:
+    """All cells, or of a sparse X those that are not zero and where they are."""
+    if not isinstance(X, SparseRows):
+        return {"X": X}
+    own = X.columns
+    return {"X_data": own.data, "X_indices": own.indices, "X_indptr": own.indptr}
+
+
+def _cells(arrays: Mapping[str, NDArray[Any]], shape: tuple[int, int]) -> Any:
+    """What :func:`_stored` has kept, its indices checked as those of a new sparse X are."""
+    if "X" in arrays:
+        return checked(arrays["X"], "Array", "X")
+    parts = tuple(arrays[f"X_{name}"] for name in ("data", "indices", "indptr"))
+    return read_sparse(csc_array(parts, shape=shape), "the saved X", []).values
 
 
 def _spec(
