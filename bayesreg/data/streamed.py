@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayesreg.data.design import Design
 from bayesreg.data.layout import Layout
 from bayesreg.data.moments import Moments
+from bayesreg.data.sampled import SAMPLE, Sampled, Sampling
 from bayesreg.data.stores.base import Source
-from bayesreg.data.stores.read import Read
+from bayesreg.data.stores.read import Read, grouped
 from bayesreg.data.stores.stream import Part, Roles, Stream
 from bayesreg.data.terms import Term
-from bayesreg.language.arguments import Array
+from bayesreg.language.arguments import Array, integer
 from bayesreg.language.text import few, shown
 
 if TYPE_CHECKING:
@@ -41,6 +43,7 @@ class Streamed(Layout):
     intercept: bool | None = None
     named: bool = True
     classes: tuple[Any, ...] | None = None
+    _samples: dict[int, Design] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -123,9 +126,69 @@ class Streamed(Layout):
         """Σ part(block) over all rows: see `Stream.total`."""
         return self.stream.total(part)
 
+    def total_of_runs[T](self, of_run: Callable[[Iterable[Part]], T]) -> T:
+        """Σ of_run(blocks) over runs of blocks: see `Stream.total_of_runs`."""
+        return self.stream.total_of_runs(of_run)
+
     def blocks(self) -> Iterator[Part]:
         """The rows, validated, in order: a new pass."""
         return self.stream.blocks()
+
+    def sample(self, rows: int = SAMPLE) -> Design:
+        """Some of the rows in memory, by a pass when they are first asked for.
+
+        Those of smallest hash of their numbers: the same whatever the blocks, their order, or how
+        often a part is read again, and a simple random sample, in the order of the source. A row of
+        weight w is one row and keeps its weight, so that a total is estimated by
+        ``seen/rows · Σ w·value``.
+
+        Parameters
+        ----------
+        rows : int, default 10 000
+            How many; all, if there are no more.
+
+        Returns
+        -------
+        Design
+            Its labels are the numbers of the rows over the whole source.
+
+        Raises
+        ------
+        BadArgument
+            If `rows` is not positive, or the source can be read once and was.
+
+        Examples
+        --------
+        >>> import pyarrow as pa
+        >>> from bayesreg.data.stores.arrow import ArrowStream
+        >>> table = pa.table({"x": [0.5 * k for k in range(1000)], "y": [1.0] * 1000})
+        >>> stream = Streamed.of(ArrowStream(table), Roles("y"))
+        >>> design = stream.sample(3)
+        >>> design.index, design.X.ravel(), design.origin
+        (array([...]), array([...]), '3 of 1 000 rows of a Table')
+        """
+        most = integer(rows, "rows")
+        held = self._samples.get(most)
+        if held is None:
+            held = self._samples[most] = self._in_memory(
+                self.total_of_runs(Sampling(most)).sorted()
+            )
+        return held
+
+    def _in_memory(self, found: Sampled) -> Design:
+        """The rows of a sample as a design of the same columns."""
+        roles, p = self.stream.roles, self.p
+        beside = [roles.weights, roles.offset or roles.exposure, roles.trials]
+        others = iter(found.values.T[p + 1 :])
+        weights, offset, trials = (next(others) if there else None for there in beside)
+        count = f"{grouped(len(found))} of {grouped(found.seen)} rows"
+        return Design(
+            X=found.values[:, :p], y=found.values[:, p], weights=weights, offset=offset,
+            trials=trials, index=found.labels, labelled=True,
+            names=self.names, y_name=self.y_name, terms=self.terms, spec=self.spec,
+            intercept=self.intercept, named=self.named, classes=self.classes, truths=self.truths,
+            beside=self.beside, origin=f"{count} of {self.read.label}",
+        )  # fmt: skip
 
 
 def _is_truth(schema: pa.Schema, name: str) -> bool:

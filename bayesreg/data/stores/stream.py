@@ -47,6 +47,8 @@ class Part:
         Their numbers among all rows of the source.
     known : Known
         What is known of the rows beside them.
+    run : int
+        Within which run of rows they are counted; 0 where over the whole source.
     """
 
     columns: tuple[Array, ...]
@@ -54,6 +56,7 @@ class Part:
     weights: Array | None
     rows: Ints
     known: Known = NOTHING
+    run: int = 0
 
     def __len__(self) -> int:
         return len(self.y)
@@ -166,15 +169,24 @@ class Stream:
             From rows to whatever has a ``+``. On a cluster it runs where the rows are, and more
             than once where a worker is lost: it may change nothing outside.
         """
+        return self.total_of_runs(lambda parts: folded(map(part, parts)))
+
+    def total_of_runs[T](self, of_run: Callable[[Iterable[Part]], T]) -> T:
+        """Σ of_run(blocks) over runs of blocks that follow one another, of which there may be one.
+
+        For what must see more than a block: chunks that are cut anew, the smallest of all.
+
+        Parameters
+        ----------
+        of_run : callable
+            As `part` of `total`, from an iterator over blocks; a run may have none.
+        """
         with self._pass():
-            return self.source.total(self.columns, lambda run: folded(map(part, self._parts(run))))
+            return self.source.total(self.columns, lambda run: of_run(self._parts(run)))
 
     def applied[T](self, run: Callable[[Iterable[Block]], T]) -> T:
         """What a map from runs of blocks to sums makes of all rows; one pass."""
-        with self._pass():
-            return self.source.total(
-                self.columns, lambda batches: run(part.block for part in self._parts(batches))
-            )
+        return self.total_of_runs(lambda parts: run(part.block for part in parts))
 
     def summed[M](self, moments: Callable[..., M], *, aloud: bool = True) -> M:
         """What `Moments.summed` makes of the rows, in as many passes as digits ask for."""
