@@ -132,6 +132,9 @@ def test_sums_are_those_of_the_log_density_up_to_a_constant(name, weights):
     known = {k: float(v[0, 0]) for k, v in theta.items()}
     one = kind.likelihood.summed(y, w, facts)(eta[:1], known)
     np.testing.assert_allclose(one, found[:1], rtol=1e-11)
+    many = kind.likelihood.summed(y, w, facts)(eta[:1], theta)
+    tiled = kind.likelihood.summed(y, w, facts)(np.tile(eta[:1], (5, 1)), theta)
+    np.testing.assert_allclose(np.broadcast_to(many, 5), tiled, rtol=1e-13)
 
 
 @pytest.mark.parametrize("w", [0.4, 1.0, 3.0])

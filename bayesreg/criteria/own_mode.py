@@ -10,14 +10,16 @@ bound because rows are met exactly.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
+from bayesreg.likelihoods.base import Summed
 from bayesreg.model.loss import Point
 from bayesreg.priors import Penalised
 from bayesreg.solvers import newton
@@ -25,6 +27,8 @@ from bayesreg.solvers.objective import penalty_value
 
 if TYPE_CHECKING:
     from bayesreg.model.problem import Problem
+
+Map = Callable[[Array], Array]
 
 # Where to begin in log θ: σ by its size beside the deviations from a median, the others as such.
 STARTS: Mapping[str, tuple[float, ...]] = {
@@ -36,8 +40,14 @@ TURNS = 20  # of θ and b: a bound
 FURTHEST = 12.0  # from a start that θ may go, in log θ
 SAME = 1e-4  # in log θ: modes that are one
 AT_REST = 1e-5  # nats per unit of log θ and row, from which on a mode has been found
-# Central differences of eighth order.
-WEIGHTS = ((1, 4 / 5), (2, -1 / 5), (3, 4 / 105), (4, -1 / 280))
+CLIMBS = 60  # steps in one log θ: a bound
+LONG = 2.0  # of one of them
+NEAR = 0.05  # of a mode that is known, from which on a climb is one to it
+CLOSE = 1e-10  # in log θ: a step after which nothing is left to gain
+# Central differences of eighth order: multiples of the step, weights of a slope and of a bend.
+WEIGHTS = (
+    (1, 4 / 5, 8 / 5), (2, -1 / 5, -1 / 5), (3, 4 / 105, 8 / 315), (4, -1 / 280, -1 / 560),
+)  # fmt: skip
 STEP = 0.01
 
 
@@ -102,8 +112,8 @@ def own_mode(problem: Problem, seed: int = 0) -> OwnMode:
     profile = _Profile.of(problem, seed)
     found: list[tuple[float, Array, Array]] = []
     for k in range(3):
-        t = profile.climb(k)
-        value, slopes, at = profile.at(t)
+        t = profile.climb(k, [other for _, other, _ in found])
+        value, slopes, _, at = profile.look(t)
         if not np.all(np.abs(slopes) <= AT_REST * profile.rows):
             continue
         if all(np.max(np.abs(t - other)) > SAME for _, other, _ in found):
@@ -116,7 +126,7 @@ def own_mode(problem: Problem, seed: int = 0) -> OwnMode:
             "posterior's medians"
         )
     _, t, b = max(found, key=lambda mode: mode[0])
-    slope = float(np.max(np.abs(profile.at(t)[1])))
+    slope = float(np.max(np.abs(profile.look(t)[1])))
     return OwnMode(profile.theta(t), b, slope, len(found))
 
 
@@ -164,7 +174,8 @@ def _given_eta(profile: _Profile, at: Point) -> dict[str, float]:
     from scipy.optimize import minimize
 
     def minus(t: Array) -> tuple[float, Array]:
-        return -profile.fit(at, t), -profile.slope_of(lambda s: profile.fit(at, s), t)
+        value, slope, _ = profile.bends(lambda s: profile.fit(at, s), t)
+        return -value, -slope
 
     limits, loss = profile.problem.likelihood.limits, profile.problem.loss
     for name in set(profile.names) & set(limits):
@@ -184,7 +195,7 @@ class _Profile:
     spread: float
     scaled: int
     seed: int
-    known: dict[bytes, tuple[float, Array, Point]]
+    known: dict[bytes, tuple[float, Array, Array, Point]]
 
     @classmethod
     def of(cls, problem: Problem, seed: int) -> _Profile:
@@ -220,8 +231,8 @@ class _Profile:
             ]
         )
 
-    def at(self, t: Array) -> tuple[float, Array, Point]:
-        """F, its gradient and the point of the loss at t."""
+    def look(self, t: Array) -> tuple[float, Array, Array, Point]:
+        """F, its gradient, the second derivatives at fixed b, and the point of the loss at t."""
         key = np.asarray(t, dtype=float).tobytes()
         if key not in self.known:
             fixed = self.problem.at(**self.theta(t))
@@ -230,50 +241,101 @@ class _Profile:
                 key=lambda item: float(np.max(np.abs(np.frombuffer(item[0]) - t))),
                 default=None,
             )
-            start = None if near is None else near[1][2].b
+            start = None if near is None else near[1][3].b
             at = fixed.loss.at(newton.solve(fixed, start=start, seed=self.seed).b)
-            slope = self.slope_of(lambda s: self.value(at, s), t)
-            self.known[key] = (self.value(at, t), slope, at)
+            self.known[key] = *self.bends(lambda s: self.value(at, s), t), at
         return self.known[key]
 
-    def fit(self, at: Point, t: Array) -> float:
-        """log p(y | η, θ) + log p(log θ), η held."""
+    @cached_property
+    def summed(self) -> Summed:
+        """Σ w log p of many θ at one η, up to a constant."""
         loss = self.problem.loss
-        theta = {**loss.theta, **self.theta(t)}
-        total = float(loss.weights @ loss.likelihood.log_density(loss.y, at.eta, theta))
-        priors = zip(self.problem.unknown.values(), t, strict=True)
-        return total + sum(prior.log_density_of_log(float(v)) for prior, v in priors)
+        facts = {k: v for k, v in loss.theta.items() if k not in self.problem.own}
+        return loss.likelihood.summed(loss.y, loss.weights, facts)
 
-    def value(self, at: Point, t: Array) -> float:
+    def fit(self, at: Point, t: Array) -> Array:
+        """log p(y | η, θ) + log p(log θ) (S,) of many t (S, k), η held."""
+        theta = {k: np.full((1, 1), v) for k, v in self.problem.known.items()}
+        theta |= {k: np.exp(t[:, [j]]) for j, k in enumerate(self.names)}
+        laws = list(self.problem.unknown.values())
+        prior = [
+            sum(p.log_density_of_log(float(v)) for p, v in zip(laws, row, strict=True)) for row in t
+        ]
+        return np.asarray(self.summed(at.eta[None], theta) + prior)
+
+    def value(self, at: Point, t: Array) -> Array:
         """The same with log p(b | θ), b held."""
+        return self.fit(at, t) + [self._of_b(at.b, row) for row in t]
+
+    def _of_b(self, b: Array, t: Array) -> float:
+        """log p(b | θ) up to a constant: σ alone says anything of it."""
+        if "sigma" not in self.names:
+            return self._penalised(self.problem.at(**self.theta(self.start(0))), b)
         fixed = self.problem.at(**self.theta(t))
-        phi = fixed.penalty.phi or 1.0
-        log_sigma = math.log(fixed.sigma or 1.0)
-        return self.fit(at, t) - float(penalty_value(fixed, at.b)) / phi - self.scaled * log_sigma
+        return self._penalised(fixed, b) - self.scaled * math.log(fixed.sigma or 1.0)
 
-    def slope_of(self, value: object, t: Array) -> Array:
-        """The gradient in t of a smooth function of it."""
-        out = np.zeros(len(t))
-        for j, unit in enumerate(np.eye(len(t)) * STEP):
-            out[j] = sum(w * (value(t + k * unit) - value(t - k * unit)) for k, w in WEIGHTS)  # type: ignore[operator]
-        return out / STEP
+    @staticmethod
+    def _penalised(fixed: Problem, b: Array) -> float:
+        return -float(penalty_value(fixed, b)) / (fixed.penalty.phi or 1.0)
 
-    def climb(self, k: int) -> Array:
-        """A mode from the k-th start: L-BFGS-B, then the root of the gradient."""
+    def bends(self, value: Map, t: Array) -> tuple[float, Array, Array]:
+        """A smooth function of t, its slopes and second derivatives along each log θ (k,)."""
+        k, far = len(t), np.array([j for j, _, _ in WEIGHTS])
+        moves = STEP * np.concatenate([far, -far])
+        every = np.concatenate([[np.zeros(k)], *(np.outer(moves, unit) for unit in np.eye(k))])
+        found = value(t + every)
+        up, down = found[1:].reshape(k, 2, len(far)).swapaxes(0, 1)
+        first, second = (np.array(w) for w in list(zip(*WEIGHTS, strict=True))[1:])
+        bend = (up + down - 2.0 * found[0]) @ second / STEP**2
+        return float(found[0]), (up - down) @ first / STEP, bend
+
+    def climb(self, k: int, known: Sequence[Array] = ()) -> Array:
+        """A mode from the k-th start; one of those `known` where it leads to that."""
+        if len(self.names) == 1:
+            return self._climb_one(self.start(k), known)
+        return self._climb_several(self.start(k))
+
+    def _climb_one(self, t: Array, known: Sequence[Array]) -> Array:
+        """Newton's method in log θ, the curvature by a secant, within where F is known to fall.
+
+        At first the curvature is that at fixed b, which is never less than F's own: steps are too
+        short and not too long.
+        """
+        start, low, high, before = t, -math.inf, math.inf, None
+        for _ in range(CLIMBS):
+            _, (slope,), (bend,), _ = self.look(t)
+            low, high = (float(t[0]), high) if slope > 0.0 else (low, float(t[0]))
+            if before is not None and t[0] != before[0]:
+                secant = (slope - before[1]) / (t[0] - before[0])
+                bend = secant if secant < 0.0 else bend
+            step = -slope / bend if bend < 0.0 else math.copysign(LONG, slope)
+            step = float(np.clip(step, -LONG, LONG))
+            near = [one for one in known if abs(t[0] + step - one[0]) <= NEAR]
+            if near:
+                return near[0]
+            if not low < t[0] + step < high:
+                step = 0.5 * (low + high) - float(t[0])
+            before = float(t[0]), slope
+            t = np.clip(t + step, start - FURTHEST, start + FURTHEST)
+            if abs(step) <= CLOSE or t[0] == before[0]:
+                break
+        return t
+
+    def _climb_several(self, start: Array) -> Array:
+        """L-BFGS-B, then the root of the gradient."""
         from scipy.optimize import minimize, root
 
-        start = self.start(k)
         bounds = [(v - FURTHEST, v + FURTHEST) for v in start]
 
         def minus(t: Array) -> tuple[float, Array]:
-            value, slope, _ = self.at(t)
+            value, slope, _, _ = self.look(t)
             return -value, -slope
 
         t = minimize(
             minus, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"gtol": 1e-7}
         ).x
         if np.all(np.abs(t - start) < FURTHEST):
-            closer = root(lambda s: self.at(s)[1], t, method="hybr", tol=1e-12).x
+            closer = root(lambda s: self.look(s)[1], t, method="hybr", tol=1e-12).x
             if np.max(np.abs(closer - t)) < 0.1:
                 t = closer
         return np.asarray(t)

@@ -178,7 +178,7 @@ class Likelihood(ABC):
     def summed(self, y: Array, weights: Array, facts: Theta) -> Summed:
         """Σ w log p (S,) of η (S, n) and θ (S, 1), up to a constant, for many η of the same rows.
 
-        `facts` is what of θ is known by row.
+        Either may be one, η (1, n) or θ (1, 1). `facts` is what of θ is known by row.
         """
 
         def total(eta: Array, theta: Theta) -> Array:

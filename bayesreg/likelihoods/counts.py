@@ -274,23 +274,28 @@ class NegativeBinomial(Counts):
         if np.max(y, initial=0.0) > MANY:
             top = np.log(r / (r + y)) + above_powers(y + r) - above_powers(r) - above_powers(y)
             return np.asarray(top - self.fenchel_young(y, eta, 0.0, theta))
-        ways = -betaln(r, y + 1.0) - np.log(r + y)
+        most = float(np.max(y, initial=0.0))
+        if r.ndim == 0 and most < y.size:  # Γ's once for each count that there may be
+            ways = _ways(np.arange(most + 1.0), r)[y.astype(np.intp)]
+        else:
+            ways = _ways(y, r)
         return np.asarray(ways - logistic.loss(y, y + r, np.subtract(eta, np.log(r))))
 
     def summed(self, y: Array, weights: Array, facts: Theta) -> Summed:
         """Γ's once for each count that there is; log(1 + e^η/r) has no e^(−η) to lose."""
+        if np.max(y, initial=0.0) > MANY:
+            return super().summed(y, weights, facts)
         events = weights * y
         values, place = np.unique(y, return_inverse=True)
         times = np.bincount(place, weights)
 
         def total(eta: Array, theta: Theta) -> Array:
             r = np.atleast_2d(theta["shape"])
-            ways = (gammaln(values + r) - gammaln(r)) @ times - np.log(r)[:, 0] * float(y @ weights)
+            ways = (_ways(values, r) - values * np.log(r)) @ times
             if eta.max(initial=0.0) > EDGE:
                 grown = np.logaddexp(0.0, eta - np.log(r))
             else:
-                grown = np.exp(eta)
-                grown /= r
+                grown = np.exp(eta) / r
                 grown += 1.0
                 np.log(grown, out=grown)
             shared = grown @ events + r[:, 0] * (grown @ weights)
@@ -356,6 +361,11 @@ class NegativeBinomial(Counts):
         import pymc as pm
 
         return pm.NegativeBinomial, {"mu": pm.math.exp(eta), "alpha": theta["shape"]}
+
+
+def _ways(y: Array, r: Array) -> Array:
+    """log Γ(y + r)/(Γ(r)y!), in which no Γ is large beside the whole."""
+    return np.asarray(-betaln(r, y + 1.0) - np.log(r + y))
 
 
 def _exp(eta: ArrayLike, most: float = EDGE) -> Array:

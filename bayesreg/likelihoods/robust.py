@@ -124,8 +124,7 @@ class StudentTNoise(Noise):
 
         def total(eta: Array, theta: Theta) -> Array:
             df, sigma = np.atleast_2d(theta["df"]), np.atleast_2d(theta["sigma"])
-            square = eta - y
-            square *= 1.0 / (sigma * np.sqrt(df))
+            square = (eta - y) * (1.0 / (sigma * np.sqrt(df)))
             np.square(square, out=square)
             square += 1.0
             np.log(square, out=square)
