@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -9,7 +11,8 @@ import pytest
 import bayesreg as br
 from bayesreg.data.sampled import Sampling, hash64
 from bayesreg.data.stores import Source
-from bayesreg.data.stores.stream import Roles
+from bayesreg.data.stores.base import Run
+from bayesreg.data.stores.reader import Roles
 from bayesreg.data.streamed import Streamed
 
 N = 3_000
@@ -40,10 +43,11 @@ class InBatches(Source):
 class InRuns(InBatches):
     """And in runs, which are added up from the last to the first, one of them empty."""
 
-    def total(self, columns, part):
+    def total(self, columns, part, more):
         batches = list(self.batches(columns))
-        runs = [batches[:2], [], batches[2:]]
-        found = [part(iter(run)) for run in runs]
+        runs = [Run(batches[:2], self.place), Run([], self.place), Run(batches[2:], self.place)]
+        runs[2] = replace(runs[2], start=sum(len(batch) for batch in batches[:2]))
+        found = [part(run) for run in runs]
         return found[2] + (found[1] + found[0])
 
 

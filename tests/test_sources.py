@@ -25,7 +25,8 @@ from bayesreg.data.stores import Source, arrow, parquet, source_of
 from bayesreg.data.stores import duckdb as store_of_duckdb
 from bayesreg.data.stores import polars as store_of_polars
 from bayesreg.data.stores.blocks import Blocks
-from bayesreg.data.stores.stream import Roles, Stream
+from bayesreg.data.stores.reader import Roles
+from bayesreg.data.stores.stream import Stream
 from bayesreg.data.streamed import Streamed
 from bayesreg.estimators import MapRegressor
 
@@ -497,7 +498,7 @@ def test_a_pass_is_told_on_a_terminal_and_is_silent_elsewhere(folder, capsys, mo
 MEASURED = """
 import resource, sys, time
 from bayesreg.data.stores import source_of
-from bayesreg.data.stores.stream import Roles
+from bayesreg.data.stores.reader import Roles
 from bayesreg.data.streamed import Streamed
 
 def seconds(do):

@@ -105,7 +105,7 @@ def asked(options: Options, log: Log) -> Question:
 
 def _streamed(options: Options, source: Source) -> Question:
     """The question put to rows that are read in passes."""
-    from bayesreg.data.stores.stream import Roles as Columns
+    from bayesreg.data.stores.reader import Roles as Columns
     from bayesreg.data.streamed import Streamed
 
     for option in ("formula", "groups", "factor", "number", "positive", "na", "sep"):

@@ -14,8 +14,9 @@ from bayesreg.data.design import Design
 from bayesreg.data.moments import Moments
 from bayesreg.data.stores.base import Source
 from bayesreg.data.stores.read import Read
+from bayesreg.data.stores.reader import lacking
 from bayesreg.data.stores.recognise import source_of
-from bayesreg.data.stores.stream import lacking, refuse_unknown_missing, roles_of
+from bayesreg.data.stores.stream import refuse_unknown_missing, roles_of
 from bayesreg.data.streamed import Streamed
 from bayesreg.language.errors import BadArgument, BadData, NotSupported
 

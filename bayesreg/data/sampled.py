@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from bayesreg.language.arguments import Array
 
 if TYPE_CHECKING:
-    from bayesreg.data.stores.stream import Part
+    from bayesreg.data.stores.reader import Part
 
 SAMPLE = 10_000  # rows, unless another number is asked for
 Hashes = NDArray[np.uint64]

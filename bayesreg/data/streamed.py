@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,8 @@ from bayesreg.data.moments import Moments
 from bayesreg.data.sampled import SAMPLE, Sampled, Sampling
 from bayesreg.data.stores.base import Source
 from bayesreg.data.stores.read import Read, grouped
-from bayesreg.data.stores.stream import Part, Roles, Stream
+from bayesreg.data.stores.reader import Part, Roles
+from bayesreg.data.stores.stream import Stream
 from bayesreg.data.terms import Term
 from bayesreg.language.arguments import Array, integer
 from bayesreg.language.text import few, shown
@@ -126,7 +127,7 @@ class Streamed(Layout):
         """Σ part(block) over all rows: see `Stream.total`."""
         return self.stream.total(part)
 
-    def total_of_runs[T](self, of_run: Callable[[Iterable[Part]], T]) -> T:
+    def total_of_runs[T](self, of_run: Callable[[Iterator[Part]], T | None]) -> T:
         """Σ of_run(blocks) over runs of blocks: see `Stream.total_of_runs`."""
         return self.stream.total_of_runs(of_run)
 

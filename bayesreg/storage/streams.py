@@ -12,7 +12,8 @@ from bayesreg.data.fields import Meta, checked, put_together, taken_apart, whole
 from bayesreg.data.moments import Moments
 from bayesreg.data.stores.gone import Gone
 from bayesreg.data.stores.read import Read
-from bayesreg.data.stores.stream import Roles, Stream
+from bayesreg.data.stores.reader import Roles
+from bayesreg.data.stores.stream import Stream
 from bayesreg.data.streamed import Streamed
 from bayesreg.language.errors import BadData
 from bayesreg.storage.designs import term_from_json

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,40 @@ if TYPE_CHECKING:
     Batches = Generator[pa.RecordBatch]  # which can be closed before its end
 
 BATCH = 65_536  # rows asked of an engine at once; what it gives may be any number
+More = Callable[[int], None]  # is told how much was read since
+
+
+@dataclass(frozen=True)
+class Run:
+    """Some rows of a source, batch after batch.
+
+    Attributes
+    ----------
+    batches : iterable of pyarrow.RecordBatch
+    place : callable
+        Where the row of a number is found, in words.
+    start : int
+        The number of its first row.
+    number : int
+        Which run it is, where nobody knows how many rows are in those before, so that rows are
+        counted within it; 0 where they are counted over the whole source.
+    """
+
+    batches: Iterable[pa.RecordBatch]
+    place: Callable[[int], str]
+    start: int = 0
+    number: int = 0
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        return iter(self.batches)
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What of a source can be read apart from the rest: its rows and bytes as the store says."""
+
+    rows: int
+    size: int
 
 
 class Source(ABC):
@@ -36,6 +71,10 @@ class Source(ABC):
         Whether they can be read a second time.
     own : mapping of str to str
         Columns whose role the rows themselves say, by role: y and weights of blocks.
+    workers : int
+        Processes that read them in the last pass; 0 where this one does.
+    held : bool
+        Whether batches can be had here, and not only what is made of them elsewhere.
     """
 
     label: str
@@ -44,6 +83,8 @@ class Source(ABC):
     files: int = 0
     repeatable: bool = True
     own: Mapping[str, str] = MappingProxyType({})
+    workers: int = 0
+    held: bool = True
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -75,14 +116,50 @@ class Source(ABC):
         """Where a row, counted from 0 over the whole source, is found."""
         return f"row {row} (from 0)"
 
-    def total[T](self, columns: Sequence[str], part: Callable[[Iterable[pa.RecordBatch]], T]) -> T:
-        """The sum over the rows of what `part` makes of a run of batches.
+    @property
+    def steps(self) -> tuple[int | None, str]:
+        """What a pass is told in, and how many of them there are."""
+        return self.rows, "rows"
+
+    @property
+    def units(self) -> Sequence[Unit]:
+        """What can be read apart, in order; nothing where rows come in one run only."""
+        return ()
+
+    def taken(self, units: range) -> Source:
+        """Some of the units as a source that pickles, to be read where it arrives."""
+        raise NotImplementedError
+
+    def joined(self, beside: Mapping[str, Any]) -> tuple[Source, dict[str, Any]]:
+        """The source with y, weights and the like that are not its columns, yet are of its kind.
+
+        Returns
+        -------
+        source : Source
+        names : dict of str to object
+            What is beside the rows, those that became columns by their names.
+        """
+        return self, dict(beside)
+
+    def total[T](
+        self, columns: Sequence[str], part: Callable[[Run], T], more: More = lambda _: None
+    ) -> T:
+        """The sum over the rows of what `part` makes of a run of them.
 
         A store is one run. A cluster has one for each bundle of its partitions, and adds them up in
-        a tree that does not depend on which is done first.
+        a tree that does not depend on which is done first; there `part` is pickled, and may run
+        more than once where a worker is lost: it changes nothing outside, and what it makes has a
+        ``+``, is pickled too, and may be of no rows.
         """
-        with closing(self.batches(columns)) as run:
-            return part(run)
+        with closing(self.batches(columns)) as batches:
+            return part(Run(counted(batches, more), self.place))
+
+
+def counted(batches: Iterable[pa.RecordBatch], more: More) -> Batches:
+    """The batches, their rows told as they come."""
+    for batch in batches:
+        more(batch.num_rows)
+        yield batch
 
 
 def folded[T](parts: Iterable[T]) -> T:

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def bar(doing: str, rows: int | None) -> Iterator[Callable[[int], None]]:
-    """A bar with the rows read and the time left; the function it gives takes rows read since."""
+def bar(doing: str, total: int | None, unit: str) -> Iterator[Callable[[int], None]]:
+    """A bar with what is read and the time left; the function it gives takes what came since."""
     if sys.stderr is None or not sys.stderr.isatty():
         yield lambda _: None
         return
@@ -19,9 +19,9 @@ def bar(doing: str, rows: int | None) -> Iterator[Callable[[int], None]]:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
-        TextColumn("{task.completed:,.0f} rows"),
+        TextColumn(f"{{task.completed:,.0f}} {unit}"),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
-        task = shown.add_task(doing, total=rows)
+        task = shown.add_task(doing, total=total)
         yield lambda more: shown.advance(task, more)

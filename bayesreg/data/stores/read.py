@@ -17,6 +17,8 @@ class Read:
         What was read.
     rows, files, passes : int
         Rows of one pass, those left out among them.
+    workers : int
+        Processes of a cluster that read them; 0 where this one did.
     seconds : float
         Of all passes.
     dropped : int
@@ -40,6 +42,7 @@ class Read:
     seconds: float = 0.0
     dropped: int = 0
     missing: dict[str, int] = field(default_factory=dict)
+    workers: int = 0
 
     @property
     def words(self) -> str:
@@ -54,7 +57,8 @@ class Read:
     def _told(self, *more: str) -> str:
         parts = [_counted(self.rows, "row")]
         parts += [_counted(self.files, "file")] if self.files else []
-        parts += [_counted(self.passes, "pass", "passes"), *more]
+        parts += [_counted(self.passes, "pass", "passes")]
+        parts += [*([_counted(self.workers, "worker")] if self.workers else []), *more]
         said = f"{shown(self.label)}: {', '.join(parts)}"
         if not self.dropped:
             return said

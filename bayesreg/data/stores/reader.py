@@ -1,0 +1,312 @@
+"""Reader: how batches become validated numbers, wherever they are read; it changes nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayesreg.data.blocks import Block
+from bayesreg.data.known import NOTHING, Known, unusable
+from bayesreg.data.stores.base import Run, folded
+from bayesreg.data.stores.numeric import floats
+from bayesreg.language.arguments import Array
+from bayesreg.language.errors import BadData
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Ints = NDArray[np.intp]
+Held = dict[str, Array]  # columns by name
+Place = Callable[[int], str]
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Some rows of a stream.
+
+    Attributes
+    ----------
+    columns : tuple of p ndarrays (m,)
+        The predictors, each as it lies in memory.
+    y : ndarray (m,)
+    weights : ndarray (m,) or None
+    rows : ndarray of int (m,)
+        Their numbers among all rows of the source, or of the run.
+    known : Known
+        What is known of the rows beside them.
+    run : int
+        Within which run of rows they are counted; 0 where over the whole source.
+    """
+
+    columns: tuple[Array, ...]
+    y: Array
+    weights: Array | None
+    rows: Ints
+    known: Known = NOTHING
+    run: int = 0
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    @cached_property
+    def X(self) -> Array:
+        """The predictors (m, p), put together when they are first asked for."""
+        out = np.empty((len(self), len(self.columns)), order="F")
+        for j, column in enumerate(self.columns):
+            out[:, j] = column
+        return out
+
+    @property
+    def block(self) -> Block:
+        """The rows as `Moments` take them in: predictors and y − offset."""
+        start = int(self.rows[0])
+        all_of_them = self.rows[-1] - start + 1 == len(self)
+        kept = None if all_of_them else self.rows - start
+        return Block(self.columns, self.target, self.weights, start, kept)
+
+    @property
+    def target(self) -> Array:
+        """y − offset."""
+        offset = self.known.offset
+        return self.y if offset is None else np.asarray(self.y - offset)
+
+
+@dataclass(frozen=True)
+class Roles:
+    """The columns that are no predictors, by name; "" where there is none."""
+
+    y: str
+    weights: str = ""
+    offset: str = ""
+    exposure: str = ""
+    trials: str = ""
+
+    @property
+    def said(self) -> dict[str, str]:
+        """What is what: argument to column."""
+        return {key: name for key, name in vars(self).items() if name}
+
+
+@dataclass(eq=False)
+class Tally:
+    """What has been counted of rows as they came; it adds up over their parts.
+
+    Attributes
+    ----------
+    rows, dropped : int
+        Rows, and those left out among them because a value is missing.
+    missing : dict of str to int
+        In how many of them by column.
+    notes : list of str
+        What must be known of them.
+    binary : ndarray of bool (p,) or None
+        Which predictors held 0 and 1 alone; None where nobody asks.
+    """
+
+    rows: int = 0
+    dropped: int = 0
+    missing: dict[str, int] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    binary: NDArray[np.bool_] | None = None
+
+    def __add__(self, other: Tally) -> Tally:
+        """That of both sets of rows."""
+        names = dict.fromkeys([*self.missing, *other.missing])
+        both = None
+        if self.binary is not None and other.binary is not None:
+            both = self.binary & other.binary
+        return Tally(
+            self.rows + other.rows,
+            self.dropped + other.dropped,
+            {name: self.missing.get(name, 0) + other.missing.get(name, 0) for name in names},
+            list(dict.fromkeys([*self.notes, *other.notes])),
+            both,
+        )
+
+    def look_for_truths(self, columns: Sequence[Array]) -> None:
+        """Which columns hold 0 and 1 alone, so far."""
+        if self.binary is None:
+            return
+        for j in np.flatnonzero(self.binary).tolist():
+            x = columns[j]
+            self.binary[j] = bool(np.all((x == 0.0) | (x == 1.0)))
+
+
+@dataclass(frozen=True)
+class Reader:
+    """How batches become numbers: of any run of rows, here or elsewhere.
+
+    Attributes
+    ----------
+    label : str
+        What the rows are of, for errors.
+    names : tuple of str
+        The predictors.
+    roles : Roles
+    missing : {"refuse", "drop"}
+    """
+
+    label: str
+    names: tuple[str, ...]
+    roles: Roles
+    missing: str = "refuse"
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """What is read: the predictors, then what has a role."""
+        return (*self.names, *self.roles.said.values())
+
+    def __call__(self, run: Run, tally: Tally) -> Iterator[Part]:
+        """The rows of a run, validated and counted, batches without a row left out."""
+        for batch in run:
+            if batch.num_rows:
+                part = self._part(batch, tally, run)
+                tally.rows += batch.num_rows
+                if len(part):
+                    yield part
+
+    def _what(self, name: str) -> str:
+        return "y" if name == self.roles.y else self.label
+
+    def _part(self, batch: pa.RecordBatch, tally: Tally, run: Run) -> Part:
+        notes: list[str] = []
+        held = {
+            name: floats(batch.column(j), name, self._what(name), notes)
+            for j, name in enumerate(self.columns)
+        }
+        tally.notes = list(dict.fromkeys([*tally.notes, *notes]))
+        place = run.place
+        rows = run.start + tally.rows + np.arange(batch.num_rows, dtype=np.intp)
+        held, rows = self._counting(held, rows, place)
+        held, rows = self._complete(held, rows, tally, place)
+        columns = tuple(held[name] for name in self.names)
+        tally.look_for_truths(columns)
+        by = {key: held[name] for key, name in self.roles.said.items()}
+        known = self._known(by, rows, place)
+        return Part(columns, by["y"], by.get("weights"), rows, known, run.number)
+
+    def _counting(self, held: Held, rows: Ints, place: Place) -> tuple[Held, Ints]:
+        """The rows of positive weight."""
+        if not self.roles.weights:
+            return held, rows
+        w = held[self.roles.weights]
+        if np.any(w < 0.0):
+            k = int(np.flatnonzero(w < 0.0)[0])
+            raise BadData(
+                f"column {self.roles.weights!r} has the weight {w[k]:g} in "
+                f"{place(int(rows[k]))}; weights are frequencies, of at least 0"
+            )
+        return (held, rows) if np.all(w) else _kept(held, rows, w != 0.0)
+
+    def _complete(self, held: Held, rows: Ints, tally: Tally, place: Place) -> tuple[Held, Ints]:
+        """The rows without a missing value; the first is refused, or all are counted."""
+        with np.errstate(all="ignore"):  # a sum is finite unless a value is not, or it overflows
+            odd = [name for name, values in held.items() if not np.isfinite(values.sum())]
+        gone: dict[str, NDArray[np.bool_]] = {}
+        for name in odd:
+            beyond = np.flatnonzero(np.isinf(held[name]))
+            if len(beyond):
+                where = place(int(rows[beyond[0]]))
+                raise BadData(f"column {name!r} is infinite in {where}; leave out or mend the row")
+            lacks = np.isnan(held[name])
+            gone |= {name: lacks} if lacks.any() else {}
+        if not gone:
+            return held, rows
+        if self.missing == "refuse":
+            first, name = min(
+                (int(np.argmax(lacks)), n) for n, lacks in gone.items() if lacks.any()
+            )
+            where = f"column {name!r}: {place(int(rows[first]))}"
+            raise BadData(lacking(self.label, where))
+        for name, lacks in gone.items():
+            tally.missing[name] = tally.missing.get(name, 0) + int(lacks.sum())
+        left = np.any(list(gone.values()), axis=0)
+        tally.dropped += int(left.sum())
+        return _kept(held, rows, ~left)
+
+    def _known(self, by: Mapping[str, Array], rows: Ints, place: Place) -> Known:
+        """Offset and trials, of values that are such."""
+        for what in ("exposure", "trials"):
+            bad = unusable(by[what], what) if what in by else None
+            if bad is not None:
+                k, why = bad
+                where = place(int(rows[k]))
+                raise BadData(f"{what} is {by[what][k]:g} in {where}, and {why}")
+        shift = by.get("offset")
+        if "exposure" in by:
+            size = np.log(by["exposure"])
+            shift = size if shift is None else shift + size
+        return Known(shift, by.get("trials"))
+
+
+@dataclass(frozen=True)
+class Told[T]:
+    """What was counted of some rows, and what was made of them; None of no rows."""
+
+    tally: Tally
+    value: T | None
+
+    def __add__(self, other: Told[T]) -> Told[T]:
+        """Those of both sets of rows."""
+        one, two = self.value, other.value
+        both: Any = one if two is None else two if one is None else one + two  # type: ignore[operator]
+        return Told(self.tally + other.tally, both)
+
+
+@dataclass(frozen=True)
+class Each[T]:
+    """A map of runs by one of blocks: the sum over the blocks of a run, by a fixed tree."""
+
+    part: Callable[[Part], T]
+
+    def __call__(self, blocks: Iterator[Part]) -> T | None:
+        """Of the blocks of a run, or None where there is none."""
+        first = next(blocks, None)
+        return None if first is None else folded(map(self.part, chain([first], blocks)))
+
+
+@dataclass(frozen=True)
+class OfBlocks[T]:
+    """A map of runs by one that takes rows in as `Moments` do."""
+
+    part: Callable[[Iterable[Block]], T]
+
+    def __call__(self, rows: Iterator[Part]) -> T:
+        """Of the blocks of a run, of which there may be none."""
+        return self.part(part.block for part in rows)
+
+
+@dataclass(frozen=True)
+class Reading[T]:
+    """A map of runs: what `part` makes of the rows of one, and what was counted of them.
+
+    It pickles where `part` does, changes nothing, and gives the same whenever it is called.
+    """
+
+    reader: Reader
+    part: Callable[[Iterator[Part]], T | None]
+    looking: bool = False
+
+    def __call__(self, run: Run) -> Told[T]:
+        """Of a run of batches."""
+        width = len(self.reader.names)
+        tally = Tally(binary=np.ones(width, dtype=bool) if self.looking else None)
+        return Told(tally, self.part(self.reader(run, tally)))
+
+
+def _kept(held: Held, rows: Ints, keep: NDArray[np.bool_]) -> tuple[Held, Ints]:
+    return {name: values[keep] for name, values in held.items()}, rows[keep]
+
+
+def lacking(label: str, where: str) -> str:
+    """What is missing where, and what to do."""
+    return (
+        f"{label} has missing values ({where}); mend these rows, or have them left out and counted "
+        "(missing='drop', in the shell --missing drop): nothing is dropped silently"
+    )
