@@ -186,7 +186,7 @@ USAGE = [
     (("{csv}",), 2, "--target is missing: which column of t.csv is the response? It has 'id'"),
     (("{csv}", "--target", "prise"), 2, "did you mean 'price'"),
     (("{csv}", "--target", "price"), 1, "column 'id' looks like an identifier"),
-    (("{csv}", "--target", "region"), 1, "the target 'region' holds text"),
+    (("{csv}", "--target", "region"), 1, "the target 'region' holds 3 kinds of text"),
     (("{csv}", "--target", "price", "--formula", "price ~ x"), 2, "leave out --target"),
     (("{csv}", "--target", "price", "--sep", ",,"), 2, "--sep must be one character"),
     (("{csv}", "--formula", "price ~ xx"), 1, "did you mean 'x'"),

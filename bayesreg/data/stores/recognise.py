@@ -13,6 +13,7 @@ from bayesreg.data.stores.base import Source
 
 # What is one by the module of its type: no package is imported that is not imported already.
 EAGER = ("pandas", "numpy", "modin", "cudf")
+KNOWN = (*EAGER, "duckdb", "polars", "pyarrow")
 
 
 def source_of(data: Any, *, by_itself: bool = False) -> Source | None:
@@ -40,7 +41,7 @@ def source_of(data: Any, *, by_itself: bool = False) -> Source | None:
         from bayesreg.data.stores.parquet import parquet_source
 
         return parquet_source(os.fspath(data))
-    package, kind = type(data).__module__.split(".")[0], type(data).__name__
+    package, kind = _kind(data)
     if package == "duckdb" and kind == "DuckDBPyRelation":
         from bayesreg.data.stores.duckdb import DuckDB
 
@@ -58,6 +59,12 @@ def source_of(data: Any, *, by_itself: bool = False) -> Source | None:
 
         return Blocks(data)
     return None
+
+
+def _kind(data: Any) -> tuple[str, str]:
+    """The package and the name of its class, or of the class of a known package that it extends."""
+    kinds = [(one.__module__.split(".")[0], one.__name__) for one in type(data).__mro__]
+    return next((kind for kind in kinds if kind[0] in KNOWN), kinds[0])
 
 
 def _are_blocks(data: Any) -> bool:
