@@ -368,6 +368,20 @@ class TestGiven:
         with pytest.raises(br.BadArgument, match="relative and groups stay"):
             problem.given(prior=old)
 
+    @pytest.mark.parametrize("new", [br.Horseshoe(), br.R2D2(), br.NormalGamma()], ids=repr)
+    @pytest.mark.parametrize("old", [br.Normal(), br.R2D2(0.3), br.Horseshoe()], ids=repr)
+    def test_factors_are_grouped_as_another_prior_does(self, old, new):
+        frame = pd.DataFrame({"x": self.X[:, 0], "g": list("abca"), "y": self.y})
+
+        def under(prior):
+            mixed = {"x": br.Flat(), ...: prior}
+            return br.Model(mixed).condition_formula("y ~ x + g", frame)
+
+        (given,), (direct,) = under(old).given(prior=new).blocks, under(new).blocks
+        np.testing.assert_array_equal(given.group, direct.group)
+        np.testing.assert_array_equal(given.relative, direct.relative)
+        assert (given.prior, given.hyper) == (direct.prior, direct.hyper)
+
     def test_a_hyperprior_makes_a_scale_unknown(self):
         problem = br.Model(br.Normal(1.0)).condition(self.X, self.y)
         assert problem.given(scale=br.HalfCauchy(2.0)).unknown_scales == ("normal",)

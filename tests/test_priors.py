@@ -177,6 +177,7 @@ def test_elastic_net_scales_round_trip():
         prior = br.ElasticNet.from_scales(laplace=b, normal=tau)
         assert abs(prior.l1(sigma) * b / sigma**2 - 1) < 1e-14
         assert abs(prior.l2(sigma) * tau**2 / sigma**2 - 1) < 1e-14
+        assert dataclasses.replace(prior, mix=0.4) == br.ElasticNet(prior.scale, 0.4)
 
 
 BAD = [

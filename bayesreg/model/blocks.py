@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bayesreg.data.arrival import Held
 from bayesreg.data.design import Design
 from bayesreg.data.grammar import same
 from bayesreg.data.moments import Moments
@@ -247,6 +248,11 @@ class Block:
         return np.bincount(self.group)
 
     @property
+    def known_factors(self) -> Array:
+        """Those of `relative` that are not of its prior's making, by the sizes of groups."""
+        return np.asarray(self.relative / self.prior.among(self.sizes)[1][self.group])
+
+    @property
     def grouped(self) -> bool:
         """Whether some columns share a local scale."""
         return len(self.sizes) < len(self.columns)
@@ -358,24 +364,34 @@ def with_prior(
     blocks: Sequence[Block],
     prior: Prior,
     likelihood: Likelihood,
-    source: Design | Moments,
+    source: Held,
+    proper: NDArray[np.intp],
     label: str,
 ) -> tuple[Prior, tuple[Block, ...]]:
-    """One block of all the columns under one prior; their relative factors and groups stay.
+    """One block of all the `proper` columns under one prior, in a unit that the likelihood has.
 
-    With the prior in a unit that the likelihood has.
+    Relative factors and groups stay; columns of a block that has no groups get those that the prior
+    makes of factors.
     """
     prior = settled_under(likelihood, prior)
-    if isinstance(prior.scale, tuple) or prior.relative is not None or prior.groups is not None:
+    said = isinstance(prior.scale, tuple) or prior.relative is not None
+    if said or prior.groups not in (None, "factors"):
         raise BadArgument(
             f"prior={prior!r}: scale per column, relative and groups stay as the columns have "
             "them; leave them out, or condition a new Model"
         )
     if not blocks:
         return prior, ()
-    sizes = np.cumsum([0, *(len(block.sizes) for block in blocks)])
+    terms = () if isinstance(source, Moments) else source.terms
+    groups = [
+        one.group
+        if one.grouped
+        else _grouping(prior, proper[one.columns].tolist(), source.names, terms)
+        for one in blocks
+    ]
+    starts = np.cumsum([0, *(group.max() + 1 for group in groups)])
     columns = np.concatenate([block.columns for block in blocks])
-    group = np.concatenate([block.group + k for block, k in zip(blocks, sizes, strict=False)])
+    group = np.concatenate([group + k for group, k in zip(groups, starts, strict=False)])
     one = _block(label, prior, columns, group, *worth(likelihood, source))
-    relative = np.concatenate([block.relative for block in blocks])
-    return prior, (dataclasses.replace(one, relative=relative),)
+    known = np.concatenate([block.known_factors for block in blocks])
+    return prior, (dataclasses.replace(one, relative=known * one.relative),)

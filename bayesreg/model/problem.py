@@ -376,8 +376,8 @@ class Problem:
         """What another prior changes: the blocks, and where coefficients are measured from."""
         flat: dict[Any, Prior] = {self.features[j]: Flat() for j in self.flat}
         label = REST if flat else prior.family  # as of a model conditioned with `said`
-        source = self.design or self.moments
-        prior, blocks = with_prior(self.blocks, prior, self.likelihood, source, label)
+        how = self.likelihood, self.held, self.proper, label
+        prior, blocks = with_prior(self.blocks, prior, *how)
         said: PriorLike = flat | {...: prior} if flat else prior
         changes: dict[str, Any] = {"blocks": blocks, "prior": said}
         if not np.all(self.coordinates.loc == prior.loc):

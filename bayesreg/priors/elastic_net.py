@@ -65,14 +65,17 @@ class ElasticNet(Penalised, ScaleMixture):
     def __post_init__(self) -> None:
         settle(self)
         mix = np.asarray(positive(self.mix, "ElasticNet: mix"))
-        if mix.ndim or (not mix < 1.0 and self.rest is None):
+        rest: Any = self.rest
+        # One that does not belong to this ρ is what a copy with another ρ brought along.
+        if rest is None or mix.ndim or not math.isclose(mix + rest, 1.0, rel_tol=1e-12):
+            rest = 1.0 - mix
+        if mix.ndim or not rest > 0.0:
             raise BadArgument(
                 f"ElasticNet: mix must lie strictly between 0 and 1, not {self.mix!r}; "
                 "use Laplace for 1 and Normal for 0"
             )
         object.__setattr__(self, "mix", float(mix))
-        if self.rest is None:
-            object.__setattr__(self, "rest", 1.0 - float(mix))
+        object.__setattr__(self, "rest", float(rest))
 
     @classmethod
     def from_scales(cls, *, laplace: float, normal: float, unit: str | None = None) -> ElasticNet:

@@ -114,7 +114,8 @@ class R2D2(ScaleMixture):
             object.__setattr__(self, "pseudo_sigma", sd)
         shapes = self.mean * self.precision, (1.0 - self.mean) * self.precision
         implied = BetaPrimeSquared(*shapes, 1.0 if self.pseudo_sigma is None else self.pseudo_sigma)
-        if self.scale is not None and getattr(self.scale, "shapes", None) != shapes:
+        object.__setattr__(implied, "follows", True)
+        if not (self.scale in (None, implied) or getattr(self.scale, "follows", False)):
             raise BadArgument(
                 "R2D2 takes no scale: scale² = R²/(1 − R²) follows from the prior of R²; say how "
                 "well the columns will explain y with mean= and precision= instead"
@@ -279,10 +280,7 @@ class BetaPrimeSquared(HyperPrior):
     b: float
     scale: float = 1.0
 
-    @property
-    def shapes(self) -> tuple[float, float]:
-        """a and b."""
-        return self.a, self.b
+    follows = False  # from the prior of an R²: of a copy with another R² it is another
 
     @property
     def moments(self) -> float:
