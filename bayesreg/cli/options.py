@@ -182,7 +182,8 @@ data = together(
     likelihood,
     click.option(
         "--positive", metavar="LABEL",
-        help="Which label of a yes/no response is yes; unsaid, the second in sorted order.",
+        help="Which label of a yes/no response is yes; unsaid, the second as "
+        "the file orders them, else in sorted order.",
     ),
     click.option(
         "--sigma", metavar="SPEC", help="Noise sd: a number, or such as 'half_normal(50)'."

@@ -12,9 +12,9 @@ from bayesreg.cli.log import Log
 from bayesreg.cli.options import AUTO, BERNOULLI, BINOMIAL, GAUSSIAN, Options
 from bayesreg.data import files as sources
 from bayesreg.data.cells import Column
-from bayesreg.data.predictors import Roles, Selection, design, groups_of, select
+from bayesreg.data.predictors import Roles, Selection, design, groups_of, place, select
 from bayesreg.language.arguments import Array
-from bayesreg.language.errors import BadArgument, BadData, NotSupported
+from bayesreg.language.errors import BadArgument, BadCell, BadData, NotSupported
 
 NEAR_ZERO = 0.02  # of the largest y, up to which the smallest of counts comes
 
@@ -253,6 +253,8 @@ def designed(
     try:
         coded, learnt = read(found, likelihood)
         learnt.check(coded.y, coded.known.facts(-1))
+    except BadCell as error:
+        raise BadData(f"{where}: {error.at(place(selection, error.row))}") from None
     except BadData as error:
         raise BadData(f"{where}: {error}") from None
     no, yes = learnt.classes_ or (0, 1)

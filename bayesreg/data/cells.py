@@ -132,6 +132,8 @@ class Column:
         How often each text was read as missing; an empty cell is the text "".
     words : tuple of str or None
         The levels that are no numbers as the file writes them; None as Python does.
+    ordered : bool
+        Whether the file declares an order of the levels, and not only which there are.
     """
 
     name: str
@@ -142,6 +144,7 @@ class Column:
     note: str = ""
     absent: Mapping[str, int] = field(default_factory=dict)
     words: tuple[str, ...] | None = None
+    ordered: bool = False
 
     @cached_property
     def missing(self) -> NDArray[np.intp]:

@@ -74,6 +74,8 @@ class Design(Layout):
         What was read to have the rows, in words; empty where they were in memory.
     beside : dict
         The columns that offset, exposure and trials were, by these words, for new rows to bring.
+    order : tuple or None
+        All labels of y, lowest first, where its type declared their order.
 
     Examples
     --------
@@ -105,6 +107,7 @@ class Design(Layout):
     trials: Array | None = None
     origin: str = ""
     beside: dict[str, str] = field(default_factory=dict)
+    order: tuple[Any, ...] | None = None
 
     def __repr__(self) -> str:
         counted = "" if self.weights is None else f" (N = Σw = {self.frequencies.sum():g})"
@@ -233,13 +236,21 @@ class Design(Layout):
         return self.y if self.offset is None else np.asarray(self.y - self.offset)
 
     @property
-    def response(self) -> NDArray[Any]:
-        """The response as it came: the labels where y stands for them, else y."""
+    def response(self) -> Any:
+        """The response as it came: the labels where y stands for them, else y.
+
+        Labels that had an order are pandas' Categorical.
+        """
         if self.classes is None:
             return self.y
         labels = np.empty(len(self.classes), dtype=object)
         labels[:] = self.classes
-        return labels[self.y.astype(np.intp)]
+        found = labels[self.y.astype(np.intp)]
+        if self.order is None:
+            return found
+        import pandas as pd
+
+        return pd.Categorical(found, pd.Index(self.order), ordered=True)
 
     @cached_property
     def moments(self) -> Moments:

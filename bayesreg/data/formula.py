@@ -27,7 +27,7 @@ from bayesreg.data.frames import (
 )
 from bayesreg.data.grammar import Parsed, parse
 from bayesreg.data.known import Known, refuse_named_twice, whole_trials
-from bayesreg.data.labels import numbered, read_labels
+from bayesreg.data.labels import declared_order, numbered, read_labels
 from bayesreg.data.rows import Rows, check_total, row_labels
 from bayesreg.data.rowwise import counted, differing, refuse_batchwise, refuse_weights, unequal
 from bayesreg.language.arguments import Array
@@ -114,7 +114,7 @@ def design_from_formula(
     refuse_number_text(data, _alone(parsed), "the frame")
     notes += _own_response(parsed)
     spec, terms = _learnt(parsed, data, w, flat_terms)
-    y, classes = _outcome(parsed, data, w, labels=labels)
+    y, classes, order = _outcome(parsed, data, w, labels=labels)
     if parsed.offsets:
         known = replace(known, offset=_shift(spec, data))
     if parsed.lost is not None:
@@ -133,6 +133,7 @@ def design_from_formula(
         intercept=any(term.degree == 0 for term in parsed.right),
         named=True,
         classes=classes,
+        order=order,
         offset=known.offset,
         trials=known.trials,
     )
@@ -234,21 +235,24 @@ def _learnt(
     return spec, terms
 
 
-def _outcome(
-    parsed: Parsed, data: pd.DataFrame, weights: Array | None, *, labels: bool
-) -> tuple[Array, tuple[Any, ...] | None]:
+# y, the labels that its numbers stand for, and their order if it was declared.
+type Outcome = tuple[Array, tuple[Any, ...] | None, tuple[Any, ...] | None]
+
+
+def _outcome(parsed: Parsed, data: pd.DataFrame, weights: Array | None, *, labels: bool) -> Outcome:
     """The response as numbers, and the labels that these stand for, where it may have some."""
-    y, classes = _labels(parsed, data) if labels else (None, None)
-    return (_response(parsed, parsed.left, data, weights) if y is None else y), classes
+    found = _labels(parsed, data) if labels else None
+    return (_response(parsed, parsed.left, data, weights), None, None) if found is None else found
 
 
-def _labels(parsed: Parsed, data: pd.DataFrame) -> tuple[Array | None, tuple[Any, ...] | None]:
+def _labels(parsed: Parsed, data: pd.DataFrame) -> Outcome | None:
     """A response that is one column of labels, numbered; nothing where it is an expression."""
     factors = parsed.left.factors
     if parsed.lost is not None or len(factors) != 1 or factors[0].eval_method.value != "lookup":
-        return None, None
-    name = parsed.sources.get(factors[0].expr, factors[0].expr)
-    return numbered(read_labels(data[name], "y"))
+        return None
+    values = data[parsed.sources.get(factors[0].expr, factors[0].expr)]
+    order = declared_order(values)
+    return *numbered(read_labels(values, "y"), order), order
 
 
 def _response(parsed: Parsed, term: Any, data: pd.DataFrame, weights: Array | None) -> Array:

@@ -18,7 +18,7 @@ from bayesreg.data.columns import (
     text_name,
 )
 from bayesreg.data.known import whole_trials
-from bayesreg.data.labels import in_place_of
+from bayesreg.data.labels import declared_order, in_place_of
 from bayesreg.data.sparse import is_sparse
 from bayesreg.data.variables import is_text, unseen_level
 from bayesreg.language.arguments import did_you_mean
@@ -220,7 +220,8 @@ def _variable(series: Any, name: str, what: str, notes: list[str]) -> Any:
     """One variable for formulaic: text and categories untouched, numbers as plain arrays."""
     kind = str(series.dtype)
     if kind.startswith(("Categorical", "Enum")):
-        return series.to_pandas().astype("category").array
+        found, order = series.to_pandas().astype("category").array, declared_order(series)
+        return found if order is None else found.set_categories(order, ordered=True)
     values = series.to_numpy()
     if kind.startswith("String") or (values.dtype == object and is_text(values)):
         return np.asarray(series.to_list(), dtype=object)

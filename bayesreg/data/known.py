@@ -12,7 +12,7 @@ from bayesreg.data.columns import refuse_nonfinite
 from bayesreg.data.rows import Rows
 from bayesreg.data.sparse import some_rows
 from bayesreg.language.arguments import Array, is_number
-from bayesreg.language.errors import BadData
+from bayesreg.language.errors import BadCell, BadData
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,4 +193,4 @@ def _refuse(values: Array, what: str) -> None:
     found = unusable(values, what)
     if found is not None:
         row, why = found
-        raise BadData(f"{what}[{row}] is {values[row]:g}, and {why}")
+        raise BadCell(what, row, f"is {values[row]:g}, and {why}")

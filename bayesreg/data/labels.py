@@ -42,17 +42,48 @@ def read_labels(y: Any, what: str, counts: NDArray[np.bool_] | None = None) -> l
     return found
 
 
-def numbered(labels: Sequence[Any]) -> tuple[Array, tuple[Any, ...]]:
-    """Each label as its place among the different ones, which are sorted if they can be.
+def declared_order(y: Any) -> tuple[Any, ...] | None:
+    """All labels, lowest first, where the type of y declares their order; None where it does not.
+
+    It does if y is an ordered categorical of pandas', an Enum of Polars', or an ordered dictionary
+    of Arrow's. Categories without an order stand in that in which they were met.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> declared_order(pd.Categorical(["low", "high"], ["low", "high"], ordered=True))
+    ('low', 'high')
+    >>> declared_order(pd.Series(["low", "high"], dtype="category")) is None
+    True
+    """
+    native = None if isinstance(y, np.ndarray | list | tuple) else as_narwhals(y)
+    column = y if native is None else _column(native, "y").to_native()
+    kind: Any = getattr(column, "type", None) or getattr(column, "dtype", None)
+    if hasattr(kind, "value_type"):  # Arrow's, a part of which may lack some of the labels
+        if not kind.ordered:
+            return None
+        column = column.unify_dictionaries().chunk(0) if column.num_chunks else column
+        return tuple(column.dictionary.to_pylist()) if hasattr(column, "dictionary") else None
+    found = getattr(kind, "categories", None)
+    ordered = getattr(kind, "ordered", type(kind).__name__ == "Enum")
+    return None if found is None or not ordered else tuple(getattr(found, "to_list", list)())
+
+
+def numbered(
+    labels: Sequence[Any], order: Sequence[Any] | None = None
+) -> tuple[Array, tuple[Any, ...]]:
+    """Each label as its place among the different ones: in their order, else sorted if they can be.
 
     Examples
     --------
     >>> numbered(["b", "a", "b"])
     (array([1., 0., 1.]), ('a', 'b'))
+    >>> numbered(["b", "a", "b"], order=("c", "b", "a"))
+    (array([0., 1., 0.]), ('b', 'a'))
     """
     kinds = list(dict.fromkeys(labels))
     with suppress(TypeError):  # of different types: in order of appearance
-        kinds.sort()
+        kinds.sort(key=None if order is None else list(order).index)
     place = {label: float(k) for k, label in enumerate(kinds)}
     return np.array([place[label] for label in labels]), tuple(place)
 

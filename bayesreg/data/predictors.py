@@ -18,7 +18,7 @@ from bayesreg.data.labels import numbered, read_labels
 from bayesreg.data.suitability import find, refuse_target, refuse_unusable, suspicion
 from bayesreg.data.variables import BOOL, TEXT, Variable, refuse_lookalikes
 from bayesreg.language.arguments import Array
-from bayesreg.language.errors import BadArgument, BadData
+from bayesreg.language.errors import BadArgument, BadCell, BadData
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -151,6 +151,11 @@ def refuse_unusable_known(table: Table, known: Mapping[str, str], keep: NDArray[
             )
 
 
+def place(selection: Selection, row: int) -> str:
+    """Where a row of the Design stands in the file."""
+    return selection.table.place(int(np.flatnonzero(selection.keep)[row]))
+
+
 def design(selection: Selection, *, reference: bool = False) -> Design:
     """The selected columns as a Design, whose `notes` say what became a factor or was left out.
 
@@ -158,7 +163,10 @@ def design(selection: Selection, *, reference: bool = False) -> Design:
     coding, their first level left out.
     """
     if selection.roles.formula is not None:
-        return _from_formula(selection, reference=reference)
+        try:
+            return _from_formula(selection, reference=reference)
+        except BadCell as error:
+            raise error.at(place(selection, error.row)) from None
     from bayesreg.data.coded_columns import CodedColumns
     from bayesreg.data.design import Design
     from bayesreg.data.terms import Term, of_factor
@@ -183,15 +191,13 @@ def design(selection: Selection, *, reference: bool = False) -> Design:
         raise BadData(f"a factor's level and another column are both called {twice!r}; rename one")
     X = np.vstack([block.T for block in blocks]).T  # column by column in memory
     X.flags.writeable = False  # so that it is used where it lies
-    if selection.roles.labels:
-        y, classes = numbered(read_labels(_labels(columns[target], keep), target))
-    else:
-        y, classes = _numbers(columns[target], keep, notes), None
+    y, classes, order = _response(columns[target], selection, notes)
     return replace(
         Design.of(X, y, weights_of(selection), **known_of(selection)).knowing(
             selection.roles.known
         ),
         classes=classes,
+        order=order,
         names=tuple(names),
         y_name=target,
         terms=tuple(terms),
@@ -299,6 +305,17 @@ def _numbers(column: Column, keep: NDArray[np.bool_], notes: list[str]) -> Array
     return values
 
 
+def _response(
+    column: Column, selection: Selection, notes: list[str]
+) -> tuple[Array, tuple[Any, ...] | None, tuple[Any, ...] | None]:
+    """y, the labels that it stands for, and their order where the file declares one."""
+    if not selection.roles.labels:
+        return _numbers(column, selection.keep, notes), None, None
+    order = column.levels if column.ordered else None
+    labels = read_labels(_labels(column, selection.keep), column.name)
+    return *numbered(labels, order), order
+
+
 def _labels(column: Column, keep: NDArray[np.bool_]) -> list[Any]:
     """The cells of a response of labels as text, truth values or numbers, whole ones as int."""
     return list(variable_of(column, keep).tolist())
@@ -377,7 +394,8 @@ def variable_of(column: Column, keep: NDArray[np.bool_]) -> Any:
         import pandas as pd
 
         if column.origin == "declared":
-            return pd.Categorical.from_codes(values, pd.Index(column.levels))
+            levels = pd.Index(column.levels)
+            return pd.Categorical.from_codes(values, levels, ordered=column.ordered)
         ordered = in_order(column.levels)
         place = np.array([*map(ordered.index, column.levels), -1])
         return pd.Categorical.from_codes(place[values], pd.Index(ordered))

@@ -97,7 +97,9 @@ def read_spss(path: Path, form: Format = Format()) -> Table:  # noqa: B008
             order = sorted(labels)
             codes = frame[name].map({value: k for k, value in enumerate(order)}).fillna(-1)
             frame[name] = pd.Categorical.from_codes(
-                codes.astype(int).to_numpy(), pd.Index([str(labels[value]) for value in order])
+                codes.astype(int).to_numpy(),
+                pd.Index([str(labels[value]) for value in order]),
+                ordered=True,
             )
     return _from_pandas(path, frame, partly, form)
 
@@ -180,18 +182,20 @@ def _categorical(name: str, cells: Any, origin: str) -> Column:
     """Categories in the order that a dictionary has; in order of size or alphabet without one."""
     import pyarrow.types as of
 
+    ordered = of.is_dictionary(cells.type) and bool(cells.type.ordered)
     if of.is_dictionary(cells.type):
         whole = cells.unify_dictionaries().combine_chunks()
         whole = whole.chunk(0) if hasattr(whole, "num_chunks") else whole
-        codes = whole.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.intp)
+        codes = whole.indices.cast("int64").fill_null(-1).to_numpy().astype(np.intp)
         levels = tuple(map(str, whole.dictionary.to_pylist()))
     else:
         codes, found = coded(cells)
-        ordered = in_order(found)
-        place = np.array([*(ordered.index(level) for level in found), -1], dtype=np.intp)
-        codes, levels = place[codes], tuple(ordered)
+        levels = tuple(in_order(found))
+        place = np.array([*(levels.index(level) for level in found), -1], dtype=np.intp)
+        codes = place[codes]
     empty = int(np.sum(codes < 0))
-    return Column(name, "text", codes, levels, origin, absent={"": empty} if empty else {})
+    absent = {"": empty} if empty else {}
+    return Column(name, "text", codes, levels, origin, absent=absent, ordered=ordered)
 
 
 def _floats(name: str, kind: str, cells: Any, form: Format, origin: str) -> Column:

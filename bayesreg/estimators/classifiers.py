@@ -14,7 +14,7 @@ from sklearn.utils.validation import validate_data
 
 from bayesreg.data.columns import truth_columns
 from bayesreg.data.design import Design
-from bayesreg.data.labels import read_labels
+from bayesreg.data.labels import declared_order, read_labels
 from bayesreg.data.streamed import Streamed
 from bayesreg.estimators.base import (
     SPARSE,
@@ -27,6 +27,7 @@ from bayesreg.estimators.base import (
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadData
 from bayesreg.language.misnamed import explained_throughout
+from bayesreg.language.warned import warn
 from bayesreg.likelihoods import Bernoulli
 from bayesreg.model.model import Model
 from bayesreg.model.problem import Problem
@@ -64,6 +65,12 @@ class PriorClassifier(ClassifierMixin, PriorEstimator):
         problem = Model(prior, Bernoulli(self.positive)).condition(design, **self._options())
         if self.formula is not None:
             self.classes_ = np.array(sorted(problem.classes_ or (0, 1)))
+        first, second = self.classes_.tolist()
+        if self.positive is None and problem.classes_ == (second, first):
+            warn(
+                f"y declares {second!r} < {first!r}, so that result_ is of {first!r}; classes_ is "
+                f"sorted, as scikit-learn has it: coef_ and decision_function are of {second!r}"
+            )
         return problem
 
     def _labelled(self, X: Any, y: Any, sample_weight: Any, known: Beside) -> Design:
@@ -71,7 +78,7 @@ class PriorClassifier(ClassifierMixin, PriorEstimator):
         X, beside = taken(X, known)
         refuse_misaligned(X, y=y, sample_weight=sample_weight, **beside)
         refuse_text(X, "X")
-        truths = truth_columns(X)
+        truths, order = truth_columns(X), declared_order(y)
         X, y = validate_data(self, X, y, dtype=np.float64, accept_sparse=SPARSE)
         if y.dtype.kind == "O":
             read_labels(y, "y")  # which names the row of a missing one
@@ -89,7 +96,8 @@ class PriorClassifier(ClassifierMixin, PriorEstimator):
                 f"y has one class only, {self.classes_.tolist()[int(design.y[0])]!r}, in the rows "
                 "that count; a classifier needs two"
             )
-        labelled = dataclasses.replace(design, classes=tuple(self.classes_.tolist()))
+        classes = tuple(self.classes_.tolist())
+        labelled = dataclasses.replace(design, classes=classes, order=order)
         return labelled.knowing(known)
 
     def _keep(self, beta: Array, intercept: float) -> None:
@@ -151,7 +159,8 @@ class MapClassifier(PriorClassifier):
     fit_intercept : bool, default True
         Whether there is an unpenalised intercept.
     positive : object, optional
-        The label that `result_` and the prior are about; unsaid, the second in sorted order.
+        The label that `result_` and the prior are about; unsaid, the second in the order that the
+        type of y declares, else in sorted order.
     random_state : int, Generator, RandomState or None
         Seeds the folds of ``hyper`` and ``scale``.
     scale : float or str, optional
@@ -164,7 +173,8 @@ class MapClassifier(PriorClassifier):
     Attributes
     ----------
     classes_ : ndarray (2,)
-        The labels, sorted whatever `positive` is.
+        The labels, sorted as scikit-learn has them, whatever `positive` is or y declares: where
+        these differ a warning says so.
     coef_, intercept_ : ndarray (1, P), (1,)
         The optimum, as log-odds of ``classes_[1]`` per unit of the original columns.
     scale_ : float
@@ -245,7 +255,8 @@ class BayesClassifier(PriorClassifier):
     fit_intercept : bool, default True
         Whether there is an unpenalised intercept.
     positive : object, optional
-        The label that `result_` and the prior are about; unsaid, the second in sorted order.
+        The label that `result_` and the prior are about; unsaid, the second in the order that the
+        type of y declares, else in sorted order.
     random_state : int, Generator, RandomState or None
         Seeds the draws.
     formula : str, optional
@@ -255,7 +266,8 @@ class BayesClassifier(PriorClassifier):
     Attributes
     ----------
     classes_ : ndarray (2,)
-        The labels, sorted whatever `positive` is.
+        The labels, sorted as scikit-learn has them, whatever `positive` is or y declares: where
+        these differ a warning says so.
     coef_, intercept_ : ndarray (1, P), (1,)
         Posterior means, as log-odds of ``classes_[1]`` per unit of the original columns.
     scale_ : float or None

@@ -7,6 +7,34 @@ class BadData(ValueError):
     """The data cannot be used as they are; the message names the column or the row."""
 
 
+class BadCell(BadData):
+    """A value by row is none that there can be: ``y[4] is -2, and ...``.
+
+    Parameters
+    ----------
+    what : str
+        What has the value: ``"y"``.
+    row : int
+        Its place among the rows.
+    why : str
+        What the value is, from the verb on.
+    called : object, optional
+        What the row is called; its place unless said.
+    """
+
+    def __init__(self, what: str, row: int, why: str, called: object = None) -> None:
+        super().__init__(what, row, why, called)  # so that it can be pickled
+        self.what, self.row, self.why = what, row, why
+        self.called = row if called is None else called
+
+    def __str__(self) -> str:
+        return f"{self.what}[{self.called!r}] {self.why}"
+
+    def at(self, place: str) -> BadData:
+        """The same where rows have another name, such as ``line 6`` of a file."""
+        return BadData(f"{self.what} on {place} {self.why}")
+
+
 class PerfectFit(BadData):
     """Zero residual variance where σ is unknown: no posterior exists; the message has the cure."""
 

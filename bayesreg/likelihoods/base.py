@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bayesreg.language.arguments import Array, did_you_mean, one_positive, positive
-from bayesreg.language.errors import BadArgument, BadData, NotSupported
+from bayesreg.language.errors import BadArgument, BadCell, NotSupported
 from bayesreg.priors.flat import Flat
 from bayesreg.priors.hyper import HyperPrior, Power
 
@@ -422,4 +422,4 @@ def refuse_rows(y: Array, bad: Any, what: str, rows: Any = None) -> None:
         place = int(np.flatnonzero(bad)[0])
         row = place if rows is None else rows[place]
         called = row.item() if isinstance(row, np.generic) else row
-        raise BadData(f"y[{called!r}] is {y[place]:.15g}{what}")
+        raise BadCell("y", place, f"is {y[place]:.15g}{what}", called)

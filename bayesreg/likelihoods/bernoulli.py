@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import expit
 
-from bayesreg.data.labels import in_place_of, read_labels
+from bayesreg.data.labels import declared_order, in_place_of, read_labels
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, BadData
 from bayesreg.language.misnamed import explained
@@ -33,8 +33,9 @@ class Bernoulli(NormalMixture):
     Parameters
     ----------
     positive : object, optional
-        Which label is y = 1; unsaid, the second in sorted order (1 of 0/1, True, "yes" of
-        "no"/"yes").
+        Which label is y = 1; unsaid, the second in the order that the type of y declares (an
+        ordered categorical of pandas', an Enum of Polars', labels of values in Stata), else in
+        sorted order (1 of 0/1, True, "yes" of "no"/"yes").
     classes : tuple of two labels, optional
         (y = 0, y = 1), as learnt from data; there is no need to give it.
 
@@ -105,7 +106,9 @@ class Bernoulli(NormalMixture):
         return "Σ[log(1 + exp η) − yη]"
 
     def read(self, y: Any, *, coded: bool = False, counts: Any = None) -> tuple[Any, Bernoulli]:
-        """0/1 for the two labels of y, sorted unless `positive` says which is 1.
+        """0/1 for the two labels of y, in the order that it declares, else sorted.
+
+        Unless `positive` says which is 1.
 
         With `coded`, a y of 0 and 1 is taken as it is once the labels are known; what stands in
         rows that do not count (n,), of weight 0, does not matter.
@@ -120,7 +123,7 @@ class Bernoulli(NormalMixture):
         if coded and self.classes is not None and np.all(np.isin(np.asarray(y), (0.0, 1.0))):
             return y, self
         labels = read_labels(y, "y", counts)
-        classes = self.classes or self._learn(labels)
+        classes = self.classes or self._learn(labels, declared_order(y))
         values = _coded(labels, classes)
         if values is None:
             raise BadData(
@@ -130,7 +133,7 @@ class Bernoulli(NormalMixture):
         same = isinstance(y, np.ndarray) and y.dtype.kind == "f" and np.array_equal(y, values)
         return (y if same else in_place_of(y, values)), Bernoulli(self.positive, classes=classes)
 
-    def _learn(self, labels: list[Any]) -> tuple[Any, Any]:
+    def _learn(self, labels: list[Any], order: tuple[Any, ...] | None) -> tuple[Any, Any]:
         """The two labels, the positive one last."""
         kinds = list(dict.fromkeys(labels))
         if any(isinstance(v, float) and not float(v).is_integer() for v in kinds):
@@ -147,7 +150,7 @@ class Bernoulli(NormalMixture):
                 f"and a yes/no outcome has two; {_instead(kinds)}"
             )
         try:
-            first, second = sorted(kinds)
+            first, second = sorted(kinds, key=None if order is None else order.index)
         except TypeError:
             raise BadData(
                 f"y mixes labels of different types, {kinds[0]!r} and {kinds[1]!r}, which have no "

@@ -17,6 +17,7 @@ from bayesreg.data.arrival import Held, arrive, framed
 from bayesreg.data.design import Design
 from bayesreg.data.frames import take_response, two_columns
 from bayesreg.data.known import refuse_named_twice
+from bayesreg.data.labels import declared_order
 from bayesreg.data.moments import Moments
 from bayesreg.data.rows import counting
 from bayesreg.data.sparse import DENSE, is_sparse
@@ -177,9 +178,10 @@ class Model:
             raise BadArgument("y is missing: pass condition(X, y), or a Design or Moments as X")
         else:
             X, y, found = taken(self.likelihood, X, y, **beside)
-            y, likelihood = self.likelihood.read(y, counts=counting(found["weights"]))
-            design = Design.of(X, y, **found).knowing(beside)
-            design = dataclasses.replace(design, origin=origin)
+            coded, likelihood = self.likelihood.read(y, counts=counting(found["weights"]))
+            design = Design.of(X, coded, **found).knowing(beside)
+            order = declared_order(y) if likelihood.takes_labels else None
+            design = dataclasses.replace(design, origin=origin, order=order)
             source = _labelled(design, likelihood, design.y)
         learnt = Model(self.prior, likelihood)
         return _condition(learnt, source, standardize=standardize, intercept=intercept)

@@ -31,12 +31,13 @@ from bayesreg.storage.values import Unsayable, from_json, to_json
 
 def design_to_payload(design: Design) -> tuple[Arrays, Meta]:
     """Rows, labels, terms and formula of a design; what cannot be kept is warned of."""
-    apart = ("X", "names", "terms", "spec", "index", "classes", "frame")
+    apart = ("X", "names", "terms", "spec", "index", "classes", "order", "frame")
     arrays, meta = taken_apart(design, *apart)
     arrays |= _stored(design.X)
     meta["terms"] = [term._asdict() for term in design.terms]
-    if design.classes is not None:
-        meta["classes"] = [to_json(label) for label in design.classes]
+    for name, labels in (("classes", design.classes), ("order", design.order)):
+        if labels is not None:
+            meta[name] = [to_json(label) for label in labels]
     if design.index is not None:
         _keep_labels(design.index, arrays, meta)
     if isinstance(design.spec, FormulaSpec):
@@ -81,7 +82,8 @@ def design_from_payload(
         if "variables" in meta
         else None,
         index=_labels(arrays, meta, len(y)),
-        classes=None if "classes" not in meta else tuple(map(from_json, meta["classes"])),
+        classes=_said(meta, "classes"),
+        order=_said(meta, "order"),
     )
     design = finished(design, list(meta["notes"]))
     why = meta.get("lost")
@@ -91,6 +93,11 @@ def design_from_payload(
             f"{_some(design)}, or fit again"
         )
     return design if why is None else dataclasses.replace(design, spec=LostFormula(design, why))
+
+
+def _said(meta: Mapping[str, Any], name: str) -> tuple[Any, ...] | None:
+    """Labels of y, if it has some."""
+    return None if name not in meta else tuple(map(from_json, meta[name]))
 
 
 def _stored(X: Any) -> Arrays:
