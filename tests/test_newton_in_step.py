@@ -132,3 +132,24 @@ def test_an_elastic_net_of_groups_is_certified():
     prior = br.Laplace(groups=[["x1", "x2", "x3"], ["x4", "x5"]])
     walk = br.path(problem_of("Bernoulli", prior), n=6, l1_ratio=0.5)
     assert all(one.ok for one in walk.certificates)
+
+
+@pytest.mark.parametrize("likelihood", [br.Bernoulli(), br.Poisson()], ids=repr)
+def test_indicators_of_every_level_leave_no_point_without_degrees_of_freedom(likelihood):
+    """Columns that add up to the intercept: every λ is reached, and its df are a rank."""
+    rng = np.random.default_rng(5)
+    two, three = rng.integers(0, 2, 120), rng.integers(0, 3, 120)
+    levels = [two == 0, two == 1, three == 0, three == 1, three == 2]
+    X = np.column_stack([*levels, rng.standard_normal(120)]).astype(float)
+    y = (rng.random(120) < 1.0 / (1.0 + np.exp(-(2 * two - 1 + X[:, 5])))).astype(float)
+    problem = br.Model(br.Laplace(), likelihood).condition(X, y, standardize=True)
+    path = br.path(problem)
+    assert all(one.ok for one in path.certificates)
+    kept = [np.linalg.matrix_rank(np.column_stack([np.ones(120), X[:, b != 0.0]])) for b in path.b]
+    np.testing.assert_array_equal(path.df, np.array(kept) - 1.0)
+    in_step = newton_in_step.minimise(
+        problem.loss, *path.ray.penalties(path.lam), None, enough=None
+    )
+    assert in_step.rested.all()
+    assert np.max(np.count_nonzero(path.b, axis=1)) == 4  # a level of each factor stays out
+    assert br.choose(problem, by="bic")["bic"].lam < np.max(path.lam) / 2.0

@@ -66,8 +66,7 @@ class Gaussian(Measured, ConstantCurvature):
     def log_density(self, y: ArrayLike, eta: ArrayLike, theta: Theta) -> Array:
         """−½(y − η)²/σ² − log σ − ½ log 2π."""
         sigma = np.asarray(theta["sigma"])
-        z = np.asarray(np.subtract(eta, y))
-        z /= sigma * math.sqrt(2.0)
+        z = np.asarray(np.subtract(eta, y) / (sigma * math.sqrt(2.0)))
         np.multiply(z, z, out=z)
         z += np.log(sigma) + 0.5 * math.log(2.0 * math.pi)
         return np.asarray(np.negative(z, out=z))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NAMED = 8  # effects that are told one by one
+NO_VERDICT = "no verdict, "  # what says so begins with
 DIFFERENT = 1.0  # posterior sds by which two priors' means of an effect differ
 
 
@@ -145,7 +146,8 @@ def _worth_of_labels(best: Entry) -> str:
     area, brier = best.scores["AUC"], best.scores["Brier score"]
     return (
         f"{said} AUC {area.value:.2f} (standard error {area.se:.2f}); Brier score "
-        f"{brier.value:.3f}, and {brier.alone:.3f} of the share alone."
+        f"{brier.value:.3f}, where the share of all rows as everyone's probability has "
+        f"{brier.alone:.3f} (lower is better)."
     )
 
 
@@ -301,29 +303,35 @@ def _describes(best: Entry) -> str:
 
 
 def _computed(comparison: Any) -> str:
-    parts = list(_doubts(comparison.entries.values()))
+    entries = list(comparison.entries.values())
+    parts = list(_doubts(entries))
     if parts:
         return f"NOT all checks passed: {'; '.join(parts)}."
     said = "Yes: every optimum is certified and every posterior passed its checks"
-    local = [
-        e.name
-        for e in comparison.entries.values()
-        if e.fit is not None and e.fit.certificate.gap is None
-    ]
+    local = [e.name for e in entries if e.fit is not None and e.fit.certificate.gap is None]
     if local:
         said = (
             f"Yes, as far as can be known: the optimum of {listed(local)} is the best of those seen"
         )
-    if all(e.agreement is not None for e in comparison.entries.values()):
-        said += ", and PyMC found the same"
+    asked = [e for e in entries if e.agreement is not None]
+    if asked and len(asked) == len(entries):
+        found = [e.name for e in asked if e.agreement.ok]
+        of = f" under {listed(found)}" * (len(found) < len(asked))
+        said += f", and PyMC found the same{of}" * bool(found)
+    for e in asked:
+        if e.agreement.ok is None:
+            said += (
+                f". PyMC gives no verdict on {e.name}, {e.agreement.why.removeprefix(NO_VERDICT)}"
+            )
     return f"{said}."
 
 
 def _doubts(entries: Any) -> Iterator[str]:
+    """What failed; that a second engine gives no verdict is no failure of the first."""
     for e in entries:
         if e.fit is not None and not e.fit.certificate.ok:
             yield f"{e.name}: {e.fit.certificate.why}"
         if not e.post.checks.ok:
             yield f"{e.name}: {e.post.checks.why}"
-        if e.agreement is not None and e.agreement.ok is not True:
+        if e.agreement is not None and e.agreement.ok is False:
             yield f"{e.name} against PyMC: {e.agreement.why}"

@@ -93,6 +93,8 @@ class _InStep:
         self.products = self.columns[:, self.upper[0]] * self.columns[:, self.upper[1]]
         pull = self.columns.T @ loss.residual(at)
         self.top = float(np.max(np.abs(pull), initial=0.0)) or float(loss.weights.sum())
+        rank = np.linalg.matrix_rank(self.columns) if self.columns.size else 0
+        self.dependent = int(rank) < int(np.count_nonzero(self.live_columns))
         self.known = loss.given(np.zeros(len(at.b)))
         self.u, self.h = (np.empty((len(l1), len(loss.y))) for _ in range(2))
         self._evaluate(np.arange(len(l1)))
@@ -156,7 +158,7 @@ class _InStep:
         at = np.arange(x.shape[1])
         system[:, at, at] += self.l2[live]
         right = np.einsum("lij,lj->li", hessian, x) - slopes
-        new, ok = lassos(system, right, l1, x)
+        new, ok = lassos(system, right, l1, x, singly=self.dependent)
         d = new - x
         move = d @ self.columns.T
         reach = np.max(np.abs(move), axis=1, initial=0.0)
@@ -177,7 +179,7 @@ class _InStep:
         active[:, : self.loss.free.shape[1]] = False
         number = np.count_nonzero(active, axis=1).astype(float)
         if not np.any(l2):
-            return np.asarray(number)
+            return self._rank(active) if self.dependent else np.asarray(number)
         on = active | (np.arange(active.shape[1]) < self.loss.free.shape[1])
         at = np.arange(active.shape[1])
         hessian[:, at, at] += l2
@@ -187,8 +189,19 @@ class _InStep:
             return np.full(len(live), np.nan)
         return np.asarray(number - np.sum(np.where(active, l2 * inverse[:, at, at], 0.0), axis=1))
 
+    def _rank(self, active: Mask) -> Array:
+        """The rank (L,) of active columns, beyond that of the free ones."""
+        k = self.loss.free.shape[1]
+        gram = self.columns.T @ self.columns
+        on = active | (np.arange(active.shape[1]) < k)
+        parts = np.where(on[:, :, None] & on[:, None, :], gram, 0.0)
+        free = np.linalg.matrix_rank(gram[:k, :k], hermitian=True) if k else 0
+        return np.asarray(np.linalg.matrix_rank(parts, hermitian=True) - free, dtype=float)
 
-def lassos(system: Array, right: Array, l1: Array, start: Array) -> tuple[Array, Mask]:
+
+def lassos(
+    system: Array, right: Array, l1: Array, start: Array, *, singly: bool = False
+) -> tuple[Array, Mask]:
     """Optima (L, q) of ½z'Sz − r'z + Σλ₁|z|, each from a start; whether they were found.
 
     Parameters
@@ -197,6 +210,9 @@ def lassos(system: Array, right: Array, l1: Array, start: Array) -> tuple[Array,
         Positive definite on the columns that come to be active.
     right, l1, start : ndarray (L, q)
         Columns with λ₁ = 0 are always active.
+    singly : bool, default False
+        Whether columns enter one by one, the steepest first: one that depends on those that have
+        entered then has a slope of λ₁ and stays out, as the levels of a factor do.
 
     Examples
     --------
@@ -210,11 +226,13 @@ def lassos(system: Array, right: Array, l1: Array, start: Array) -> tuple[Array,
     terms = SLACK * (np.abs(right) + l1 + np.einsum("lij,lj->li", np.abs(system), np.abs(start)))
     for _ in range(FACES * start.shape[1] + 10):
         S, r, l, one, s = system[live], right[live], l1[live], on[live], sign[live]  # noqa: E741
-        try:
-            target = np.linalg.solve(_masked(S, one), np.where(one, r - l * s, 0.0)[..., None])
-        except np.linalg.LinAlgError:
-            return z, found
-        target, here = target[..., 0], z[live]
+        target, whole = _solved(_masked(S, one), np.where(one, r - l * s, 0.0))
+        if not whole.all():  # a face without a lowest point: that λ leaves, the others go on
+            live = live[whole]
+            S, r, l, one, s, target = (x[whole] for x in (S, r, l, one, s, target))  # noqa: E741
+            if not len(live):
+                break
+        here = z[live]
         turned = (target * s < 0.0) | ((s != 0.0) & (target == 0.0))
         whole = ~turned.any(axis=1)
         apart = np.where(turned & (here != target), np.abs(here - target), 1.0)
@@ -227,6 +245,9 @@ def lassos(system: Array, right: Array, l1: Array, start: Array) -> tuple[Array,
         z[live] = here
         slope = r - np.einsum("lij,lj->li", S, here)
         enters = whole[:, None] & ~one & (np.abs(slope) > l + terms[live])
+        if singly:
+            excess = np.where(enters, np.abs(slope) - l, -1.0)
+            enters &= np.arange(len(one[0])) == np.argmax(excess, axis=1)[:, None]
         on[live] |= enters
         sign[live] = np.where(enters, np.sign(slope), sign[live])
         done = whole & ~enters.any(axis=1)
@@ -235,6 +256,21 @@ def lassos(system: Array, right: Array, l1: Array, start: Array) -> tuple[Array,
         if not len(live):
             break
     return z, found
+
+
+def _solved(system: Array, right: Array) -> tuple[Array, Mask]:
+    """Solutions (L, q) of systems (L, q, q), and which of them have one."""
+    try:
+        return np.linalg.solve(system, right[..., None])[..., 0], np.ones(len(right), dtype=bool)
+    except np.linalg.LinAlgError:
+        pass
+    out, found = np.zeros_like(right), np.ones(len(right), dtype=bool)
+    for k, (one, other) in enumerate(zip(system, right, strict=True)):
+        try:
+            out[k] = np.linalg.solve(one, other)
+        except np.linalg.LinAlgError:
+            found[k] = False
+    return out, found
 
 
 def _masked(system: Array, on: Mask) -> Array:

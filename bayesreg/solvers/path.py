@@ -364,7 +364,10 @@ def _touched(
         free = np.zeros((len(lams), found.free.shape[1]))
         b[order], df[order], free[order] = found.b, found.df, found.free
         for k in order[~found.reached]:
-            b[k] = newton.solve(ray.at(float(lams[k])), enough=enough).b
+            one = ray.at(float(lams[k]))
+            b[k] = newton.solve(one, enough=enough).b
+            if fine and not ray.smooth:
+                df[k] = df_at(one, one.loss.at(b[k]))
         return b, df, free
     at = problem.loss.start
     for k in order:
