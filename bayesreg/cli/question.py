@@ -42,20 +42,20 @@ class Question:
     selection : Selection or None
     guessed : bool
         Whether nobody said the likelihood: neither the user nor a data set of ours.
-    stream : Streamed or None
-        The rows, where they are read in passes and there is no selection.
+    source : Source or None
+        Where the rows are, if they are read in passes and there is no selection.
     """
 
     options: Options
     selection: Selection | None
     guessed: bool
-    stream: Streamed | None = None
+    source: Source | None = None
 
     @property
     def name(self) -> str:
         """What the data are called."""
-        if self.stream is not None:
-            return self.stream.read.label
+        if self.source is not None:
+            return self.source.label
         assert self.selection is not None
         return self.selection.table.name
 
@@ -105,32 +105,41 @@ def asked(options: Options, log: Log) -> Question:
 
 def _streamed(options: Options, source: Source) -> Question:
     """The question put to rows that are read in passes."""
-    from bayesreg.data.stores.reader import Roles as Columns
-    from bayesreg.data.streamed import Streamed
-
-    for option in ("formula", "groups", "factor", "number", "positive", "na", "sep"):
+    for option in ("groups", "factor", "number", "positive", "na", "sep"):
         if getattr(options, option):
             raise BadArgument(
                 f"--{option} is for rows that fit in memory, and {source.label} has more; make "
                 "such columns in the files, or pass some of these"
             )
-    if options.target is None:
+    if options.formula is not None and options.drop:
+        raise BadArgument("--drop leaves columns out, and --formula names those that are used")
+    if options.target is None and options.formula is None:
         raise BadArgument(
             f"--target is missing: which column of {source.label} is the response? It has "
             f"{', '.join(source.names)}"
         )
+    said = None if (options.likelihood or AUTO).lower() == AUTO else options.likelihood
+    options = replace(options, likelihood=said or GAUSSIAN)
+    return Question(options, None, guessed=False, source=source)
+
+
+def _stream(options: Options, source: Source, priors: tuple[Prior, ...]) -> Streamed:
+    """The rows as the options say that they are, coded for these priors."""
+    from bayesreg.data.stores.reader import Roles as Columns
+    from bayesreg.data.streamed import Streamed
+    from bayesreg.priors import Flat
+
     beside = {
         name: getattr(options, name) or "" for name in ("weights", "offset", "exposure", "trials")
     }
-    stream = Streamed.of(
-        source,
-        Columns(options.target, **beside),
-        "drop" if options.missing == "drop" else "refuse",
-        tuple(options.drop),
+    missing = "drop" if options.missing == "drop" else "refuse"
+    if options.formula is None:
+        roles = Columns(str(options.target), **beside)
+        return Streamed.of(source, roles, missing, tuple(options.drop))
+    flat = frozenset({"..."} if any(isinstance(p, Flat) for p in priors) else ())
+    return Streamed.of_formula(
+        options.formula, source, Columns("", **beside), missing, source.levels(), flat
     )
-    said = None if (options.likelihood or AUTO).lower() == AUTO else options.likelihood
-    options = replace(options, likelihood=said or GAUSSIAN)
-    return Question(options, None, guessed=False, stream=stream)
 
 
 def _settled(
@@ -236,8 +245,9 @@ def designed(
     from bayesreg.priors import Flat
 
     options, selection = question.options, question.selection
-    if question.stream is not None:
-        return question.stream, parse_likelihood(str(options.likelihood), options.sigma, None)
+    if question.source is not None:
+        rows = _stream(options, question.source, priors)
+        return rows, parse_likelihood(str(options.likelihood), options.sigma, None)
     assert selection is not None
     with log.listening():
         found = design(selection, reference=any(isinstance(p, Flat) for p in priors))

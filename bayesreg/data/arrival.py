@@ -72,7 +72,7 @@ def arrive(X: Any, y: Any, beside: Mapping[str, Any], missing: str = "refuse") -
     table, source = small(source)
     if table is None:
         return Arrival(Streamed.of(source, roles, missing), None, dict.fromkeys(beside))
-    table, read = _told(table, source, missing, source.names, roles.weights)
+    table, read = told(table, source, missing, source.names, roles.weights)
     return Arrival(table, roles.y, {key: vars(roles)[key] or None for key in beside}, read.counted)
 
 
@@ -90,23 +90,24 @@ def framed(frame: Any) -> Any:
     table, _ = small(source)
     if table is None:
         raise NotSupported(
-            f"{source.label} has more rows than are read into memory, and a formula is evaluated "
-            "there: make its columns in the source (SQL, a lazy frame), or pass a sample of it"
+            f"{source.label} has more rows than are read into memory, as scikit-learn's estimators "
+            "need them; br.Model(prior).condition_formula(formula, source) reads them in passes"
         )
     return table
 
 
-def small(source: Source) -> tuple[pa.Table | None, Source]:
-    """All columns as a table, where they have at most `SMALL` numbers; and the source, whole yet.
+def small(source: Source, columns: Sequence[str] | None = None) -> tuple[pa.Table | None, Source]:
+    """Some or all columns as a table, if at most `SMALL` numbers; and the source, whole yet.
 
     One that does not know its rows is read until it is known to be larger.
     """
-    width = max(len(source.names), 1)
-    if not is_small(source):
+    columns = source.names if columns is None else columns
+    width = max(len(columns), 1)
+    if not is_small(source, columns):
         return None, source
     if not source.names:
         raise BadData(f"{source.label} has no columns")
-    run = source.batches(source.names)
+    run = source.batches(columns)
     held, rows = [], 0
     for batch in run:
         held.append(batch)
@@ -116,18 +117,19 @@ def small(source: Source) -> tuple[pa.Table | None, Source]:
                 return None, _Begun(source, held, run)
             run.close()
             return None, source
-    return _table(source, held), source
+    return _table(source, held, columns), source
 
 
-def is_small(source: Source) -> bool:
+def is_small(source: Source, columns: Sequence[str] | None = None) -> bool:
     """Whether it may be: by its own count of rows, where it has one."""
-    return source.rows is None or source.rows * max(len(source.names), 1) <= SMALL
+    width = max(len(source.names if columns is None else columns), 1)
+    return source.rows is None or source.rows * width <= SMALL
 
 
-def _table(source: Source, batches: Sequence[Any]) -> pa.Table:
+def _table(source: Source, batches: Sequence[Any], columns: Sequence[str]) -> pa.Table:
     import pyarrow as pa
 
-    kept = [one for name in source.names for one in [source.schema.field(name)]]
+    kept = [source.schema.field(name) for name in columns]
     empty = pa.schema(kept, source.schema.metadata).empty_table()
     tables = [pa.Table.from_batches([batch]) for batch in batches]
     try:
@@ -150,7 +152,7 @@ class _Begun(Source):
             yield batch.select(columns)
 
 
-def _told(
+def told(
     table: pa.Table, source: Source, missing: str, used: Sequence[str], weights: str
 ) -> tuple[pa.Table, Read]:
     """The table without rows that have no value in a column used, and what was read."""
@@ -195,9 +197,24 @@ def _complete(X: Any, y: Any, beside: Mapping[str, Any]) -> Arrival:
             "among them: pass condition(frame, 'price', weights='w', missing='drop'), or drop the "
             "rows of your arrays yourself"
         )
+    kept, read = complete(X, [str(name) for name in native.columns])
+    return Arrival(kept, y, dict(beside), read.counted if read.dropped else "")
+
+
+def complete(frame: Any, used: Sequence[str]) -> tuple[Any, Read]:
+    """The rows of a frame that lack nothing in the columns used, and how many were left out.
+
+    Raises
+    ------
+    BadData
+        If none is left.
+    """
+    native: Any = as_narwhals(frame)
     read = Read("the frame", len(native), 0, 1)
     left = np.zeros(len(native), dtype=bool)
     for name in native.columns:
+        if str(name) not in used:
+            continue
         one = native[name]
         gone = (one.is_null() | one.is_nan()) if one.dtype.is_float() else one.is_null()
         found = gone.to_numpy().astype(bool)
@@ -207,5 +224,4 @@ def _complete(X: Any, y: Any, beside: Mapping[str, Any]) -> Arrival:
     read.dropped = int(left.sum())
     if read.dropped == len(native):
         raise BadData("missing='drop' leaves no row: every one lacks a value")
-    kept = native.filter((~left).tolist()).to_native() if read.dropped else X
-    return Arrival(kept, y, dict(beside), read.counted if read.dropped else "")
+    return native.filter((~left).tolist()).to_native() if read.dropped else frame, read

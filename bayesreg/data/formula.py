@@ -7,7 +7,7 @@ column per level beside an intercept is not identified without a prior.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from bayesreg.data.frames import (
     column_names,
     labels_of_rows,
     read_variables,
+    refuse_no_column,
     refuse_number_text,
     rows_of,
     take_response,
@@ -30,6 +31,7 @@ from bayesreg.data.known import Known, refuse_named_twice, whole_trials
 from bayesreg.data.labels import declared_order, numbered, read_labels
 from bayesreg.data.rows import Rows, check_total, row_labels
 from bayesreg.data.rowwise import counted, differing, refuse_batchwise, refuse_weights, unequal
+from bayesreg.data.variables import refuse_unsaid
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, BadData
 
@@ -49,6 +51,7 @@ def design_from_formula(
     offset: object = None,
     exposure: object = None,
     trials: object = None,
+    levels: Mapping[str, Sequence[Any]] | None = None,
 ) -> Design:
     """Read a Wilkinson–Rogers formula on a data frame into a Design.
 
@@ -73,6 +76,8 @@ def design_from_formula(
         Whether the response may be a column of labels, read into ``Design.classes``.
     offset, exposure, trials : array (n,), series or column of the frame, optional
         As in `Design.of`; an offset that is in the formula is made of new rows by itself.
+    levels : mapping of str to sequence, optional
+        Of columns, all levels in order, whether a row has them or not.
 
     Returns
     -------
@@ -108,11 +113,10 @@ def design_from_formula(
     frame = as_frame(frame)
     parsed = parse(formula, column_names(frame, "the frame"))
     beside = {"offset": offset, "exposure": exposure, "trials": trials}
-    _refuse_twice(parsed, beside)
+    refuse_twice(parsed, beside)
     frame, w, index, labelled, known = _counting(frame, weights, beside, notes)
-    data, _ = read_variables(frame, parsed.read(parsed.terms).values(), "the frame", notes)
-    refuse_number_text(data, _alone(parsed), "the frame")
-    notes += _own_response(parsed)
+    data = _variables(parsed, frame, levels, notes)
+    notes += own_response(parsed)
     spec, terms = _learnt(parsed, data, w, flat_terms)
     y, classes, order = _outcome(parsed, data, w, labels=labels)
     if parsed.offsets:
@@ -140,6 +144,23 @@ def design_from_formula(
     return finished(design.knowing(beside), notes)
 
 
+def _variables(
+    parsed: Parsed, frame: object, levels: Mapping[str, Sequence[Any]] | None, notes: list[str]
+) -> pd.DataFrame:
+    """The variables, those with said levels as categories of these."""
+    import pandas as pd
+
+    data, _ = read_variables(frame, parsed.read(parsed.terms).values(), "the frame", notes)
+    levels = levels or {}
+    refuse_no_column(sorted(levels), list(map(str, data)), "the formula")
+    for name, said in levels.items():
+        refuse_unsaid(data[name], name, list(said))
+    kept = {n: pd.Categorical(data[n], categories=list(said)) for n, said in levels.items()}
+    data = data.assign(**kept)
+    refuse_number_text(data, alone(parsed), "the frame")
+    return data
+
+
 def _columns(spec: FormulaSpec, data: pd.DataFrame) -> Array:
     """The columns (n, p) of the rows of the fit, each a function of its own row."""
     X = spec.values(data)
@@ -148,7 +169,7 @@ def _columns(spec: FormulaSpec, data: pd.DataFrame) -> Array:
     return X
 
 
-def _refuse_twice(parsed: Parsed, beside: Mapping[str, object]) -> None:
+def refuse_twice(parsed: Parsed, beside: Mapping[str, object]) -> None:
     """An offset, or a number of trials, is in the formula or beside it."""
     for inside, names in ((parsed.offsets, ("offset", "exposure")), (parsed.lost, ("trials",))):
         given = [name for name in names if beside[name] is not None]
@@ -197,14 +218,14 @@ def _shift(spec: FormulaSpec, data: pd.DataFrame) -> Array:
     return values[:, 0]
 
 
-def _alone(parsed: Parsed) -> list[str]:
+def alone(parsed: Parsed) -> list[str]:
     """The columns that stand on their own in a formula."""
     factors = {factor for term in parsed.terms for factor in term.factors}
     names = {factor.expr for factor in factors if factor.eval_method.value == "lookup"}
     return sorted(parsed.sources.get(name, name) for name in names)
 
 
-def _own_response(parsed: Parsed) -> list[str]:
+def own_response(parsed: Parsed) -> list[str]:
     """What must be warned of where a predictor is made of the response."""
     response = set(parsed.read(parsed.response).values())
     for term in parsed.right:

@@ -54,6 +54,11 @@ class Layout:
         """Whether a part of η was known, so that new rows need theirs."""
         raise NotImplementedError
 
+    @property
+    def by_formula(self) -> bool:
+        """Whether a formula makes the columns."""
+        return hasattr(self.spec, "offset_of")
+
     def numbers(self, column: int) -> Array:
         """Enough values of a column at the fit to tell whether it held 0 and 1 alone."""
         raise NotImplementedError

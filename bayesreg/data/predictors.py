@@ -375,9 +375,8 @@ def _from_formula(selection: Selection, *, reference: bool) -> Design:
     flat = frozenset({"..."}) if reference else frozenset[str]()
     assert roles.formula is not None
     weights = weights_of(selection)
-    found = design_from_formula(
-        roles.formula, frame, weights, flat, labels=roles.labels, **known_of(selection)
-    )
+    known: dict[str, Any] = known_of(selection)
+    found = design_from_formula(roles.formula, frame, weights, flat, labels=roles.labels, **known)
     notes = [*selection.notes, *found.notes]
     for term in found.terms:
         if term.coding is not None:

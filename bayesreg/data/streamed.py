@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -55,6 +56,33 @@ class Streamed(Layout):
         terms = tuple(Term(name, (j,)) for j, name in enumerate(stream.names))
         return cls(stream, terms, tuple(n for n in stream.names if _is_truth(source.schema, n)))
 
+    @classmethod
+    def of_formula(
+        cls,
+        formula: str,
+        source: Source,
+        roles: Roles,
+        missing: str = "refuse",
+        levels: Mapping[str, Sequence[Any]] | None = None,
+        flat_terms: Collection[str] = frozenset(),
+    ) -> Streamed:
+        """The columns of a formula, learnt in one pass over what needs it: see `learning.learn`."""
+        from bayesreg.data.formula import own_response, refuse_twice
+        from bayesreg.data.grammar import parse
+        from bayesreg.data.learning import learn
+
+        parsed = parse(formula, source.names)
+        said = roles.said
+        refuse_twice(parsed, {key: said.get(key) for key in ("offset", "exposure", "trials")})
+        roles = replace(roles, y=parsed.term_name(parsed.left))
+        then, begun = source.fingerprint(), time.perf_counter()
+        rows, terms = learn(parsed, source, roles, missing, levels or {}, flat_terms)
+        intercept = any(term.degree == 0 for term in parsed.right)
+        stream = Stream.made(source, roles, rows, missing, then)
+        stream.notes.extend(own_response(parsed))
+        stream.read.learning, stream.read.seconds = rows.passes, time.perf_counter() - begun
+        return cls(stream, terms, spec=rows.spec, intercept=intercept)
+
     def __repr__(self) -> str:
         return (
             f"Streamed: {shown(self.read.label)}, {self.p} columns ({few(self.names)}), response "
@@ -79,7 +107,8 @@ class Streamed(Layout):
     @property
     def shifted(self) -> bool:
         """Whether a part of η was known, so that new rows need theirs."""
-        return bool(self.stream.roles.offset or self.stream.roles.exposure)
+        made = getattr(self.spec, "offset", None) is not None
+        return made or bool(self.stream.roles.offset or self.stream.roles.exposure)
 
     @property
     def read(self) -> Read:

@@ -162,6 +162,16 @@ def unseen_level(name: str, what: str, row: int, value: Any, known: Sequence[Any
     )
 
 
+def refuse_unsaid(values: Any, name: str, levels: Sequence[Any]) -> None:
+    """Raise where a column has a level that was not said to be one."""
+    odd = np.flatnonzero(~values.isin(levels).to_numpy())
+    if len(odd):
+        raise BadData(
+            f"column {name!r} has the level {values.iloc[odd[0]]!r} in row {odd[0]} (from 0), and "
+            f"its levels were said to be {listed(levels)}; add it to levels=, or leave out the row"
+        )
+
+
 def refuse_lookalikes(levels: Iterable[Any], label: str) -> None:
     """Raise if two levels look the same and differ in their Unicode form, as é and e + ´ do."""
     seen: dict[str, str] = {}

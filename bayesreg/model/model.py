@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from bayesreg.data.arrival import Held, arrive, framed
+from bayesreg.data.arrival import Held, arrive
 from bayesreg.data.design import Design
 from bayesreg.data.frames import take_response, two_columns
 from bayesreg.data.known import refuse_named_twice
@@ -196,6 +196,8 @@ class Model:
         offset: Any = None,
         exposure: Any = None,
         trials: Any = None,
+        missing: str = "refuse",
+        levels: Mapping[str, Any] | None = None,
     ) -> Problem:
         """Condition the model on ``"y ~ x + C(g)"`` evaluated in a data frame.
 
@@ -205,10 +207,17 @@ class Model:
             A formula in formulaic's grammar; ``- 1`` removes the intercept, ``offset(log(t))`` adds
             to η and is made of new rows by itself, and ``cbind(won, lost) ~ x`` is a response of
             Binomial().
-        frame : data frame, or source of at most 2²⁴ numbers
-            Holds every variable of the formula.
+        frame : data frame, or source of rows
+            Holds every variable of the formula. A source as in :meth:`condition`, or data frames
+            that can be iterated over again; of more than 2²⁴ numbers the levels of factors and the
+            means of ``center`` and ``scale`` are learnt in one pass, and the moments in another.
         standardize, weights, offset, exposure, trials
             As in :meth:`condition`; a text names a column of the frame.
+        missing : {"refuse", "drop"}, default "refuse"
+            As in :meth:`condition`, of the columns that are used.
+        levels : mapping of str to sequence, optional
+            Of columns, all levels in their order, whether a row has them or not; of a source they
+            need not be looked for then.
 
         Raises
         ------
@@ -226,21 +235,21 @@ class Model:
         >>> br.Model(br.Normal(1.0)).condition_formula("y ~ bmi + C(sex)", frame).features
         ('bmi', 'C(sex)[1.0]', 'C(sex)[2.0]')
         """
-        from bayesreg.data.formula import design_from_formula
+        from bayesreg.data.formula_arrival import by_formula
 
         self.likelihood.refuse_known(exposure=exposure, trials=trials)
-        design = design_from_formula(
+        beside = {"weights": weights, "offset": offset, "exposure": exposure, "trials": trials}
+        found = by_formula(
             formula,
-            framed(frame),
-            weights,
+            frame,
+            beside,
             flat_terms=flat_terms(self.prior),
             labels=self.likelihood.takes_labels,
-            offset=offset,
-            exposure=exposure,
-            trials=trials,
+            missing=missing,
+            levels=levels,
         )
-        intercept = design.intercept is not False
-        return self.condition(design, standardize=standardize, intercept=intercept)
+        intercept = found.intercept is not False
+        return self.condition(found, standardize=standardize, intercept=intercept)
 
 
 def taken(likelihood: Likelihood, X: Any, y: Any, **beside: Any) -> tuple[Any, Any, dict[str, Any]]:

@@ -276,7 +276,7 @@ def asked(
     refuse_named_twice(beside)
     left, beside = take_beside(X, beside, {} if layout is None else layout.beside)
     # Of a frame that a formula reads nothing is taken out.
-    rows = encode(problem, X if getattr(layout, "frame", None) is not None else left)
+    rows = encode(problem, X if layout is not None and layout.by_formula else left)
     known = Known.read(Rows(len(rows), index_of(X), "new X"), **beside, notes=notes)
     made = None if layout is None else layout.offset_of(X)
     if made is not None and known.offset is not None:

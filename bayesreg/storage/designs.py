@@ -41,17 +41,8 @@ def design_to_payload(design: Design) -> tuple[Arrays, Meta]:
     if design.index is not None:
         _keep_labels(design.index, arrays, meta)
     if isinstance(design.spec, FormulaSpec):
-        try:
-            meta["formula"] = formula_to_json(design.spec)
-            if design.frame is not None:
-                columns, meta["variables"] = frame_to_payload(design.frame)
-                arrays |= columns
-        except Unsayable as error:
-            meta["lost"] = (
-                f"the formula {design.spec.formula!r} could not be saved, for {error} is nothing "
-                f"that a file may hold; pass new X with the columns that it made, {_some(design)}"
-            )
-            warn(meta["lost"])
+        columns, kept = kept_formula(design.spec, design.names, design.frame)
+        arrays, meta = {**arrays, **columns}, {**meta, **kept}
     elif isinstance(design.spec, CodedColumns):
         meta["columns"] = [variable_to_json(one) for one in design.spec.variables]
     elif isinstance(design.spec, LostFormula):
@@ -90,7 +81,7 @@ def design_from_payload(
     if why is None and design.spec is None and any(term.coding is not None for term in terms):
         why = (
             "this result was saved without what made its columns; pass new X with the columns "
-            f"{_some(design)}, or fit again"
+            f"{_some(design.names)}, or fit again"
         )
     return design if why is None else dataclasses.replace(design, spec=LostFormula(design, why))
 
@@ -133,9 +124,28 @@ def _spec(
     return CodedColumns(variables, terms)
 
 
-def _some(design: Design) -> str:
-    shown = ", ".join(map(repr, design.names[:5]))
-    return shown + (", …" if len(design.names) > 5 else "")
+def kept_formula(
+    spec: FormulaSpec, names: tuple[str, ...], frame: Any = None
+) -> tuple[Arrays, Meta]:
+    """A formula and the variables that it read; why it is lost, which is warned of, if it is."""
+    arrays: Arrays = {}
+    try:
+        meta: Meta = {"formula": formula_to_json(spec)}
+        if frame is not None:
+            arrays, meta["variables"] = frame_to_payload(frame)
+    except Unsayable as error:
+        why = (
+            f"the formula {spec.formula!r} could not be saved, for {error} is nothing that a file "
+            f"may hold; pass new X with the columns that it made, {_some(names)}"
+        )
+        warn(why)
+        return {}, {"lost": why}
+    return arrays, meta
+
+
+def _some(names: tuple[str, ...]) -> str:
+    shown = ", ".join(map(repr, names[:5]))
+    return shown + (", …" if len(names) > 5 else "")
 
 
 def _keep_labels(index: NDArray[Any], arrays: Arrays, meta: Meta) -> None:

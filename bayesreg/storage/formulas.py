@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from bayesreg.data.coding import FormulaSpec, unlearnt
-from bayesreg.data.design import Design
+from bayesreg.data.layout import Layout
 from bayesreg.data.variables import BOOL, CATEGORY, NUMBER, TEXT, Variable
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadData
@@ -38,13 +38,13 @@ class LostFormula:
 
     Attributes
     ----------
-    plain : Design
+    plain : Layout
         The saved one, by its columns.
     why : str
         Why there is no formula, and what to do.
     """
 
-    plain: Design
+    plain: Layout
     why: str
 
     def encode(self, new: object, notes: list[str]) -> Array:

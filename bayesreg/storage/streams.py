@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bayesreg.data.coding import FormulaSpec
 from bayesreg.data.fields import Meta, checked, put_together, taken_apart, whole
 from bayesreg.data.moments import Moments
 from bayesreg.data.stores.gone import Gone
@@ -16,7 +18,8 @@ from bayesreg.data.stores.reader import Roles
 from bayesreg.data.stores.stream import Stream
 from bayesreg.data.streamed import Streamed
 from bayesreg.language.errors import BadData
-from bayesreg.storage.designs import term_from_json
+from bayesreg.storage.designs import kept_formula, term_from_json
+from bayesreg.storage.formulas import LostFormula, formula_from_json
 
 FIELDS = ("named", "intercept")
 
@@ -25,6 +28,10 @@ def stream_to_json(stream: Streamed) -> Meta:
     """All of a stream but its moments and its rows."""
     _, read = taken_apart(stream.read)
     said = {name: getattr(stream, name) for name in FIELDS}
+    if isinstance(stream.spec, FormulaSpec):
+        said |= kept_formula(stream.spec, stream.names)[1]
+    elif isinstance(stream.spec, LostFormula):
+        said["lost"] = stream.spec.why
     return {
         **said,
         "truths": list(stream.truths),
@@ -42,7 +49,14 @@ def stream_from_json(meta: Mapping[str, Any], moments: Moments) -> Streamed:
     terms = tuple(term_from_json(term, moments.p) for term in meta["terms"])
     roles = checked(meta["roles"], "dict", "roles")
     read: Read = put_together(Read, meta["read"])
-    counts = [read.rows, read.files, read.passes, read.dropped, *read.missing.values()]
+    counts = [
+        read.rows,
+        read.files,
+        read.passes,
+        read.learning,
+        read.dropped,
+        *read.missing.values(),
+    ]
     whole(counts, "read")
     if not all(isinstance(one, str) for one in [*roles, *roles.values(), *read.missing]):
         raise BadData("roles: a column or its role is no text")
@@ -65,7 +79,9 @@ def stream_from_json(meta: Mapping[str, Any], moments: Moments) -> Streamed:
         stream=rows,
         terms=terms,
         truths=checked(meta["truths"], "tuple[str, ...]", "truths"),
-        spec=None,
+        spec=None if "formula" not in meta else formula_from_json(meta["formula"], moments.names),
         classes=None,
     )
+    if "lost" in meta:
+        stream = replace(stream, spec=LostFormula(stream, meta["lost"]))
     return stream.having(moments)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 
-from bayesreg.data.arrival import Held, arrive, framed
+from bayesreg.data.arrival import Held, arrive
 from bayesreg.data.design import Design
 from bayesreg.data.moments import Moments
 from bayesreg.data.provenance import provenance
@@ -225,29 +225,33 @@ def _read(
 ) -> tuple[dict[str, Model], Held]:
     """The models, with what they learnt of y, and the data."""
     if formula is not None or data is not None:
-        return models, _by_formula(models, formula, data, X, y, beside)
+        return models, _by_formula(models, formula, data, X, y, beside, missing)
     return _by_columns(models, X, y, beside, missing)
 
 
 def _by_formula(
-    models: Mapping[str, Model], formula: Any, data: Any, X: Any, y: Any, beside: dict[str, Any]
-) -> Design:
-    """One design for every model; a term that is Flat under one of them leaves a level out."""
+    models: Mapping[str, Model],
+    formula: Any,
+    data: Any,
+    X: Any,
+    y: Any,
+    beside: dict[str, Any],
+    missing: str,
+) -> Held:
+    """One coding for every model; a term that is Flat under one of them leaves a level out."""
     if formula is None or data is None or X is not None or y is not None:
         raise BadArgument(
             "formula= and data= go together, instead of X and y: "
             "compare(priors, formula='y ~ x + C(g)', data=frame)"
         )
-    from bayesreg.data.formula import design_from_formula
+    from bayesreg.data.formula_arrival import by_formula
 
     flat = frozenset[str]().union(*(flat_terms(model.prior) for model in models.values()))
     labels = any(model.likelihood.takes_labels for model in models.values())
     known = {name: value for name, value in beside.items() if name != "weights"}
     for model in models.values():
         model.likelihood.refuse_known(**known)
-    return design_from_formula(
-        formula, framed(data), beside["weights"], flat, labels=labels, **known
-    )
+    return by_formula(formula, data, beside, flat_terms=flat, labels=labels, missing=missing)
 
 
 def _by_columns(

@@ -112,6 +112,10 @@ class Source(ABC):
         """Columns known to hold nulls before a row is read, and where; there may be more."""
         return {}
 
+    def levels(self) -> Mapping[str, Sequence[Any]]:
+        """The levels of columns whose type lists all of them in order; read of others."""
+        return {}
+
     def place(self, row: int) -> str:
         """Where a row, counted from 0 over the whole source, is found."""
         return f"row {row} (from 0)"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bayesreg.data.stores.base import BATCH, Source
@@ -37,6 +37,11 @@ class DuckDB(Source):
             )
         self.rows = int(relation.aggregate("count(*)").fetchall()[0][0])
         self.schema = relation.limit(0).to_arrow_table().schema
+
+    def levels(self) -> Mapping[str, Sequence[Any]]:
+        """Those of columns of an ENUM."""
+        kinds = zip(self.relation.columns, self.relation.types, strict=True)
+        return {name: tuple(kind.children[0][1]) for name, kind in kinds if kind.id == "enum"}
 
     def batches(self, columns: Sequence[str]) -> Batches:
         """These columns by name, whatever is in a name: expressions, never text."""

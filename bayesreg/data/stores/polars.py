@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bayesreg.data.stores.base import BATCH, Source
@@ -32,6 +32,13 @@ class Polars(Source):
             self.schema = frame.head(0).collect().to_arrow().schema
         except pl.exceptions.PolarsError as error:
             raise BadData(f"{self.label} cannot be read: {first_line(error)}") from None
+
+    def levels(self) -> Mapping[str, Sequence[Any]]:
+        """Those of columns of an Enum."""
+        import polars as pl
+
+        kinds = self.frame.collect_schema().items()
+        return {name: tuple(kind.categories) for name, kind in kinds if isinstance(kind, pl.Enum)}
 
     def batches(self, columns: Sequence[str]) -> Batches:
         """The one place that calls what Polars marks as unstable."""

@@ -25,6 +25,8 @@ class Read:
         Rows that were left out because a value is missing.
     missing : dict of str to int
         In how many of them by column; a row may lack several.
+    learning : int
+        Passes before these, in which a formula learnt levels and means.
 
     Examples
     --------
@@ -43,6 +45,7 @@ class Read:
     dropped: int = 0
     missing: dict[str, int] = field(default_factory=dict)
     workers: int = 0
+    learning: int = 0
 
     @property
     def words(self) -> str:
@@ -57,7 +60,7 @@ class Read:
     def _told(self, *more: str) -> str:
         parts = [_counted(self.rows, "row")]
         parts += [_counted(self.files, "file")] if self.files else []
-        parts += [_counted(self.passes, "pass", "passes")]
+        parts += [_counted(self.passes + self.learning, "pass", "passes")]
         parts += [*([_counted(self.workers, "worker")] if self.workers else []), *more]
         said = f"{shown(self.label)}: {', '.join(parts)}"
         if not self.dropped:

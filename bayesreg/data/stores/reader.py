@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,6 +93,33 @@ class Roles:
         return {key: name for key, name in vars(self).items() if name}
 
 
+class Coder(Protocol):
+    """What makes predictors and response of other columns, row by row, as a formula does."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The predictors that it makes."""
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The columns that it reads."""
+
+    @property
+    def levels(self) -> Mapping[str, Sequence[Any]]:
+        """Those of them that are read as places among these levels."""
+
+    def numbers(self, column: pa.Array, name: str, what: str, notes: list[str]) -> Array:
+        """A column of a batch (m,) as float64, NaN where it has no value."""
+
+    def coded(
+        self, held: Held, place: Callable[[int], str]
+    ) -> tuple[tuple[Array, ...], dict[str, Array]]:
+        """Predictors, and by role what else it makes of its columns: y, offset, trials.
+
+        `place` says where a row (from 0, of these) is found.
+        """
+
+
 @dataclass(eq=False)
 class Tally:
     """What has been counted of rows as they came; it adds up over their parts.
@@ -150,17 +177,27 @@ class Reader:
         The predictors.
     roles : Roles
     missing : {"refuse", "drop"}
+    coder : Coder or None
+        What makes predictors and response of the columns that are read; None where they are these.
     """
 
     label: str
     names: tuple[str, ...]
     roles: Roles
     missing: str = "refuse"
+    coder: Coder | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """What is read: the predictors, then what has a role."""
-        return (*self.names, *self.roles.said.values())
+        """What is read: the predictors or what makes them, then what has a role."""
+        made = self.names if self.coder is None else self.coder.variables
+        return tuple(dict.fromkeys([*made, *self._beside.values()]))
+
+    @property
+    def _beside(self) -> dict[str, str]:
+        """The roles that are columns of the source: a coder makes its response."""
+        said = self.roles.said
+        return said if self.coder is None else {k: v for k, v in said.items() if k != "y"}
 
     def __call__(self, run: Run, tally: Tally) -> Iterator[Part]:
         """The rows of a run, validated and counted, batches without a row left out."""
@@ -176,8 +213,9 @@ class Reader:
 
     def _part(self, batch: pa.RecordBatch, tally: Tally, run: Run) -> Part:
         notes: list[str] = []
+        numbers = floats if self.coder is None else self.coder.numbers
         held = {
-            name: floats(batch.column(j), name, self._what(name), notes)
+            name: numbers(batch.column(j), name, self._what(name), notes)
             for j, name in enumerate(self.columns)
         }
         tally.notes = list(dict.fromkeys([*tally.notes, *notes]))
@@ -185,11 +223,33 @@ class Reader:
         rows = run.start + tally.rows + np.arange(batch.num_rows, dtype=np.intp)
         held, rows = self._counting(held, rows, place)
         held, rows = self._complete(held, rows, tally, place)
-        columns = tuple(held[name] for name in self.names)
+        columns, by = self._made(held, rows, place)
         tally.look_for_truths(columns)
-        by = {key: held[name] for key, name in self.roles.said.items()}
         known = self._known(by, rows, place)
         return Part(columns, by["y"], by.get("weights"), rows, known, run.number)
+
+    def _made(
+        self, held: Held, rows: Ints, place: Place
+    ) -> tuple[tuple[Array, ...], dict[str, Array]]:
+        """Predictors, and what else there is by role, all finite."""
+        by = {key: held[name] for key, name in self._beside.items()}
+        if self.coder is None:
+            return tuple(held[name] for name in self.names), by
+
+        def where(k: int) -> str:
+            return place(int(rows[k]))
+
+        columns, made = self.coder.coded(held, where)
+        said = {"y": self.roles.y}
+        named = list(zip(self.names, columns, strict=True))
+        for name, x in [*named, *((said.get(key, key), x) for key, x in made.items())]:
+            if not np.isfinite(x).all():
+                k = int(np.argmin(np.isfinite(x)))
+                raise BadData(
+                    f"{name!r} is {x[k]:g} in {where(k)}: the formula makes no number of what "
+                    "stands there; mend or leave out the row"
+                )
+        return columns, by | made
 
     def _counting(self, held: Held, rows: Ints, place: Place) -> tuple[Held, Ints]:
         """The rows of positive weight."""

@@ -18,7 +18,17 @@ from bayesreg.data.stores.base import More, Run, Source, counted
 from bayesreg.data.stores.numeric import categories, floats
 from bayesreg.data.stores.progress import bar
 from bayesreg.data.stores.read import Read
-from bayesreg.data.stores.reader import Each, OfBlocks, Part, Reader, Reading, Roles, Tally, lacking
+from bayesreg.data.stores.reader import (
+    Coder,
+    Each,
+    OfBlocks,
+    Part,
+    Reader,
+    Reading,
+    Roles,
+    Tally,
+    lacking,
+)
 from bayesreg.data.stores.recognise import source_of
 from bayesreg.language.arguments import did_you_mean
 from bayesreg.language.errors import BadArgument, BadData
@@ -49,6 +59,8 @@ class Stream:
         What must be known of the rows read so far.
     binary : ndarray of bool (p,)
         Which predictors held 0 and 1 alone in the first pass.
+    coder : Coder or None
+        What makes predictors and response of the columns that are read; None where they are these.
     """
 
     source: Source
@@ -58,6 +70,7 @@ class Stream:
     read: Read = field(default_factory=lambda: Read(""))
     notes: list[str] = field(default_factory=list)
     binary: NDArray[np.bool_] = field(default_factory=lambda: np.ones(0, dtype=bool))
+    coder: Coder | None = None
     _then: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -80,15 +93,46 @@ class Stream:
         if twice is not None:
             raise BadArgument(f"column {twice!r} cannot have two roles: {roles.said}")
         predictors = tuple(name for name in names if name not in {*taken, *drop})
-        made = cls(source, roles, predictors, missing, Read(source.label, files=source.files))
-        made.binary = np.ones(len(predictors), dtype=bool)
-        made._refuse_unread()
-        return made
+        return cls._opened(source, roles, predictors, missing, None)
+
+    @classmethod
+    def made(
+        cls,
+        source: Source,
+        roles: Roles,
+        coder: Coder,
+        missing: str = "refuse",
+        then: Mapping[str, Any] | None = None,
+    ) -> Stream:
+        """Predictors and response are what a coder makes; its columns alone are read.
+
+        `then` is the fingerprint of the source when the coder began to learn of it.
+
+        Raises
+        ------
+        BadData
+            As for `of`.
+        """
+        found = cls._opened(source, roles, coder.names, missing, coder)
+        if then is not None:
+            found._then = then
+            found._refuse_changed()
+        return found
+
+    @classmethod
+    def _opened(
+        cls, source: Source, roles: Roles, names: tuple[str, ...], missing: str, coder: Coder | None
+    ) -> Stream:
+        read = Read(source.label, files=source.files)
+        binary = np.ones(len(names), dtype=bool)
+        found = cls(source, roles, names, missing, read, binary=binary, coder=coder)
+        found._refuse_unread()
+        return found
 
     @property
     def reader(self) -> Reader:
         """How its batches become numbers."""
-        return Reader(self.source.label, self.names, self.roles, self.missing)
+        return Reader(self.source.label, self.names, self.roles, self.missing, self.coder)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -194,9 +238,12 @@ class Stream:
     def _refuse_unread(self) -> None:
         """Raise for what the schema and the footers say, before a row is read."""
         self._then = self.source.fingerprint()
-        for name in sorted(categories(self.source.schema) & set(self.columns)):
+        numbers = [
+            one for one in self.columns if self.coder is None or one not in self.coder.levels
+        ]
+        for name in sorted(categories(self.source.schema) & set(numbers)):
             raise BadData(text_advice(name, self._what(name), name))
-        for name in self.columns:  # of no rows: the type alone
+        for name in numbers:  # of no rows: the type alone
             floats(_empty(self.source.schema.field(name).type), name, self._what(name), [])
         nulls = {} if self.roles.weights else self.source.nulls(self.columns)
         if nulls and self.missing == "refuse":
@@ -257,6 +304,17 @@ def roles_of(source: Source, y: Any, beside: Mapping[str, Any]) -> Roles:
             f"y is missing: which column of {source.label} is the response? It has "
             f"{', '.join(map(repr, source.names[:10]))}{', …' * (len(source.names) > 10)}"
         )
+    return named(source, said)
+
+
+def named(source: Source, said: Mapping[str, Any]) -> Roles:
+    """The columns that are y, weights and the like, by their names.
+
+    Raises
+    ------
+    BadArgument, BadData
+        If something is no name, or no name of a column.
+    """
     for key, value in said.items():
         if value is not None and not isinstance(value, str):
             raise BadArgument(
