@@ -32,6 +32,7 @@ _HOME = {
     "priors": " ".join(families.PRIORS | families.HYPERPRIORS),
     "data.design": "Design",
     "data.moments": "Moments",
+    "data.stores.elsewhere": "Elsewhere",
     "data.datasets": "dataset_names load_dataset simulate",
     "language.errors": "BadArgument BadData BayesregWarning NotConverged NotSupported",
 }

@@ -68,7 +68,8 @@ def arrive(X: Any, y: Any, beside: Mapping[str, Any], missing: str = "refuse") -
     source = source_of(X, by_itself=y is None)
     if source is None:
         return _complete(X, y, beside) if missing == "drop" else Arrival(X, y, dict(beside))
-    roles = roles_of(source, y, beside)
+    source, said = source.joined({"y": y, **beside})
+    roles = roles_of(source, said.pop("y"), said)
     table, source = small(source)
     if table is None:
         return Arrival(Streamed.of(source, roles, missing), None, dict.fromkeys(beside))
@@ -121,9 +122,9 @@ def small(source: Source, columns: Sequence[str] | None = None) -> tuple[pa.Tabl
 
 
 def is_small(source: Source, columns: Sequence[str] | None = None) -> bool:
-    """Whether it may be: by its own count of rows, where it has one."""
+    """Whether it may be: its rows can be had here, and by its own count there are not too many."""
     width = max(len(source.names if columns is None else columns), 1)
-    return source.rows is None or source.rows * width <= SMALL
+    return source.held and (source.rows is None or source.rows * width <= SMALL)
 
 
 def _table(source: Source, batches: Sequence[Any], columns: Sequence[str]) -> pa.Table:

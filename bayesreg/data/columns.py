@@ -78,17 +78,7 @@ def _one_column(values: NDArray[Any], name: str, what: str, notes: list[str]) ->
 
 def plain_array(data: object, what: str) -> NDArray[Any]:
     """`data` as a plain ndarray, refusing the containers whose meaning NumPy would lose."""
-    if isinstance(data, str | bytes):
-        raise BadData(
-            f"{what} is text, {data[:40]!r}; read the file first (pandas.read_csv) and pass the "
-            "frame or its column"
-        )
-    if isinstance(data, set | frozenset):
-        raise BadData(f"{what} is a set, which has no order; pass a list or an array")
-    if type(data).__module__.startswith("scipy.sparse"):
-        raise BadData(f"{what} is a sparse matrix; if it fits in memory, pass {what}.toarray()")
-    if isinstance(data, np.matrix):
-        raise BadData(f"{what} is a numpy matrix, whose products differ; pass np.asarray({what})")
+    _refuse_what_numpy_loses(data, what)
     if isinstance(data, np.ma.MaskedArray):
         masked = np.ma.getmaskarray(data)
         if masked.any():
@@ -109,6 +99,25 @@ def plain_array(data: object, what: str) -> NDArray[Any]:
         return np.asarray(data)
     except ValueError as error:
         raise BadData(f"{what} is not a rectangular array of numbers: {error}") from None
+
+
+def _refuse_what_numpy_loses(data: object, what: str) -> None:
+    if isinstance(data, str | bytes):
+        raise BadData(
+            f"{what} is text, {data[:40]!r}; read the file first (pandas.read_csv) and pass the "
+            "frame or its column"
+        )
+    if isinstance(data, set | frozenset):
+        raise BadData(f"{what} is a set, which has no order; pass a list or an array")
+    if is_dask(data):
+        raise BadData(
+            f"{what} is a Dask {type(data).__name__}, and rows in memory are needed here; pass "
+            f"{what}.compute()"
+        )
+    if type(data).__module__.startswith("scipy.sparse"):
+        raise BadData(f"{what} is a sparse matrix; if it fits in memory, pass {what}.toarray()")
+    if isinstance(data, np.matrix):
+        raise BadData(f"{what} is a numpy matrix, whose products differ; pass np.asarray({what})")
 
 
 def is_plain(values: object, ndim: int) -> bool:
@@ -150,11 +159,18 @@ def truth_columns(data: Any) -> frozenset[int]:
     return frozenset()
 
 
+def is_dask(data: object) -> bool:
+    """Whether it is a collection of Dask, or of a kind that was made from one."""
+    return any(kind.__module__.startswith("dask.") for kind in type(data).__mro__)
+
+
 def as_narwhals(data: object) -> Any:
     """The narwhals view of a data frame or series, or None for anything else."""
     import narwhals.stable.v2 as nw
     from narwhals.exceptions import DuplicateError
 
+    if is_dask(data):  # of which narwhals is about to know nothing
+        return None
     try:
         native = nw.from_native(_declared(data), pass_through=True, allow_series=True)
     except DuplicateError as error:

@@ -269,7 +269,7 @@ class _Question:
         columns = tuple(sorted(needed | ({self.weights} if self.weights else set())))
         inner = {text: (term, tokens[text]) for text, (term, _) in self.inner.items()}
         part = Look(self.parsed, self.factors, inner, calls, self.weights, self.kinds)
-        with bar(f"levels and means of {self.source.label}", *self.source.steps) as more:
+        with bar(f"levels and means of {self.source.label}", *self.source.steps(columns)) as more:
             seen: Seen = self.source.total(columns, part, more)
         lacks = {name: count for name, count in seen.missing.items() if count}
         if lacks and self.missing == "refuse":

@@ -120,9 +120,8 @@ class Source(ABC):
         """Where a row, counted from 0 over the whole source, is found."""
         return f"row {row} (from 0)"
 
-    @property
-    def steps(self) -> tuple[int | None, str]:
-        """What a pass is told in, and how many of them there are."""
+    def steps(self, columns: Sequence[str]) -> tuple[int | None, str]:
+        """How many there are of what a pass over these columns is told in, and what that is."""
         return self.rows, "rows"
 
     @property

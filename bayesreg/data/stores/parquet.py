@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import glob
 import os
+import socket
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, groupby
+from operator import itemgetter
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from bayesreg.data.stores.base import BATCH, Source
+from bayesreg.data.stores.base import BATCH, Source, Unit
 from bayesreg.data.typed_files import first_line
 from bayesreg.language.errors import BadArgument, BadData, NotSupported
 
@@ -24,11 +27,21 @@ WILD = frozenset("*?[")
 
 @dataclass(frozen=True)
 class Footer:
-    """What a file says of itself before it is read."""
+    """What a file says of itself before it is read: rows, nulls by column, and its row groups."""
 
     rows: int
     schema: Any
     nulls: Mapping[str, int]
+    groups: tuple[Unit, ...]
+
+
+@dataclass(frozen=True)
+class Some:
+    """Which row groups are read of a file, and how many rows are before them."""
+
+    groups: tuple[int, ...]
+    start: int
+    rows: int
 
 
 class Parquet(Source):
@@ -42,19 +55,52 @@ class Parquet(Source):
         self.files = len(self.paths)
         self.footers = tuple(map(self._footer, self.paths))
         self.schema = self.footers[0].schema
-        self.ends = tuple(accumulate(footer.rows for footer in self.footers))
+        self._read_only([Some((), 0, footer.rows) for footer in self.footers])
+
+    def _read_only(self, some: Sequence[Some]) -> None:
+        """Of each file these row groups; all, where none is named."""
+        self.some = tuple(some)
+        self.ends = tuple(accumulate(one.rows for one in some))
         self.rows = self.ends[-1]
+
+    @property
+    def units(self) -> Sequence[Unit]:
+        """Row groups, file after file."""
+        return [unit for footer in self.footers for unit in footer.groups]
+
+    def taken(self, units: range) -> Source:
+        """These row groups, by paths that do not depend on where a process was started."""
+        made, some = copy(self), []
+        where = [(k, g) for k, one in enumerate(self.footers) for g in range(len(one.groups))]
+        found = groupby(where[units.start : units.stop], itemgetter(0))
+        files = {k: tuple(g for _, g in groups) for k, groups in found}
+        for k, groups in files.items():
+            rows = [unit.rows for unit in self.footers[k].groups]
+            before, inside = sum(rows[: groups[0]]), sum(rows[groups[0] : groups[-1] + 1])
+            some.append(Some(groups, before, inside))
+        paths = [self.paths[k] for k in files]
+        made.paths = tuple(paths if self.remote else map(os.path.abspath, paths))
+        made.footers, made.files = tuple(self.footers[k] for k in files), len(files)
+        made._read_only(some)
+        return made
 
     def batches(self, columns: Sequence[str]) -> Batches:
         """File after file; of each no more than a few of its pages at a time are held."""
         import pyarrow as pa
 
-        for path, footer in zip(self.paths, self.footers, strict=True):
+        for path, footer, some in zip(self.paths, self.footers, self.some, strict=True):
             self._refuse_other_columns(path, footer, columns)
+            how = {"row_groups": list(some.groups)} if some.groups else {}
             try:
                 with self._opened(path) as file:
-                    for batch in file.iter_batches(BATCH, columns=list(columns)):
+                    for batch in file.iter_batches(BATCH, columns=list(columns), **how):
                         yield batch.select(columns)  # in this order: a file may have another
+            except FileNotFoundError:
+                raise BadData(
+                    f"{path} is not to be found on {socket.gethostname()}; it was when it was "
+                    "counted. The workers of a cluster read the files themselves, and need them at "
+                    "the same path"
+                ) from None
             except (pa.ArrowException, OSError) as error:
                 raise BadData(
                     f"{self._name(path)} cannot be read to its end: {first_line(error)}; is it "
@@ -77,7 +123,8 @@ class Parquet(Source):
     def place(self, row: int) -> str:
         """The row of its file."""
         k = min(bisect_right(self.ends, row), self.files - 1)
-        return f"row {row - (self.ends[k - 1] if k else 0)} (from 0) of {self._name(self.paths[k])}"
+        row += self.some[k].start - (self.ends[k - 1] if k else 0)
+        return f"row {row} (from 0) of {self._name(self.paths[k])}"
 
     def _name(self, path: str) -> str:
         return PurePosixPath(path).name if self.remote is not None else Path(path).name
@@ -106,7 +153,10 @@ class Parquet(Source):
 
         try:
             with self._opened(path) as file:
-                return Footer(file.metadata.num_rows, file.schema_arrow, _nulls(file.metadata))
+                said = file.metadata
+                groups = [said.row_group(k) for k in range(said.num_row_groups)]
+                units = tuple(Unit(one.num_rows, one.total_byte_size) for one in groups)
+                return Footer(said.num_rows, file.schema_arrow, _nulls(said), units)
         except (pa.ArrowException, OSError) as error:
             raise BadData(
                 f"{self._name(path)} cannot be read as Parquet: {first_line(error)}"

@@ -13,7 +13,7 @@ from bayesreg.data.stores.base import Source
 
 # What is one by the module of its type: no package is imported that is not imported already.
 EAGER = ("pandas", "numpy", "modin", "cudf")
-KNOWN = (*EAGER, "duckdb", "polars", "pyarrow")
+KNOWN = (*EAGER, "dask", "duckdb", "polars", "pyarrow")
 
 
 def source_of(data: Any, *, by_itself: bool = False) -> Source | None:
@@ -23,8 +23,8 @@ def source_of(data: Any, *, by_itself: bool = False) -> Source | None:
     ----------
     data : object
         A path, glob, folder or address of Parquet files; a DuckDB relation; a Polars LazyFrame; an
-        Arrow dataset, scanner or reader, or another object with ``__arrow_c_stream__``. Frames and
-        tables have their rows in memory, and are none.
+        Arrow dataset, scanner or reader, or another object with ``__arrow_c_stream__``; a Dask
+        DataFrame or Array. Frames and tables have their rows in memory, and are none.
     by_itself : bool
         Whether nothing is given beside it, so that a list of blocks (X, y) can be meant.
 
@@ -38,9 +38,7 @@ def source_of(data: Any, *, by_itself: bool = False) -> Source | None:
     if isinstance(data, Source):
         return data
     if isinstance(data, str | os.PathLike):
-        from bayesreg.data.stores.parquet import parquet_source
-
-        return parquet_source(os.fspath(data))
+        return _files(os.fspath(data))
     package, kind = _kind(data)
     if package == "duckdb" and kind == "DuckDBPyRelation":
         from bayesreg.data.stores.duckdb import DuckDB
@@ -48,6 +46,10 @@ def source_of(data: Any, *, by_itself: bool = False) -> Source | None:
         return DuckDB(data)
     if package == "polars":
         return _polars(data, kind)
+    if package == "dask":
+        from bayesreg.data.stores.dask import dask_source
+
+        return dask_source(data)
     if package == "pyarrow":
         return _arrow(data, kind)
     if package not in EAGER and hasattr(data, "__arrow_c_stream__"):
@@ -77,6 +79,14 @@ def _are_blocks(data: Any) -> bool:
     return (
         isinstance(data, Iterable) and not hasattr(data, "__array__") and not hasattr(data, "shape")
     )
+
+
+def _files(text: str) -> Source:
+    """Parquet files, on the cluster where a client of one is active."""
+    from bayesreg.data.stores.parquet import parquet_source
+    from bayesreg.data.stores.spread import spread
+
+    return spread(parquet_source(text))
 
 
 def _polars(data: Any, kind: str) -> Source | None:

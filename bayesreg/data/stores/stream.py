@@ -196,7 +196,7 @@ class Stream:
                 "be read again: the files themselves, a dataset, or a list of blocks"
             )
         self._refuse_changed()
-        begun, steps = time.perf_counter(), self.source.steps
+        begun, steps = time.perf_counter(), self.source.steps(self.columns)
         with bar(f"pass {self.read.passes + 1} over {self.source.label}", *steps) as more:
             found = _Pass(more)
             yield found
@@ -278,7 +278,10 @@ def stream_of(X: Any, y: Any, beside: Mapping[str, Any], missing: str = "refuse"
     """
     refuse_unknown_missing(missing)
     source = source_of(X, by_itself=y is None)
-    return None if source is None else Stream.of(source, roles_of(source, y, beside), missing)
+    if source is None:
+        return None
+    source, said = source.joined({"y": y, **beside})
+    return Stream.of(source, roles_of(source, said.pop("y"), said), missing)
 
 
 def refuse_unknown_missing(missing: str) -> None:
