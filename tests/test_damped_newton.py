@@ -362,9 +362,8 @@ def test_a_training_set_of_one_class_is_refused():
 def test_a_path_needs_what_the_loss_depends_on():
     X, y, _, _ = data("NegativeBinomial")
     problem = br.Model(br.Laplace(), br.NegativeBinomial()).condition(X, y)
-    for verb in (br.path, br.choose):
-        with pytest.raises(NotSupported, match=r"problem.at\(shape="):
-            verb(problem)
+    with pytest.raises(NotSupported, match=r"problem.at\(shape="):
+        Ray.of(problem, 1.0)
     assert all(one.ok for one in br.path(problem.at(shape=2.0), n=5).certificates)
 
 

@@ -48,7 +48,9 @@ class InformationCriteria:
     ebic: Array | None
 
 
-def information_criteria(problem: Problem, lams: Array, b: Array, df: Array) -> InformationCriteria:
+def information_criteria(
+    problem: Problem, lams: Array, b: Array, df: Array, estimated: int = 0
+) -> InformationCriteria:
     r"""AIC, BIC and EBIC (γ = 1) of penalised fits, by their effective degrees of freedom.
 
     .. math:: -2\log L = N \log(2\pi\sigma^2) + \mathrm{RSS}/\sigma^2, \quad
@@ -73,6 +75,8 @@ def information_criteria(problem: Problem, lams: Array, b: Array, df: Array) -> 
         The optimum at each, as `solve_path` gives it.
     df : ndarray (L,)
         Their effective degrees of freedom, of the penalised columns.
+    estimated : int, default 0
+        How many of what the problem knows were found from these data, as a shape: each counts one.
 
     Returns
     -------
@@ -100,7 +104,8 @@ def information_criteria(problem: Problem, lams: Array, b: Array, df: Array) -> 
     [443.7, 443.7]
     """
     lams, prior = check_lams(lams), penalised(problem)
-    parameters = df + len(problem.flat) + float(problem.intercept) + float(problem.unknown_sigma)
+    parameters = df + len(problem.flat) + float(problem.intercept) + estimated
+    parameters = parameters + float(problem.unknown_sigma)
     n, rss = problem.n, np.full(len(b), np.nan)
     if problem.exact:
         rss = problem.quadratic.residual_square(b)

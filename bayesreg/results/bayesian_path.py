@@ -57,6 +57,8 @@ class BayesianPath:
         Monte Carlo standard errors of `mean`; zeros in closed form.
     why_no_map : str or None
         In words.
+    own : str
+        In words, what the likelihood has of its own where the MAP is taken; empty under a Gaussian.
 
     References
     ----------
@@ -89,6 +91,7 @@ class BayesianPath:
     engine: str
     error: Array
     why_no_map: str | None
+    own: str = ""
 
     @cached_property
     def sign(self) -> pd.DataFrame:
@@ -148,5 +151,7 @@ class BayesianPath:
             f"posterior at {len(self.scales)} scales from {self.scales.max():.4g} to "
             f"{self.scales.min():.4g}, by {self.engine}"
         )
+        if self.own and self.optimum is not None:
+            head += f"; its optima at {self.own}, posterior medians"
         where = "" if self.posterior is None else f"\n{self.posterior!r}"
         return f"{head}{where}"

@@ -45,6 +45,8 @@ class Path:
         `df` where solving gave it, and NaN elsewhere.
     certificates : tuple of Certificate
         One per λ. `unique` may be None: whether an optimum is the only one is not looked into here.
+    own : str
+        In words, at which values the likelihood's own unknowns are held; empty if it has none.
 
     References
     ----------
@@ -69,6 +71,7 @@ class Path:
     scale: Array
     counted: Array
     certificates: tuple[Certificate, ...]
+    own: str = ""
 
     @property
     def problem(self) -> Problem:
@@ -156,7 +159,7 @@ class Path:
         value = float(check_lams([lam])[0])
         nearest = self.b[int(np.argmin(np.abs(np.log(self.lam / value))))]
         problem, b, solver = solve_at(self.ray, value, nearest)
-        how = f"λ = {value:.6g} on a path"
+        how = f"λ = {value:.6g} on a path" + f", {self.own}" * bool(self.own)
         fit = MapFit(problem, b, self.ray.sigma, solver, how, certified_at(problem, b))
         if not fit.certificate.ok:
             raise NotConverged(
@@ -233,13 +236,14 @@ class Path:
         worst = max(c.gap or 0.0 for c in self.certificates)
         ok = sum(c.ok for c in self.certificates)
         local = sum(c.ok and c.gap is None for c in self.certificates)
+        held = f"; {self.own}" * bool(self.own)
         if local:
             return (
                 f"path of {len(self.lam)} λ's from {self.lam.max():.4g} to {self.lam.min():.4g}: "
                 f"{ok - local} certified, {local} stationary (one local optimum followed from λ to "
-                "λ; others were not sought, and nothing bounds how much lower one may be)"
+                f"λ; others were not sought, and nothing bounds how much lower one may be){held}"
             )
         return (
             f"path of {len(self.lam)} λ's from {self.lam.max():.4g} to {self.lam.min():.4g}: "
-            f"{ok} certified, worst gap {worst:.2g}"
+            f"{ok} certified, worst gap {worst:.2g}{held}"
         )

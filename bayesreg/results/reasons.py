@@ -18,6 +18,7 @@ def sentences(choice: Any) -> Iterator[str]:
     yield from _spread(choice)
     yield from _validation(choice)
     yield from _evidence(choice)
+    yield from _weighed(choice)
     yield from _posterior(choice)
     yield from _information(choice)
     yield from _leaving_out(choice)
@@ -183,6 +184,20 @@ def _evidence(choice: Any) -> Iterator[str]:
             "smallest"
         )
     yield said + "."
+
+
+def _weighed(choice: Any) -> Iterator[str]:
+    """Laplace's approximation beside the evidence itself."""
+    laplace, draws = choice.rules.get("evidence"), choice.rules.get("evidence-draws")
+    if laplace is None or draws is None:
+        return
+    ratio = max(laplace.lam / draws.lam, draws.lam / laplace.lam)
+    spacing = float(np.exp(np.max(np.diff(np.log(np.sort(choice.path.lam))), initial=0.0)))
+    near = "as near as the λ's of the path lie" if ratio <= spacing else f"a factor of {ratio:.2f}"
+    yield (
+        f"Laplace's approximation of the evidence has its maximum {near} from that of the evidence "
+        f"by draws, λ = {number(draws.lam)} ± {100.0 * draws.log_error:.1g} % (Monte Carlo)."
+    )
 
 
 def _posterior(choice: Any) -> Iterator[str]:

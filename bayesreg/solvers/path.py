@@ -65,8 +65,8 @@ def refuse_unknown(problem: Problem) -> None:
     names = ", ".join(problem.unknown)
     fixed = ", ".join(f"{name}=…" for name in problem.unknown)
     raise NotSupported(
-        f"the loss depends on {names}, which is unknown here, and a path moves λ alone: give a "
-        f"number, such as that of a fit, in {type(problem.likelihood).__name__}({fixed})"
+        f"the loss depends on {names}, which is unknown here, and a ray moves λ alone: give a "
+        f"number, such as that of a fit, by problem.at({fixed})"
     )
 
 

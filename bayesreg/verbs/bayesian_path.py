@@ -16,6 +16,7 @@ from bayesreg.priors import Penalised
 from bayesreg.results.bayesian_path import BayesianPath
 from bayesreg.results.quantity import Quantity
 from bayesreg.results.shrinkage import Shrinkage
+from bayesreg.solvers.path import scale_for
 from bayesreg.solvers.scale_path import solve_scales
 from bayesreg.verbs.fit import closed_form, need_problem, path, sample
 
@@ -93,7 +94,8 @@ def bayesian_path(
     rows, engines = [row for row, _ in found], {how for _, how in found}
     mean, low, high, above, kappa, error = (np.array(part) for part in zip(*rows, strict=True))
     sigma = problem.sigma or post.sigma
-    optimum, why, lams = _optima(problem, grid, sigma)
+    own = {name: float(np.median(post.draws.theta[name])) for name in problem.unknown}
+    optimum, why, lams = _optima(problem if problem.exact else problem.at(**own), grid, sigma)
     return BayesianPath(
         problem=problem,
         scales=grid,
@@ -105,6 +107,7 @@ def bayesian_path(
         optimum=optimum,
         level=level,
         sigma=sigma,
+        own=", ".join(f"{name} = {value:.6g}" for name, value in own.items()) * (not problem.exact),
         sigma_source="known" if problem.sigma is not None else "its posterior median",
         lams=lams,
         posterior=posterior,
@@ -188,6 +191,6 @@ def _optima(problem: Problem, grid: Array, sigma: float) -> tuple[Array | None, 
         return None, problem.penalty.why_no_map, nowhere
     if not isinstance(block.prior, Penalised):
         return problem.restore(solve_scales(problem, grid, sigma)[0])[0], None, nowhere
-    at: Any = block.prior.l1 if block.prior.kinked else block.prior.l2
-    lams = np.asarray(at(sigma, grid), dtype=float)
+    at_one = float(scale_for(problem, 1.0, sigma))
+    lams = (at_one / grid) ** (1 if block.prior.kinked else 2)
     return path(problem.given(sigma=sigma), lams).beta.to_numpy(), None, lams

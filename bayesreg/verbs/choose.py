@@ -13,12 +13,14 @@ from bayesreg.language.misnamed import explained
 from bayesreg.model.problem import Problem
 from bayesreg.priors import Laplace
 from bayesreg.results.choice import Choice, Rule
-from bayesreg.solvers.path import one_block, penalised, refuse_unknown
+from bayesreg.solvers.path import one_block, penalised
 from bayesreg.verbs.fit import need_problem, path
+from bayesreg.verbs.hyper import own_settled
 from bayesreg.verbs.judges import JUDGES, Bench, ridge_evidence
 
 RULES = (
-    "evidence", "posterior", "cv", "cv-1se", "repeated-cv", "gcv", "loo", "aic", "bic", "ebic",
+    "evidence", "evidence-draws", "posterior", "cv", "cv-1se", "repeated-cv", "gcv", "loo",
+    "aic", "bic", "ebic",
 )  # fmt: skip
 
 
@@ -37,27 +39,30 @@ def choose(
 ) -> Choice:
     r"""Weigh every argument for a λ along one path: what each selects, and what prior that is.
 
-    ============= ==================================================================================
-    rule          selects
-    ============= ==================================================================================
-    evidence      the maximum of p(y | σ, λ), β integrated out, over λ and an unknown σ: exactly for
-                  Normal, else by Monte Carlo with its error; under a likelihood that is not
-                  Gaussian by Laplace's approximation, for Normal
-    posterior     the median of p(λ | y) under the prior's hyperprior
-    cv            the smallest K-fold cross-validated squared error, or deviance −2 log p(y)
-    cv-1se        the largest λ within one standard error of it
-    repeated-cv   the smallest error averaged over `repeats` random partitions
-    gcv, loo      for Normal: generalised cross-validation, and exact leave-one-out; under a
-                  likelihood that is not Gaussian "loo" is ALO, leave-one-out to first order
-    aic, bic      the smallest −2 log L + 2·df, or + log(N)·df
-    ebic          the smallest BIC + 2 log C(p, min(columns kept, p/2))
-    ============= ==================================================================================
+    ============== =================================================================================
+    rule           selects
+    ============== =================================================================================
+    evidence       the maximum of p(y | σ, λ), β integrated out, over λ and an unknown σ: exactly
+                   for Normal, else by Monte Carlo with its error; under a likelihood that is not
+                   Gaussian by Laplace's approximation, for Normal
+    evidence-draws the same there by independent draws about the mode, with its Monte Carlo error
+    posterior      the median of p(λ | y) under the prior's hyperprior
+    cv             the smallest K-fold cross-validated squared error, or deviance −2 log p(y)
+    cv-1se         the largest λ within one standard error of it
+    repeated-cv    the smallest error averaged over `repeats` random partitions
+    gcv, loo       for Normal: generalised cross-validation, and exact leave-one-out; under a
+                   likelihood that is not Gaussian "loo" is ALO, leave-one-out to first order
+    aic, bic       the smallest −2 log L + 2·df, or + log(N)·df
+    ebic           the smallest BIC + 2 log C(p, min(columns kept, p/2))
+    ============== =================================================================================
 
     Parameters
     ----------
     problem : Problem
         One penalised prior (and Flat columns). Its scale, where known, is ignored; its hyperprior
-        serves "posterior" alone.
+        serves "posterior" alone. What a likelihood that is not Gaussian has of its own and does not
+        know (σ, df, a shape) is held at the value that `fit_map` gives it, which the notes say;
+        "posterior" averages over it.
     by : str or sequence of str, optional
         Rules. Unsaid, all that apply; those that do not are in ``choice.left_out`` with the reason.
     lams, n, l1_ratio
@@ -97,16 +102,21 @@ def choose(
     {'evidence': 0.26, 'cv': 0.77, 'bic': 0.12}
     """
     need_problem(problem)
-    refuse_unknown(problem)
-    wanted = _wanted(by)
+    one_block(problem)
+    wanted = _wanted(by, exact=problem.exact)
     integer(repeats, "repeats")
     integer(seed, "seed", 0)
+    whole, (problem, own) = problem, own_settled(problem, seed)
     sigma, source = _first_sigma(problem)
+    source = "as fit_map has it" if whole.sigma is None and problem.sigma is not None else source
     # λ_max of a ray grows as 1/l1_ratio while λ₂ shrinks the effects all along: look further down.
     far = lams is None and l1_ratio not in (None, 0, 1) and problem.p < problem.nu
     along = path(problem.given(sigma=sigma), lams, n, 1e-4 if far else None, l1_ratio)
     share, given = along.ray.l1_ratio, lams is not None
-    bench = Bench(problem, along, by is not None, given, sigma, share, folds, groups, repeats, seed)
+    bench = Bench(
+        problem, whole, along, by is not None, given, sigma, share, folds, groups, repeats, seed
+    )
+    bench.notes.extend([f"The likelihood has {own}."] * bool(own))
     for name in wanted:
         try:
             JUDGES[name](bench, name)
@@ -155,10 +165,10 @@ def _first_sigma(problem: Problem) -> tuple[float, str]:
         return choose(one, "cv" if problem.design is not None else "bic").sigma, "of the lasso"
 
 
-def _wanted(by: Any) -> tuple[str, ...]:
-    """The rules asked for, in the order of RULES."""
+def _wanted(by: Any, *, exact: bool) -> tuple[str, ...]:
+    """The rules asked for, in the order of RULES; unsaid, no correction of what is exact."""
     if by is None:
-        return RULES
+        return tuple(name for name in RULES if not (exact and name == "evidence-draws"))
     names = [by] if isinstance(by, str) else list(by)
     for name in names:
         if name not in RULES:

@@ -24,9 +24,8 @@ from bayesreg.solvers.path import (
     check_ratio,
     default_lams,
     one_block,
-    refuse_unknown,
 )
-from bayesreg.verbs.hyper import settle
+from bayesreg.verbs.hyper import own_settled, settle
 
 if TYPE_CHECKING:
     from bayesreg.results.closed_form import ClosedForm
@@ -296,7 +295,9 @@ def path(
     Parameters
     ----------
     problem : Problem
-        One penalised prior (and Flat columns); its σ is used, its scale is ignored.
+        One penalised prior (and Flat columns); its σ is used, its scale is ignored. What a
+        likelihood that is not Gaussian has of its own and does not know (σ, df, a shape) is held at
+        the value that `fit_map` gives it, which the result says.
     lams : sequence of float, optional
         λ's, in any order; rows come back in that order. Unsaid, `n` values evenly spaced in log λ,
         from where every coefficient is 0 (or nearly) downwards.
@@ -335,7 +336,7 @@ def path(
     """
     need_problem(problem)
     one_block(problem)
-    refuse_unknown(problem)
+    problem, own = own_settled(problem)
     share = check_l1_ratio(l1_ratio)
     if lams is None:
         grid = default_lams(problem, integer(n, "n"), check_ratio(ratio), share)
@@ -347,7 +348,7 @@ def path(
     sigma = reference_sigma(problem) if share is None else problem.sigma or 1.0
     ray = Ray.of(problem, sigma, share)
     b, df, certificates = certified_path(ray, grid)
-    return Path(ray, grid, b, ray.scales(grid), df, certificates)
+    return Path(ray, grid, b, ray.scales(grid), df, certificates, own)
 
 
 def _finish(

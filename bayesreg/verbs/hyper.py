@@ -74,6 +74,20 @@ def _refuse_products(problem: Problem, hyper: str) -> None:
         )
 
 
+def own_settled(problem: Problem, seed: int = 0) -> tuple[Problem, str]:
+    """The problem with what its likelihood alone does not know at the values that `fit_map` has.
+
+    So that λ is the same thing all along a path, and its optimum at `fit_map`'s λ is `fit_map`'s.
+    Also in words, which are empty where nothing was unknown or the loss is one quadratic.
+    """
+    if problem.exact or not problem.unknown:
+        return problem, ""
+    fixed, _, how = settle(problem, "cv" if problem.unknown_scales else "joint", seed)
+    own = {name: fixed.known[name] for name in problem.unknown}
+    said = ", ".join(f"{SIGNS.get(name, name)} = {value:.6g}" for name, value in own.items())
+    return problem.at(**own), f"{said} all along, as fit_map has it ({how})"
+
+
 def _settle_touched(problem: Problem, hyper: Any, seed: int) -> tuple[Problem, float, str]:
     """The same under a likelihood that is not one quadratic, θ its own unknowns."""
     name = type(problem.likelihood).__name__

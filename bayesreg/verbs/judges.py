@@ -11,6 +11,7 @@ import numpy as np
 
 from bayesreg.criteria import cross_validate, information_criteria
 from bayesreg.criteria.curvature_criteria import CurvatureCriteria, curvature_criteria
+from bayesreg.criteria.evidence_by_weights import weighed_evidence
 from bayesreg.criteria.evidence_curve import evidence_curve
 from bayesreg.gaussian.evidence import as_ridge, maximise_evidence
 from bayesreg.gaussian.ridge import leave_rows_out, ridge_criteria
@@ -39,6 +40,7 @@ class Bench:
     """What the judges share; each writes its rules and curves here."""
 
     problem: Problem
+    whole: Problem  # with what the likelihood does not know
     path: Path
     asked: bool
     given: bool
@@ -198,6 +200,24 @@ def _by_laplace(bench: Bench, name: str) -> None:
     bench.add(name, curve, "p(y | λ), β integrated out by Laplace's approximation")
 
 
+def _by_weights(bench: Bench, name: str) -> None:
+    """p(y | λ) by draws about the mode, where Laplace's approximation is what else there is."""
+    if bench.problem.exact:
+        raise NotSupported("under a Gaussian likelihood evidence itself is exact, or by draws")
+    if not (bench.problem.likelihood.self_concordant and bench.normal):
+        raise NotSupported(
+            "draws about the mode are weighed under Normal priors and a loss with a curvature; use "
+            "cv, or the posterior of λ"
+        )
+    lams, curved = bench.curved
+    assert curved.log_evidence is not None
+    found = weighed_evidence(bench.path.ray.at, lams, curved.log_evidence, bench.seed)
+    curve = Curve("evidence (draws)", (name,), found.lams, -found.value, NATS, found.error)
+    bench.curves[name] = curve
+    words = "p(y | λ), β integrated out by weighed draws about the mode"
+    bench.rules[name] = Rule(name, found.lam, words, found.log_error)
+
+
 def _by_posterior(bench: Bench, name: str) -> None:
     """The median of λ's posterior."""
     if not bench.problem.unknown_scales:
@@ -213,7 +233,7 @@ def _by_posterior(bench: Bench, name: str) -> None:
         raise NotSupported(
             "interpolates y, because p ≥ ν and σ has no proper prior; give σ one, or know it"
         )
-    post = sample(bench.problem, seed=bench.seed)
+    post = sample(bench.whole, seed=bench.seed)
     bench.posterior = post.lam.quantities[0]
     bench.sigmas[name] = post.sigma, "its posterior median"
     hyper = one_block(bench.problem).hyper
@@ -281,9 +301,9 @@ def _by_leaving_one_out(bench: Bench, name: str) -> None:
 def _by_information(bench: Bench, name: str) -> None:
     """AIC, BIC or EBIC; halved, so that all is in nats."""
     order = np.argsort(bench.path.lam, kind="stable")
-    found = information_criteria(
-        bench.problem, bench.path.lam[order], bench.path.b[order], bench.path.df[order]
-    )
+    at = bench.path.lam[order], bench.path.b[order], bench.path.df[order]
+    estimated = len(bench.whole.unknown) - len(bench.problem.unknown)
+    found = information_criteria(bench.problem, *at, estimated)
     value = getattr(found, name)
     if value is None:
         raise NotSupported("counts the columns that are kept, and ridge keeps all")
@@ -295,6 +315,7 @@ def _by_information(bench: Bench, name: str) -> None:
 
 JUDGES: dict[str, Callable[[Bench, str], None]] = {
     "evidence": _by_evidence,
+    "evidence-draws": _by_weights,
     "posterior": _by_posterior,
     "cv": _by_cv,
     "cv-1se": _by_cv,
