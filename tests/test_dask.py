@@ -27,8 +27,8 @@ from bayesreg.data.moments import Moments
 from bayesreg.data.stores import bundles, source_of
 from bayesreg.data.stores.bundles import ALL, Counted, bundled, mark, sum_once
 from bayesreg.data.stores.elsewhere import Elsewhere
+from bayesreg.data.stores.partitioned import Files
 from bayesreg.data.stores.reader import Roles
-from bayesreg.data.stores.spread import Files
 from bayesreg.data.streamed import Streamed
 
 N = 3_000
@@ -131,6 +131,29 @@ def test_the_doors_take_what_dask_has(frame, monkeypatch):
     streamed = br.Model(br.Normal(1.0)).condition(*arrays, standardize=True)
     assert streamed.features == ("x1", "x2", "x3", "x4")
     assert streamed.stream.read.rows == N
+
+
+def test_formulas_are_learnt_and_coded_where_the_rows_are(frame, monkeypatch):
+    """Of partitions, one of them empty, and of rows elsewhere; categories keep their order."""
+    monkeypatch.setattr(arrival, "SMALL", 1_000)
+    text = np.random.default_rng(4).choice(["a", "b", "c"], N)
+    given = frame.assign(g=text, h=pd.Categorical(text == "c", [True, False]))
+    formula = "price ~ C(g) + C(h) + center(area):C(g)"
+    model = br.Model(br.Normal(1.0), br.Gaussian(1.0))
+    memory = model.condition_formula(formula, given, standardize=True)
+    d = dd.from_pandas(given, npartitions=4)
+    empty = d.partitions[1][d.partitions[1]["area"] < 0.0]
+    runs = [
+        pa.Table.from_pandas(given[k : k + 900], preserve_index=False) for k in range(0, N, 900)
+    ]
+    elsewhere = br.Elsewhere(lambda part: [part(run) for run in [*runs, []]], runs[0].schema)
+    for source in (dd.concat([d.partitions[:2], empty, d.partitions[2:]]), elsewhere):
+        problem = model.condition_formula(formula, source, standardize=True)
+        if source is not elsewhere:  # whose categories declare no order
+            assert problem.features == memory.features
+        np.testing.assert_allclose(problem.moments.cross.trace(), memory.moments.cross.trace())
+        beta, same = br.fit_map(problem).beta, br.fit_map(memory).beta
+        np.testing.assert_allclose(beta[list(same.index)], same, rtol=1e-8)
 
 
 BAD = {
@@ -236,18 +259,25 @@ def test_a_map_that_leaves_rows_unread_is_found_out(frame):
     assert source.total(["area"], lambda run: sum(len(batch) for batch in run)) == N
 
 
-def test_files_are_read_by_tasks_by_row_groups(frame, tmp_path):
+@pytest.mark.parametrize("folders", ["{}", "w={}"])
+def test_files_are_read_by_tasks_by_row_groups(folders, frame, tmp_path):
     """Of any bundles: every row once, by its own number, of the file that has it."""
+    frame = frame.assign(w=np.repeat([1, 2, 0], N // 3))
     table = pa.Table.from_pandas(frame, preserve_index=False)
-    for k, (start, rows) in enumerate([(0, 1000), (1000, 0), (1000, 1500), (2500, 500)]):
-        pq.write_table(table.slice(start, rows), tmp_path / f"{k}.parquet", row_group_size=300)
+    for k, (start, rows) in enumerate([(0, 1000), (1000, 0), (1000, 1000), (2000, 1000)]):
+        path = tmp_path / folders.format(frame["w"][start])
+        path.mkdir(exist_ok=True)
+        part = table.slice(start, rows)
+        part = part.drop_columns(["w"]) if "=" in folders else part
+        pq.write_table(part, path / f"{k}.parquet", row_group_size=300)
     whole = source_of(tmp_path)
+    table = pa.Table.from_batches(whole.batches(["price", "w"]))
     assert sum(unit.rows for unit in whole.units) == N
     for units in (range(1, 2), range(3, 6), range(len(whole.units))):
         some = pickle.loads(pickle.dumps(whole.taken(units)))
         before = sum(unit.rows for unit in whole.units[: units.start])
-        found = pa.Table.from_batches(some.batches(["price"]))["price"]
-        assert found.equals(table["price"].slice(before, some.rows))
+        found = pa.Table.from_batches(some.batches(["price", "w"]))
+        assert found.equals(table.slice(before, some.rows))
         assert some.place(0) == whole.place(before)
         assert some.place(some.rows - 1) == whole.place(before + some.rows - 1)
 
@@ -255,9 +285,8 @@ def test_files_are_read_by_tasks_by_row_groups(frame, tmp_path):
     memory = Moments.of(frame[NAMES], frame["price"], frame["w"])
     np.testing.assert_allclose(held(stream.moments), held(memory), rtol=1e-14, atol=1e-15)
     assert stream.read.words.startswith(f"{tmp_path}: 3 000 rows, 4 files, 1 pass")
-    np.testing.assert_array_equal(
-        stream.sample(50).X, Streamed.of(whole, stream.stream.roles).sample(50).X
-    )
+    same = Streamed.of(whole, Roles("price", "w")).sample(50)
+    np.testing.assert_array_equal(stream.sample(50).X, same.X)
 
 
 def shards(frame, part, k):

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesreg.data.coding import FormulaSpec, learnt, materialised, renamed, unlearnt
+from bayesreg.data.first_rows import First
 from bayesreg.data.formula import alone
 from bayesreg.data.formula_rows import FormulaRows, Made
 from bayesreg.data.frames import read_variables, refuse_no_column, refuse_number_text
 from bayesreg.data.grammar import Parsed
 from bayesreg.data.rowwise import refuse_batchwise, refuse_weights
-from bayesreg.data.seen import Look, Seen, Spread, absent, mask
+from bayesreg.data.seen import Look, Seen, Spread
 from bayesreg.data.stores.base import Source
-from bayesreg.data.stores.numeric import floats
 from bayesreg.data.stores.progress import bar
 from bayesreg.data.stores.read import grouped
 from bayesreg.data.stores.reader import Roles, lacking
@@ -237,25 +237,18 @@ class _Question:
 
     def sample(self) -> pa.Table:
         """The first rows that count and lack nothing."""
-        import pyarrow as pa
-
         columns = [*self.used, *(n for n in self.beside if n not in self.used)]
-        held, rows, looked = [], 0, 0
-        with closing(self.source.batches(columns)) as run:
-            for batch in run:
-                keep = ~np.any([absent(batch.column(n)) for n in columns], axis=0)
-                if self.weights:
-                    keep &= floats(batch.column(self.weights), self.weights, "", []) != 0.0
-                kept = batch.filter(mask(keep)).slice(0, SAMPLE)
-                held += [pa.Table.from_batches([kept])] if kept.num_rows else []
-                rows, looked = rows + kept.num_rows, looked + batch.num_rows
-                if rows >= SAMPLE or looked >= LOOKED:
-                    break
-        if not rows:
+        first = First(tuple(columns), self.weights, SAMPLE, LOOKED)
+        if self.source.held:
+            with closing(self.source.batches(columns)) as run:
+                found = first(run)
+        else:
+            found = self.source.total(columns, first)
+        if found.table is None:
+            looked = found.looked
             why = "there are no rows" if not looked else f"none of the first {looked} is complete"
             raise BadData(f"{self.source.label}: {why}")
-        table = pa.concat_tables(held, promote_options="permissive").slice(0, SAMPLE)
-        return table.select(list(self.used))
+        return found.table.slice(0, SAMPLE).select(list(self.used))
 
     def look(self) -> Seen:
         """One pass over what needs it; none where nothing does."""

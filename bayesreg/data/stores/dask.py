@@ -1,4 +1,4 @@
-"""Frames and arrays of Dask, partition by partition; `spread` says how they are read."""
+"""Frames and arrays of Dask, partition by partition; `partitioned` says how they are read."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from bayesreg.data.columns import default_names
 from bayesreg.data.stores.base import BATCH, Source
-from bayesreg.data.stores.spread import Parts, Spread
+from bayesreg.data.stores.partitioned import Partitioned, Parts
 from bayesreg.data.typed_files import first_line
 from bayesreg.language.errors import BadData, NotSupported
 
@@ -20,7 +20,7 @@ LEAST = 2026  # the oldest release that is tested
 CHUNK = 2**27  # bytes of an array that are worth a task, which holds them all: as Dask advises
 
 
-class DaskFrame(Spread):
+class DaskFrame(Partitioned):
     """A Dask DataFrame, of which y and what is beside may be columns or Series of their own."""
 
     def __init__(self, frame: Any) -> None:
@@ -114,7 +114,7 @@ def _schema(frame: Any) -> pa.Schema:
     return pa.Schema.from_pandas(columns.set_axis(names, axis=1), preserve_index=False)
 
 
-class DaskArray(Spread):
+class DaskArray(Partitioned):
     """A Dask Array of predictors, with arrays beside it, chunk by chunk of rows."""
 
     def __init__(self, X: Any, beside: Mapping[str, Any] | None = None) -> None:

@@ -233,7 +233,8 @@ def _folder(text: str, path: Path) -> Source:
 
         from bayesreg.data.stores.arrow import ArrowDataset
 
-        return ArrowDataset(ds.dataset(text, format="parquet", partitioning="hive"), text)
+        found = ds.dataset(str(path.absolute()), format="parquet", partitioning="hive")
+        return ArrowDataset(found, text, plain=True)
     return Parquet(text, kept)
 
 

@@ -84,9 +84,9 @@ def _are_blocks(data: Any) -> bool:
 def _files(text: str) -> Source:
     """Parquet files, on the cluster where a client of one is active."""
     from bayesreg.data.stores.parquet import parquet_source
-    from bayesreg.data.stores.spread import spread
+    from bayesreg.data.stores.partitioned import on_cluster
 
-    return spread(parquet_source(text))
+    return on_cluster(parquet_source(text))
 
 
 def _polars(data: Any, kind: str) -> Source | None:

@@ -1,4 +1,4 @@
-"""Spread: a source whose partitions are read by tasks of Dask, on a cluster or here.
+"""Partitioned: a source whose partitions are read by tasks of Dask, on a cluster or here.
 
 Each pass is one map and one sum. Every bundle of partitions is a pure task: it gives what `part`
 makes of its rows, how many these are, and which partitions they were. A tree of tasks, eight to
@@ -91,7 +91,7 @@ class Plan:
         return cls(parts, tuple(made))
 
 
-class Spread(Source):
+class Partitioned(Source):
     """A source whose partitions are read by tasks of Dask; a kind says what its partitions are."""
 
     _plans: dict[tuple[str, ...], Plan]
@@ -227,7 +227,7 @@ def _computed_here(whole: Any, keys: set[str], more: More) -> Any:
         return whole.compute()
 
 
-class Files(Spread):
+class Files(Partitioned):
     """Files of a source that can be read apart: each task opens its own."""
 
     def __init__(self, files: Source) -> None:
@@ -273,6 +273,6 @@ def _opened_files(source: Source, columns: Sequence[str]) -> Iterator[pa.RecordB
         yield from batches
 
 
-def spread(source: Source) -> Source:
+def on_cluster(source: Source) -> Source:
     """The source on the active client, where there is one and the source can be read apart."""
     return source if active_client() is None or not source.units else Files(source)
