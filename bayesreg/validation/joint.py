@@ -1,9 +1,13 @@
 r"""Geweke's joint test: y | θ and one step of the engine's chain θ | y, in turn, keep p(θ, y).
 
-The data are their sufficient statistics: with R'R = X'X, responses Rβ + σε of R and a residual sum
-of squares σ²χ², so that a step costs the same for any n. Chains are short and many. Each starts
-with y from the model and the engine's warm-up on it, which gives a draw of p(θ, y) already: under
-heavy tails one long chain would stay among large coefficients, or small ones, nearly for ever.
+Under a quadratic the data are their sufficient statistics: with R'R = X'X, responses Rβ + σε of R
+and a residual sum of squares σ²χ², so that a step costs the same for any n. Chains are short and
+many. Each starts with y from the model and the engine's warm-up on it, which gives a draw of
+p(θ, y) already: under heavy tails one long chain would stay among large coefficients, or small
+ones, nearly for ever.
+
+Under other likelihoods y is drawn on rows, and what a chain holds of one y is of no use for
+another: there a step is a short run of the engine, warm-up and all, whose last draw is the next θ.
 
 Geweke (2004), "Getting it right: joint distribution tests of posterior simulators", JASA 99(467),
 https://doi.org/10.1198/016214504000001132.
@@ -16,8 +20,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayesreg.engines import base
 from bayesreg.language.arguments import Array
-from bayesreg.validation.quantities import Unknowns, of_prior
+from bayesreg.validation.quantities import Unknowns, of_posterior, of_prior
 
 if TYPE_CHECKING:
     from bayesreg.validation.trials import Trial
@@ -25,6 +30,8 @@ if TYPE_CHECKING:
 
 LENGTH = 20  # steps of a chain: faults of a kernel add up, and the tails need no crossing
 MISFIT = "misfit"
+STEPS, RUN = 4, 10  # of a chain on rows, each the last of so many draws
+LIKELIHOOD, LIKELY = "log likelihood", 50_000  # draws of it
 
 
 def alternate(trial: Trial, engine: Any, *, chains: int, seed: int) -> dict[str, Array]:
@@ -43,6 +50,43 @@ def alternate(trial: Trial, engine: Any, *, chains: int, seed: int) -> dict[str,
     flat = Unknowns(beta.reshape(len(zero), P), zero, sigma.ravel(), scale.reshape(len(zero), B))
     found = {**of_prior(trial.problem, flat), MISFIT: size}
     return {name: value.reshape(chains, LENGTH) for name, value in found.items()}
+
+
+def alternate_runs(trial: Trial, engine: Any, *, chains: int, seed: int) -> dict[str, Array]:
+    """Quantities (chain, step) of θ along joint chains on rows, and log p(y | θ)."""
+    truths, found = trial.truths(chains, seed), list[dict[str, Array]]()
+    for c in range(chains):
+        rng, at = np.random.default_rng([seed, c]), truths.row(c)
+        for _ in range(STEPS):
+            given = trial.given(trial.response(at, rng))
+            run = base.run(
+                engine,
+                given,
+                draws=RUN,
+                chains=1,
+                seed=int(rng.integers(2**62)),
+                progress=False,
+                workers=1,
+                thin=1,
+                compiled=True,  # of hundreds of runs, each of them short
+            )
+            at = Unknowns.of_draws(run).row(RUN - 1)
+            if not at.finite:
+                raise ArithmeticError("the engine returned draws that are not finite")
+            found.append(of_posterior(given, at))
+    return {k: np.array([one[k][0] for one in found]).reshape(chains, STEPS) for k in found[0]}
+
+
+def log_likelihood(trial: Trial, size: int, seed: int) -> Array:
+    """Draws (size,) of log p(y | θ), y and θ from the model."""
+    rng, truths = np.random.default_rng(seed), trial.truths(size, seed)
+    design, likelihood = trial.source.design, trial.source.likelihood
+    assert design is not None
+    eta, theta = design.points.under(
+        truths.beta, truths.intercept, truths.theta(likelihood), axis=-1
+    )
+    y = likelihood.sample(rng, eta, theta)
+    return np.asarray(likelihood.log_density(y, eta, theta).sum(axis=1))
 
 
 def misfit(trial: Trial, size: int, seed: int) -> Array:

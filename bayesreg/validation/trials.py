@@ -108,7 +108,7 @@ class Trial:
         rows = max(3, len(design.y) // 3) + len(self.problem.flat)
         if rows >= len(design.y):
             return self
-        part = replace(design, X=design.X[:rows], y=design.y[:rows], index=None)
+        part = design.take(np.arange(rows))
         models = Model.of(self.problem), Model.of(self.source)
         return Trial(*_conditioned(*models, part, standardize=self.problem.standardize))
 
