@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 
 import bayesreg as br
+from bayesreg.data import arrival
 from bayesreg.data.sampled import Sampling, hash64
 from bayesreg.data.stores import Source
 from bayesreg.data.stores.base import Run
@@ -86,6 +87,40 @@ def test_a_sample_is_the_smallest_hashes_and_all_of_few(table):
         stream.sample(0)
 
 
+def test_what_is_summed_has_the_same_bits_however_rows_come(table):
+    """Sums of rounded numbers; blocks as they come would give others, as the control shows."""
+    given = table.drop_columns(["w"])
+    sizes = (1, 7, 65_536)
+
+    def bits(total):
+        return [total(Streamed.of(InBatches(given, size), Roles("y"))) for size in sizes]
+
+    def part(block):
+        return np.append(block.X.sum(axis=0), (block.y * block.rows).sum())
+
+    by_total = bits(lambda stream: stream.total(part))
+    for one in by_total[1:]:
+        np.testing.assert_array_equal(one, by_total[0])
+    by_block = bits(lambda stream: sum(map(part, stream.blocks())))
+    np.testing.assert_allclose(by_block, by_total, rtol=1e-9)
+    assert not np.array_equal(by_block[0], by_block[-1])
+
+
+def test_the_first_pass_takes_a_sample_on_its_way(table):
+    """Also of rows that can be read once: moments need a pass, and the sample none."""
+    once = InBatches(table, 500)
+    once.repeatable = False
+    stream = Streamed.of(once, Roles("y", "w"))
+    assert stream.moments.rows == np.sum(table["w"].to_numpy() > 0)
+    design = stream.sample(100)
+    assert stream.read.passes == 1
+    np.testing.assert_array_equal(
+        design.X, Streamed.of(InBatches(table, 7), Roles("y", "w")).sample(100).X
+    )
+    with pytest.raises(br.BadArgument, match="can be read once"):
+        stream.total(len)
+
+
 def test_hashes_of_runs_differ_and_are_even():
     """Each bit is one as often as not, in each run; the control's are not."""
     rows = np.arange(20_000)
@@ -106,4 +141,121 @@ def test_a_sample_of_runs_names_both(table):
     parts = list(stream.blocks())
     run = Sampling(5)(parts)
     assert not run.runs.any()
-    assert len(run + Sampling(5).zero) == len(Sampling(5).zero + run) == 5
+    none = Sampling(5)([])
+    assert len(run + none) == len(none + run) == 5
+    assert not len(none + none)
+
+
+def conditioned(table, model, monkeypatch, weights=None):
+    """In memory, and on rows that come in batches of 700."""
+    given = table if weights else table.drop_columns(["w"])
+    memory = model.condition(given, "y", weights=weights)
+    with monkeypatch.context() as patch:
+        patch.setattr(arrival, "SMALL", 1)
+        streamed = model.condition(InBatches(given, 700), "y", weights=weights)
+    assert streamed.design is None
+    return memory, streamed
+
+
+MODELS = {
+    "known": br.Model(br.Normal(2.0), br.Gaussian(1.0)),
+    "conjugate": br.Model(br.Normal(2.0, unit="sigma")),
+    "flat": br.Model({"a": br.Flat(), ...: br.Normal(1.0, unit="sigma")}),
+}
+
+
+@pytest.mark.parametrize(
+    "name, weights",
+    [
+        ("known", None),
+        ("flat", "w"),
+        pytest.param("conjugate", None, marks=pytest.mark.slow),
+        pytest.param("conjugate", "w", marks=pytest.mark.slow),
+        pytest.param("known", "w", marks=pytest.mark.slow),
+        pytest.param("flat", None, marks=pytest.mark.slow),
+    ],
+)
+def test_rows_left_out_in_a_pass_are_those_of_memory(name, weights, table, monkeypatch):
+    memory, streamed = conditioned(table, MODELS[name], monkeypatch, weights)
+    one, two = (br.sample(problem, seed=1, draws=200) for problem in (memory, streamed))
+    loo, passed = one.loo(), two.loo()
+
+    assert passed.elpd == pytest.approx(loo.elpd, rel=2e-15)
+    assert passed.se == pytest.approx(loo.se, rel=1e-12)
+    assert passed.p == pytest.approx(loo.p, rel=1e-9)
+    assert streamed.stream.read.passes == 2
+    design = memory.design
+    order = np.argsort(loo.elpd_i.to_numpy() / design.frequencies)[:10]
+    worst = order if design.index is None else design.index[order]
+    assert list(passed.surprising.index) == [f"row {row} (from 0)" for row in worst]
+    assert passed.pit.sum() == passed.seen.sum() == pytest.approx(memory.n)
+
+
+@pytest.mark.slow
+def test_r2_and_rmse_of_a_stream_are_those_of_memory(table, monkeypatch):
+    """Means to the noise of the bootstrap, whose spread over groups of rows is that over rows."""
+    both = conditioned(table, MODELS["conjugate"], monkeypatch, "w")
+    one, two = (br.sample(problem, seed=1, draws=200) for problem in both)
+    for mine, theirs in ((two.r2("loo"), one.r2("loo")), (two.rmse(), one.rmse())):
+        assert abs(mine.mean - theirs.mean) < 0.1 * theirs.sd
+        assert mine.sd == pytest.approx(theirs.sd, rel=0.1)
+
+
+def test_bits_of_rows_left_out_do_not_depend_on_batches(table):
+    """Nor on the order in which runs of rows are added up, to rounding."""
+    found = []
+    for source in (InBatches(table, 1), InBatches(table, 65_536), InRuns(table, 1_000)):
+        problem = MODELS["conjugate"].condition(Streamed.of(source, Roles("y", "w")))
+        found.append(br.sample(problem, seed=1, draws=50).loo())
+    assert found[0].elpd == found[1].elpd
+    assert found[2].elpd == pytest.approx(found[0].elpd, rel=1e-14)
+    np.testing.assert_array_equal(found[0].pit, found[1].pit)
+
+
+@pytest.mark.slow
+def test_other_posteriors_are_left_out_on_a_sample(table, monkeypatch):
+    """Within their errors of memory's; the control, without the difference, is not as close."""
+    monkeypatch.setattr("bayesreg.engines.draws.SAMPLE", 300)
+    memory, streamed = conditioned(table, br.Model(br.Laplace()), monkeypatch)
+    loo, passed = (br.sample(one, seed=1).loo() for one in (memory, streamed))
+    assert "300 of 3 000 rows" in passed.counted
+    assert 0.0 < passed.subsampling_se < 1.0
+    assert abs(passed.elpd - loo.elpd) < 4.0 * np.hypot(passed.subsampling_se, passed.mcse)
+    assert abs(10.0 * passed.value.sum() - loo.elpd) > 10.0 * passed.subsampling_se
+    with pytest.raises(br.NotSupported, match="folds takes rows in memory"):
+        br.sample(streamed, seed=1, draws=100).loo("kfold")
+
+
+def test_streamed_fits_are_ranked_as_in_memory(table, monkeypatch, tmp_path):
+    priors = {"wide": br.Normal(2.0, unit="sigma"), "tight": br.Normal(0.003, unit="sigma")}
+    given = table.drop_columns(["w"])
+    memory = br.compare(priors, given, "y", seed=1, draws=50)
+    monkeypatch.setattr(arrival, "SMALL", 1)
+    streamed = br.compare(priors, InBatches(given, 700), "y", seed=1, draws=50)
+    numbers = ["elpd", "elpd_diff", "dse", "p_eff", "weight", "pseudo_bma"]
+    np.testing.assert_allclose(streamed.table[numbers], memory.table[numbers], rtol=1e-6)
+    assert list(streamed.table.index) == list(memory.table.index) == ["wide", "tight"]
+    assert streamed["wide"].scores["RMSE"].value == pytest.approx(
+        memory["wide"].scores["RMSE"].value, rel=1e-9
+    )
+    streamed.save(tmp_path / "fits.breg")
+    loaded = br.load(tmp_path / "fits.breg")
+    np.testing.assert_array_equal(loaded.table[numbers], streamed.table[numbers])
+    assert loaded["wide"].post.r2("loo").mean == streamed["wide"].post.r2("loo").mean
+    with pytest.raises(br.BadArgument, match="not with rows in memory"):
+        br.diagnostics.compare_elpd({"a": memory["wide"].loo, "b": streamed["wide"].loo})
+    arviz = pytest.importorskip("arviz_stats")
+    with pytest.raises(ValueError, match="pointwise"):
+        arviz.compare({"a": streamed["wide"].loo, "b": streamed["tight"].loo})
+
+
+@pytest.mark.slow
+def test_what_is_looked_at_is_a_sample(table, monkeypatch):
+    """Findings, figures and replicates: of rows in memory, and the axis says of how many."""
+    monkeypatch.setattr("bayesreg.engines.draws.SAMPLE", 400)
+    _, streamed = conditioned(table, MODELS["conjugate"], monkeypatch)
+    post = br.sample(streamed, seed=1, draws=200)
+    assert post.adequacy.residuals.design.n == 400
+    assert "(from 400 of 3 000 rows)" in post.plot_ppc().get_xlabel()
+    assert "(from 400 of 3 000 rows)" in post.plot("residuals").get_xlabel()
+    assert streamed.design is None

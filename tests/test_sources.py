@@ -446,11 +446,12 @@ def test_a_comparison_on_a_stream_is_saved_and_says_what_was_read(folder, tmp_pa
     fits = br.compare(models, folder, "price", weights="w", standardize=True, seed=1, draws=50)
     first = fits["wide"].problem.stream
     assert fits["tight"].problem.stream is first
-    assert first.read.passes == 1
-    assert "3 000 rows, 4 files, 1 pass" in repr(fits)
+    assert first.read.passes == 2  # moments, and the rows of all priors left out
+    assert "3 000 rows, 4 files, 2 passes" in repr(fits)
     assert "4 files" in fits["wide"].post.summary().facts["read"]
     fits.report(tmp_path / "report.md", sections=["provenance"])
-    assert "3 000 rows, 4 files, 1 pass" in (tmp_path / "report.md").read_text(encoding="utf-8")
+    text = (tmp_path / "report.md").read_text(encoding="utf-8")
+    assert "3 000 rows, 4 files, 2 passes" in text
 
     fits.save(tmp_path / "fits.breg")
     loaded = br.load(tmp_path / "fits.breg")
@@ -475,7 +476,7 @@ def test_estimators_and_the_shell_read_a_source(folder, table, tmp_path, monkeyp
 
     command = f"compare {folder}/*.parquet --target price --weights w --priors normal(1) --sigma 1"
     main([*command.split(), "--no-verify", "--seed", "1", "--draws", "50"], standalone_mode=False)
-    assert "3 000 rows, 4 files, 1 pass" in capsys.readouterr().out
+    assert "3 000 rows, 4 files, 2 passes" in capsys.readouterr().out
 
     saved, new = str(tmp_path / "fit.breg"), str(tmp_path / "new.parquet")
     br.fit_map(streamed.result_.problem).save(saved)

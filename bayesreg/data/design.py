@@ -76,6 +76,8 @@ class Design(Layout):
         The columns that offset, exposure and trials were, by these words, for new rows to bring.
     order : tuple or None
         All labels of y, lowest first, where its type declared their order.
+    sampled_of : int
+        Of how many rows these are a sample; 0 where they are all.
 
     Examples
     --------
@@ -108,6 +110,7 @@ class Design(Layout):
     origin: str = ""
     beside: dict[str, str] = field(default_factory=dict)
     order: tuple[Any, ...] | None = None
+    sampled_of: int = 0
 
     def __repr__(self) -> str:
         counted = "" if self.weights is None else f" (N = Σw = {self.frequencies.sum():g})"

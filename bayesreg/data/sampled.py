@@ -7,7 +7,7 @@ likely to be in it as any other, and stands in it with its weight.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 from bayesreg.language.arguments import Array
 
 if TYPE_CHECKING:
-    from bayesreg.data.stores.reader import Part
+    from bayesreg.data.stores.parts import Part
 
 SAMPLE = 10_000  # rows, unless another number is asked for
+CACHED = 2**15  # rows that are hashed at once
 Hashes = NDArray[np.uint64]
-Ints = NDArray[np.int64]
+Ints = NDArray[np.intp]
 
 
 def hash64(rows: Ints, run: int = 0) -> Hashes:
@@ -57,11 +58,13 @@ class Sampled:
     most, seen : int
         How many are wanted, and of how many rows these are chosen.
     hashes : ndarray of uint64 (k,)
-        In increasing order.
+        In increasing order, until they are `sorted` by row.
     runs, rows : ndarray of int (k,)
         Which they are.
     values : ndarray (k, ·)
-        What a `Part` has of them: predictors, y, weights, offset, trials, side by side.
+        Predictors, y, and what is `beside`, as columns.
+    beside : tuple of str
+        Which of weights, offset and trials there are.
     """
 
     most: int
@@ -70,33 +73,47 @@ class Sampled:
     runs: Ints
     rows: Ints
     values: Array
+    beside: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def __add__(self, other: Sampled) -> Sampled:
         """The smallest of both."""
-        seen = self.seen + other.seen
-        if not len(self) or not len(other):
-            return replace(self if len(self) else other, seen=seen)
-        both = Sampled(
-            self.most,
+        return self.smallest([self, other])
+
+    @classmethod
+    def smallest(cls, several: Sequence[Sampled]) -> Sampled:
+        """The smallest of all; runs and rows decide between equal hashes."""
+        some = [one for one in several if len(one)]
+        seen = sum(one.seen for one in several)
+        if not some:
+            return replace(several[0], seen=seen)
+        all_of_them = cls(
+            several[0].most,
             seen,
-            np.concatenate([self.hashes, other.hashes]),
-            np.concatenate([self.runs, other.runs]),
-            np.concatenate([self.rows, other.rows]),
-            np.concatenate([self.values, other.values]),
+            np.concatenate([one.hashes for one in some]),
+            np.concatenate([one.runs for one in some]),
+            np.concatenate([one.rows for one in some]),
+            np.concatenate([one.values for one in some]),
+            some[0].beside,
         )
-        return both._in(np.lexsort((both.rows, both.runs, both.hashes))[: self.most])
+        return all_of_them._in(
+            np.lexsort((all_of_them.rows, all_of_them.runs, all_of_them.hashes))[: several[0].most]
+        )
+
+    def first(self, most: int) -> Sampled:
+        """As if no more than so many had been asked for."""
+        return replace(self._in(np.argsort(self.hashes)[:most]), most=most)
 
     def sorted(self) -> Sampled:
         """The same in the order in which the rows are read."""
         return self._in(np.lexsort((self.rows, self.runs)))
 
     def _in(self, order: NDArray[np.intp]) -> Sampled:
-        return Sampled(
-            self.most, self.seen, self.hashes[order], self.runs[order], self.rows[order],
-            self.values[order],
+        return replace(
+            self, hashes=self.hashes[order], runs=self.runs[order], rows=self.rows[order],
+            values=self.values[order],
         )  # fmt: skip
 
     @property
@@ -114,26 +131,90 @@ class Sampling:
     most: int
 
     def __call__(self, parts: Iterable[Part]) -> Sampled:
-        """Of a long run few rows are copied: only those below the largest hash that is held."""
-        held = self.zero
+        """The smallest of all."""
+        chosen = Choosing(self.most)
         for part in parts:
-            bound = held.hashes[-1] if len(held) == self.most else np.uint64(2**64 - 1)
-            held += self._of_part(part, bound)
-        return held
+            chosen.see(part)
+        return chosen.sampled
+
+
+class Choosing:
+    """The smallest of the parts seen so far: of a long run few rows are copied, and seldom sorted.
+
+    A row is kept if its hash is below a bound, which falls when as many are kept as are wanted.
+    """
+
+    def __init__(self, most: int) -> None:
+        none = np.zeros(0, dtype=np.intp)
+        self.most = most
+        self._held = Sampled(most, 0, none.astype(np.uint64), none, none, np.zeros((0, 0)))
+        self._kept: list[Sampled] = []
+        self._count = 0
+        self._bound = np.uint64(2**64 - 1)
+
+    def see(self, part: Part) -> None:
+        """Take from a part what may be among the smallest."""
+        for at in range(0, len(part), CACHED):
+            some = part.taken(slice(at, at + CACHED))
+            hashes = hash64(some.rows, some.run)
+            kept = np.flatnonzero(hashes <= self._bound)
+            self._kept.append(_chosen(self.most, some, hashes, kept))
+            self._count += len(kept)
+            if self._count > self.most:
+                self._settle()
 
     @property
-    def zero(self) -> Sampled:
-        """Of no rows."""
-        none = np.zeros(0, dtype=np.int64)
-        return Sampled(self.most, 0, none.astype(np.uint64), none, none, np.zeros((0, 0)))
+    def sampled(self) -> Sampled:
+        """The smallest of all."""
+        self._settle()
+        return self._held
 
-    def _of_part(self, part: Part, bound: np.uint64) -> Sampled:
-        hashes = hash64(part.rows, part.run)
-        kept = np.flatnonzero(hashes <= bound)
-        if len(kept) > self.most:
-            kept = kept[np.argpartition(hashes[kept], self.most - 1)[: self.most]]
-        kept = kept[np.argsort(hashes[kept])]
-        held = (*part.columns, part.y, part.weights, part.known.offset, part.known.trials)
-        values = np.array([column[kept] for column in held if column is not None]).T
-        runs = np.full(len(kept), part.run)
-        return Sampled(self.most, len(part), hashes[kept], runs, part.rows[kept], values)
+    def _settle(self) -> None:
+        self._held, self._kept = Sampled.smallest([self._held, *self._kept]), []
+        self._count = 0
+        if len(self._held) == self.most:
+            self._bound = self._held.hashes[-1]
+
+
+def _chosen(most: int, part: Part, hashes: Hashes, kept: Ints) -> Sampled:
+    """Some rows of a part."""
+    known = {"weights": part.weights, "offset": part.known.offset, "trials": part.known.trials}
+    beside = {name: one for name, one in known.items() if one is not None}
+    columns = (*part.columns, part.y, *beside.values())
+    values = np.array([column[kept] for column in columns]).T
+    runs = np.full(len(kept), part.run)
+    rows = part.rows[kept]
+    return Sampled(most, len(part), hashes[kept], runs, rows, values, tuple(beside))
+
+
+@dataclass(frozen=True)
+class OnTheWay[T]:
+    """A map: what another one makes of a run, and its sample, which the same reading gives."""
+
+    of_run: Callable[[Iterator[Part]], T | None]
+    most: int
+
+    def __call__(self, parts: Iterator[Part]) -> WithSample[T]:
+        """Both, of one run of parts."""
+        chosen = Choosing(self.most)
+
+        def seen() -> Iterator[Part]:
+            for part in parts:
+                chosen.see(part)
+                yield part
+
+        return WithSample(self.of_run(seen()), chosen.sampled)
+
+
+@dataclass(frozen=True, eq=False)
+class WithSample[T]:
+    """What was made of rows, None of none, and their sample."""
+
+    value: T | None
+    sampled: Sampled
+
+    def __add__(self, other: WithSample[T]) -> WithSample[T]:
+        """Those of both sets of rows."""
+        one, two = self.value, other.value
+        both: Any = one if two is None else two if one is None else one + two  # type: ignore[operator]
+        return WithSample(both, self.sampled + other.sampled)

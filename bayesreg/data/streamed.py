@@ -15,8 +15,10 @@ from bayesreg.data.layout import Layout
 from bayesreg.data.moments import Moments
 from bayesreg.data.sampled import SAMPLE, Sampled, Sampling
 from bayesreg.data.stores.base import Source
+from bayesreg.data.stores.gone import Gone
+from bayesreg.data.stores.parts import Part
 from bayesreg.data.stores.read import Read, grouped
-from bayesreg.data.stores.reader import Part, Roles
+from bayesreg.data.stores.reader import Roles
 from bayesreg.data.stores.stream import Stream
 from bayesreg.data.terms import Term
 from bayesreg.language.arguments import Array, integer
@@ -133,9 +135,24 @@ class Streamed(Layout):
         return f"those of {shown(self.read.label)} are read in passes, never all into memory"
 
     @property
+    def again(self) -> bool:
+        """Whether a pass over the rows is possible."""
+        source = self.stream.source
+        return (source.repeatable or not self.read.passes) and not isinstance(source, Gone)
+
+    @property
+    def has_sample(self) -> bool:
+        """Whether a sample of them is at hand, or can be had."""
+        return self.again or self.stream.sampled is not None
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What must be known of the rows read so far."""
         return tuple(self.stream.notes)
+
+    def place(self, row: int, run: int = 0) -> str:
+        """Where a row is found: over the whole source, or where it is counted within its run."""
+        return self.stream.source.place(row) if not run else f"row {row} (from 0) of run {run}"
 
     def numbers(self, column: int) -> Array:
         """0 and 1 where a column held nothing else in the first pass; else NaN."""
@@ -165,17 +182,18 @@ class Streamed(Layout):
         return self.stream.blocks()
 
     def sample(self, rows: int = SAMPLE) -> Design:
-        """Some of the rows in memory, by a pass when they are first asked for.
+        """Some of the rows in memory; the first pass takes them on its way, and more take a pass.
 
-        Those of smallest hash of their numbers: the same whatever the blocks, their order, or how
-        often a part is read again, and a simple random sample, in the order of the source. A row of
-        weight w is one row and keeps its weight, so that a total is estimated by
+        They are those of smallest hash of their numbers: the same whatever the blocks, their order,
+        or how often a part is read again, and a simple random sample, in the order of the source. A
+        row of weight w is one row and keeps its weight, so that a total is estimated by
         ``seen/rows · Σ w·value``.
 
         Parameters
         ----------
         rows : int, default 10 000
-            How many; all, if there are no more.
+            How many; all, if there are no more, and no more than were kept of a source that cannot
+            be read again.
 
         Returns
         -------
@@ -198,26 +216,29 @@ class Streamed(Layout):
         (array([...]), array([...]), '3 of 1 000 rows of a Table')
         """
         most = integer(rows, "rows")
-        held = self._samples.get(most)
-        if held is None:
-            held = self._samples[most] = self._in_memory(
-                self.total_of_runs(Sampling(most)).sorted()
-            )
-        return held
+        if most not in self._samples:
+            held = self.stream.sampled
+            enough = held is not None and (most <= held.most or len(held) < held.most)
+            if held is not None and (enough or not self.again):
+                found = held.first(most)
+            else:
+                found = self.total_of_runs(Sampling(most))
+            self._samples[most] = self._in_memory(found.sorted())
+        return self._samples[most]
 
     def _in_memory(self, found: Sampled) -> Design:
         """The rows of a sample as a design of the same columns."""
-        roles, p = self.stream.roles, self.p
-        beside = [roles.weights, roles.offset or roles.exposure, roles.trials]
-        others = iter(found.values.T[p + 1 :])
-        weights, offset, trials = (next(others) if there else None for there in beside)
+        p = self.p
+        known: dict[str, Any] = dict(zip(found.beside, found.values.T[p + 1 :], strict=True))
         count = f"{grouped(len(found))} of {grouped(found.seen)} rows"
         return Design(
-            X=found.values[:, :p], y=found.values[:, p], weights=weights, offset=offset,
-            trials=trials, index=found.labels, labelled=True,
+            X=found.values[:, :p], y=found.values[:, p], weights=known.get("weights"),
+            offset=known.get("offset"), trials=known.get("trials"), index=found.labels,
+            labelled=True,
             names=self.names, y_name=self.y_name, terms=self.terms, spec=self.spec,
             intercept=self.intercept, named=self.named, classes=self.classes, truths=self.truths,
             beside=self.beside, origin=f"{count} of {self.read.label}",
+            sampled_of=found.seen if len(found) < found.seen else 0,
         )  # fmt: skip
 
 

@@ -137,13 +137,29 @@ def bootstrap_r2(design: Design, error: Array) -> Array:
     y = design.y - np.average(design.y, weights=design.frequencies)
     if not np.ptp(y) > 0.0:
         raise BadData("R² compares with the spread of y, and y is constant")
-    means = _bootstrap(np.stack([y, y * y, error, error * error]), design.frequencies)
-    return np.asarray(1.0 - (means[3] - means[2] ** 2) / (means[1] - means[0] ** 2))
+    return _r2(_bootstrap(np.stack([y, y * y, error, error * error]), design.frequencies))
 
 
 def bootstrap_rmse(design: Design, error: Array) -> Array:
     """√(mean of error²), (REPLICATES,)."""
     return np.asarray(np.sqrt(_bootstrap(np.square(error)[None], design.frequencies)[0]))
+
+
+def r2_of_groups(groups: Array) -> Array:
+    """The first of the two from sums over random groups of rows: see ``one_pass.Passed``."""
+    if not groups[3].sum() > 0.0:
+        raise BadData("R² compares with the spread of y, and y is constant")
+    return _r2(_of_groups(groups[[2, 3, 4, 5]], *groups[:2]))
+
+
+def rmse_of_groups(groups: Array, *, left_out: bool) -> Array:
+    """The second, of rows left out or of rows seen, likewise."""
+    return np.asarray(np.sqrt(_of_groups(groups[[5 if left_out else 7]], *groups[:2])[0]))
+
+
+def _r2(means: Array) -> Array:
+    """From means of y, y², e and e², y about its mean."""
+    return np.asarray(1.0 - (means[3] - means[2] ** 2) / (means[1] - means[0] ** 2))
 
 
 def _bootstrap(values: Array, weights: Array) -> Array:
@@ -152,16 +168,30 @@ def _bootstrap(values: Array, weights: Array) -> Array:
     More rows than ALL_ROWS are first averaged in REPLICATES random groups: a mean keeps its mean
     and its variance, 1/n of that of a row, whichever rows are grouped.
     """
-    rng = np.random.default_rng(SEED)
     n = len(weights)
-    if n > ALL_ROWS:
-        group = rng.permutation(np.arange(n) % REPLICATES)
-        size, total = np.bincount(group, weights), float(weights.sum())
-        values = np.stack([np.bincount(group, weights * v) for v in values]) / size
-        # Var of a mean of groups about the whole's, in units of that of one row; the bootstrap
-        # divides it by one more than the sum of its parameters, and 1/(N + 1) is wanted.
-        between = float(np.sum(np.bincount(group, weights * weights) / size)) / total
-        weights = size * ((total + 1.0) * between - 1.0) / total
+    if n <= ALL_ROWS:
+        return _resampled(values, weights, np.random.default_rng(SEED))
+    rng = np.random.default_rng(SEED)
+    group = rng.permutation(np.arange(n) % REPLICATES)
+    sums = np.stack([np.bincount(group, weights * v) for v in values])
+    return _of_groups(sums, np.bincount(group, weights), np.bincount(group, weights * weights), rng)
+
+
+def _of_groups(
+    sums: Array, size: Array, squares: Array, rng: np.random.Generator | None = None
+) -> Array:
+    """The same from Σwv (k, G), Σw and Σw² (G,) of random groups."""
+    full = size > 0.0
+    sums, size, squares = sums[:, full], size[full], squares[full]
+    total = float(size.sum())
+    # Var of a mean of groups about the whole's, in units of that of one row; the bootstrap
+    # divides it by one more than the sum of its parameters, and 1/(N + 1) is wanted.
+    between = float(np.sum(squares / size)) / total
+    weights = size * ((total + 1.0) * between - 1.0) / total
+    return _resampled(sums / size, weights, rng or np.random.default_rng(SEED))
+
+
+def _resampled(values: Array, weights: Array, rng: np.random.Generator) -> Array:
     shares, out = np.zeros(REPLICATES), np.zeros((len(values), REPLICATES))
     step = max(1, BLOCK // REPLICATES)
     for start in range(0, len(weights), step):

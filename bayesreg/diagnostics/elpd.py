@@ -74,7 +74,7 @@ def elpd_data(values: Pointwise, problem: Problem, *, draws: int, note: str, met
     good_k = good_khat(draws)
     total = estimate(values.elpd, values.approximate, values.rows, values.weights, ddof=1)
     p = estimate(values.lppd - values.elpd, None, values.rows, values.weights, ddof=1).value
-    bad, note = _judged(values, good_k, note)
+    bad, note = judged(values, good_k, note)
     label = _Label(values, problem, {"note": note, "method": method, "mcse": values.mcse})
     fields: dict[str, Any] = {
         "elpd": total.value,
@@ -106,7 +106,7 @@ def kfold_data(values: Pointwise, problem: Problem, *, draws: int, note: str, fo
     from arviz_stats.utils import ELPDDataLOOKFold
 
     total = estimate(values.elpd, None, None, values.weights, ddof=1)
-    bad, note = _judged(values, good_khat(draws), note)
+    bad, note = judged(values, good_khat(draws), note)
     fields: dict[str, Any] = {"good_k": None, "pareto_k": None}
     attrs = {"note": note, "method": f"{folds}-fold", "max_khat": float(values.khat.max())}
     attrs["mcse"] = values.mcse
@@ -126,7 +126,7 @@ def kfold_data(values: Pointwise, problem: Problem, *, draws: int, note: str, fo
     )
 
 
-def _judged(values: Pointwise, good_k: float, note: str) -> tuple[bool, str]:
+def judged(values: Pointwise, good_k: float, note: str) -> tuple[bool, str]:
     """Whether some k̂ is too large, with a warning and in the note."""
     bad = values.khat > good_k
     if not bad.any():
@@ -169,23 +169,45 @@ def estimate(
     size = float(np.sum(weights))
     if rows is None:
         value = float(weights @ exact)
-        mean = value / size
-        spread = float(weights @ (exact - mean) ** 2)
-        sampling = 0.0
-    else:
-        n, m = len(weights), len(rows)
-        a = np.zeros(n) if approximate is None else approximate
-        w = weights[rows]
-        gap = w * (exact - a[rows])
-        value = float(weights @ a) + n * float(np.mean(gap))
+        spread = float(weights @ (exact - value / size) ** 2)
+        return Known(len(weights), size, value, spread).itself(ddof=ddof)
+    a = np.zeros(len(weights)) if approximate is None else approximate
+    total = float(weights @ a)
+    known = Known(len(weights), size, total, float(weights @ (a - total / size) ** 2))
+    return known.corrected(exact, a[rows], weights[rows], ddof=ddof)
+
+
+@dataclass(frozen=True)
+class Known:
+    """An approximation a to v at all rows: how many, Σw, Σwa and Σw(a − ā)²."""
+
+    rows: int
+    size: float
+    total: float
+    spread: float
+
+    def itself(self, *, ddof: int) -> Total:
+        """Σwa, where that is what was asked for."""
+        return Total(self.total, _error(self.spread, self.size, ddof), 0.0)
+
+    def corrected(self, exact: Array, approximate: Array, weights: Array, *, ddof: int) -> Total:
+        """Σwv from v at a simple random sample of the rows: see :func:`estimate`."""
+        n, m, size = self.rows, len(exact), self.size
+        gap = weights * (exact - approximate)
+        value = self.total + n * float(np.mean(gap))
         sampling = n * n * (1.0 - m / n) * float(np.var(gap, ddof=1)) / m
         mean = value / size
         # Squares are taken about the mean, where they do not cancel.
-        squares = w * ((exact - mean) ** 2 - (a[rows] - mean) ** 2)
-        spread = float(weights @ (a - mean) ** 2) + n * float(np.mean(squares)) + sampling / size
+        squares = weights * ((exact - mean) ** 2 - (approximate - mean) ** 2)
+        spread = self.spread + size * (self.total / size - mean) ** 2
+        spread += n * float(np.mean(squares)) + sampling / size
+        return Total(value, _error(spread, size, ddof), math.sqrt(sampling))
+
+
+def _error(spread: float, size: float, ddof: int) -> float:
+    """The standard error of a sum of so many rows."""
     factor = size / (size - ddof) if size > ddof else 0.0
-    se = math.sqrt(max(0.0, factor * spread))
-    return Total(value, se, math.sqrt(sampling))
+    return math.sqrt(max(0.0, factor * spread))
 
 
 def measured(problem: Problem) -> dict[str, str]:

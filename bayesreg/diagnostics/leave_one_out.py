@@ -157,7 +157,7 @@ def _loo(draws: Draws, design: Design, method: str | None, folds: int, routes: R
     if method == "kfold":
         return _k_fold(draws, design, folds, routes)
     rows = _sampled_rows(len(design.y))
-    values, sample, notes = _sampled(draws, design, rows, None if method else routes.integrated)
+    values, sample, notes = importance(draws, design, rows, None if method else routes.integrated)
     if sample.size < draws.sigma.size:
         notes.append(f"from {sample.size} of {draws.sigma.size} draws")
     if rows is not None:
@@ -165,17 +165,17 @@ def _loo(draws: Draws, design: Design, method: str | None, folds: int, routes: R
         values = dataclasses.replace(values, approximate=near)
         notes.append(f"PSIS on {len(rows)} of {len(design.y)} rows, difference estimator")
     if method is None:
-        mended = _mend(draws, design, values, good_khat(sample.size), notes, routes)
+        mended = mend(draws, design, values, good_khat(sample.size), notes, routes)
         if mended is None:
             return _k_fold(draws, design, folds, routes, notes[-1])
         values = mended
-    notes.append(_noise(values.mcse))
+    notes.append(noise_said(values.mcse))
     return elpd_data(
-        values, draws.problem, draws=sample.size, note="; ".join(notes), method=_said(values)
+        values, draws.problem, draws=sample.size, note="; ".join(notes), method=methods_said(values)
     )
 
 
-def _said(values: Pointwise) -> str:
+def methods_said(values: Pointwise) -> str:
     """The methods used, in few words."""
     counts = {name: int(np.sum(values.method == name)) for name in ("psis", "integrated", "refit")}
     if counts["psis"]:
@@ -195,7 +195,7 @@ def _sampled_rows(n: int) -> Rows | None:
     return np.sort(chosen)
 
 
-def _sampled(
+def importance(
     draws: Draws, design: Design, rows: Rows | None, integrated: Integrated | None
 ) -> tuple[Pointwise, Sample, list[str]]:
     """Importance sampling of the rows asked for: of scales alone where that is cheap, else of β."""
@@ -264,7 +264,7 @@ def _batch_error(influence: Array, chains: int) -> float:
     return float(sums.std(ddof=1) * np.sqrt(len(sums))) if len(sums) > 1 else 0.0
 
 
-def _mend(
+def mend(
     draws: Draws,
     design: Design,
     values: Pointwise,
@@ -315,7 +315,7 @@ def _refitted(
     return dataclasses.replace(values, mcse=float(np.sqrt(square)))
 
 
-def _noise(mcse: float) -> str:
+def noise_said(mcse: float) -> str:
     """The Monte Carlo error of a sum, in words."""
     return f"Monte Carlo error {mcse:.2g} nats"
 
@@ -355,7 +355,7 @@ def _k_fold(
         engines.add(found.engine)
     notes = [] if why is None else [why]
     mcse = float(np.sqrt(square))
-    notes.append(f"{count}-fold by {', '.join(sorted(engines))}, {_noise(mcse)}")
+    notes.append(f"{count}-fold by {', '.join(sorted(engines))}, {noise_said(mcse)}")
     lppd = log_mean(design, Sample.of(draws, GIVEN_DRAWS, r_eff=1.0))
     method = np.broadcast_to(np.array("kfold"), n)
     values = Pointwise(elpd, lppd, khat, weights, method, mcse=mcse)

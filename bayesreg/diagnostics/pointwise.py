@@ -6,7 +6,7 @@ import dataclasses
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -78,11 +78,16 @@ class Routes:
         (draws, design, sample) → an approximation to elpd at every row.
     integrated : Integrated or None
         Densities given the scales alone.
+    leaving, near : callable or None
+        Of draws of engine ``exact``, and of draws and those of them that are used: what any block
+        of rows is left out by, exactly and as if the posterior were normal.
     """
 
     exact: Callable[[Problem, Design], tuple[Array, Array]] | None = None
     normal: Callable[[Draws, Design, Sample], Array] = log_density_at_means
     integrated: Integrated | None = None
+    leaving: Callable[[Draws], Any] | None = None
+    near: Callable[[Draws, Sample], Any] | None = None
 
 
 PLAIN = Routes()

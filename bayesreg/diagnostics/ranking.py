@@ -70,10 +70,13 @@ def compare_elpd(models: Mapping[str, Any]) -> pd.DataFrame:
 
     if not models:
         raise BadArgument("compare_elpd needs at least one model")
-    _refuse_incomparable(models)
+    if any(map(_in_passes, models.values())):
+        _refuse_other_rows(models)
+    else:
+        _refuse_incomparable(models)
     order = sorted(models, key=lambda name: -float(models[name].elpd))
     ranked = [models[name] for name in order]
-    best, rows = ranked[0], float(_weights(ranked[0]).sum())
+    best, rows = ranked[0], _size(ranked[0])
     records = []
     for rank, model in enumerate(ranked):
         diff = _difference(model, best) if rank else Total(0.0, 0.0, 0.0)
@@ -89,7 +92,7 @@ def compare_elpd(models: Mapping[str, Any]) -> pd.DataFrame:
                 "p_worse": p_worse(diff.value, dse, rows, worst),
                 "p_eff": float(model.p),
                 "max_khat": khat,
-                "method": str(model.elpd_i.attrs.get("method", model.kind)),
+                "method": method_of(model),
                 "clear": clear(diff.value, dse, rows, worst),
             }
         )
@@ -102,9 +105,8 @@ def compare_elpd(models: Mapping[str, Any]) -> pd.DataFrame:
 
 def _mixing(models: list[Any], behind: NDArray[np.bool_]) -> tuple[Array, Array]:
     """Stacking weights, NaN for models between which any will do, and those of pseudo-BMA+."""
-    rows, weights = _shared_rows(models), _weights(models[0])
-    values = np.array([_per_copy(model, rows) for model in models])
-    total, weights = float(weights.sum()), weights if rows is None else weights[rows]
+    values, weights = _paired(models)
+    total = _size(models[0])
     stacked = stacking_weights(values, weights)
     khats = [_worst_khat(model) for model, worse in zip(models, behind, strict=True) if not worse]
     khat = float(np.fmax.reduce(khats))
@@ -113,8 +115,35 @@ def _mixing(models: list[Any], behind: NDArray[np.bool_]) -> tuple[Array, Array]
     return stacked, pseudo_bma_weights(values, weights, total)
 
 
+def method_of(model: Any) -> str:
+    """How densities were computed, in words."""
+    return str(model.method if _in_passes(model) else model.elpd_i.attrs.get("method", model.kind))
+
+
+def _in_passes(model: Any) -> bool:
+    """Whether it is of rows that are read in passes, which have no value for each."""
+    return hasattr(model, "approximate")
+
+
+def _size(model: Any) -> float:
+    """Σw."""
+    return float(model.size if _in_passes(model) else _weights(model).sum())
+
+
+def _paired(models: list[Any]) -> tuple[Array, Array]:
+    """Log densities (K, m) of the rows that were left out in every model, and their weights."""
+    if _in_passes(models[0]):
+        return np.array([model.value for model in models]), models[0].weight
+    rows, weights = _shared_rows(models), _weights(models[0])
+    values = np.array([_per_copy(model, rows) for model in models])
+    return values, weights if rows is None else weights[rows]
+
+
 def _difference(model: Any, best: Any) -> Total:
     """Elpd of a model minus that of the best, row by row."""
+    if _in_passes(model):
+        found: Total = model.difference(best)
+        return found
     rows = _shared_rows([model, best])
     weights = _weights(model)
     exact = _per_copy(model, rows) - _per_copy(best, rows)
@@ -126,6 +155,8 @@ def _difference(model: Any, best: Any) -> Total:
 
 def _worst_khat(model: Any) -> float:
     """The largest k̂; NaN where none was computed."""
+    if _in_passes(model):
+        return float(model.khat.max())
     if model.pareto_k is None:
         return float(model.elpd_i.attrs.get("max_khat", math.nan))
     return float(np.nanmax(model.pareto_k.to_numpy()))
@@ -164,6 +195,13 @@ def _approximate(model: Any) -> Array:
     """Log predictive density of all rows: the approximation, or the values themselves."""
     source = model.elpd_i if _sampled(model) is None else model.elpd_loo_approx
     return np.asarray(source.to_numpy().ravel() / _weights(model), dtype=float)
+
+
+def _refuse_other_rows(models: Mapping[str, Any]) -> None:
+    """Of rows read in passes, the same source and the same sample."""
+    from bayesreg.diagnostics.streamed_elpd import refuse_other_rows
+
+    refuse_other_rows(dict(models))
 
 
 def _refuse_incomparable(models: Mapping[str, Any]) -> None:

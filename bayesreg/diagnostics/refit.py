@@ -130,6 +130,8 @@ def _without(draws: Draws, rows: Rows, key: tuple[int, ...]) -> Draws:
 
 def without(problem: Problem, rows: Rows) -> Problem:
     """The same model on the other rows, standardised as before; BadData if it has no posterior."""
+    if rows_of(problem).sampled_of:
+        raise NotSupported("the other rows are read in passes, and a refit takes them in memory")
     named = f"without row {int(rows[0])}" + (
         "" if len(rows) == 1 else f" and {len(rows) - 1} others"
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bayesreg.data.sampled import SAMPLE
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
 
@@ -247,6 +248,18 @@ def rows_of(problem: Problem) -> Design:
             f"LOO needs rows, and {problem.rowless}; condition on X and y, or a sample of them"
         )
     return problem.design
+
+
+def at_hand(problem: Problem) -> Problem:
+    """The problem; of rows that are read in passes with a sample of them as its design.
+
+    What is summed over all rows stays. Rows that are fewer than columns are there in full: their
+    moments hold as many numbers.
+    """
+    if problem.design is not None or problem.stream is None:
+        return problem
+    rows = max(SAMPLE, problem.moments.rows if problem.least_squares.wide else 0)
+    return replace(problem, design=problem.stream.sample(rows))
 
 
 def relative_efficiency(draws: Draws, step: int) -> float:

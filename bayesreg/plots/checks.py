@@ -91,6 +91,7 @@ def plot_ppc(post: Any, ax: Axes | None = None, *, seed: int = 0, mark: Mark | N
     NotSupported
         If the posterior has no rows.
     """
+    post = post.at_hand
     rows, y = _rows(post)
     likelihood = post.problem.likelihood
     if likelihood.takes_labels or likelihood.takes_trials:
@@ -136,6 +137,7 @@ def plot_shares(post: Any, ax: Axes | None = None, *, mark: Mark | None = None) 
     NotSupported
         If the response has no probabilities of this kind, or the posterior has no rows.
     """
+    post = post.at_hand
     rows, y = _rows(post)
     likelihood = post.problem.likelihood
     if not (likelihood.takes_labels or likelihood.takes_trials):
@@ -180,6 +182,7 @@ def plot_residuals(
     NotSupported
         If the posterior has no rows.
     """
+    post = post.at_hand
     rows, y = _rows(post)
     if post.problem.likelihood.takes_labels:
         return binned_residuals(post, rows, y, axes(ax, 6.4, 3.4), mark or marks([""])[""])

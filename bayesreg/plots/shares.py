@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bayesreg.data.stores.read import grouped
 from bayesreg.language.arguments import Array
 from bayesreg.language.text import shortened
 from bayesreg.plots.canvas import INK, MUTED, PLAIN, RULE, Mark, dress, legend
@@ -94,6 +95,8 @@ def binned_residuals(post: Any, rows: NDArray[np.intp], y: Array, ax: Axes, mark
 def thinned(post: Any, rows: int) -> str:
     """How many rows are drawn, where these are not all."""
     design = post.problem.design
+    if design is not None and design.sampled_of:
+        return f" (from {grouped(rows)} of {grouped(design.sampled_of)} rows)"
     total = rows if design is None else len(design.y)
     return "" if total == rows else f" ({rows} of {total} rows, evenly spaced)"
 

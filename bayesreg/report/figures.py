@@ -245,10 +245,11 @@ def _choice(comparison: Any, _: float) -> Figure | None:
 
 
 def _fit(comparison: Any, _: float) -> Figure | None:
-    if comparison.data is None:
-        return None
     best = _best(comparison)
     post = comparison.entries[best].post
+    if not post.has_rows:
+        return None
+    post = post.at_hand
     panels = canvas.axes_grid(None, 2, 2, (3.9, 2.7))
     mark = canvas.marks(comparison.entries)[best]
     likelihood = post.problem.likelihood

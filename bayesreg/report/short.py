@@ -61,7 +61,7 @@ def answers(comparison: Any, level: float) -> Table:
 def accuracy(entry: Any, level: float) -> Rows:
     """R² and RMSE of rows seen and left out, with their intervals."""
     post = entry.post
-    if entry.problem.design is None or not np.ptp(entry.problem.design.y) > 0.0:
+    if entry.loo is None or not post.has_rows or not np.ptp(post.at_hand.problem.design.y) > 0.0:
         return
     for said, kind in (("rows seen", "in-sample"), ("rows left out", "loo")):
         r2, rmse = post.r2(kind, level), post.rmse(kind, level)

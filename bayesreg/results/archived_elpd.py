@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bayesreg.data.fields import put_together, taken_apart
 from bayesreg.diagnostics.elpd import measured
+from bayesreg.diagnostics.one_pass import ACROSS, BINS, DOWN, GROUPS, SUMS
 from bayesreg.language.arguments import integer
 from bayesreg.language.errors import BadData
 from bayesreg.model.problem import Problem
@@ -17,6 +19,8 @@ from bayesreg.storage import checked, understood
 
 Arrays = dict[str, NDArray[Any]]
 KINDS = ("ELPDDataLOO", "ELPDDataLOOSubsample", "ELPDDataLOOKFold")
+STREAMED = "StreamedLOO"
+BY_ROW = ("y", "weight", "value", "approximate", "khat")  # of those that are read in passes
 WORDS = ("exact", "psis", "integrated", "refit", "kfold", "")  # how the density of a row was had
 NUMBERS = ("elpd", "se", "p", "good_k", "subsampling_se")
 SIGNED = ("elpd", "p")
@@ -27,6 +31,9 @@ def elpd_to_payload(loo: Any) -> tuple[Arrays, dict[str, Any]]:
     """Values by row apart from totals; what all rows share is kept once."""
     from xarray import DataArray
 
+    if type(loo).__name__ == STREAMED:
+        own, about = taken_apart(loo)
+        return own, {"kind": STREAMED, **about}
     arrays: Arrays = {}
     meta: dict[str, Any] = {"kind": type(loo).__name__, "attrs": dict(loo.elpd_i.attrs)}
     for field in dataclasses.fields(loo):
@@ -46,6 +53,8 @@ def elpd_from_payload(
     import arviz_stats.utils as theirs
 
     with understood("leave-one-out densities"):
+        if meta["kind"] == STREAMED:
+            return _streamed(arrays, meta, problem)
         if meta["kind"] not in KINDS:
             raise BadData(f"kind: {meta['kind']!r} is none of {', '.join(KINDS)}")
         cls = getattr(theirs, meta["kind"])
@@ -60,6 +69,36 @@ def elpd_from_payload(
                 fields[name] = _number(name, meta[name])
         _refuse_misfitting(fields, meta["kind"])
         return cls(**({"good_k": None} | fields))
+
+
+def _streamed(arrays: Mapping[str, Any], meta: Mapping[str, Any], problem: Problem) -> Any:
+    """Totals over rows that were read in passes, their shapes and ranges checked."""
+    from bayesreg.diagnostics.streamed_elpd import StreamedLOO
+
+    found: StreamedLOO = put_together(
+        StreamedLOO, {**meta, **arrays}, elpd_i=None, pareto_k=None, log_weights=None,
+        log_jacobian=None, p_loo_i=None, influence_pareto_k=None, n_eff_i=None,
+        approx_posterior=False,
+    )  # fmt: skip
+    for name in ("elpd", "se", "p", "good_k", "subsampling_se"):
+        _number(name, getattr(found, name))
+    m = len(found.row)
+    shapes: dict[str, tuple[int, ...]] = dict.fromkeys(BY_ROW, (m,))
+    shapes |= {"pit": (BINS,), "seen": (ACROSS + 2, DOWN + 2), "edges": (ACROSS + 1,)}
+    shapes |= {"groups": (len(SUMS), GROUPS), "worst": (len(found.places), 4)}
+    for name, shape in shapes.items():
+        values = getattr(found, name)
+        if values.shape != shape or not np.isfinite(values).all():
+            raise BadData(f"{name}: it is no array of the shape {shape} of finite numbers")
+    whole = (
+        found.n_data_points == problem.moments.rows and found.measure in measured(problem).values()
+    )
+    if not whole or m < 1 or not np.isclose(found.size, problem.moments.n):
+        raise BadData("n_data_points: these are densities of other rows")
+    for name in ("pit", "seen"):
+        if not np.isclose(getattr(found, name).sum(), found.size):
+            raise BadData(f"{name}: its weights are not those of the rows")
+    return found
 
 
 def _attrs(record: Any) -> dict[str, Any]:

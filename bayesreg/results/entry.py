@@ -117,12 +117,14 @@ class Entry:
     @property
     def adequacy(self) -> Adequacy | None:
         """Whether the model describes the data; None without rows."""
-        return None if self.problem.design is None else self.post.adequacy
+        return self.post.adequacy if self.post.has_rows else None
 
     @cached_property
     def scores(self) -> Scores | None:
         """How rows left out were predicted, in scores that people know; None without rows."""
-        return None if self.loo is None else Scores.of(self.post, self.loo)
+        return (
+            None if self.loo is None or not self.post.has_rows else Scores.of(self.post, self.loo)
+        )
 
     @cached_property
     def significance(self) -> Significance:

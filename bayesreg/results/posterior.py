@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesreg.diagnostics import Checks, check, loo, to_tree
+from bayesreg.diagnostics import Checks, check, to_tree
 from bayesreg.diagnostics.run import summarise, unknowns_of
 from bayesreg.engines.draws import Draws
 from bayesreg.language.arguments import Array
@@ -17,29 +17,28 @@ from bayesreg.language.errors import BadArgument
 from bayesreg.language.misnamed import explained_throughout
 from bayesreg.language.text import html_lines, html_table, plain
 from bayesreg.model.problem import Problem
-from bayesreg.results import accuracy, groups, mixture, predictive
+from bayesreg.results import groups, mixture, predictive
 from bayesreg.results.effects import of_draws
 from bayesreg.results.events import contrast_of, event_draws, level_event
+from bayesreg.results.fit_to_rows import FitToRows
 from bayesreg.results.lam import LamPosterior
 from bayesreg.results.map_fit import asked
 from bayesreg.results.publication import published
 from bayesreg.results.quantity import Quantity
 from bayesreg.results.ratios import with_ratios
-from bayesreg.results.scores import Scores
 from bayesreg.results.shrinkage import Shrinkage
 from bayesreg.results.significance import Significance
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bayesreg.diagnostics.adequacy import Adequacy
     from bayesreg.results.summary import Summary
 
 
 @published
 @explained_throughout
 @dataclass(frozen=True, eq=False)
-class Posterior:
+class Posterior(FitToRows):
     r"""Draws of β, β₀, σ and scale from the posterior, with their checks.
 
     Attributes
@@ -90,18 +89,6 @@ class Posterior:
     def checks(self) -> Checks:
         """R-hat, effective sizes, MCSE and our own tests of the draws."""
         return check(self.draws)
-
-    @cached_property
-    def adequacy(self) -> Adequacy:
-        """Whether the model describes the data: curvature, spread, shape, rows, columns, prior."""
-        from bayesreg.diagnostics.adequacy import adequacy
-
-        return adequacy(self.draws)
-
-    @cached_property
-    def left_out(self) -> Array:
-        """y_i − E(y_i | y_-i) of every row: what the posterior without it is off by."""
-        return accuracy.left_out(self.draws)
 
     @property
     def beta(self) -> pd.Series:
@@ -293,69 +280,6 @@ class Posterior:
         if rows is not None and self.problem.design is not None:
             at = self.problem.design.points.take(rows)
         return predictive.replicate(kept, at, seed, memory)
-
-    def scores(self) -> pd.DataFrame:
-        """How rows left out were predicted, in the scores that people know: see `Scores`.
-
-        Log score, squared error; Brier's score and the AUC of yes/no; the deviance of counts.
-        """
-        return Scores.of(self).table
-
-    def r2(self, kind: str = "in-sample", level: float = 0.95) -> Quantity:
-        r"""R²: the share of the variance of y that the model explains, with its posterior.
-
-        ``in-sample`` is V(μ)/(V(μ) + v̄) by draw, μ_i = E(y_i | η_i) and v̄ the mean Var(y_i | η_i):
-        σ², P(1 − P) for a yes/no response, μ for Poisson counts; it is ``az.bayesian_r2``, and 0
-        for noise without a variance. ``loo``, 1 − V(e)/V(y) with e_i = y_i − E(y_i | y_-i), is what
-        new rows would see, with the spread of a Bayesian bootstrap over rows, as ``az.loo_r2``; it
-        may be below 0. A row counts w times.
-
-        Parameters
-        ----------
-        kind : {"in-sample", "loo"}
-        level : float, default 0.95
-            Probability inside the interval that is shown.
-
-        Raises
-        ------
-        BadArgument, BadData, NotSupported
-            If `kind` or `level` is another; if y does not vary; if "loo" is asked of Moments.
-
-        References
-        ----------
-        Gelman, Goodrich, Gabry & Vehtari (2019), "R-squared for Bayesian regression models", The
-        American Statistician 73(3), https://doi.org/10.1080/00031305.2018.1549100.
-
-        Examples
-        --------
-        >>> import bayesreg as br
-        >>> data = br.load_dataset("diabetes")
-        >>> post = br.sample(br.Model().condition(data.X, data.y, standardize=True), seed=1)
-        >>> post.r2().mean, post.r2("loo").mean
-        (0.50, 0.49)
-        """
-        return accuracy.r2(self.draws, kind, level, lambda: self.left_out)
-
-    def rmse(self, kind: str = "in-sample", level: float = 0.95) -> Quantity:
-        """Root mean squared error of the posterior mean of y, in the unit of y.
-
-        Of the rows that were seen, or with ``loo`` of E(y_i | y_-i): what a prediction of a new row
-        is off by. Its spread is that of a Bayesian bootstrap over rows. For a yes/no response it is
-        the root of Brier's score. Arguments and errors as for `r2`; it always needs rows.
-
-        Examples
-        --------
-        >>> import bayesreg as br
-        >>> data = br.load_dataset("diabetes")
-        >>> post = br.sample(br.Model().condition(data.X, data.y, standardize=True), seed=1)
-        >>> post.rmse("loo", level=0.9)
-        LOO-RMSE: mean 54.8, sd 1.69, median 54.8, eti90 [52, 57.7]
-        """
-        return accuracy.rmse(self.draws, kind, level, lambda: self.left_out)
-
-    def loo(self, method: str | None = None, *, folds: int = 10) -> Any:
-        """Leave-one-out density, by `method` None, "psis" or "kfold": see ``diagnostics.loo``."""
-        return loo(self.draws, method, folds=folds, routes=accuracy.routes(self.problem))
 
     def to_arviz(
         self,

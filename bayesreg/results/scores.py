@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayesreg.diagnostics.accuracy import rmse_of_groups
 from bayesreg.engines.draws import rows_of
 from bayesreg.language.arguments import Array
 from bayesreg.language.text import html_table, plain
@@ -86,8 +87,8 @@ class Scores:
     @classmethod
     def of(cls, post: Any, loo: Any = None) -> Scores:
         """Of a posterior on rows, and its leave-one-out densities where they are known already."""
-        design = rows_of(post.problem)
-        return cls(tuple(_scores(post, design, post.loo() if loo is None else loo)))
+        here = post.at_hand
+        return cls(tuple(_scores(here, rows_of(here.problem), post.loo() if loo is None else loo)))
 
     @property
     def table(self) -> pd.DataFrame:
@@ -115,11 +116,11 @@ class Scores:
 def _scores(post: Any, design: Design, loo: Any) -> Iterator[Score]:
     """The scores that mean something of such a response."""
     likelihood, w = post.problem.likelihood, design.frequencies
-    total = float(w.sum())
+    total = post.problem.n
     error = np.asarray(post.left_out, dtype=float)
     alone = math.nan
     if likelihood.takes_labels:
-        share = float(w @ design.y) / total
+        share = float(w @ design.y) / float(w.sum())
         alone = -_entropy(share)
     says = "mean log predictive density of a row, in nats"
     yield Score("log score", float(loo.elpd) / total, float(loo.se) / total, alone, "higher", says)
@@ -128,7 +129,7 @@ def _scores(post: Any, design: Design, loo: Any) -> Iterator[Score]:
     elif likelihood.discrete:
         yield from _of_counts(post, design, likelihood, error)
     else:
-        yield from _of_measurements(design, error)
+        yield from _of_measurements(design, error, getattr(loo, "groups", None))
 
 
 def _of_labels(design: Design, error: Array) -> Iterator[Score]:
@@ -159,14 +160,20 @@ def _of_counts(post: Any, design: Design, likelihood: Likelihood, error: Array) 
         yield Score("deviance explained", 1.0 - mean / null, se / null, 0.0, "higher", says)
 
 
-def _of_measurements(design: Design, error: Array) -> Iterator[Score]:
+def _of_measurements(design: Design, error: Array, groups: Array | None) -> Iterator[Score]:
     y, w = design.y, design.frequencies
-    centre = y - np.average(y, weights=w)
-    mean, se = _mean(np.square(error), w)
-    root = math.sqrt(mean)
-    null = math.sqrt(float(np.average(np.square(centre), weights=w)))
+    if groups is None:
+        centre = y - np.average(y, weights=w)
+        mean, se = _mean(np.square(error), w)
+        root = math.sqrt(mean)
+        se = se / (2.0 * root) if root > 0.0 else 0.0
+        null = math.sqrt(float(np.average(np.square(centre), weights=w)))
+    else:
+        size, _, first, second, _, square, *_ = groups.sum(axis=1)
+        root, se = math.sqrt(square / size), float(rmse_of_groups(groups, left_out=True).std())
+        null = math.sqrt(second / size - (first / size) ** 2)
     says = "root of the mean squared error, in the unit of y"
-    yield Score("RMSE", root, se / (2.0 * root) if root > 0.0 else 0.0, null, "lower", says)
+    yield Score("RMSE", root, se, null, "lower", says)
     mean, se = _mean(np.abs(error), w)
     order = np.argsort(y, kind="stable")
     median = y[order][np.searchsorted(np.cumsum(w[order]), 0.5 * w.sum())]

@@ -39,7 +39,7 @@ from bayesreg.model.problem import Problem
 from bayesreg.priors.hyper import HyperPrior
 from bayesreg.storage.designs import design_from_payload, design_to_payload
 from bayesreg.storage.records import model_from_json, model_to_json, part_from_json, part_to_json
-from bayesreg.storage.streams import stream_from_json, stream_to_json
+from bayesreg.storage.streams import stream_from_payload, stream_to_payload
 
 
 def problem_to_payload(problem: Problem) -> tuple[Arrays, Meta]:
@@ -83,9 +83,12 @@ def source_to_payload(source: Held) -> tuple[Arrays, Meta]:
         arrays, meta["design"] = design_to_payload(source)
         return arrays, meta
     if isinstance(source, Streamed):
-        meta["stream"], source = stream_to_json(source), source.moments
+        sample, meta["stream"] = stream_to_payload(source)
+        source = source.moments
+    else:
+        sample = {}
     arrays, meta["moments"] = taken_apart(source, "names")
-    return arrays, meta
+    return arrays | under("sample", sample), meta
 
 
 def source_from_payload(arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> Held:
@@ -98,7 +101,9 @@ def source_from_payload(arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, A
         if "design" in meta:
             return design_from_payload(arrays, meta["design"], names)
         moments: Moments = restored(Moments, {**meta["moments"], **arrays}, names)
-        return stream_from_json(meta["stream"], moments) if "stream" in meta else moments
+        if "stream" not in meta:
+            return moments
+        return stream_from_payload(below(arrays, "sample"), meta["stream"], moments)
 
 
 def question_to_json(problem: Problem) -> Meta:

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesreg.data.coding import FormulaSpec
-from bayesreg.data.fields import Meta, checked, put_together, taken_apart, whole
+from bayesreg.data.fields import Arrays, Meta, checked, put_together, taken_apart, whole
 from bayesreg.data.moments import Moments
+from bayesreg.data.sampled import Sampled, hash64
 from bayesreg.data.stores.gone import Gone
 from bayesreg.data.stores.read import Read
 from bayesreg.data.stores.reader import Roles
@@ -21,19 +22,22 @@ from bayesreg.language.errors import BadData
 from bayesreg.storage.designs import kept_formula, term_from_json
 from bayesreg.storage.formulas import LostFormula, formula_from_json
 
+KEPT = 2**21  # numbers of a sample that are saved: 16 MiB
 FIELDS = ("named", "intercept")
 
 
-def stream_to_json(stream: Streamed) -> Meta:
-    """All of a stream but its moments and its rows."""
+def stream_to_payload(stream: Streamed) -> tuple[Arrays, Meta]:
+    """All of a stream but its moments and its rows; of these a sample."""
     _, read = taken_apart(stream.read)
     said = {name: getattr(stream, name) for name in FIELDS}
     if isinstance(stream.spec, FormulaSpec):
         said |= kept_formula(stream.spec, stream.names)[1]
     elif isinstance(stream.spec, LostFormula):
         said["lost"] = stream.spec.why
-    return {
+    sample, counts = _sample_to_payload(stream.stream.sampled)
+    return sample, {
         **said,
+        **counts,
         "truths": list(stream.truths),
         "terms": [term._asdict() for term in stream.terms],
         "roles": stream.stream.roles.said,
@@ -44,7 +48,39 @@ def stream_to_json(stream: Streamed) -> Meta:
     }
 
 
-def stream_from_json(meta: Mapping[str, Any], moments: Moments) -> Streamed:
+def _sample_to_payload(sampled: Sampled | None) -> tuple[Arrays, Meta]:
+    """As many rows of a sample as `KEPT` numbers are: which, and what they hold."""
+    if sampled is None:
+        return {}, {}
+    rows = max(1, KEPT // max(1, sampled.values.shape[1]))
+    some = sampled.first(rows).sorted() if len(sampled) > rows else sampled
+    arrays = {"rows": some.rows, "runs": some.runs, "values": some.values}
+    return arrays, {"sample": [some.most, some.seen], "sample_beside": list(some.beside)}
+
+
+def _sample_from_payload(
+    arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any], p: int
+) -> Sampled | None:
+    """The sample; its hashes follow from the numbers of the rows."""
+    if "sample" not in meta:
+        return None
+    most, seen = whole(meta["sample"], "sample")
+    rows, runs = arrays["rows"], arrays["runs"]
+    values = checked(arrays["values"], "Array", "sample")
+    beside = checked(meta["sample_beside"], "tuple[str, ...]", "sample_beside")
+    fits = values.shape == (len(rows), p + 1 + len(beside)) and rows.shape == runs.shape
+    fits &= set(beside) <= {"weights", "offset", "trials"}
+    if not fits or not 1 <= len(rows) <= min(most, seen) or not np.isfinite(values).all():
+        raise BadData("sample: these are not rows of the source")
+    if rows.dtype.kind != "i" or runs.dtype.kind != "i" or min(rows.min(), runs.min()) < 0:
+        raise BadData("sample: a row has no number")
+    hashes = np.array([hash64(rows[k : k + 1], int(run))[0] for k, run in enumerate(runs)])
+    return Sampled(most, seen, hashes, runs.astype(np.intp), rows.astype(np.intp), values, beside)
+
+
+def stream_from_payload(
+    arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any], moments: Moments
+) -> Streamed:
     """A stream that has been read, its rows gone."""
     terms = tuple(term_from_json(term, moments.p) for term in meta["terms"])
     roles = checked(meta["roles"], "dict", "roles")
@@ -72,6 +108,7 @@ def stream_from_json(meta: Mapping[str, Any], moments: Moments) -> Streamed:
         read,
         list(checked(meta["notes"], "tuple[str, ...]", "notes")),
         binary,
+        sampled=_sample_from_payload(arrays, meta, moments.p),
     )
     stream: Streamed = put_together(
         Streamed,

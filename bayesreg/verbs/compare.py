@@ -33,6 +33,7 @@ from bayesreg.results.choice import Choice
 from bayesreg.results.closed_form import ClosedForm
 from bayesreg.results.comparison import Comparison
 from bayesreg.results.entry import Entry
+from bayesreg.results.fit_to_rows import left_out_in_passes
 from bayesreg.results.map_fit import MapFit
 from bayesreg.results.path import Path
 from bayesreg.results.posterior import Posterior
@@ -211,6 +212,7 @@ def _each(
         if watch is not None:
             watch(entries[name])
         timing[name] = time.perf_counter() - started
+    _left_out_together(entries, timing)
     return entries, said, timing
 
 
@@ -343,6 +345,18 @@ def _entry(
     loo = post.loo() if problem.design is not None else None
     same = None if why is not None or not problem.p else _at_its_lam(problem, post)
     return Entry(name, problem, fit, why, closed, post, loo, same_lam=same)
+
+
+def _left_out_together(entries: dict[str, Entry], timing: dict[str, float]) -> None:
+    """Rows that are read in passes, left out under all priors in one."""
+    stream = next(iter(entries.values())).problem.stream
+    if stream is None or not stream.again:
+        return
+    started = time.perf_counter()
+    scores = left_out_in_passes([entry.post for entry in entries.values()])
+    for (name, entry), loo in zip(list(entries.items()), scores, strict=True):
+        entries[name] = dataclasses.replace(entry, loo=loo)
+    timing["leave-one-out"] = time.perf_counter() - started
 
 
 def _optimum(problem: Problem, post: Posterior) -> MapFit:

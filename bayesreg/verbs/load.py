@@ -153,6 +153,7 @@ def _entry(source: Held, arrays: Mapping[str, Any], said: Mapping[str, Any]) -> 
     loo = None
     if "loo" in said:
         loo = elpd_from_payload(below(arrays, "loo"), said["loo"], problem)
+        post.knowing(loo)
     return Entry(
         name=checked(said["name"], "str", "name"),
         problem=problem,

@@ -30,5 +30,5 @@ class Gone(Source):
         yield from ()
         raise NotSupported(
             f"this takes the rows of {self.label}, of which a saved result holds the moments "
-            "alone; condition on the source again"
+            "and a sample; condition on the source again"
         )

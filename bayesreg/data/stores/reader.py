@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -12,69 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesreg.data.blocks import Block
-from bayesreg.data.known import NOTHING, Known, unusable
+from bayesreg.data.known import Known, unusable
 from bayesreg.data.stores.base import Run, folded
 from bayesreg.data.stores.numeric import floats
+from bayesreg.data.stores.parts import Ints, Part, recut
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadData
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Ints = NDArray[np.intp]
 Held = dict[str, Array]  # columns by name
 Place = Callable[[int], str]
-
-
-@dataclass(frozen=True, eq=False)
-class Part:
-    """Some rows of a stream.
-
-    Attributes
-    ----------
-    columns : tuple of p ndarrays (m,)
-        The predictors, each as it lies in memory.
-    y : ndarray (m,)
-    weights : ndarray (m,) or None
-    rows : ndarray of int (m,)
-        Their numbers among all rows of the source, or of the run.
-    known : Known
-        What is known of the rows beside them.
-    run : int
-        Within which run of rows they are counted; 0 where over the whole source.
-    """
-
-    columns: tuple[Array, ...]
-    y: Array
-    weights: Array | None
-    rows: Ints
-    known: Known = NOTHING
-    run: int = 0
-
-    def __len__(self) -> int:
-        return len(self.y)
-
-    @cached_property
-    def X(self) -> Array:
-        """The predictors (m, p), put together when they are first asked for."""
-        out = np.empty((len(self), len(self.columns)), order="F")
-        for j, column in enumerate(self.columns):
-            out[:, j] = column
-        return out
-
-    @property
-    def block(self) -> Block:
-        """The rows as `Moments` take them in: predictors and y − offset."""
-        start = int(self.rows[0])
-        all_of_them = self.rows[-1] - start + 1 == len(self)
-        kept = None if all_of_them else self.rows - start
-        return Block(self.columns, self.target, self.weights, start, kept)
-
-    @property
-    def target(self) -> Array:
-        """y − offset."""
-        offset = self.known.offset
-        return self.y if offset is None else np.asarray(self.y - offset)
 
 
 @dataclass(frozen=True)
@@ -321,14 +269,14 @@ class Told[T]:
 
 @dataclass(frozen=True)
 class Each[T]:
-    """A map of runs by one of blocks: the sum over the blocks of a run, by a fixed tree."""
+    """A map of runs by one of blocks of one size: the sum over those of a run, by a fixed tree."""
 
     part: Callable[[Part], T]
 
     def __call__(self, blocks: Iterator[Part]) -> T | None:
         """Of the blocks of a run, or None where there is none."""
         first = next(blocks, None)
-        return None if first is None else folded(map(self.part, chain([first], blocks)))
+        return None if first is None else folded(map(self.part, recut(chain([first], blocks))))
 
 
 @dataclass(frozen=True)

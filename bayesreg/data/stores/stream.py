@@ -14,15 +14,16 @@ from numpy.typing import NDArray
 from bayesreg.data.blocks import Block
 from bayesreg.data.columns import text_advice
 from bayesreg.data.frames import refuse_no_column
+from bayesreg.data.sampled import SAMPLE, OnTheWay, Sampled
 from bayesreg.data.stores.base import More, Run, Source, counted
 from bayesreg.data.stores.numeric import categories, floats
+from bayesreg.data.stores.parts import Part
 from bayesreg.data.stores.progress import bar
 from bayesreg.data.stores.read import Read
 from bayesreg.data.stores.reader import (
     Coder,
     Each,
     OfBlocks,
-    Part,
     Reader,
     Reading,
     Roles,
@@ -61,6 +62,8 @@ class Stream:
         Which predictors held 0 and 1 alone in the first pass.
     coder : Coder or None
         What makes predictors and response of the columns that are read; None where they are these.
+    sampled : Sampled or None
+        Rows of smallest hash, in order, which the first sum over all rows takes on its way.
     """
 
     source: Source
@@ -71,6 +74,7 @@ class Stream:
     notes: list[str] = field(default_factory=list)
     binary: NDArray[np.bool_] = field(default_factory=lambda: np.ones(0, dtype=bool))
     coder: Coder | None = None
+    sampled: Sampled | None = None
     _then: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -142,6 +146,9 @@ class Stream:
     def total[T](self, part: Callable[[Part], T]) -> T:
         """Σ part(block) over all rows, by a fixed tree; one pass.
 
+        Blocks of a run are of a size that the number of columns fixes, so that the sum has the same
+        bits whatever brings the rows, and however many at once.
+
         Parameters
         ----------
         part : callable
@@ -161,12 +168,22 @@ class Stream:
             As `part` of `total`, from an iterator over blocks; a run may have none, and then it may
             give None.
         """
+        if self.sampled is None:
+            both = self._told(OnTheWay(of_run, SAMPLE))
+            self.sampled, value = both.sampled.sorted(), both.value
+        else:
+            value = self._told(of_run)
+        if value is None:
+            raise BadData(f"{self.source.label}: all weights are zero, so no row is left")
+        found: T = value
+        return found
+
+    def _told(self, of_run: Callable[[Iterator[Part]], Any]) -> Any:
+        """What one pass makes of the rows."""
         reading = Reading(self.reader, of_run, looking=not self.read.passes)
         with self._pass() as found:
             told = self.source.total(self.columns, reading, found.more)
             found.tally = told.tally
-        if told.value is None:
-            raise BadData(f"{self.source.label}: all weights are zero, so no row is left")
         return told.value
 
     def applied[T](self, run: Callable[[Iterable[Block]], T]) -> T:
