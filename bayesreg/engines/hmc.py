@@ -19,10 +19,8 @@ from scipy.linalg.lapack import dtrtrs
 from bayesreg.engines import laplace_tangent, row_space
 from bayesreg.engines.kernel import Needs
 from bayesreg.engines.laplace_tangent import Chains, Normalised, Tangent
-from bayesreg.engines.loops.arrays import SLAB, WIDTH
 from bayesreg.engines.row_space import Prepared
-from bayesreg.engines.strands.iteration import Block, State, Steps
-from bayesreg.engines.strands.slices import log_hyper, shrink
+from bayesreg.engines.strands.iteration import State, Steps
 from bayesreg.language.arguments import Array
 from bayesreg.likelihoods import Likelihood
 from bayesreg.priors import ScaleMixture
@@ -175,38 +173,10 @@ class Hmc(Tangent):
         state.taken = float(np.mean(np.where(np.isfinite(share), share, 0.0)))
         state.take(taken, u, eta, value)
 
-    def iterate(self, setup: Any, steps: Steps, state: Chains, rng: np.random.Generator) -> None:
-        """As of tangent, and (b, s) → (rb, rs) with b ÷ s held, block by block.
-
-        Where columns are many a scale moves little given b: Yu & Meng (2011), JCGS 20(3).
-        """
-        super().iterate(setup, steps, state, rng)
-        if setup.metric is not None and row_space.together(steps):
-            return
-        for k, block in enumerate(steps.blocks):
-            if block.unknown and block.law != SLAB:
-                _stretch(setup, block, state, k, rng)
-
-
-def _stretch(
-    setup: Prepared, block: Block, state: Chains, k: int, rng: np.random.Generator
-) -> None:
-    """A slice of log r."""
-    one, first = state.given, state.free.shape[1]
-    columns = slice(first + block.columns.start, first + block.columns.stop)
-    part = one.b[:, block.columns] @ setup.x[columns]
-    log_scale = one.log_scale[:, k].copy()
-
-    def log_density(shift: Array, rows: Any) -> Array:
-        eta = state.eta[rows] + np.expm1(shift)[:, None] * part[rows]
-        fit = setup.log_likelihood(eta, setup.own.theta(state.own[rows]))
-        return np.asarray(fit + log_hyper(block.hyper, log_scale[rows] + shift))
-
-    shift = shrink(log_density, np.zeros(len(part)), WIDTH, rng, dear=True)
-    one.log_scale[:, k] += shift
-    one.b[:, block.columns] *= np.exp(shift)[:, None]
-    state.eta = state.eta + np.expm1(shift)[:, None] * part
-    state.value[:] = setup.log_likelihood(state.eta, setup.own.theta(state.own))
+    def stretch(self, setup: Any, steps: Steps, state: Chains, rng: np.random.Generator) -> None:
+        """As of tangent; in row space the scale moves with what it multiplies already."""
+        if setup.metric is None or not row_space.together(steps):
+            super().stretch(setup, steps, state, rng)
 
 
 KERNEL = Hmc()

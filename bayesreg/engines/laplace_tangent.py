@@ -10,7 +10,7 @@ point (:mod:`bayesreg.engines.reference`), one iteration is
 2. *θ | u*: the likelihood's own unknowns by proposals like what the pilot saw of them, and by
    slices in every eighth iteration;
 3. *scales and local variances* as in engine gibbs, each scale with its local variances integrated
-   out.
+   out; then each scale along with its coefficients.
 
 The prior enters only through D, so whatever is a scale mixture of normals is served. ρ may be
 unbounded: now and then H and c are taken smaller, which proposes wider, with a ratio of its own.
@@ -28,12 +28,13 @@ import numpy as np
 
 from bayesreg.engines.chains import Output, one_blas_thread
 from bayesreg.engines.kernel import Needs, SideBySide
-from bayesreg.engines.loops.arrays import SLAB
+from bayesreg.engines.loops.arrays import SLAB, WIDTH
 from bayesreg.engines.mixture import Setup, beside
 from bayesreg.engines.reference import Reference, reference
-from bayesreg.engines.strands.iteration import State, Steps
+from bayesreg.engines.strands.iteration import Block, State, Steps
 from bayesreg.engines.strands.linear import backward, forward
 from bayesreg.engines.strands.own import OwnUnknowns
+from bayesreg.engines.strands.slices import log_hyper, shrink
 from bayesreg.language.arguments import Array
 from bayesreg.likelihoods import Likelihood
 from bayesreg.priors import ScaleMixture
@@ -46,7 +47,9 @@ WIDER = 0.6  # of H and c in every tenth iteration
 TENTH = 10
 EIGHTH = 8  # iterations, of which one slices θ
 FEW = 0.6  # share of proposals accepted below which ellipses are sliced in turn with them
-POOR = 0.3  # below which this engine is not the one to ask
+POOR = 0.4  # below which this engine is not the one to ask
+MOST = 0.7  # above which log L is near enough a quadratic
+RESTS = 1, 4, 16  # iterations that a scale rests from moving with b: below FEW, MOST, and above
 PILOT_ROWS, PILOT_STEPS = 16, 48  # of which the second half is counted
 TURNS = 60  # of an angle's interval: far more than halving needs
 SMALLEST, LARGEST = 1e-120, 1e120  # prior sds are held between
@@ -82,6 +85,8 @@ class Expanded:
         log L ≈ c'u − ½u'Hu.
     share : float
         Of proposals that a pilot accepted.
+    rest : int
+        Iterations from one move of scales along with their coefficients to the next.
     """
 
     problem: Problem
@@ -94,6 +99,7 @@ class Expanded:
     own: OwnUnknowns
     log_likelihood: Callable[[Array, Any], Array]
     share: float = 1.0
+    rest: int = 1
 
 
 @dataclass(eq=False)
@@ -211,6 +217,18 @@ class Tangent(SideBySide):
             if block.unknown and block.law == SLAB:
                 steps.scale_of_slab(k, one, rng)
             steps.scale_and_locals(k, block, one, rng)
+        if state.steps % setup.rest == 0:
+            self.stretch(setup, steps, state, rng)
+
+    def stretch(self, setup: Any, steps: Steps, state: Chains, rng: np.random.Generator) -> None:
+        """(b, s) → (rb, rs), b ÷ s held, block by block (Yu & Meng 2011, JCGS 20(3)).
+
+        Given b a scale moves little where columns are many. Where the likelihood is flat far out,
+        both are large there together, and proposals about the mode never find the way.
+        """
+        for k, block in enumerate(steps.blocks):
+            if block.unknown and block.law != SLAB:
+                _stretch(setup, block, state, k, rng)
 
     def move(
         self, setup: Any, steps: Steps, state: Chains, sd: Array, rng: np.random.Generator
@@ -223,6 +241,27 @@ class Tangent(SideBySide):
             _slice_ellipse(setup, normal, state, rng)
         else:
             _propose(setup, normal, state, rng)
+
+
+def _stretch(
+    setup: Expanded, block: Block, state: Chains, k: int, rng: np.random.Generator
+) -> None:
+    """A slice of log r."""
+    one, first = state.given, state.free.shape[1]
+    columns = slice(first + block.columns.start, first + block.columns.stop)
+    part = one.b[:, block.columns] @ setup.x[columns]
+    log_scale = one.log_scale[:, k].copy()
+
+    def log_density(shift: Array, rows: Any) -> Array:
+        eta = state.eta[rows] + np.expm1(shift)[:, None] * part[rows]
+        fit = setup.log_likelihood(eta, setup.own.theta(state.own[rows]))
+        return np.asarray(fit + log_hyper(block.hyper, log_scale[rows] + shift))
+
+    shift = shrink(log_density, np.zeros(len(part)), WIDTH, rng, dear=True)
+    one.log_scale[:, k] += shift
+    one.b[:, block.columns] *= np.exp(shift)[:, None]
+    state.eta = state.eta + np.expm1(shift)[:, None] * part
+    state.value[:] = setup.log_likelihood(state.eta, setup.own.theta(state.own))
 
 
 class _Record:
@@ -297,7 +336,8 @@ def pilot(setup: Expanded) -> Expanded:
                 seen.append(state.own.copy())
                 shares += [state.taken] if state.steps % TENTH else []
     own = setup.own.fitted(np.concatenate(seen)) if setup.own.names else setup.own
-    return replace(setup, share=float(np.mean(shares)), own=own)
+    share = float(np.mean(shares))
+    return replace(setup, share=share, own=own, rest=RESTS[(share >= FEW) + (share >= MOST)])
 
 
 @dataclass(frozen=True, eq=False)
