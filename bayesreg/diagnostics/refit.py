@@ -44,7 +44,7 @@ CELLS = 2**20  # numbers in one array of rows × draws: 8 MiB
 # Below this share of a column's sum of squares a difference of moments has lost digits.
 CANCELLATION = 1e-4
 # PyMC compiles every model anew, so one of ours draws from the same posterior where one serves.
-SUBSTITUTES = ("exact", "direct", "gibbs", "tangent")
+SUBSTITUTES = ("exact", "direct", "gibbs", "tangent", "hmc")
 
 
 @dataclass(frozen=True, eq=False)

@@ -41,7 +41,7 @@ def _unfit(problem: Problem) -> str | None:
     """What types cannot say."""
     if not problem.likelihood.smooth:
         return f"it needs the gradient of log L, and that of {problem.likelihood!r} jumps"
-    return laplace_tangent.supports(problem)
+    return laplace_tangent.unfit(problem)
 
 
 supports = Needs((Likelihood,), (ScaleMixture,), _unfit)

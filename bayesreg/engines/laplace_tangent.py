@@ -58,13 +58,19 @@ ROW = 9e-9  # of a row's log density, and of its η for each column a tenth
 RATE = 4e9  # operations a second
 
 
-def _unfit(problem: Problem) -> str | None:
-    """What types cannot say."""
+def unfit(problem: Problem) -> str | None:
+    """What types cannot say, of this engine and of hmc."""
     if not problem.p and not len(problem.flat) and not problem.intercept:
         return "it needs a column or an intercept"
     if problem.design is None:
         return f"it needs rows, and {problem.rowless}"
     return None
+
+
+def _unfit(problem: Problem) -> str | None:
+    if problem.n <= problem.p and not problem.exact:
+        return "it proposes about the mode, which needs more rows than columns"
+    return unfit(problem)
 
 
 supports = Needs((Likelihood,), (ScaleMixture,), _unfit)

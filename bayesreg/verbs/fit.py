@@ -74,7 +74,7 @@ def _engine_by_pilot(problem: Problem) -> tuple[str, str]:
     if importance.supports(problem) is None:
         return importance.NAME, importance.piloted(problem)[1].why
     said = "columns as many as rows"
-    if tangent.supports(problem) is None and problem.p < problem.n:
+    if tangent.supports(problem) is None:
         share = tangent.acceptance(problem)
         said = f"of proposals about the mode a pilot accepted {share:.0%}"
         if share >= tangent.POOR:
