@@ -14,6 +14,7 @@ from bayesreg.criteria import cross_validate
 from bayesreg.criteria.curvature_criteria import curvature_criteria
 from bayesreg.language.errors import BadData, NotSupported
 from bayesreg.solvers import damped_newton, loss_gaps, newton_in_step
+from bayesreg.solvers.certificate import certify
 from bayesreg.solvers.kept_curvature import Columns, Curvature
 from bayesreg.solvers.path import Ray
 
@@ -114,8 +115,8 @@ def test_the_gap_at_the_predicted_dual_point_bounds_what_is_left(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_gap_at_the_predicted_point_of_any_b_is_a_bound(kind):
-    """`gap(predicted=True)`: near, far, and with a wrong column."""
+def test_the_gap_at_the_point_of_the_dual_beside_any_b_is_a_bound(kind):
+    """`beside`: near, far, and with a wrong column; sharper than what scaling leaves."""
     problem = problem_of(kind)
     lam = 0.2 * float(np.abs(problem.pull).max())
     best = br.path(problem, [lam]).b[0]
@@ -125,15 +126,33 @@ def test_the_gap_at_the_predicted_point_of_any_b_is_a_bound(kind):
     for size in (1e-8, 1e-4, 1e-2, 1.0):
         b = best + size * rng.standard_normal(len(best))
         gain = objective(problem, lam, b) - least
-        assert (
-            loss_gaps.gap(problem.loss, problem.loss.at(b), l1, l2, predicted=True)
-            >= gain - 1e-11 * least
-        )
+        bound = loss_gaps.beside(problem.loss, problem.loss.at(b), l1, l2)
+        assert bound >= gain - 1e-11 * least
     near = problem.loss.at(best * (1.0 + 1e-6))
-    sharp, plain = (
-        loss_gaps.gap(problem.loss, near, l1, l2, predicted=one) for one in (True, False)
-    )
+    sharp, plain = (one(problem.loss, near, l1, l2) for one in (loss_gaps.beside, loss_gaps.gap))
     assert sharp < 0.1 * plain
+
+
+@pytest.mark.parametrize("size, weight", [(1e8, 1.0), (1.0, 1e12)], ids=["columns", "weights"])
+@pytest.mark.parametrize("name", ["Poisson", "NegativeBinomial", "Bernoulli", "LaplaceNoise"])
+def test_a_penalty_beside_which_slopes_are_large_is_certified(name, size, weight):
+    """The limit in which a prior says nothing; slopes a hundred times those allowed are refused."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((60, 3))
+    eta = 0.5 + X @ [0.8, -0.5, 0.0]
+    y, likelihood = {
+        "Poisson": (rng.poisson(np.exp(eta)), br.Poisson()),
+        "NegativeBinomial": (rng.poisson(np.exp(eta)), br.NegativeBinomial(2.0)),
+        "Bernoulli": ((rng.random(60) < 0.5) * 1.0, br.Bernoulli()),
+        "LaplaceNoise": (eta + rng.laplace(size=60), br.LaplaceNoise(1.0)),
+    }[name]
+    flat = br.fit_map(br.Model(br.Flat(), likelihood).condition(X, y))
+    for prior in (br.Normal(1.0), br.Laplace(1.0)):
+        problem = br.Model(prior, likelihood).condition(X * size, y, weights=np.full(60, weight))
+        fit = br.fit_map(problem)
+        assert fit.certificate.ok
+        np.testing.assert_allclose(fit.beta * size, flat.beta, rtol=1e-6, atol=1e-6)
+        assert not certify(problem, fit.b * (1.0 + 1e-8)).ok
 
 
 # --- digits ------------------------------------------------------------------------------------

@@ -197,10 +197,9 @@ def _certify_touching(problem: Problem, b: Array, seen: int | None) -> Certifica
     reach = loss.origin.value - at.value - penalty_value(problem, at.b)
     gap_limit = max(GAP_TOLERANCE * max(unit, reach), loss.rounding(at))
     lams = _lams(problem, at.b)
-    scaled = lams is not None and not problem.penalty.in_groups and not np.all(lams[1] > 0.0)
-    if lams is not None and scaled and judged.gap is not None and judged.gap > gap_limit:
-        gap = min(judged.gap, loss_gaps.gap(loss, at, *lams, predicted=True))
-        judged = replace(judged, gap=gap)
+    by_column = lams is not None and not problem.penalty.in_groups and not loss.kinked
+    if lams is not None and by_column and judged.gap is not None and judged.gap > gap_limit:
+        judged = replace(judged, gap=min(judged.gap, loss_gaps.beside(loss, at, *lams)))
     return concluded(problem, judged, gap_limit, max(KKT_TOLERANCE * largest, floor), seen)
 
 

@@ -100,7 +100,9 @@ def _gap(
             break
         near = subgradient(problem, x, rest <= share * typical)
         best = min(best, loss_gaps.gap(loss, at, *lams, groups, u=_free(problem, near.u)))
-    return best
+    if groups or best <= 1e-10 * typical * float(loss.weights.sum()):
+        return best
+    return min(best, loss_gaps.beside(loss, at, *lams, u=_free(problem, found.u)))
 
 
 def _free(problem: Problem, u: Array) -> Array:

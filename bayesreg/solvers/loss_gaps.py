@@ -18,7 +18,8 @@ from bayesreg.language.arguments import Array
 from bayesreg.model.loss import EPS, Index, Loss, Point, solved
 
 FEASIBLE = 1e-9  # of the terms of F'u: what may be left of them
-NONE = np.zeros(0, dtype=np.intp)
+HIDDEN = 8.0 * EPS  # of the terms of Z'u: what their rounding may be
+LEAST = 1e-9  # of the largest curvature or room, below which a row gives nothing
 
 
 def gap(
@@ -28,22 +29,16 @@ def gap(
     l2: Array,
     groups: Sequence[Index] = (),
     *,
-    predicted: bool = False,
     u: Array | None = None,
 ) -> float:
     """Bound of J(b) − min J from a feasible point of the dual.
 
     The residual u is made feasible: F'u = 0, then scaled until no group's ‖(Z'u/λ₁)_g‖ exceeds 1
-    where λ₂ is 0. f's conjugate is finite on an interval around 0, so scaling never leaves it. With
-    `predicted` u is moved first to where a Newton step over the columns that are not 0 lets expect
-    it, h to the slopes: Z_A'u = −(λ₁ sign b + λ₂b)_A, to second order in what b is off, so that
-    neither that nor the rounding of b is in the gap. Any u serves as well, one that is given with
-    F'u = 0 as it is.
+    where λ₂ is 0. f's conjugate is finite on an interval around 0, so scaling never leaves it. A u
+    that is given with F'u = 0 serves as it is.
     """
-    active = np.flatnonzero(at.b) if predicted else NONE
-    wanted = -(l1 * np.sign(at.b) + l2 * at.b)[active]
     if u is None:
-        u = _feasible(loss, loss.residual(at), at, active, wanted)
+        u = _feasible(loss, loss.residual(at), at)
     left = np.abs(loss.free.T @ u)
     _, h = loss.bends(at.eta)
     terms = FEASIBLE * np.abs(u) + 4.0 * EPS * h * (1.0 + np.abs(at.eta))  # η's own rounding
@@ -86,19 +81,63 @@ def _bounds(
     return total + sum(_group_gaps(b[:, g], v[:, g], l1[:, g], l2[:, g]) for g in groups)
 
 
-def _feasible(loss: Loss, u: Array, at: Point, active: Index, wanted: Array) -> Array:
-    """The nearest u with F'u = 0 and some Z_A'u: for γ a last correction, being at its best."""
-    rows = np.hstack([loss.free, loss.proper[:, active]])
-    if not rows.shape[1]:
+def beside(loss: Loss, at: Point, l1: Array, l2: Array, u: Array | None = None) -> float:
+    """The bound of J(b) − min J from the point of the dual beside u that b's penalty has.
+
+    u − DM(M'DM)⁻¹m, M = [F Z] and D what a row can give, its curvature or, where it has none, its
+    room, has the products 0 and −(λ₁ sign b + λ₂b), and of columns at 0 at most λ₁. Where a penalty
+    is small beside the terms of Z'u float64 does not hold the feasible u to the digits of λ₁; it
+    holds how far that is from u, and by how much it costs more: ½m'(M'DM)⁻¹m. That is of second
+    order in what b is off, so that neither that nor the rounding of b is in the bound; ∞ far from
+    the optimum, where there is no such point.
+
+    Parameters
+    ----------
+    loss : Loss
+    at : Point
+        Of b, γ at its best.
+    l1, l2 : ndarray (p,)
+    u : ndarray (n,), optional
+        The loss's residual unless given.
+    """
+    u = loss.residual(at) if u is None else u
+    v, active = loss.proper.T @ u, at.b != 0.0
+    wanted = np.where(active, -(l1 * np.sign(at.b) + l2 * at.b), np.clip(v, -l1, l1))
+    moved = np.flatnonzero(active | (v != wanted))
+    rows = np.hstack([loss.free, loss.proper[:, moved]])
+    target = np.concatenate([np.zeros(loss.free.shape[1]), wanted[moved]])
+    room = loss.weights - np.abs(u) if loss.kinked else loss.bends(at.eta)[1]
+    given = np.where(room > LEAST * np.max(room, initial=0.0), room, 0.0)
+    system = rows.T @ (given[:, None] * rows)
+    size = np.sqrt(np.diagonal(system))
+    size = np.where(size > 0.0, size, 1.0)
+    system = system / size / size[:, None]
+    for _ in range(2):
+        asked = (rows.T @ u - target) / size
+        share = np.linalg.lstsq(system, asked, rcond=None)[0]
+        u = u - given * (rows @ (share / size))
+    after = loss.proper.T @ u
+    hidden = HIDDEN * (np.abs(loss.proper.T) @ np.abs(u))
+    left = np.abs(after - np.where(active, wanted, np.clip(after, -l1, l1)))
+    of_free = np.abs(loss.free.T @ u) - HIDDEN * (np.abs(loss.free.T) @ np.abs(u))
+    if np.any(left > hidden) or np.any(of_free > 0.0):
+        return float("inf")  # no row can give it
+    with np.errstate(invalid="ignore"):
+        distance = loss.likelihood.fenchel_young(loss.y, at.eta, u / loss.weights, loss.theta)
+    return float(distance @ loss.weights + abs(float(asked @ share)))
+
+
+def _feasible(loss: Loss, u: Array, at: Point) -> Array:
+    """The nearest u with F'u = 0: for γ a last correction, being at its best."""
+    if not loss.free.shape[1]:
         return u
-    wanted = np.concatenate([np.zeros(loss.free.shape[1]), wanted])
     _, h = loss.bends(at.eta)
     with np.errstate(over="ignore", invalid="ignore"):
-        system = rows.T @ (h[:, None] * rows)
+        system = loss.free.T @ (h[:, None] * loss.free)
     if not np.all(np.isfinite(system)):
         return u  # so far out that nothing can be said of u
     for _ in range(2):
-        u = u - h * (rows @ solved(system, rows.T @ u - wanted))
+        u = u - h * (loss.free @ solved(system, loss.free.T @ u))
     return u
 
 
