@@ -457,7 +457,7 @@ def test_values_far_out_do_not_spoil_an_optimum(name):
         br.fit_map(model.condition(X, y, offset=shift)),
     ):
         assert fit.certificate.ok
-        assert np.abs(fit.beta).max() < 3.0 or fit.problem.loss.offset is not None
+        assert np.abs(fit.beta).max() < 3.0 or fit.problem.design.offset is not None
 
 
 @pytest.mark.parametrize("name", NOISES)
