@@ -19,14 +19,13 @@ import pytest
 
 import bayesreg as br
 from bayesreg.cli import main
-from bayesreg.data import arrival
+from bayesreg.data import arrival, different
 from bayesreg.data.moments import Moments
 from bayesreg.data.stores import Source, arrow, parquet, source_of
 from bayesreg.data.stores import duckdb as store_of_duckdb
 from bayesreg.data.stores import polars as store_of_polars
 from bayesreg.data.stores.blocks import Blocks
 from bayesreg.data.stores.reader import Roles
-from bayesreg.data.stores.stream import Stream
 from bayesreg.data.streamed import Streamed
 from bayesreg.estimators import MapRegressor
 
@@ -193,10 +192,10 @@ def test_a_small_source_is_read_into_memory(table, folder):
     assert "3 000 rows, 4 files" in problem.design.origin
 
 
-def test_another_likelihood_is_refused_before_a_row_is_read(table, folder, monkeypatch):
+def test_another_likelihood_needs_rows_that_repeat(table, folder, monkeypatch):
     monkeypatch.setattr(arrival, "SMALL", 1_000)
-    monkeypatch.setattr(Stream, "blocks", lambda self: pytest.fail("read"))
-    with pytest.raises(br.NotSupported, match=r"Poisson.*sample"):
+    monkeypatch.setattr(different, "MOST", 1_000)
+    with pytest.raises(br.NotSupported, match=r"Poisson.*more than 1 000 different.*sample"):
         br.Model(br.Normal(1.0), br.Poisson()).condition(str(folder), "rooms")
 
 

@@ -89,7 +89,7 @@ class FormulaRows:
             return places(column, self.levels[name])
         return floats(column, name, what, notes)
 
-    def _refuse_new(self, held: Mapping[str, Array], place: Callable[[int], str]) -> None:
+    def refuse_new(self, held: Mapping[str, Array], place: Callable[[int], str]) -> None:
         """Raise for a level that there was not before."""
         for name in [*self.levels, *self.known]:
             values = held[name]
@@ -105,11 +105,12 @@ class FormulaRows:
                     f"before, which saw {known}: the source changed; begin again"
                 )
 
-    def frame(self, held: Mapping[str, Array]) -> pd.DataFrame:
-        """The columns (m,) as a formula reads them, none of them missing."""
+    def frame(self, held: Mapping[str, Array], *, partly: bool = False) -> pd.DataFrame:
+        """The columns (m,) as a formula reads them, none of them missing; or some of them."""
         import pandas as pd
 
-        return pd.DataFrame({name: self._column(name, held[name]) for name in self.kinds})
+        names = [name for name in self.kinds if name in held or not partly]
+        return pd.DataFrame({name: self._column(name, held[name]) for name in names})
 
     def _column(self, name: str, values: Array) -> Any:
         import pandas as pd
@@ -123,7 +124,7 @@ class FormulaRows:
         self, held: Mapping[str, Array], place: Callable[[int], str]
     ) -> tuple[tuple[Array, ...], dict[str, Array]]:
         """Predictors, and y, offset and trials where the formula makes them."""
-        self._refuse_new(held, place)
+        self.refuse_new(held, place)
         data = self.frame(held)
         columns = np.ascontiguousarray(self.spec.values(data).T)
         return tuple(columns), self.beside(data)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesreg.data.design import Design
+from bayesreg.data.design import Design, finished
 from bayesreg.data.layout import Layout
 from bayesreg.data.moments import Moments
 from bayesreg.data.sampled import SAMPLE, Sampled, Sampling
@@ -48,6 +48,7 @@ class Streamed(Layout):
     named: bool = True
     classes: tuple[Any, ...] | None = None
     _samples: dict[int, Design] = field(default_factory=dict)
+    _grouped: list[Design] = field(default_factory=list)
 
     @classmethod
     def of(
@@ -161,7 +162,10 @@ class Streamed(Layout):
     @cached_property
     def moments(self) -> Moments:
         """All that a Gaussian likelihood needs: one pass, and a second where digits ask for it."""
-        return self.stream.summed(Moments.summed)
+        from bayesreg.data.cell_moments import by_cells
+
+        found = by_cells(self.stream, self.terms)
+        return self.stream.summed(Moments.summed) if found is None else found
 
     def having(self, moments: Moments) -> Streamed:
         """The same, its moments known."""
@@ -226,19 +230,49 @@ class Streamed(Layout):
             self._samples[most] = self._in_memory(found.sorted())
         return self._samples[most]
 
+    def grouped(self, why: str) -> Design:
+        """The different rows in memory, each with how often it is there for its weight.
+
+        Frequencies are what weights are, so that a likelihood of these rows is that of all of them
+        to its last constant. One pass, once.
+
+        Parameters
+        ----------
+        why : str
+            Who needs them, for the error.
+
+        Raises
+        ------
+        NotSupported
+            If there are too many, as where a column has a value of its own in every row.
+        """
+        from bayesreg.data.different import different_rows
+
+        if not self._grouped:
+            rows = different_rows(self.stream, why)
+            self._grouped.append(
+                finished(self._design(**rows, origin=self.origin), list(self.notes))
+            )
+        return self._grouped[0]
+
     def _in_memory(self, found: Sampled) -> Design:
         """The rows of a sample as a design of the same columns."""
         p = self.p
         known: dict[str, Any] = dict(zip(found.beside, found.values.T[p + 1 :], strict=True))
         count = f"{grouped(len(found))} of {grouped(found.seen)} rows"
-        return Design(
+        return self._design(
             X=found.values[:, :p], y=found.values[:, p], weights=known.get("weights"),
             offset=known.get("offset"), trials=known.get("trials"), index=found.labels,
-            labelled=True,
+            labelled=True, origin=f"{count} of {self.read.label}",
+            sampled_of=found.seen if len(found) < found.seen else 0,
+        )  # fmt: skip
+
+    def _design(self, **rows: Any) -> Design:
+        """Rows in memory as a design of the same columns."""
+        return Design(
             names=self.names, y_name=self.y_name, terms=self.terms, spec=self.spec,
             intercept=self.intercept, named=self.named, classes=self.classes, truths=self.truths,
-            beside=self.beside, origin=f"{count} of {self.read.label}",
-            sampled_of=found.seen if len(found) < found.seen else 0,
+            beside=self.beside, **rows,
         )  # fmt: skip
 
 

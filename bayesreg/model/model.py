@@ -170,10 +170,11 @@ class Model:
                 raise BadArgument(
                     f"{type(X).__name__} already holds y and weights; do not pass them again{cure}"
                 )
-            source, likelihood = X, self.likelihood
-            if isinstance(X, Design):
-                source, likelihood = read(X, likelihood)
-                intercept = intercept and X.intercept is not False  # as its formula says
+            source, likelihood = suited(X, self.likelihood), self.likelihood
+            if not isinstance(source, Moments):
+                intercept = intercept and source.intercept is not False  # as its formula says
+            if isinstance(source, Design):
+                source, likelihood = read(source, likelihood)
         elif y is None:
             raise BadArgument("y is missing: pass condition(X, y), or a Design or Moments as X")
         else:
@@ -312,7 +313,6 @@ def _assemble(model: Model, source: Held, *, standardize: bool, intercept: bool)
     """Assign priors to columns and project the intercept and the Flat columns out."""
     design = source if isinstance(source, Design) else None
     stream = source if isinstance(source, Streamed) else None
-    _refuse_rowless(source, model.likelihood)
     moments = source if isinstance(source, Moments) else source.moments
     terms = () if isinstance(source, Moments) else source.terms
     if moments.p == 0 and not intercept:
@@ -337,17 +337,20 @@ def _assemble(model: Model, source: Held, *, standardize: bool, intercept: bool)
     )
 
 
-def _refuse_rowless(source: Held, likelihood: Likelihood) -> None:
-    """Raise where a likelihood needs all rows, and there are none or not all at once."""
+def suited(source: Held, likelihood: Likelihood) -> Held:
+    """What a likelihood can be conditioned on: of a stream its different rows, unless sums serve.
+
+    Raises
+    ------
+    NotSupported
+        If it needs rows, and there are none, or too many different ones.
+    """
     if isinstance(source, Design) or isinstance(likelihood, ConstantCurvature):
-        return
+        return source
     name = f"{type(likelihood).__name__}()"
     if isinstance(source, Moments):
         raise NotSupported(f"{name} needs rows, and Moments keep none; condition on X and y")
-    raise NotSupported(
-        f"{name} needs all rows in memory, and {source.read.label} has more than are read into "
-        "it; use Gaussian(), which needs their moments alone, or condition on a sample of them"
-    )
+    return source.grouped(name)
 
 
 def _in_full(design: Design, likelihood: Likelihood) -> Design:

@@ -25,7 +25,7 @@ from bayesreg.language.misnamed import explained
 from bayesreg.language.warned import warn
 from bayesreg.likelihoods import Likelihood
 from bayesreg.likelihoods.written import likelihood_of
-from bayesreg.model.model import Model, flat_terms, taken
+from bayesreg.model.model import Model, flat_terms, suited, taken
 from bayesreg.model.problem import Problem
 from bayesreg.priors import Normal
 from bayesreg.priors.written import prior_of, read_priors
@@ -227,8 +227,12 @@ def _read(
 ) -> tuple[dict[str, Model], Held]:
     """The models, with what they learnt of y, and the data."""
     if formula is not None or data is not None:
-        return models, _by_formula(models, formula, data, X, y, beside, missing)
-    return _by_columns(models, X, y, beside, missing)
+        source: Held = _by_formula(models, formula, data, X, y, beside, missing)
+    else:
+        models, source = _by_columns(models, X, y, beside, missing)
+    for model in models.values():
+        source = suited(source, model.likelihood)
+    return models, source
 
 
 def _by_formula(

@@ -27,6 +27,8 @@ class Read:
         In how many of them by column; a row may lack several.
     learning : int
         Passes before these, in which a formula learnt levels and means.
+    cells : int
+        In how many cells the rows are, where these were summed instead.
 
     Examples
     --------
@@ -46,6 +48,7 @@ class Read:
     missing: dict[str, int] = field(default_factory=dict)
     workers: int = 0
     learning: int = 0
+    cells: int = 0
 
     @property
     def words(self) -> str:
@@ -58,7 +61,8 @@ class Read:
         return self._told()
 
     def _told(self, *more: str) -> str:
-        parts = [_counted(self.rows, "row")]
+        within = f" in {_counted(self.cells, 'cell')}" if self.cells else ""
+        parts = [_counted(self.rows, "row") + within]
         parts += [_counted(self.files, "file")] if self.files else []
         parts += [_counted(self.passes + self.learning, "pass", "passes")]
         parts += [*([_counted(self.workers, "worker")] if self.workers else []), *more]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -133,6 +133,18 @@ class Stream:
         found._refuse_unread()
         return found
 
+    def otherwise[T](self, coder: Coder, of_run: Callable[[Iterator[Part]], T | None]) -> T:
+        """Σ of_run over the rows as another coder makes them, without a sample on the way."""
+        width = np.ones(len(coder.names), dtype=bool)
+        other = replace(self, names=coder.names, coder=coder, binary=width)
+        found: T = self._some(other._told(of_run))
+        return found
+
+    def _some[T](self, value: T | None) -> T:
+        if value is None:
+            raise BadData(f"{self.source.label}: all weights are zero, so no row is left")
+        return value
+
     @property
     def reader(self) -> Reader:
         """How its batches become numbers."""
@@ -173,9 +185,7 @@ class Stream:
             self.sampled, value = both.sampled.sorted(), both.value
         else:
             value = self._told(of_run)
-        if value is None:
-            raise BadData(f"{self.source.label}: all weights are zero, so no row is left")
-        found: T = value
+        found: T = self._some(value)
         return found
 
     def _told(self, of_run: Callable[[Iterator[Part]], Any]) -> Any:
