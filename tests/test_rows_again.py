@@ -6,15 +6,18 @@ from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import bayesreg as br
+from bayesreg.cli import main
 from bayesreg.data import arrival
 from bayesreg.data.sampled import Sampling, hash64
 from bayesreg.data.stores import Source
 from bayesreg.data.stores.base import Run
 from bayesreg.data.stores.reader import Roles
 from bayesreg.data.streamed import Streamed
+from bayesreg.estimators import MapRegressor
 
 N = 3_000
 
@@ -259,3 +262,67 @@ def test_what_is_looked_at_is_a_sample(table, monkeypatch):
     assert "(from 400 of 3 000 rows)" in post.plot_ppc().get_xlabel()
     assert "(from 400 of 3 000 rows)" in post.plot("residuals").get_xlabel()
     assert streamed.design is None
+
+
+def test_predictions_are_written_as_rows_are_read(table, tmp_path, monkeypatch, capsys):
+    """Through both results and the shell: those of memory, in order, by number or by key."""
+    problem = br.Model(br.Normal(2.0)).condition(table.drop_columns(["w"]), "y")
+    fit, post = br.fit_map(problem), br.sample(problem, seed=1, draws=50)
+    new = table.select(["c", "w", "b", "a"])
+    for k in range(2):
+        pq.write_table(new.slice(k * 1_700, 1_700), tmp_path / f"{k}.parquet", row_group_size=300)
+    source, out = str(tmp_path / "[01].parquet"), tmp_path / "pred.parquet"
+    columns = new.select(["a", "b", "c"])
+
+    found = fit.predict(source, out=out)
+    assert (found.rows, found.columns) == (N, ("row", "mean"))
+    written = pq.read_table(out)
+    np.testing.assert_array_equal(written["row"], np.arange(N))
+    np.testing.assert_allclose(written["mean"], fit.predict(columns), rtol=1e-13)
+    np.testing.assert_allclose(fit.predict(source), fit.predict(columns), rtol=1e-13)
+    with pytest.raises(br.BadArgument, match="overwrite"):
+        fit.predict(source, out=out)
+
+    post.predict(source, True, level=0.9, out=out, key="w", overwrite=True)
+    told = post.predict(columns, True, level=0.9)
+    written = pq.read_table(out).to_pandas()
+    assert list(written) == ["w", *told.columns]
+    np.testing.assert_array_equal(written["w"], new["w"])
+    np.testing.assert_allclose(written[told.columns], told, rtol=1e-9)
+
+    fit.save(tmp_path / "fit.breg")
+    command = ["predict", str(tmp_path / "fit.breg"), source, "--out", str(out), "--overwrite"]
+    main(command, standalone_mode=False)
+    assert f"{N // 1000} 000 rows of" in capsys.readouterr().out
+    np.testing.assert_allclose(pq.read_table(out)["mean"], fit.predict(columns), rtol=1e-13)
+
+    monkeypatch.setattr(arrival, "SMALL", 1)
+    with pytest.raises(br.NotSupported, match=r"out='predictions\.parquet'"):
+        fit.predict(source)
+
+
+def test_a_file_of_predictions_is_whole_or_not_at_all(table, tmp_path):
+    """A value that is missing in the last batch leaves the file that was there as it was."""
+    problem = br.Model(br.Normal(2.0)).condition(table.drop_columns(["w"]), "y")
+    fit, out = br.fit_map(problem), tmp_path / "pred.parquet"
+    fit.predict(InBatches(table, 700), out=out)
+    before = out.read_bytes()
+    gone = table["b"].to_pylist()
+    gone[-5] = None
+    lacking = table.set_column(1, "b", pa.array(gone))
+    with pytest.raises(br.BadData, match=rf"'b'.*row {N - 5} "):
+        fit.predict(InBatches(lacking, 700), out=out, overwrite=True)
+    assert out.read_bytes() == before
+    assert [one.name for one in tmp_path.iterdir()] == ["pred.parquet"]
+    with pytest.raises(br.BadData, match="'c'"):
+        fit.predict(InBatches(table.drop_columns(["c"]), 700), out=out, overwrite=True)
+    with pytest.raises(br.BadArgument, match="out="):
+        fit.predict(table, key="w")
+
+
+def test_estimators_predict_a_small_source(table, tmp_path):
+    model = MapRegressor(br.Normal(2.0), sigma=1.0)
+    model.fit(table.select(["a", "b", "c"]).to_pandas(), table["y"].to_numpy())
+    pq.write_table(table, tmp_path / "new.parquet")
+    expected = model.predict(table.select(["a", "b", "c"]).to_pandas())
+    np.testing.assert_allclose(model.predict(str(tmp_path / "new.parquet")), expected, rtol=1e-13)

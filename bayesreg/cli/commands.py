@@ -171,7 +171,9 @@ def compare(context: click.Context, /, debug: bool, **given: Any) -> None:
 @options.known
 @options.missing
 @options.cells
-@click.option("--out", metavar="FILE", help="Write all rows as CSV.")
+@click.option(
+    "--out", metavar="FILE", help="Write all rows as .csv, or as .parquet while they are read."
+)
 @options.ending
 @click.pass_context
 def predict(context: click.Context, /, debug: bool, **given: Any) -> None:

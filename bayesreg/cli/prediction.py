@@ -17,6 +17,7 @@ from bayesreg.cli.question import format_of
 from bayesreg.cli.screen import print_files, print_sentences, print_table, read_or_not
 from bayesreg.data import files as sources
 from bayesreg.data.cells import Table as Cells
+from bayesreg.data.stores.read import grouped
 from bayesreg.language.errors import BadArgument
 
 if TYPE_CHECKING:
@@ -34,8 +35,10 @@ def run(options: Options) -> int:
 
     log = Log(quiet=options.quiet)
     if options.out is not None:
-        check_target(options.out, overwrite=options.overwrite, endings=(".csv",))
+        check_target(options.out, overwrite=options.overwrite, endings=(".csv", ".parquet"))
     result = _asked(load(options.fit), options)
+    if options.out is not None and Path(options.out).suffix.lower() == ".parquet":
+        return _in_batches(result, options, log)
     problem = _problem(result)
     frame, rows, known = _new_rows(options, problem, log)
     with log.listening():
@@ -46,6 +49,30 @@ def run(options: Options) -> int:
     else:
         _print(found, how, _response(problem, known), Path(options.data).name)
     print_files(options, _file(options, found))
+    return 0
+
+
+def _in_batches(result: Any, options: Options, log: Log) -> int:
+    """Rows of Parquet files, predicted as they are read."""
+    if hasattr(result, "entries"):
+        raise BadArgument(
+            "--out to a .parquet file is of one prior; name it with --prior, or write .csv"
+        )
+    if options.missing == "drop":
+        raise BadArgument("--missing drop: a .parquet file has a prediction for every row")
+    if options.json:
+        raise BadArgument("--json: a .parquet file has the rows; leave one of them out")
+    known = _known(options)
+    given: dict[str, Any] = {"out": options.out, "overwrite": options.overwrite, **known}
+    if options.within is not None or not hasattr(result, "certificate"):
+        given["level"] = LEVEL if options.within is None else options.within
+    if not hasattr(result, "certificate"):
+        given["return_std"] = True
+    with log.listening():
+        found = result.predict(options.data, **given)
+    response = _response(_problem(result), known)
+    print_sentences([f"{response!r} in {grouped(found.rows)} rows of {found.label}."])
+    print_files(options, [("predictions", found.path)])
     return 0
 
 

@@ -29,6 +29,7 @@ from bayesreg.model.problem import Problem
 from bayesreg.priors import Normal, Prior
 from bayesreg.priors.written import prior_of
 from bayesreg.results.map_fit import asked
+from bayesreg.results.predicted_rows import at_once
 from bayesreg.verbs.choose import choose
 from bayesreg.verbs.fit import fit_map, sample
 
@@ -191,6 +192,8 @@ class PriorEstimator(BaseEstimator):
 
     def _points(self, X: Any, known: Beside) -> Points:
         """New rows, validated, and what is known beside them: as at the fit."""
+        check_is_fitted(self)
+        X = at_once(self.result_.problem, X, known)
         left, known = self._beside(X, known)
         rows = self._rows(left) if self.formula is None else X
         return asked(self.result_.problem, rows, **known)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from bayesreg.language.text import html_lines, html_table, plain
 from bayesreg.model.problem import Problem
 from bayesreg.results import mixture
 from bayesreg.results.effects import of_optimum
+from bayesreg.results.predicted_rows import Destination
 from bayesreg.results.publication import published
 from bayesreg.solvers.certificate import Certificate
 
@@ -140,12 +142,15 @@ class MapFit:
         offset: Any = None,
         exposure: Any = None,
         trials: Any = None,
+        out: Any = None,
+        key: str | None = None,
+        overwrite: bool = False,
     ) -> Any:
         """The mean of y for new rows: η = β₀ + x'β, or under Bernoulli() the probability at η.
 
         Parameters
         ----------
-        X : array (m, P) or data frame
+        X : array (m, P), data frame, or source such as ``"new/*.parquet"``
             Columns by position, or by name where the fit knew names.
         level : float, optional
             Return a DataFrame of ``mean`` and the bounds of an equal-tailed interval of a new y
@@ -156,23 +161,41 @@ class MapFit:
         offset, exposure, trials : array (m,), optional
             As at the fit: a model with an offset needs one here, or the columns of X that it had
             it from by name. Without trials the mean is that of one trial.
+        out : path, optional
+            A Parquet file to which predictions of rows that are read in batches go, with the number
+            of each row, and in their order; it is replaced whole or not at all.
+        key : str, optional
+            With `out`: the column that names a row, instead of its number.
+        overwrite : bool, default False
+            With `out`: whether there may be such a file already.
 
         Returns
         -------
-        ndarray (m,), or DataFrame
+        ndarray (m,), or DataFrame; PredictedRows with `out`
 
         Raises
         ------
         BadArgument
             If `kind` or `level` is another.
         NotSupported
-            If `level` is asked of what has no noise: of η, or of a probability.
+            If a source is large and there is no `out`; if `level` is asked of what has no noise: of
+            η, or of a probability.
         BadData
             If a column is missing, unknown or not finite.
         """
+        where = Destination(out, key, overwrite)
+        beside = {"offset": offset, "exposure": exposure, "trials": trials}
+
+        def predict(rows: Any, known: Mapping[str, Any]) -> Any:
+            return self._predicted(rows, level, kind, known)
+
+        return where.of(self.problem, X, beside, predict)
+
+    def _predicted(self, X: Any, level: float | None, kind: str, known: Mapping[str, Any]) -> Any:
+        """Of rows in memory."""
         if kind not in KINDS:
             raise BadArgument(f"kind must be one of {', '.join(KINDS)}, not {kind!r}")
-        points = asked(self.problem, X, offset, exposure, trials)
+        points = asked(self.problem, X, **known)
         beta, intercept = self.beta.to_numpy()[None], np.array([self.intercept])
         eta, theta = points.under(beta, intercept, self.theta)
         likelihood = self.problem.likelihood

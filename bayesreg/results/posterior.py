@@ -23,6 +23,7 @@ from bayesreg.results.events import contrast_of, event_draws, level_event
 from bayesreg.results.fit_to_rows import FitToRows
 from bayesreg.results.lam import LamPosterior
 from bayesreg.results.map_fit import asked
+from bayesreg.results.predicted_rows import Destination
 from bayesreg.results.publication import published
 from bayesreg.results.quantity import Quantity
 from bayesreg.results.ratios import with_ratios
@@ -228,6 +229,9 @@ class Posterior(FitToRows):
         offset: Any = None,
         exposure: Any = None,
         trials: Any = None,
+        out: Any = None,
+        key: str | None = None,
+        overwrite: bool = False,
     ) -> Any:
         """Posterior predictive mean for new rows; its sd or interval on request, noise included.
 
@@ -236,7 +240,7 @@ class Posterior(FitToRows):
 
         Parameters
         ----------
-        X : array (m, P) or data frame
+        X : array (m, P), data frame, or source such as ``"new/*.parquet"``
             New rows.
         return_std : bool, default False
             Also return the sd of a new y, √(E Var(y | η) + Var E(y | η)), in the unit of y.
@@ -246,16 +250,25 @@ class Posterior(FitToRows):
         kind : {"mean", "linear"}
             "linear" is η = β₀ + x'β, its sd and interval those of η alone.
         offset, exposure, trials : array (m,), optional
-            As of :meth:`MapFit.predict`.
+        out, key, overwrite : path, str, bool, optional
+            As of :meth:`MapFit.predict`; `out` is a file for rows that are read in batches.
 
         Raises
         ------
         BadArgument, BadData
             If `kind` or `level` is another; if a column is missing, unknown or not finite.
         """
-        points = asked(self.problem, X, offset, exposure, trials)
-        found = predictive.predicted(self.draws, points, kind, return_std=return_std)
-        return found if level is None else mixture.beside(found, self.draws, X, points, level, kind)
+        where = Destination(out, key, overwrite)
+        beside = {"offset": offset, "exposure": exposure, "trials": trials}
+
+        def predict(rows: Any, known: Mapping[str, Any]) -> Any:
+            points = asked(self.problem, rows, **known)
+            found = predictive.predicted(self.draws, points, kind, return_std=return_std)
+            if level is None:
+                return found
+            return mixture.beside(found, self.draws, rows, points, level, kind)
+
+        return where.of(self.problem, X, beside, predict)
 
     def posterior_predictive(
         self,
