@@ -241,6 +241,9 @@ def test_streamed_fits_are_ranked_as_in_memory(table, monkeypatch, tmp_path):
     assert streamed["wide"].scores["RMSE"].value == pytest.approx(
         memory["wide"].scores["RMSE"].value, rel=1e-9
     )
+    text = streamed.report(tmp_path / "report.md", sections=["methods", "fit"]).read_text("utf-8")
+    assert "each of 3 000 rows left out in one pass" in " ".join(text.split())
+    assert streamed["wide"].loo.places[0] in text
     streamed.save(tmp_path / "fits.breg")
     loaded = br.load(tmp_path / "fits.breg")
     np.testing.assert_array_equal(loaded.table[numbers], streamed.table[numbers])
@@ -325,4 +328,6 @@ def test_estimators_predict_a_small_source(table, tmp_path):
     model.fit(table.select(["a", "b", "c"]).to_pandas(), table["y"].to_numpy())
     pq.write_table(table, tmp_path / "new.parquet")
     expected = model.predict(table.select(["a", "b", "c"]).to_pandas())
-    np.testing.assert_allclose(model.predict(str(tmp_path / "new.parquet")), expected, rtol=1e-13)
+    source = str(tmp_path / "new.parquet")
+    np.testing.assert_allclose(model.predict(source), expected, rtol=1e-13)
+    np.testing.assert_allclose(model.predict(source, level=0.9)["mean"], expected, rtol=1e-13)

@@ -201,6 +201,7 @@ class PriorEstimator(BaseEstimator):
     def _beside(self, X: Any, known: Beside) -> tuple[Any, dict[str, Any]]:
         """New rows, and what is known beside them: as given, or in the columns of the fit."""
         check_is_fitted(self)
+        X = at_once(self.result_.problem, X, known)
         return take_beside(X, known, self.result_.problem.layout.beside)
 
     def _rows(self, X: Any) -> Array:

@@ -6,7 +6,7 @@ backend and the rcParams that are set; with it, nothing else is touched.
 
 from __future__ import annotations
 
-from bayesreg.plots.adequacy import plot_adequacy
+from bayesreg.plots.adequacy import plot_adequacy, plot_left_out
 from bayesreg.plots.bayesian_path import plot_bayesian_path
 from bayesreg.plots.calibration import plot_calibration
 from bayesreg.plots.checks import (
@@ -40,6 +40,7 @@ __all__ = [
     "plot_densities",
     "plot_effective",
     "plot_forest",
+    "plot_left_out",
     "plot_map",
     "plot_margins",
     "plot_path",

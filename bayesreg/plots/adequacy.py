@@ -14,6 +14,7 @@ from bayesreg.plots.canvas import INK, MUTED, Mark, axes_grid, dress, marks
 POINTS = 2000  # more dots than this are a blot
 COLUMNS = 4  # strong columns that get a panel
 BINS = 20
+FARTHEST = 8.0  # scales of an error that are counted by a pass over rows
 Values = NDArray[np.float64]
 
 
@@ -107,3 +108,40 @@ def _scatter(panel: Any, x: Values, y: Values, pick: NDArray[np.intp], colour: s
     parts = [p for p in np.array_split(np.argsort(x, kind="stable"), 10) if len(p)]
     means = [(x[p].mean(), y[p].mean()) for p in parts]
     panel.plot(*np.transpose(means), color=INK, linewidth=1.1)
+
+
+def plot_left_out(found: Any, ax: Any = None, *, mark: Mark | None = None) -> NDArray[np.object_]:
+    """What a pass over all rows says: the LOO-PIT, and errors by predicted value.
+
+    Parameters
+    ----------
+    found : StreamedLOO
+        ``post.loo()`` of rows that are read in passes.
+    ax : array of matplotlib.axes.Axes, optional
+        Two; by default those of a new figure.
+    mark : Mark, optional
+        Colour of the prior.
+
+    Returns
+    -------
+    ndarray of matplotlib.axes.Axes
+        Of every row; what lies beyond the edges of the right panel is not drawn.
+    """
+    panels = axes_grid(ax, 2, 2, (3.9, 2.7))
+    colour = (mark or marks([""])[""]).colour
+    bins = len(found.pit)
+    height = found.pit * bins / found.pit.sum()
+    panels[0].stairs(height, np.linspace(0.0, 1.0, bins + 1), color=colour, fill=True, alpha=0.5)
+    panels[0].axhline(1.0, color=MUTED, linewidth=0.8)
+    panels[0].set_ylim(bottom=0.0)
+    dress(panels[0], title="LOO-PIT", x="P(Y ≤ y), row left out")
+    inner = found.seen[1:-1, 1:-1]
+    down = np.linspace(-FARTHEST, FARTHEST, inner.shape[1] + 1)
+    middle, rows = (down[1:] + down[:-1]) / 2.0, inner.sum(axis=1)
+    shades = np.ma.masked_equal(np.log10(np.maximum(inner.T, 1e-300)), -300.0)
+    panels[1].pcolormesh(found.edges, down, shades, cmap="Greys", rasterized=True)
+    mean = np.divide(inner @ middle, rows, out=np.full(len(rows), np.nan), where=rows > 0.0)
+    panels[1].plot((found.edges[1:] + found.edges[:-1]) / 2.0, mean, color=colour, linewidth=1.4)
+    panels[1].axhline(0.0, color=MUTED, linewidth=0.8)
+    dress(panels[1], title="rows (log scale)", x="predicted", y="error / its scale")
+    return panels

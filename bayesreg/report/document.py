@@ -218,7 +218,8 @@ def _described(level: float, figure: Any) -> list[Any]:
     """What was found against the model, how much it explains, and figures of both."""
     residuals = partial(draw, key="adequacy", level=level)
     accuracy = partial(short.accuracy, level=level)
-    return [short.findings, short.scores, accuracy, figure, residuals]
+    passed = partial(draw, key="passed", level=level)
+    return [short.findings, short.scores, accuracy, short.surprising, passed, figure, residuals]
 
 
 def _along(path: Any | None, figure: Any) -> tuple[list[str], list[Any]]:

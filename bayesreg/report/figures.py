@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from bayesreg import plots
+from bayesreg.data.stores.read import grouped
 from bayesreg.language.text import shortened
 from bayesreg.plots import canvas
 from bayesreg.plots.coefficients import effects_of, kind, moved, problem_of, size, standardised
@@ -68,6 +69,7 @@ def draw(comparison: Any, key: str, level: float) -> Figure | None:
         "choice": _choice,
         "fit": _fit,
         "adequacy": _adequacy,
+        "passed": _passed,
         "agreement": _agreement,
     }
     with canvas.style():
@@ -265,8 +267,33 @@ def _fit(comparison: Any, _: float) -> Figure | None:
         caption, alt = f"{SHARES} {QUANTILES}", DRAWN_SUCCESSES
     elif likelihood.counts:
         caption, alt = f"{ROOTS} {QUANTILES}", DRAWN_ROOTS
+    said = f"Under {name}{_sampled(post)}. {caption}"
+    return _figure("fit", f"Fit to the data under {name}", said, f"{alt} {name}.", panels)
+
+
+def _sampled(post: Any) -> str:
+    """From how many rows, where these are a sample."""
+    design = post.at_hand.problem.design
+    if not design.sampled_of:
+        return ""
+    return f", from {grouped(design.n)} of {grouped(design.sampled_of)} rows"
+
+
+def _passed(comparison: Any, _: float) -> Figure | None:
+    name = _best(comparison)
+    found = comparison.entries[name].loo
+    if not hasattr(found, "pit"):
+        return None
+    rows = grouped(int(found.n_data_points))
     return _figure(
-        "fit", f"Fit to the data under {name}", f"Under {name}. {caption}", f"{alt} {name}.", panels
+        "passed",
+        "All rows, left out",
+        f"Under {shortened(name)}, of all {rows} rows, each predicted from the others. Left: where "
+        "y falls in what is predicted of it, which should be even. Right: how many rows there are "
+        "by predicted value and error, in units of its scale; the line, the mean error, should be "
+        "0 everywhere.",
+        f"Histogram of the LOO-PIT, and of errors by predicted value, of {rows} rows.",
+        plots.plot_left_out(found, mark=canvas.marks(comparison.entries)[name]),
     )
 
 
@@ -285,7 +312,7 @@ def _adequacy(comparison: Any, _: float) -> Figure | None:
         "LOO-PIT, where each row falls "
         "in what the others predict of it, should be even, within the band. Below: residuals "
         f"against the {columns} columns that move the response most should have a mean (line) of 0 "
-        "everywhere.",
+        f"everywhere. Under {shortened(name)}{_sampled(comparison.entries[name].post)}.",
         f"Residual plots under {shortened(name)}. {found.why[:1].upper()}{found.why[1:]}.",
         plots.plot_adequacy(found, mark=mark),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from bayesreg.data.stores.read import grouped
 from bayesreg.language.text import listed, shortened
 from bayesreg.likelihoods import ConstantCurvature
 
@@ -254,9 +255,29 @@ def _prediction(comparison: Any, level: float) -> str:
         words = [said.get(m, m) for m in methods]
         how += f" ({', '.join(words)})" if words else ""
     whom = "Priors" if len(laws(comparison)) == 1 else "Models"
-    text = f"{whom} were compared by {how} (Vehtari, Gelman and Gabry, 2017). {intervals}"
+    text = f"{whom} were compared by {how} (Vehtari, Gelman and Gabry, 2017)."
+    text += f"{_in_passes(comparison)} {intervals}"
     weighed = len(comparison.table) > 1 and comparison.table["weight"].notna().any()
     return text + " Stacking weights are those of Yao et al. (2018)." * bool(weighed)
+
+
+def _in_passes(comparison: Any) -> str:
+    """Of rows that are read in passes, how many of them were left out, and which are shown."""
+    found = [e.loo for e in comparison.entries.values() if hasattr(e.loo, "counted")]
+    if not found:
+        return ""
+    first, n = found[0], grouped(int(found[0].n_data_points))
+    said = f" Rows were read in passes, each of {n} rows left out in one pass"
+    if any(one.subsampling_se for one in found):
+        said += (
+            f"; where that has no closed form, {grouped(len(first.row))} rows, drawn by a hash of "
+            "their numbers, with the difference to a normal approximation of all (Magnusson et "
+            "al., 2020)"
+        )
+    if len(first.row) == int(first.n_data_points):
+        return f"{said}."
+    sample = f"{grouped(len(first.row))} of {n} rows"
+    return f"{said}. Figures and findings are from {sample}, drawn by a hash of their numbers."
 
 
 def _software(comparison: Any) -> str:

@@ -22,6 +22,9 @@ WORKS = {
     "Vehtari, Gelman and Gabry, 2017": "Vehtari, A., Gelman, A. & Gabry, J. (2017). Practical "
     "Bayesian model evaluation using leave-one-out cross-validation and WAIC. Statistics and "
     "Computing 27(5), 1413–1432. doi:10.1007/s11222-016-9696-4",
+    "Magnusson et al., 2020": "Magnusson, M., Vehtari, A., Jonasson, J. & Andersen, M. R. (2020). "
+    "Leave-one-out cross-validation for Bayesian model comparison in large data. Proceedings of "
+    "Machine Learning Research 108, 341–351.",
     "Sivula et al. 2025": "Sivula, T., Magnusson, M., Matamoros, A. A. & Vehtari, A. (2025). "
     "Uncertainty in Bayesian leave-one-out cross-validation based model comparison. Bayesian "
     "Analysis. arXiv:2008.10296",
@@ -102,6 +105,26 @@ def findings(comparison: Any) -> Table | None:
         "sensitivity by power-scaling (Kallioinen et al., 2024)."
     )
     return Table("adequacy", "What was looked at", head, rows, note)
+
+
+def surprising(comparison: Any) -> Table | None:
+    """Of rows that are read in passes, those that the best prior expected least."""
+    found = leader(comparison).loo
+    if not hasattr(found, "surprising"):
+        return None
+    head = columns(
+        "row text row | elpd decimal log density | y number y | predicted number predicted | "
+        "error ratio error in its scale"
+    )
+    rows = tuple((str(row), *map(float, one)) for row, *one in found.surprising.itertuples())
+    note = "Of all rows, each predicted from the others by the prior that predicts best."
+    return Table("surprising", "The rows that were least expected", head, rows, note)
+
+
+def leader(comparison: Any) -> Any:
+    """The entry that predicts best, or the first."""
+    ranked = [str(name) for name in comparison.table.index] or list(comparison.entries)
+    return comparison.entries[ranked[0]]
 
 
 def works(texts: Iterable[str]) -> list[str]:
