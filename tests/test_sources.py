@@ -285,6 +285,22 @@ def test_ill_conditioned_columns_are_read_twice(tmp_path, monkeypatch):
     np.testing.assert_allclose(br.fit_map(problem).beta, br.fit_map(memory).beta, rtol=1e-9)
 
 
+def test_a_constant_column_takes_no_second_pass(table):
+    """It has no correlations; what is said of the others is what is said without it."""
+    plain = table.drop_columns(["w"])
+    more = plain.append_column("one", pa.array(np.ones(N)))
+    stream = Streamed.of(Counting(more, N), Roles("price"))
+    without = Streamed.of(Counting(plain, N), Roles("price"))
+    assert stream.moments.constant.tolist() == [False] * P + [True]
+    assert stream.read.passes == 1
+    model = br.Model(br.Laplace(1.0), br.Gaussian(1.0))
+    with pytest.warns(br.BayesregWarning, match="'one' is constant"):
+        fit = br.fit_map(model.condition(stream, standardize=True))
+    assert fit.certificate.ok
+    other = br.fit_map(model.condition(without, standardize=True))
+    np.testing.assert_allclose(fit.beta.iloc[:P], other.beta, rtol=1e-9)
+
+
 def test_integers_above_2_53_are_told_of(table):
     ids = pa.array(2**53 + 1 + 2 * np.arange(N))
     stream = Streamed.of(Counting(table.append_column("id", ids), N), Roles("price"))

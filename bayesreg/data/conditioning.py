@@ -21,13 +21,15 @@ def loses_digits(cross: Array) -> bool:
 def conditioning(cross: Array, *, exact: bool = False) -> tuple[float, float]:
     """Condition number of X's correlations (inf if singular), and 1 − R² of y on X.
 
-    The number is good enough to be compared with the limit: far from it the 1-norm's, as estimated
-    from the Cholesky factor; near it that of the 2-norm, which may be lower by a factor of p. With
-    `exact` it is good enough to be told.
+    Columns that do not vary have no correlations, and are left out. The number is good enough to be
+    compared with the limit: far from it the 1-norm's, as estimated from the Cholesky factor; near
+    it that of the 2-norm, which may be lower by a factor of p. With `exact` it is good enough to be
+    told.
     """
+    live = np.diagonal(cross) > 0.0
+    live[-1] = True
+    cross = cross if live.all() else cross[np.ix_(live, live)]
     scale = np.sqrt(np.diagonal(cross))
-    if not scale[:-1].all():
-        return np.inf, 0.0
     if len(cross) == 1 or scale[-1] == 0:
         scale = np.where(scale > 0, scale, 1.0)
     unit = cross / scale
