@@ -195,8 +195,8 @@ def test_a_small_source_is_read_into_memory(table, folder):
 def test_another_likelihood_needs_rows_that_repeat(table, folder, monkeypatch):
     monkeypatch.setattr(arrival, "SMALL", 1_000)
     monkeypatch.setattr(different, "MOST", 1_000)
-    with pytest.raises(br.NotSupported, match=r"Poisson.*more than 1 000 different.*sample"):
-        br.Model(br.Normal(1.0), br.Poisson()).condition(str(folder), "rooms")
+    with pytest.raises(br.NotSupported, match=r"Laplace.*more than 1 000 different.*sample"):
+        br.Model(br.Normal(1.0), br.LaplaceNoise()).condition(str(folder), "rooms")
 
 
 def test_where_a_null_is_is_said(table, tmp_path):

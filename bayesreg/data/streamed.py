@@ -22,10 +22,43 @@ from bayesreg.data.stores.reader import Roles
 from bayesreg.data.stores.stream import Stream
 from bayesreg.data.terms import Term
 from bayesreg.language.arguments import Array, integer
+from bayesreg.language.errors import NotSupported
 from bayesreg.language.text import few, shown
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What is known of a response in passes: sums that may be added.
+
+    Attributes
+    ----------
+    n, y, trials : float
+        Σw, Σwy and Σwm, m the trials of a row or 1.
+    sides : frozenset of float
+        Where −log p stays bounded, over all rows: as η → ∞ (+1) or −∞ (−1), or nowhere (0).
+    """
+
+    n: float
+    y: float
+    trials: float
+    sides: frozenset[float]
+
+    def __add__(self, other: Seen) -> Seen:
+        sums = self.n + other.n, self.y + other.y, self.trials + other.trials
+        return Seen(*sums, self.sides | other.sides)
+
+    @property
+    def as_row(self) -> tuple[Array, Array, dict[str, Array]]:
+        """y, weights and what is known beside them of one row with the same sums."""
+        mean, trials = self.y / self.n, self.trials / self.n
+        return np.array([mean]), np.array([self.n]), {"trials": np.array([trials])}
+
+
+# Of a stream: what y is like, the labels that are to be coded, and those that are said.
+Look = tuple[Seen, tuple[Any, Any] | None, tuple[Any, ...] | None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +71,10 @@ class Streamed(Layout):
         The rows, and which columns they have.
     terms, spec, intercept, named, classes
         As of a `Design`.
+    seen : Seen or None
+        What is known of y, where a likelihood has looked at it.
+    optima : dict
+        What passes have brought back of optima, by where these are.
     """
 
     stream: Stream
@@ -47,8 +84,12 @@ class Streamed(Layout):
     intercept: bool | None = None
     named: bool = True
     classes: tuple[Any, ...] | None = None
+    seen: Seen | None = None
+    optima: dict[bytes, Any] = field(default_factory=dict)
     _samples: dict[int, Design] = field(default_factory=dict)
     _grouped: list[Design] = field(default_factory=list)
+    _read_as: dict[Any, Streamed] = field(default_factory=dict)
+    _many: list[str] = field(default_factory=list)
 
     @classmethod
     def of(
@@ -167,6 +208,46 @@ class Streamed(Layout):
         found = by_cells(self.stream, self.terms)
         return self.stream.summed(Moments.summed) if found is None else found
 
+    def read_as(self, key: Any, look: Callable[[Stream], Look]) -> Streamed:
+        """The rows with y read as a likelihood does, looked at once for each `key`.
+
+        Parameters
+        ----------
+        key : hashable
+            What of a likelihood says how y is read.
+        look : callable
+            Σw and the like of a stream, and the two labels of its y if these are to be coded.
+        """
+        held = self._read_as.get(key)
+        if held is None:
+            plain = self.of_numbers
+            seen, labels, classes = look(plain.stream)
+            stream = plain.stream
+            if labels is not None:
+                stream = replace(stream, labels=labels, sampled=None)
+            fresh: dict[str, Any] = {"_samples": {}, "_read_as": {}, "_grouped": [], "optima": {}}
+            held = replace(plain, stream=stream, classes=classes, seen=seen, **fresh)
+            if labels is None and "moments" in plain.__dict__:
+                held.__dict__["moments"] = plain.moments
+            self._read_as[key] = held._read_as[key] = held
+        return held
+
+    @property
+    def of_numbers(self) -> Streamed:
+        """The same, y as it stands in the source."""
+        if self.stream.labels is None:
+            return self
+        plain: dict[str, Any] = {"_samples": {}, "_read_as": {}, "_grouped": [], "optima": {}}
+        plain["seen"] = None
+        return replace(
+            self, stream=replace(self.stream, labels=None, sampled=None), classes=None, **plain
+        )
+
+    @property
+    def gone(self) -> bool:
+        """Whether its rows were read before a result was saved, and are elsewhere."""
+        return isinstance(self.stream.source, Gone)
+
     def having(self, moments: Moments) -> Streamed:
         """The same, its moments known."""
         found = replace(self)
@@ -254,6 +335,16 @@ class Streamed(Layout):
                 finished(self._design(**rows, origin=self.origin), list(self.notes))
             )
         return self._grouped[0]
+
+    def repeating(self, why: str) -> Design | None:
+        """The different rows, as of `grouped`; None where there are too many of them."""
+        if self._many:
+            return None
+        try:
+            return self.grouped(why)
+        except NotSupported as error:
+            self._many.append(str(error))
+            return None
 
     def _in_memory(self, found: Sampled) -> Design:
         """The rows of a sample as a design of the same columns."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesreg.data.rows import as_text
-from bayesreg.engines.draws import Rows, rows_of
+from bayesreg.engines.draws import LOG_L, Rows, rows_of
 from bayesreg.language.arguments import Array
 from bayesreg.language.versions import versions
 from bayesreg.model.model import Model
@@ -227,7 +227,9 @@ def log_posterior(draws: Draws, prior: dict[str, Array]) -> Array:
 
 
 def _on_rows(draws: Draws) -> Array:
-    """Log likelihood (chain, draw) by blocks of rows."""
+    """Log likelihood (chain, draw) by blocks of rows; as it was found where these are elsewhere."""
+    if draws.problem.design is None and LOG_L in draws.stats:
+        return draws.stats[LOG_L]
     design, out = rows_of(draws.problem), np.zeros(draws.sigma.shape)
     weights, size = design.frequencies, max(1, CELLS // draws.sigma.size)
     theta = {name: value[..., None] for name, value in draws.theta.items()}

@@ -16,6 +16,7 @@ ENGINES = {
     "direct": "bayesreg.gaussian.direct",
     "tilted": "bayesreg.gaussian.tilted",
     "independent": "bayesreg.engines.importance",
+    "streamed": "bayesreg.engines.in_passes",
     "tangent": "bayesreg.engines.laplace_tangent",
     "gibbs": "bayesreg.engines.gibbs",
     "hmc": "bayesreg.engines.hmc",

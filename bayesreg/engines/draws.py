@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 Rows = NDArray[np.intp]
 # The mean ESS, which sets the length of a tail, is taken over at most this many unknowns.
 UNKNOWNS = 64
+LOG_L = "log_likelihood"  # the statistic of draws whose rows are not at hand
 WEIGHT = "log_weight"  # the statistic of what was proposed, from which the evidence is read
 
 

@@ -52,6 +52,8 @@ def _unfit(problem: Problem) -> str | None:
     """What types cannot say: priors with modes, or scale mixtures of normals."""
     if importlib.util.find_spec("pymc") is None:
         return "it needs PyMC: python -m pip install 'pymc>=6.3'"
+    if problem.design is None and not problem.exact:
+        return f"it needs all rows, and {problem.rowless}"
     if problem.p == 0 and problem.design is None:
         return f"it needs rows or a column with a proper prior, and {problem.rowless}"
     if _smooth(problem):

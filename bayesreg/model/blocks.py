@@ -14,6 +14,7 @@ from bayesreg.data.arrival import Held
 from bayesreg.data.design import Design
 from bayesreg.data.grammar import same
 from bayesreg.data.moments import Moments
+from bayesreg.data.streamed import Streamed
 from bayesreg.language.arguments import Array, did_you_mean, positive
 from bayesreg.language.errors import BadArgument, NotSupported
 from bayesreg.language.text import outline
@@ -37,6 +38,9 @@ def settled_under(likelihood: Likelihood, prior: Prior) -> Prior:
 
 def worth(likelihood: Likelihood, source: Any) -> tuple[float, float]:
     """N, and the sd of noise with which N measurements would know as much of η as these rows."""
+    if isinstance(source, Streamed) and source.seen is not None:
+        y, weights, facts = source.seen.as_row
+        return source.seen.n, likelihood.unit_sd(y, weights, likelihood.unknowns | facts)
     if not isinstance(source, Design):
         return source.n if isinstance(source, Moments) else source.moments.n, 1.0
     theta = likelihood.unknowns | source.known.facts(-1)

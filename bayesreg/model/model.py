@@ -31,6 +31,7 @@ from bayesreg.model.blocks import assign, settled_under, worth
 from bayesreg.model.problem import PriorLike, Problem
 from bayesreg.model.propriety import concerns, refuse_improper
 from bayesreg.model.quadratic import project
+from bayesreg.model.streamed_response import read_streamed
 from bayesreg.priors import Flat, Normal, Prior
 from bayesreg.priors.written import prior_of
 
@@ -116,7 +117,8 @@ class Model:
             LazyFrame, an Arrow dataset or reader, or another object with ``__arrow_c_stream__``;
             or, without y, blocks (X, y) or (X, y, weights) that can be iterated over again. Up to
             2²⁴ numbers (rows × columns) are read into memory; of more the rows are read in passes,
-            and what needs all of them at once says so.
+            and what needs all of them at once says so. Under Bernoulli, Binomial, Poisson and
+            NegativeBinomial the optimum takes a few passes, and for few columns the posterior one.
         y : array (n,) or str, optional
             The response, in its own unit, or the name of the column of X that it is and that then
             leaves X; not given where X already holds it.
@@ -175,6 +177,8 @@ class Model:
                 intercept = intercept and source.intercept is not False  # as its formula says
             if isinstance(source, Design):
                 source, likelihood = read(source, likelihood)
+            elif isinstance(source, Streamed):
+                source, likelihood = read_streamed(source, likelihood)
         elif y is None:
             raise BadArgument("y is missing: pass condition(X, y), or a Design or Moments as X")
         else:
@@ -340,17 +344,25 @@ def _assemble(model: Model, source: Held, *, standardize: bool, intercept: bool)
 def suited(source: Held, likelihood: Likelihood) -> Held:
     """What a likelihood can be conditioned on: of a stream its different rows, unless sums serve.
 
+    Where there are too many of them, the stream itself, if passes over it serve.
+
     Raises
     ------
     NotSupported
-        If it needs rows, and there are none, or too many different ones.
+        If it needs rows, and there are none, or too many different ones for what it is.
     """
     if isinstance(source, Design) or isinstance(likelihood, ConstantCurvature):
         return source
     name = f"{type(likelihood).__name__}()"
     if isinstance(source, Moments):
         raise NotSupported(f"{name} needs rows, and Moments keep none; condition on X and y")
-    return source.grouped(name)
+    if source.gone:
+        return source
+    if likelihood.takes_labels:
+        source, _ = read_streamed(source, likelihood)
+    return (
+        source.grouped(name) if not likelihood.self_concordant else source.repeating(name) or source
+    )
 
 
 def _in_full(design: Design, likelihood: Likelihood) -> Design:

@@ -19,14 +19,16 @@ from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotSupported
 from bayesreg.language.misnamed import explained_throughout
 from bayesreg.language.text import shortened
-from bayesreg.likelihoods import ConstantCurvature, Gaussian, Likelihood
-from bayesreg.model.blocks import REST, Block, by_unit, fix_scales, remarks, with_prior, with_scale
+from bayesreg.likelihoods import ConstantCurvature, Likelihood
+from bayesreg.model.blocks import REST, Block, fix_scales, remarks, with_prior, with_scale
 from bayesreg.model.coordinates import Coordinates
 from bayesreg.model.effects import Columns, Effects
+from bayesreg.model.in_passes import InPasses
 from bayesreg.model.level import about_level
 from bayesreg.model.loss import Loss, Point
 from bayesreg.model.penalty import Penalty
 from bayesreg.model.quadratic import Quadratic, project
+from bayesreg.model.touching import touched, touched_at
 from bayesreg.priors import Flat, HyperPrior, Prior
 from bayesreg.priors.written import prior_of
 
@@ -153,19 +155,14 @@ class Problem:
         Weighted least squares in the working response: same slope, and the same curvature where
         that is positive. Priors, coordinates and divisors stay; its y is about the loss's level.
         """
-        design = self._rows("this likelihood")
-        root, (omega, z) = self.penalty.root or 1.0, self.loss.working(at)
+        design, (omega, z) = self._rows("this likelihood"), self.loss.working(at)
         z = z if self.loss.offset is None else z - self.loss.offset
-        moments = Moments.of(design.X, z, omega, self.features, warn=False)
-        least_squares = Quadratic.of(
-            moments, self.flat, self.x_sd, self.coordinates.loc, intercept=self.intercept
-        )
-        return dataclasses.replace(
-            self,
-            likelihood=Gaussian(root), own={"sigma": root},
-            blocks=by_unit(self.blocks, (self.sigma or 1.0) / root),
-            design=None, moments=moments, least_squares=least_squares, warnings=(),
-        )  # fmt: skip
+        return touched(self, Moments.of(design.X, z, omega, self.features, warn=False))
+
+    @cached_property
+    def in_passes(self) -> InPasses:
+        """The loss where the rows are read in passes, and where passes have been."""
+        return InPasses.of(self.stream, self.likelihood, self.known, self.coordinates)
 
     @cached_property
     def at_zero(self) -> Problem:
@@ -205,7 +202,7 @@ class Problem:
 
     def quadratic_at(self, b: Array) -> Quadratic:
         """The quadratic that touches the loss at b; the same everywhere where it is one."""
-        return self.least_squares if self.exact else self.touching(self.loss.at(b)).least_squares
+        return self.least_squares if self.exact else touched_at(self, b).least_squares
 
     @property
     def coordinates(self) -> Coordinates:
@@ -410,12 +407,15 @@ class Problem:
         """β (…, P) per original unit, β₀ (…) at x = 0, of b (…, p), γ at its best from `near`."""
         if self.exact:
             return self.coordinates.restore(b)
+        if self.stream is not None:
+            return self.restore_free(b, self.in_passes.free_beside(b))
         return self.restore_free(b, self.loss.best_free(np.asarray(b, dtype=float), near))
 
     def restore_free(self, b: Array, free: Array) -> tuple[Array, Array]:
         """β (…, P) and β₀ (…) for b (…, p) and γ (…, k): β₀ at the means, and Flat columns."""
         beta, intercept = self.coordinates.restore_free(b, free)
-        return beta, intercept + self.loss.level if self.intercept else intercept
+        about = self.intercept and self.stream is None
+        return beta, intercept + self.loss.level if about else intercept
 
     def to_pymc(self) -> pymc.Model:
         """An ordinary, unsampled ``pm.Model`` on rows, with the names and coords of ``post.tree``.

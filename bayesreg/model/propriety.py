@@ -16,6 +16,7 @@ from scipy.linalg.lapack import dpocon
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadData, PerfectFit
 from bayesreg.model.met import order_at_zero, refuse_met
+from bayesreg.model.streamed_response import refuse_unbounded
 from bayesreg.model.unbounded import refuse_separated, separation
 from bayesreg.priors import HalfCauchy, HyperPrior
 
@@ -43,7 +44,7 @@ def refuse_improper(problem: Problem) -> None:
                 "cannot be told from the intercept; drop it or give it a proper prior"
             )
     if not problem.exact:
-        refuse_separated(problem)
+        _refuse_endless(problem)
         if not problem.likelihood.has_sigma:
             return
     _refuse_few_rows(problem)
@@ -62,6 +63,14 @@ def refuse_improper(problem: Problem) -> None:
         _refuse_no_variation(problem)
     if problem.p and not unformed:
         _refuse_inside(problem, prior, order)
+
+
+def _refuse_endless(problem: Problem) -> None:
+    """What the rows leave unbounded; where they are read in passes, solvers look for the rest."""
+    if problem.stream is None:
+        refuse_separated(problem)
+    elif problem.intercept:
+        refuse_unbounded(problem.stream, problem.likelihood)
 
 
 def _refuse_inside(problem: Problem, prior: HyperPrior, order: float) -> None:
@@ -161,7 +170,8 @@ def concerns(problem: Problem) -> Iterator[str]:
             yield f"column {names[j]!r} is all zero: its posterior is its prior"
     if moments.y_sd == 0 and problem.intercept and (lost := _lost(problem, moments.p)):
         yield lost
-    yield from separation(problem)
+    if problem.stream is None:  # else passes would have to look for it
+        yield from separation(problem)
     yield from _spread(problem)
     yield from _expected(problem)
     yield from _collinearity(problem)

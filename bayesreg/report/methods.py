@@ -19,6 +19,7 @@ ENGINES = {
     "gibbs": "Gibbs sampling of the scale-mixture form",
     "tilted": "independence sampling from a tilted normal",
     "independent": "independence Metropolis with proposals given the prior scale",
+    "streamed": "independence Metropolis about the mode, its proposals scored in one pass",
     "tangent": "independence Metropolis about the mode of (β, β₀)",
     "hmc": "Hamiltonian Monte Carlo about the mode of (β, β₀)",
     "nuts": "the No-U-Turn sampler of PyMC",

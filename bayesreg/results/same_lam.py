@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayesreg.engines.draws import pooled
+from bayesreg.engines.draws import LOG_L, pooled
 from bayesreg.gaussian import exact
 from bayesreg.language.arguments import Array
 from bayesreg.language.text import html_table, plain, visible
@@ -100,6 +100,8 @@ class SameLam:
         most = size if problem.exact else max(1, MOST // max(problem.moments.rows, 1))
         kept = np.unique(np.linspace(0, size - 1, min(size, most)).astype(int))
         beta, intercept = pooled(draws.beta)[kept], draws.intercept.reshape(-1)[kept]
+        if problem.stream is not None and not problem.exact:
+            return _margin_in_passes(problem, fit.b, beta, draws.stats[LOG_L].reshape(-1)[kept])
         drawn = _objective(problem, beta, intercept)
         own = _objective(problem, fit.beta.to_numpy()[None], np.array([fit.intercept]))
         return float(np.min(drawn) - own[0])
@@ -148,6 +150,15 @@ class SameLam:
             parts.append(f"given σ and scale mean and MAP are one, to {self.exact:.0e}")
         parts += [] if self.fit.certificate.ok else ["not certified"]
         return "; ".join(parts)
+
+
+def _margin_in_passes(problem: Problem, b: Array, beta: Array, log_likelihood: Array) -> float:
+    """The margin where the log likelihood of every draw came of the pass that scored it."""
+    met = problem.in_passes.found(b)
+    assert met is not None
+    sd, loc = problem.x_sd[problem.proper], problem.coordinates.loc
+    drawn = penalty_value(problem, beta[:, problem.proper] * sd - loc) - log_likelihood
+    return float(np.min(drawn) - met.sums.value - penalty_value(problem, b))
 
 
 def _objective(problem: Problem, beta: Array, intercept: Array) -> Array:

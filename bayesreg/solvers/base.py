@@ -15,6 +15,7 @@ import numpy as np
 
 from bayesreg.language.arguments import Array
 from bayesreg.model.unit_data import EPS, Extended, Index, Map
+from bayesreg.priors import Majorised
 
 if TYPE_CHECKING:
     from bayesreg.model.problem import Problem
@@ -51,6 +52,19 @@ def known_penalty(problem: Problem) -> tuple[Array, Array]:
     assert problem.l1 is not None
     assert problem.l2 is not None
     return np.broadcast_to(problem.l1, (problem.p,)), np.broadcast_to(problem.l2, (problem.p,))
+
+
+def lams_at(problem: Problem, b: Array) -> tuple[Array, Array] | None:
+    """λ₁ and λ₂ (p,) where they say all of the penalty, whatever families it comes from."""
+    l1, l2 = np.zeros(problem.p), np.zeros(problem.p)
+    for block in problem.blocks:
+        prior, columns = block.prior, block.columns
+        assert isinstance(prior, Majorised)
+        if not prior.exact:
+            return None
+        scale = problem.effective_scale(block, problem.sigma or 1.0)
+        l1[columns], l2[columns] = prior.majoriser(b[columns], problem.penalty.root or 1.0, scale)
+    return l1, l2
 
 
 def terms(u: Array, l2: Array) -> Array | float:

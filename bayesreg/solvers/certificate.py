@@ -27,16 +27,16 @@ import numpy as np
 
 from bayesreg.language.arguments import Array
 from bayesreg.model.unit_data import EPS, Index, UnitData
-from bayesreg.priors import Majorised
 from bayesreg.solvers import (
     curvature,
     deviation_certificate,
     gaps,
     irls,
     loss_gaps,
+    pass_certificate,
     sparse_certificate,
 )
-from bayesreg.solvers.base import distance, known_penalty, terms
+from bayesreg.solvers.base import distance, known_penalty, lams_at, terms
 from bayesreg.solvers.groups import Groups, members_of
 from bayesreg.solvers.objective import Objective, penalty_value
 
@@ -182,8 +182,10 @@ def _certify_touching(problem: Problem, b: Array, seen: int | None) -> Certifica
     Units are those of J and columns of sd one. The slope is that of the quadratic that touches
     the loss at b; what is judged of curvature is judged on that quadratic.
     """
-    loss = problem.loss
     sd = problem.column_sd[problem.proper] / problem.x_sd[problem.proper]
+    if problem.stream is not None:
+        return _certify_passes(problem, b, sd, seen)
+    loss = problem.loss
     phi = problem.penalty.phi
     unit = 1.0 if phi is None else phi  # of J in a nat
     fault = _fault(problem, len(sd), np.flatnonzero(sd > 0.0), b)
@@ -196,11 +198,21 @@ def _certify_touching(problem: Problem, b: Array, seen: int | None) -> Certifica
     judged = _judge_touching(problem, at, sd, floor)
     reach = loss.origin.value - at.value - penalty_value(problem, at.b)
     gap_limit = max(GAP_TOLERANCE * max(unit, reach), loss.rounding(at))
-    lams = _lams(problem, at.b)
+    lams = lams_at(problem, at.b)
     by_column = lams is not None and not problem.penalty.in_groups and not loss.kinked
     if lams is not None and by_column and judged.gap is not None and judged.gap > gap_limit:
         judged = replace(judged, gap=min(judged.gap, loss_gaps.beside(loss, at, *lams)))
     return concluded(problem, judged, gap_limit, max(KKT_TOLERANCE * largest, floor), seen)
+
+
+def _certify_passes(problem: Problem, b: Array, sd: Array, seen: int | None) -> Certificate:
+    """The same where the rows are read in passes: what these have brought back of b."""
+    fault = _fault(problem, len(sd), np.flatnonzero(sd > 0.0), b)
+    if fault:
+        return Certificate(math.inf, 0.0, math.inf, 0.0, problem.penalty.phi, False, fault)
+    found = pass_certificate.judge(problem, b)
+    judged = Judged(found.gap, found.kkt, found.floor, found.unique, saddle=found.saddle)
+    return concluded(problem, judged, found.gap_limit, found.kkt_limit, seen)
 
 
 def concluded(
@@ -219,7 +231,7 @@ def _judge_touching(problem: Problem, at: Point, sd: Array, floor: float) -> Jud
     loss, penalty = problem.loss, problem.penalty
     if loss.kinked:
         sets = _members(problem) if penalty.in_groups else ()
-        met = deviation_certificate.judge(problem, at, sd, _lams(problem, at.b), sets)
+        met = deviation_certificate.judge(problem, at, sd, lams_at(problem, at.b), sets)
         return Judged(met.gap, met.kkt, floor, met.unique, saddle=met.saddle)
     g = -loss.slope(at)
     judged = _judge_smooth(problem, at, sd, floor, g)
@@ -234,7 +246,7 @@ def _judge_smooth(problem: Problem, at: Point, sd: Array, floor: float, g: Array
     """The same under a loss with a slope −g everywhere."""
     loss, penalty = problem.loss, problem.penalty
     touching = problem.touching(at)
-    lams = _lams(problem, at.b)
+    lams = lams_at(problem, at.b)
     if lams is None:
         quadratic = Objective.of(touching)
         unit = quadratic.unit
@@ -262,19 +274,6 @@ def _judge_smooth(problem: Problem, at: Point, sd: Array, floor: float, g: Array
     rest = groups.residual(u, own) * unit.y_norm * unit.norms
     kkt = float(np.max(_over(np.abs(rest), sd[unit.kept]), initial=0.0))
     return Judged(gap, kkt, floor, groups.unique(own))
-
-
-def _lams(problem: Problem, b: Array) -> tuple[Array, Array] | None:
-    """λ₁ and λ₂ (p,) where they say all of the penalty, whatever families it comes from."""
-    l1, l2 = np.zeros(problem.p), np.zeros(problem.p)
-    for block in problem.blocks:
-        prior, columns = block.prior, block.columns
-        assert isinstance(prior, Majorised)
-        if not prior.exact:
-            return None
-        scale = problem.effective_scale(block, problem.sigma or 1.0)
-        l1[columns], l2[columns] = prior.majoriser(b[columns], problem.penalty.root or 1.0, scale)
-    return l1, l2
 
 
 def _members(problem: Problem) -> list[Index]:

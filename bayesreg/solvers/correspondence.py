@@ -12,6 +12,7 @@ import numpy as np
 
 from bayesreg.language.arguments import Array
 from bayesreg.language.text import html_table, plain
+from bayesreg.model.touching import touched_at
 from bayesreg.solvers import (
     closed_form,
     coordinate_descent,
@@ -87,10 +88,13 @@ def correspond(problem: Problem, b: Array, solver: str) -> Correspondence:
     closed form is not compared with itself. Penalties that are not λ₁|b| + ½λ₂b² may have several
     optima, so that scipy's routes start 1 % from this one. Where a lasso optimum is not unique
     (active columns are collinear) all optima share the fit X̃b, and that is compared instead of b;
-    under absolute deviations they may share no more than J.
+    under absolute deviations they may share no more than J. Where rows are read in passes the
+    routes minimise the quadratic that touches the loss at b, which has its optimum there too.
     """
     import pandas as pd
 
+    if problem.stream is not None and not problem.exact:
+        problem = touched_at(problem, b)
     routes = _routes(problem, b)
     biggest, distance = _measure(problem, b)
     rows = {}

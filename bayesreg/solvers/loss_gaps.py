@@ -66,6 +66,16 @@ def gaps(
     return np.where(open_.any(axis=1), np.inf, total)
 
 
+def penalty_gap(b: Array, v: Array, l1: Array, l2: Array, groups: Sequence[Index]) -> float:
+    """The terms of the gap that the penalty has, at v = Z'u; ∞ where λ₂ is 0 and v too large."""
+    one = b[None], v[None], l1[None], l2[None]
+    if float(_largest_pulls(*one[1:], groups)[0]) > 1.0:
+        return float("inf")
+    if not groups:
+        return float(np.sum(_penalty_gaps(*one)))
+    return float(sum(_group_gaps(*(part[:, g] for part in one))[0] for g in groups))
+
+
 def _bounds(
     loss: Loss, b: Array, eta: Array, u: Array, l1: Array, l2: Array, groups: Sequence[Index]
 ) -> Array:

@@ -27,6 +27,7 @@ from bayesreg.solvers import (
     group_descent,
     interior_point,
     irls,
+    pass_newton,
     reweighting,
 )
 from bayesreg.solvers.base import Solution
@@ -81,6 +82,8 @@ def solve(
     inner = inner_of(problem)
     if not problem.likelihood.convex:
         return irls.solve(problem, inner, start=start, seed=seed)
+    if problem.stream is not None and not problem.exact:
+        return pass_newton.solve(problem, inner, lambda one: solve(one, seed=seed), start)
     first = np.zeros(problem.p) if start is None else np.asarray(start, dtype=float)
     if problem.exact:
         how = "one quadratic is the loss itself"

@@ -17,8 +17,10 @@ from bayesreg.data.stores.gone import Gone
 from bayesreg.data.stores.read import Read
 from bayesreg.data.stores.reader import Roles
 from bayesreg.data.stores.stream import Stream
-from bayesreg.data.streamed import Streamed
+from bayesreg.data.streamed import Seen, Streamed
+from bayesreg.language.arguments import one_positive
 from bayesreg.language.errors import BadData
+from bayesreg.model.in_passes import Met, Sums
 from bayesreg.storage.designs import kept_formula, term_from_json
 from bayesreg.storage.formulas import LostFormula, formula_from_json
 
@@ -45,6 +47,8 @@ def stream_to_payload(stream: Streamed) -> tuple[Arrays, Meta]:
         "notes": list(stream.notes),
         "binary": np.flatnonzero(stream.stream.binary).tolist(),
         "read": read,
+        "seen": None if stream.seen is None else _seen_to_json(stream.seen),
+        "optima": [_met_to_json(key, met) for key, met in stream.optima.items()],
     }
 
 
@@ -76,6 +80,45 @@ def _sample_from_payload(
         raise BadData("sample: a row has no number")
     hashes = np.array([hash64(rows[k : k + 1], int(run))[0] for k, run in enumerate(runs)])
     return Sampled(most, seen, hashes, runs.astype(np.intp), rows.astype(np.intp), values, beside)
+
+
+def _seen_to_json(seen: Seen) -> Meta:
+    return {"n": seen.n, "y": seen.y, "trials": seen.trials, "sides": sorted(seen.sides)}
+
+
+def _seen_from_json(meta: Mapping[str, Any]) -> Seen:
+    sums = [one_positive(meta[name], name) for name in ("n", "trials")]
+    y, sides = float(meta["y"]), frozenset(map(float, meta["sides"]))
+    if not 0.0 <= y < np.inf or not sides <= {-1.0, 0.0, 1.0}:
+        raise BadData("seen: it is not what a response is like")
+    return Seen(sums[0], y, sums[1], sides)
+
+
+def _finite(found: Any) -> Any:
+    """Numbers, or lists of them, with None for what is not finite."""
+    if isinstance(found, list):
+        return [_finite(one) for one in found]
+    return found if np.isfinite(found) else None
+
+
+def _met_to_json(key: bytes, met: Met) -> Meta:
+    """Numbers of an optimum; null for what is not finite."""
+    sums = {name: np.asarray(value) for name, value in vars(met.sums).items()}
+    sums = {name: _finite(one.tolist()) for name, one in sums.items()}
+    where = {name: getattr(met, name).tolist() for name in ("b", "free", "at")}
+    return {"key": np.frombuffer(key).tolist(), **where, "sums": sums}
+
+
+def _met_from_json(meta: Mapping[str, Any], p: int) -> tuple[bytes, Met]:
+    key, b, free, at = (np.array(meta[name], dtype=float) for name in ("key", "b", "free", "at"))
+    said = {name: np.array(value, dtype=float) for name, value in meta["sums"].items()}
+    said = {name: np.where(np.isnan(one), np.inf, one) for name, one in said.items()}
+    shapes = dict.fromkeys(("slope", "terms", "pull", "pulls"), (1 + p,)) | {"curve": (1 + p,) * 2}
+    if at.shape != (1 + p,) or any(one.shape != shapes.get(k, ()) for k, one in said.items()):
+        raise BadData("optima: they are not those of the columns")
+    numbers: dict[str, Any] = {k: one if one.ndim else float(one) for k, one in said.items()}
+    rows = numbers.pop("rows")
+    return key.tobytes(), Met(b, free, at, Sums(rows=int(rows), **numbers))
 
 
 def stream_from_payload(
@@ -118,6 +161,8 @@ def stream_from_payload(
         truths=checked(meta["truths"], "tuple[str, ...]", "truths"),
         spec=None if "formula" not in meta else formula_from_json(meta["formula"], moments.names),
         classes=None,
+        seen=None if meta.get("seen") is None else _seen_from_json(meta["seen"]),
+        optima=dict(_met_from_json(one, moments.p) for one in meta.get("optima", [])),
     )
     if "lost" in meta:
         stream = replace(stream, spec=LostFormula(stream, meta["lost"]))

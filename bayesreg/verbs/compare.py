@@ -354,7 +354,7 @@ def _entry(
 def _left_out_together(entries: dict[str, Entry], timing: dict[str, float]) -> None:
     """Rows that are read in passes, left out under all priors in one."""
     stream = next(iter(entries.values())).problem.stream
-    if stream is None or not stream.again:
+    if stream is None or not stream.again or not all(e.problem.exact for e in entries.values()):
         return
     started = time.perf_counter()
     scores = left_out_in_passes([entry.post for entry in entries.values()])
@@ -413,7 +413,8 @@ def _along(entries: Mapping[str, Entry]) -> tuple[Path | None, Choice | None]:
     fits = {name: e.fit for name, e in entries.items() if e.fit is not None}
     fits = {n: f for n, f in fits.items() if len(f.problem.blocks) == 1}
     fits = {n: f for n, f in fits.items() if f.penalty.linear_quadratic}
-    if not fits:
+    fits = {n: f for n, f in fits.items() if f.problem.stream is None or f.problem.exact}
+    if not fits:  # or each λ would take passes over rows that are not at hand
         return None, None
     kinked = [n for n, f in fits.items() if not isinstance(f.problem.blocks[0].prior, Normal)]
     name = (kinked or list(fits))[0]

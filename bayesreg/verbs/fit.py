@@ -43,7 +43,7 @@ def need_problem(value: Any) -> None:
 def default_engine(problem: Problem) -> tuple[str, str]:
     """The fastest exact engine that serves this problem, and why."""
     if not problem.exact:
-        return _engine_by_pilot(problem)
+        return _engine_by_pilot(problem) if problem.stream is None else _engine_of_passes(problem)
     if problem.least_squares.columns is not None:
         reason = engine_named("exact").supports(problem)
         if reason is not None:
@@ -84,6 +84,21 @@ def _engine_by_pilot(problem: Problem) -> tuple[str, str]:
         if engine_named(name).supports(problem) is None:
             return name, f"{why}: {said}"
     return "nuts", "no exact engine serves this model"
+
+
+def _engine_of_passes(problem: Problem) -> tuple[str, str]:
+    """The one that serves rows that are read in passes.
+
+    Raises
+    ------
+    NotSupported
+        With the reason, where it does not.
+    """
+    reason = engine_named("streamed").supports(problem)
+    if reason is not None:
+        rows = "an engine that has all rows: condition on problem.stream.sample(…)"
+        raise NotSupported(f"engine 'streamed' cannot serve: {reason}; or take {rows}")
+    return "streamed", "independent proposals about the optimum, all scored in one pass"
 
 
 def default_hyper(problem: Problem) -> str:
@@ -237,8 +252,8 @@ def sample(
     tune : int, optional
         Warm-up iterations per chain; unsaid, the engine's own default.
     engine : str, optional
-        "exact", "direct", "tilted", "independent", "tangent", "gibbs", "hmc" or "nuts";
-        unsaid, the fastest exact engine (:func:`default_engine`).
+        "exact", "direct", "tilted", "independent", "streamed", "tangent", "gibbs", "hmc" or
+        "nuts"; unsaid, the fastest exact engine (:func:`default_engine`).
     seed : int, optional
         Drawn and recorded when not given.
 
@@ -278,6 +293,8 @@ def sample(
         if reason is not None:
             better, _ = default_engine(problem)
             raise NotSupported(f"engine {name!r} cannot serve: {reason}; use engine={better!r}")
+    if name == "streamed" and not problem.in_passes.met:
+        minimise(problem, default_solver(problem), 0)
     result = base.run(engine_named(name), problem, draws=draws, chains=chains, tune=tune, seed=seed)
     return Posterior(result, why, problem.warnings)
 
@@ -335,6 +352,7 @@ def path(
     [9.74, 6.59]
     """
     need_problem(problem)
+    _refuse_many_passes(problem)
     one_block(problem)
     problem, own = own_settled(problem)
     share = check_l1_ratio(l1_ratio)
@@ -349,6 +367,17 @@ def path(
     ray = Ray.of(problem, sigma, share)
     b, df, certificates = certified_path(ray, grid)
     return Path(ray, grid, b, ray.scales(grid), df, certificates, own)
+
+
+def _refuse_many_passes(problem: Problem) -> None:
+    """Raise where each λ would take passes over rows that are not at hand."""
+    if problem.stream is None or problem.exact:
+        return
+    raise NotSupported(
+        f"each λ of a path takes about four passes over the {problem.stream.read.rows} rows of "
+        f"{problem.stream.read.label} under {type(problem.likelihood).__name__}(): take the path "
+        "of problem.stream.sample(…), and fit_map(problem.given(scale=…)) where it leads"
+    )
 
 
 def _finish(

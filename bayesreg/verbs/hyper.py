@@ -17,6 +17,7 @@ from bayesreg.criteria.joint_mode import joint_mode
 from bayesreg.criteria.own_mode import null_theta, own_mode, theta_at
 from bayesreg.criteria.scale_search import scale_by_cv
 from bayesreg.data.projected_columns import refuse_unformed
+from bayesreg.data.streamed import Streamed
 from bayesreg.gaussian.evidence import maximise_evidence, reference_sigma
 from bayesreg.gaussian.ridge import leave_rows_out
 from bayesreg.gaussian.spectrum import layout
@@ -93,6 +94,8 @@ def _settle_touched(problem: Problem, hyper: Any, seed: int) -> tuple[Problem, f
     name = type(problem.likelihood).__name__
     if not isinstance(hyper, str):
         return _plug_in(problem, hyper)
+    if problem.stream is not None:
+        _refuse_unsettled(problem, problem.stream)
     if hyper == "evidence":
         raise NotSupported(
             f"hyper='evidence' integrates over a Gaussian likelihood; under {name}() use "
@@ -111,6 +114,18 @@ def _settle_touched(problem: Problem, hyper: Any, seed: int) -> tuple[Problem, f
             "give the scale, or use hyper=post with a posterior's medians"
         )
     return _by_cv_and_own(problem, seed) if problem.unknown else _by_cv(problem, seed)
+
+
+def _refuse_unsettled(problem: Problem, stream: Streamed) -> None:
+    """Raise where what is unknown would take dozens of passes over rows that are not at hand."""
+    own = [f"{name}=…" for name in problem.unknown]
+    said = ", ".join((["scale=…"] if problem.unknown_scales else []) + own)
+    names = said.replace("=…", "")
+    raise NotSupported(
+        f"{names} is not known, and to choose it takes dozens of passes over the rows of "
+        f"{stream.read.label}. Give it: fit_map(problem.at({said})), with the value that a fit of "
+        "a sample has, model.condition(problem.stream.sample(…))"
+    )
 
 
 def _by_own_mode(problem: Problem, seed: int, why: str = "") -> tuple[Problem, float, str]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from bayesreg.data.blocks import Block
 from bayesreg.data.known import Known, unusable
 from bayesreg.data.stores.base import Run, folded
+from bayesreg.data.stores.labels import coded
 from bayesreg.data.stores.numeric import floats
 from bayesreg.data.stores.parts import Ints, Part, recut
 from bayesreg.language.arguments import Array
@@ -127,6 +128,8 @@ class Reader:
     missing : {"refuse", "drop"}
     coder : Coder or None
         What makes predictors and response of the columns that are read; None where they are these.
+    labels : tuple or None
+        What y is 0 and 1 for, where it holds labels.
     """
 
     label: str
@@ -134,6 +137,7 @@ class Reader:
     roles: Roles
     missing: str = "refuse"
     coder: Coder | None = None
+    labels: tuple[Any, Any] | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -163,7 +167,7 @@ class Reader:
         notes: list[str] = []
         numbers = floats if self.coder is None else self.coder.numbers
         held = {
-            name: numbers(batch.column(j), name, self._what(name), notes)
+            name: numbers(self._coded(name, batch.column(j)), name, self._what(name), notes)
             for j, name in enumerate(self.columns)
         }
         tally.notes = list(dict.fromkeys([*tally.notes, *notes]))
@@ -175,6 +179,11 @@ class Reader:
         tally.look_for_truths(columns)
         known = self._known(by, rows, place)
         return Part(columns, by["y"], by.get("weights"), rows, known, run.number)
+
+    def _coded(self, name: str, column: pa.Array) -> pa.Array:
+        """The column, labels of y as the 0 and 1 that they stand for."""
+        plain = name != self.roles.y or self.labels is None
+        return column if plain or self.labels is None else coded(column, self.labels)
 
     def _made(
         self, held: Held, rows: Ints, place: Place

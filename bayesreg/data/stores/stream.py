@@ -16,6 +16,7 @@ from bayesreg.data.columns import text_advice
 from bayesreg.data.frames import refuse_no_column
 from bayesreg.data.sampled import SAMPLE, OnTheWay, Sampled
 from bayesreg.data.stores.base import More, Run, Source, counted
+from bayesreg.data.stores.labels import label_counts
 from bayesreg.data.stores.numeric import categories, floats
 from bayesreg.data.stores.parts import Part
 from bayesreg.data.stores.progress import bar
@@ -62,6 +63,8 @@ class Stream:
         Which predictors held 0 and 1 alone in the first pass.
     coder : Coder or None
         What makes predictors and response of the columns that are read; None where they are these.
+    labels : tuple or None
+        What y is 0 and 1 for, where it holds labels.
     sampled : Sampled or None
         Rows of smallest hash, in order, which the first sum over all rows takes on its way.
     """
@@ -74,6 +77,7 @@ class Stream:
     notes: list[str] = field(default_factory=list)
     binary: NDArray[np.bool_] = field(default_factory=lambda: np.ones(0, dtype=bool))
     coder: Coder | None = None
+    labels: tuple[Any, Any] | None = None
     sampled: Sampled | None = None
     _then: Mapping[str, Any] = field(default_factory=dict)
 
@@ -148,7 +152,8 @@ class Stream:
     @property
     def reader(self) -> Reader:
         """How its batches become numbers."""
-        return Reader(self.source.label, self.names, self.roles, self.missing, self.coder)
+        how = self.missing, self.coder, self.labels
+        return Reader(self.source.label, self.names, self.roles, *how)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -268,14 +273,29 @@ class Stream:
         numbers = [
             one for one in self.columns if self.coder is None or one not in self.coder.levels
         ]
-        for name in sorted(categories(self.source.schema) & set(numbers)):
-            raise BadData(text_advice(name, self._what(name), name))
-        for name in numbers:  # of no rows: the type alone
-            floats(_empty(self.source.schema.field(name).type), name, self._what(name), [])
+        for name in numbers:
+            if self.coder is not None or name != self.roles.y:  # which may be labels
+                self._refuse_no_number(name)
         nulls = {} if self.roles.weights else self.source.nulls(self.columns)
         if nulls and self.missing == "refuse":
             listed = "; ".join(f"column {name!r}: {where}" for name, where in nulls.items())
             raise BadData(lacking(self.source.label, listed))
+
+    def refuse_labels(self) -> None:
+        """Raise BadData, before a row is read, where y is no column of numbers."""
+        if self.coder is None:
+            self._refuse_no_number(self.roles.y)
+
+    def _refuse_no_number(self, name: str) -> None:
+        """Raise for a column that is none of numbers, by its type alone."""
+        schema = self.source.schema
+        if name in categories(schema):
+            raise BadData(text_advice(name, self._what(name), name))
+        floats(_empty(schema.field(name).type), name, self._what(name), [])
+
+    def label_counts(self) -> dict[Any, float]:
+        """Σw by label of y: a pass over y and the weights alone."""
+        return label_counts(self.source, self.roles.y, self.roles.weights)
 
     def _what(self, name: str) -> str:
         return "y" if name == self.roles.y else self.source.label
