@@ -30,6 +30,7 @@ from bayesreg.data.stores.elsewhere import Elsewhere
 from bayesreg.data.stores.partitioned import Files
 from bayesreg.data.stores.reader import Roles
 from bayesreg.data.streamed import Streamed
+from bayesreg.estimators import MapRegressor
 
 N = 3_000
 NAMES = ["area", 'the "inner" one', "a.b", "rooms"]
@@ -218,6 +219,10 @@ def test_a_frame_of_dask_is_no_array_of_numbers(frame):
     fit = br.fit_map(model.condition(frame[NAMES], frame["price"], standardize=True))
     with pytest.raises(br.BadData, match=r"new X is a Dask DataFrame.*\.compute\(\)"):
         fit.predict(dd.from_pandas(frame[NAMES], npartitions=2))
+    estimator = MapRegressor(br.Normal(1.0), sigma=1.0, standardize=True)
+    estimator.fit(frame[NAMES], frame["price"])
+    with pytest.raises(br.BadData, match=r"new X is a collection of Dask.*\.compute\(\)"):
+        estimator.predict(dd.from_pandas(frame[NAMES[::-1]], npartitions=2))
 
 
 def test_an_old_dask_is_named_with_its_install_line(frame, monkeypatch):

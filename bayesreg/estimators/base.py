@@ -13,7 +13,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from bayesreg.data.arrival import arrive, framed
-from bayesreg.data.columns import row_index, text_advice, truth_columns
+from bayesreg.data.columns import is_dask, row_index, text_advice, truth_columns
 from bayesreg.data.design import Design
 from bayesreg.data.frames import take_beside, take_response
 from bayesreg.data.known import Points, refuse_named_twice
@@ -209,6 +209,8 @@ class PriorEstimator(BaseEstimator):
         if self.formula is not None:
             return np.asarray(self.result_.problem.layout.encode(X))
         refuse_text(X, "X")
+        if is_dask(X):  # scikit-learn sees no names in it, and would take columns by position
+            raise BadData("new X is a collection of Dask; pass new X.compute()")
         found = validate_data(self, X, dtype=np.float64, reset=False, accept_sparse=SPARSE)
         rows: Array = read_any(found, "X", []).values
         self.result_.problem.layout.refuse_other_kinds(rows, truth_columns(X))
