@@ -80,7 +80,8 @@ class LeftOut:
 
     Attributes
     ----------
-    residual, leverage, copies : ndarray (m,)
+    residual, leverage : ndarray (m,)
+    copies : ndarray (m,), or (1,) where that is the same of all
     noise : float or tuple of float
         σ, or (shape, rate) of IG for σ².
     sigma : float or None
@@ -188,7 +189,7 @@ class Leaving:
 
     def __call__(self, X: Array, target: Array, weights: Array | None) -> LeftOut:
         """One copy of each row left out, all of it where its weight is below 1."""
-        copies = np.ones(len(target)) if weights is None else np.minimum(weights, 1.0)
+        copies = np.ones(1) if weights is None else np.minimum(weights, 1.0)
         residual, leverage = self.rows(X, target)
         if self.sigma is not None:
             leverage = np.minimum(leverage, 0.9 / copies)
