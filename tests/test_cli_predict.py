@@ -137,7 +137,7 @@ ADVICE = {
     "weights of no number": (lambda f: f, ("--weights", "a=b"), "'a=b' is not NAME=NUMBER"),
     "both": (lambda f: f, ("--weights", "equal", "--prior", "ridge"), "give one of them"),
     "a level": (lambda f: f, ("--level", "95"), "between 0 and 1"),
-    "not CSV": (lambda f: f, ("--out", "p.html"), "the file ends in .csv, not"),
+    "not CSV": (lambda f: f, ("--out", "p.html"), "the file ends in .csv or .parquet, not"),
 }  # fmt: skip
 
 

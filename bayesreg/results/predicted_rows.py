@@ -105,7 +105,7 @@ class Destination:
         BadData
             If a column is missing, or a value of it.
         """
-        source = source_of(X)
+        source = source_of(X) if self.out is not None else _small_source(X)
         if source is None and self.out is None:
             return predict(X, beside)
         source = _as_source(X) if source is None else source
@@ -123,7 +123,7 @@ def at_once(problem: Problem, X: Any, beside: Mapping[str, Any]) -> Any:
     NotSupported
         If the source is large.
     """
-    source = source_of(X)
+    source = _small_source(X)
     return X if source is None else _Reading.of(problem, source, beside, None).at_once()
 
 
@@ -233,6 +233,11 @@ class _Reading:
             )
         if not rows:
             raise BadData(f"{self.source.label}: there are no rows")
+
+
+def _small_source(X: Any) -> Source | None:
+    """The source that X is; collections of Dask are brought together by whoever has them."""
+    return None if type(X).__module__.startswith("dask") else source_of(X)
 
 
 def _as_source(X: Any) -> Source:
