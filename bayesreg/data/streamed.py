@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,9 @@ from bayesreg.language.text import few, shown
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+
+LOOKED, DIFFERENT = 2**15, 0.9  # rows by which it is judged whether rows repeat, and that share
 
 
 @dataclass(frozen=True)
@@ -336,9 +340,24 @@ class Streamed(Layout):
             )
         return self._grouped[0]
 
+    def _hardly_repeats(self) -> bool:
+        """Whether nine in ten of the first rows differ, so that grouping all would be dear."""
+        source = self.stream.source
+        if not source.repeatable or (source.rows or LOOKED) < LOOKED:
+            return False
+        mix, seen, rows = np.random.default_rng(0).standard_normal(self.p + 1), [], 0
+        blocks: Any = self.stream.blocks()
+        with closing(blocks):  # ended early, it counts as no pass
+            for part in blocks:
+                seen.append(part.X @ mix[:-1] + mix[-1] * part.y)
+                rows += len(part)
+                if rows >= LOOKED:
+                    return len(np.unique(np.concatenate(seen))) > DIFFERENT * rows
+        return False
+
     def repeating(self, why: str) -> Design | None:
         """The different rows, as of `grouped`; None where there are too many of them."""
-        if self._many:
+        if self._many or self._hardly_repeats():
             return None
         try:
             return self.grouped(why)
