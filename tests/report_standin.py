@@ -190,7 +190,9 @@ def _entry(
         summary=lambda level=0.95: _summary(draws, level),
         effects=lambda level=0.95: of_draws(draws, None, level, standardized=False),
         posterior_predictive=lambda **options: _replicated(draws, **options),
+        has_rows=True,
     )
+    post.at_hand = post  # its rows are in memory
     largest = problem.features[int(np.argmax(np.abs(np.mean(beta, axis=(0, 1)))))]
     no_map = family == "horseshoe"
     fit = None if no_map else _fit(problem, mean)

@@ -342,7 +342,7 @@ def test_constant_draws_have_no_curve(draws: Any) -> None:
 def test_figures_without_what_they_need_say_what_to_do() -> None:
     comparison = standin(verified=False)
     post = comparison.entries["lasso"].post
-    post.problem = type("Problem", (), {"design": None})()
+    post.problem = type("Problem", (), {"design": None, "rowless": "there are none"})()
 
     with pytest.raises(BadArgument, match="verify=True"):
         plots.plot_agreement(comparison)

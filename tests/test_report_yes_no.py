@@ -187,6 +187,7 @@ def test_frequency_weights_count_in_the_shares() -> None:
         problem=SimpleNamespace(**{**vars(post.problem), "design": thrice}),
         left_out=post.left_out,
     )
+    heavy.at_hand = heavy
     narrow, wide = (plots.plot_ppc(one) for one in (heavy, post))
     np.testing.assert_array_equal(_dots(narrow)[1], _dots(wide)[1])
     assert _length(narrow) < 0.8 * _length(wide)
@@ -258,9 +259,13 @@ def _known(slope: float, shift: float, n: int = 1000) -> Any:
     rng = np.random.default_rng(5)
     x = rng.uniform(-1, 1, (n, 1))
     y = 1.0 * (rng.random(n) < expit(slope * x[:, 0] + shift))
-    design = SimpleNamespace(X=x, y=y, y_name="y", weights=None, trials=None, points=Points(x))
+    design = SimpleNamespace(
+        X=x, y=y, y_name="y", weights=None, trials=None, points=Points(x), sampled_of=0
+    )
     problem = SimpleNamespace(
         design=design, likelihood=br.Bernoulli(classes=LABELS), classes_=LABELS
     )
     draws = SimpleNamespace(beta=np.full((1, 2, 1), slope), intercept=np.zeros((1, 2)), theta={})
-    return SimpleNamespace(draws=draws, problem=problem, left_out=y - expit(slope * x[:, 0]))
+    post = SimpleNamespace(draws=draws, problem=problem, left_out=y - expit(slope * x[:, 0]))
+    post.at_hand = post  # its rows are in memory
+    return post
