@@ -211,11 +211,6 @@ FAULTS = [
     (("--target", "incidents", "--likelihood", "poisson,gaussian"), 2, "2 likelihoods"),
     (("--target", "type"), 1, "5 kinds of text"),
     (
-        ("--target", "incidents", "--likelihood", "negative_binomial"),
-        1,
-        "'negative_binomial(shape=…",
-    ),
-    (
         ("--formula", "incidents ~ type + offset(log(service))", "--likelihood", "poisson", *KNOWN),
         2,
         "--exposure COL was passed",

@@ -166,7 +166,7 @@ def test_nuts_serves_every_prior(prior: Any) -> None:
 
 def test_nuts_on_moments_needs_a_proper_column() -> None:
     moments = condition(SIGMA_UNIT, TALL).moments
-    assert "no rows" in str(nuts.supports(br.Model(br.Flat()).condition(moments)))
+    assert "needs rows" in str(nuts.supports(br.Model(br.Flat()).condition(moments)))
     assert nuts.supports(br.Model(SIGMA_UNIT).condition(moments)) is None
 
 

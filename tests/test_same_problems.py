@@ -91,10 +91,12 @@ def test_counts_of_an_exposure_are_rates_that_count_by_it(prior):
     problem = br.Model(PRIORS[prior], br.Poisson()).condition(X, y, exposure=exposure)
     fit = br.fit_map(problem)
     loss = problem.loss
-    rates = dataclasses.replace(loss, y=y / exposure, weights=exposure, offset=None)
+    rates = dataclasses.replace(loss, y=y / exposure, weights=exposure, offset=None, level=0.0)
     for b in (fit.b, fit.b + 0.2):
         one, other = loss.at(b), rates.at(b)
-        np.testing.assert_allclose(one.free, other.free, rtol=1e-10, atol=1e-12)
+        shared = np.append(loss.level, np.zeros(len(one.free) - 1))
+        level = one.free + shared
+        np.testing.assert_allclose(level, other.free, rtol=1e-10, atol=1e-12)
         np.testing.assert_allclose(loss.slope(one), rates.slope(other), rtol=1e-8, atol=1e-9)
     flat = dataclasses.replace(rates, weights=np.ones(N))
     assert not np.allclose(flat.at(fit.b).free, loss.at(fit.b).free, rtol=1e-3)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.linalg.lapack import dpocon
 
 from bayesreg.language.arguments import Array
@@ -263,14 +264,13 @@ def _without_variance(problem: Problem) -> Iterator[str]:
     say nothing the coefficient has the tail of s, or of the prior given s where that is heavier.
     Levels of a factor are read as contrasts, which the data tell apart.
     """
-    if len(problem.blocks) != 1 or problem.root is None or not problem.p:
+    norms = problem.quadratic.norms
+    if len(problem.blocks) != 1 or (problem.root is None and np.all(norms > 0)):
         return
     (block,) = problem.blocks
-    norms = problem.quadratic.norms
     known = np.flatnonzero(norms > 0)
     of_scale = np.inf if block.hyper is None else block.hyper.moments
-    unit = problem.root[:, :-1][:, known[:2000]] / norms[known[:2000]]
-    if len(known) and np.all(np.abs(unit[:, 0] @ unit) > 1.0 - ALONG):
+    if len(known) and np.all(np.abs(_cosines(problem, known[:2000])) > 1.0 - ALONG):
         silent = list(known) if len(known) > 1 else []
         of_scale += 1.0
     else:
@@ -287,6 +287,15 @@ def _without_variance(problem: Problem) -> Iterator[str]:
             "draws does not settle as they grow; read quantiles, or take a lighter hyperprior such "
             "as HalfNormal(1.0)"
         )
+
+
+def _cosines(problem: Problem, known: NDArray[np.intp]) -> Array:
+    """Of the angles between the first of some columns and each of them."""
+    norms = problem.quadratic.norms[known]
+    if problem.root is None:
+        return np.asarray(problem.gram[known[0], known] / (norms[0] * norms))
+    unit = problem.root[:, :-1][:, known] / norms
+    return np.asarray(unit[:, 0] @ unit)
 
 
 def _indicators(problem: Problem) -> list[int]:
