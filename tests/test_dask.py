@@ -405,7 +405,7 @@ def test_a_worker_that_is_killed_changes_no_bit(cluster, frame, tmp_path, monkey
     same = br.compare([br.Normal(1.0)], frame, "price", **how, seed=1, draws=50, verify=False)
     one, other = fits["normal"], same["normal"]
     np.testing.assert_allclose(one.post.beta.mean(), other.post.beta.mean(), rtol=1e-9)
-    assert "a Dask DataFrame: 3 000 rows, 1 pass, 2 workers" in repr(fits)
+    assert "a Dask DataFrame: 3 000 rows, 2 passes, 2 workers" in repr(fits)
 
     table = pa.Table.from_pandas(frame, preserve_index=False)
     pq.write_table(table, tmp_path / "a.parquet", row_group_size=300)

@@ -88,6 +88,7 @@ def checked(value: Any, annotation: str, name: str) -> Any:
 
 _KINDS = (
     "Array", "NDArray[Any]", "str", "int", "float", "bool", "list", "dict", "tuple[str, ...]",
+    "dict[str, str]",
 )  # fmt: skip
 
 
@@ -100,6 +101,9 @@ def _as(value: Any, kind: str) -> Any:
         case "tuple[str, ...]":
             texts = isinstance(value, list | tuple) and all(isinstance(v, str) for v in value)
             return tuple(value) if texts else None
+        case "dict[str, str]":
+            texts = isinstance(value, dict) and all(isinstance(v, str) for v in value.values())
+            return value if texts else None
         case "float":
             return float(value) if type(value) in (int, float) else None
         case _:

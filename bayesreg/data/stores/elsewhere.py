@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from bayesreg.data.stores.base import More, Run, Source, folded
 from bayesreg.language.errors import BadArgument, BadData, NotSupported
+from bayesreg.language.misnamed import explained_throughout
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from bayesreg.data.stores.base import Batches
 
 
+@explained_throughout
 class Elsewhere(Source):
     """Rows that stay where they are, and are reached by one map.
 
