@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
@@ -19,6 +20,33 @@ def pytest_xdist_setupnodes() -> None:
     """
     for library in ("OPENBLAS", "MKL", "OMP"):
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+
+
+# Long tables of laws: by default one case in so many, all of them in the long tests.
+DRAWN = {
+    "test_each_engine_serves_or_names_one_that_does": 4,
+    "test_a_comparison_of_null_models_answers": 3,
+    "test_whatever_the_lams_and_the_columns_a_path_is_certified": 4,
+    "test_the_margin_is_that_of_the_densities": 3,
+    "test_no_draw_has_a_higher_density_than_the_map_at_its_lam": 3,
+    "test_weights_count_in_averages_as_repeated_rows_do": 2,
+    "test_without_data_draws_are_the_prior_s": 3,
+    "test_rows_of_any_label_are_written_and_read_back": 2,
+    "test_whatever_is_far_out_is_drawn": 3,
+    "test_hostile_names_are_drawn_as_text": 2,
+}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as slow what a default run does not draw from a long table."""
+    seen: Counter[str] = Counter()
+    for item in items:
+        name = getattr(item, "originalname", "")
+        if name in DRAWN and item.get_closest_marker("slow") is None:
+            if seen[name] % DRAWN[name]:
+                item.add_marker(pytest.mark.slow)
+            seen[name] += 1
 
 
 @pytest.fixture(autouse=True)

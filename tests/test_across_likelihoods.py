@@ -193,6 +193,7 @@ def test_a_comparison_across_likelihoods_is_saved_and_comes_back(tmp_path: Any) 
 
 
 @pytest.mark.usefixtures("quick")
+@pytest.mark.slow
 def test_a_report_across_likelihoods_names_each_with_its_own_unknowns() -> None:
     """Losses, φ, priors of σ, df and shape, and the offset; and no σ in a report of counts."""
     X, y = measured(200, df=3.0)

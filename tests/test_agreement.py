@@ -66,6 +66,7 @@ def test_an_error_of_a_tenth_is_caught(wrong):
     assert "DISAGREE" in repr(result)
 
 
+@pytest.mark.slow
 def test_false_alarms_are_rare_and_z_is_calibrated():
     """30 pairs × 30 statistics: 0.03 alarms expected, two or more with probability 5e-4.
 

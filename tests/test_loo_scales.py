@@ -121,6 +121,7 @@ def refits_of(problem, draws, engine="gibbs"):
 
 
 @quiet
+@pytest.mark.slow
 def test_the_stated_error_covers_the_error_whatever_the_engine():
     problem = br.Model(br.Laplace()).condition(*sparse())
     truth, noise = SPARSE

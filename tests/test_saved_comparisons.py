@@ -155,6 +155,7 @@ def test_a_loaded_comparison_is_saved_as_the_same_bytes(pair, tmp_path):
     assert (tmp_path / "one.breg").read_bytes() == (tmp_path / "two.breg").read_bytes()
 
 
+@pytest.mark.slow
 def test_a_loaded_comparison_reports_the_same_page(tmp_path):
     before = with_weights()
     before.save(tmp_path / "fits.breg")

@@ -73,6 +73,7 @@ def test_under_a_quadratic_every_proposal_is_accepted_and_draws_are_the_closed_f
 
 
 @pytest.mark.parametrize("share", [1.0, 0.1], ids=["proposals", "ellipses"])
+@pytest.mark.slow
 def test_both_forms_meet_latent_weights(share):
     """Under noise, whose latent weights are quick; σ is drawn by both."""
     problem = problem_of("StudentTNoise", br.Laplace(HALF), br.StudentTNoise(4.0), n=60)
@@ -81,6 +82,7 @@ def test_both_forms_meet_latent_weights(share):
 
 
 @pytest.mark.parametrize("name", ["Poisson", "NegativeBinomial"])
+@pytest.mark.slow
 def test_gradients_lead_to_the_same_posterior(name):
     """Engine hmc, whose moves share no code with proposals."""
     problem = problem_of(name, PRIORS["Laplace"], n=60)
@@ -164,6 +166,7 @@ def test_gradients_are_not_asked_of_what_has_kinks():
 
 
 @pytest.mark.parametrize("name", ["Poisson", "StudentTNoise"])
+@pytest.mark.slow
 def test_flat_columns_alone_are_drawn_by_both(name):
     """No prior but of the likelihood's own unknowns."""
     problem = problem_of(name, br.Flat(), n=60)
@@ -248,6 +251,7 @@ def test_whatever_is_far_out_is_drawn(name):
         assert one.values.std() > 0.0
 
 
+@pytest.mark.slow
 def test_an_outlier_of_a_hundred_million_leaves_the_other_rows_alone():
     """Under Student-t noise, by two engines of which neither proposes about the mode."""
     problem = br.Model(br.Normal(HALF), br.StudentTNoise()).condition(COLUMNS, OUTLIER)

@@ -50,6 +50,7 @@ def test_without_data_draws_are_the_prior_s(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["StudentTNoise", "LaplaceNoise"])
+@pytest.mark.slow
 def test_without_data_latent_weights_keep_the_prior(name: str) -> None:
     found = recovered(name, PRIORS["Laplace"], "gibbs")
     assert found.ok, found.why
@@ -68,6 +69,7 @@ def test_an_improper_law_of_an_unknown_is_refused_by_name() -> None:
         br.validate(br.Model(br.Normal(1.0), br.LaplaceNoise()))
 
 
+@pytest.mark.slow
 def test_an_engine_is_chosen_for_what_the_prior_says_of_y() -> None:
     """Under heavy tails some counts are huge and some rows all 0; hmc serves these too."""
     options = SIZE | {"n": 10, "p": 8, "seed": 1, "checks": ["recovery"]}
