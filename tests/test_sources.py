@@ -510,24 +510,15 @@ def test_a_pass_is_told_on_a_terminal_and_is_silent_elsewhere(folder, capsys, mo
     assert "pass 2 over" in capsys.readouterr().err
 
 
-# What a hundred million rows take: the reader's own CPU, ours, and the peak of memory.
+# What a hundred million rows take in memory; how long is for the benchmarks.
 MEASURED = """
-import resource, sys, time
+import resource, sys
 from bayesreg.data.stores import source_of
 from bayesreg.data.stores.reader import Roles
 from bayesreg.data.streamed import Streamed
 
-def seconds(do):
-    begun = time.process_time()
-    do()
-    return time.process_time() - begun
-
-source = source_of(sys.argv[1])
-reader = seconds(lambda: sum(batch.num_rows for batch in source.batches(source.names)))
-stream = Streamed.of(source, Roles("y"))
-ours = seconds(lambda: stream.moments)
-m = stream.moments
-print(m.rows, reader, ours, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)
+m = Streamed.of(source_of(sys.argv[1]), Roles("y")).moments
+print(m.rows, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)
 print(*m.x_mean, m.y_mean)
 print(*m.cross.ravel())
 """
@@ -554,10 +545,9 @@ def test_a_hundred_million_rows_take_one_pass_in_less_than_a_gigabyte(tmp_path):
     (tmp_path / "rows.parquet").unlink()  # five gigabytes, which pytest would keep
     first, means, cross = (np.array(line.split(), float) for line in done.stdout.splitlines())
 
-    rows, reader, ours, gigabytes = first
+    rows, gigabytes = first
     assert rows == size * copies
     assert gigabytes < 1.0
-    assert ours < 4.0 * reader
     drift = shift - shift.mean(axis=0)
     whole = copies * block @ block.T + size * drift.T @ drift
     sd = np.sqrt(np.diagonal(whole))
