@@ -265,7 +265,8 @@ def _without_variance(problem: Problem) -> Iterator[str]:
     Levels of a factor are read as contrasts, which the data tell apart.
     """
     norms = problem.quadratic.norms
-    if len(problem.blocks) != 1 or (problem.root is None and np.all(norms > 0)):
+    unformed = problem.least_squares.columns is not None  # where scales are known
+    if len(problem.blocks) != 1 or unformed or (problem.root is None and np.all(norms > 0)):
         return
     (block,) = problem.blocks
     known = np.flatnonzero(norms > 0)
