@@ -321,25 +321,6 @@ class Measured(Likelihood):
 
     sigma: float | HyperPrior | Flat | None
 
-    def fixing(
-        self, own: Mapping[str, float | HyperPrior], values: Mapping[str, float | None]
-    ) -> dict[str, float | HyperPrior]:
-        """`own` with some of it at numbers; σ = 1 is what a likelihood has that has none.
-
-        Raises
-        ------
-        BadArgument
-            If there is no unknown of such a name, or a value is not positive.
-        """
-        values = dict(values)
-        if "sigma" not in own and values.get("sigma", 1.0) in (None, 1.0):
-            values.pop("sigma", None)
-        for name in values:
-            if name not in own:
-                hint = did_you_mean(name, ("scale", "prior", *own))
-                raise BadArgument(f"{self!r} has no unknown {name}{hint}")
-        return {**own, **{k: one_positive(v, k) for k, v in values.items() if v is not None}}
-
     @property
     def has_sigma(self) -> bool:
         """Always."""
