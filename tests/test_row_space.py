@@ -79,8 +79,12 @@ def test_workers_change_no_bit_and_the_default_is_this():
 
 PLAIN = [
     (br.Bernoulli(), "Normal", 200),
-    # Under the horseshoe yes and no of 12 rows leave the intercept a tail that 4000 draws do not
-    # settle, and the checks say so.
+    pytest.param(
+        br.Bernoulli(),
+        "Horseshoe",
+        1000,
+        marks=pytest.mark.xfail(reason="a tail of the intercept that neither sampler settles"),
+    ),
     (br.Poisson(), "Normal", 200),
     (br.Poisson(), "Laplace", 200),
 ]
