@@ -228,4 +228,4 @@ def test_a_ratio_without_its_curvature_is_caught(monkeypatch: pytest.MonkeyPatch
         return self.amount * (u @ setup.c)
 
     monkeypatch.setattr(laplace_tangent.Normalised, "log_density", linear)
-    assert not calibrated(br.Model(PRIORS["Laplace"], br.Binomial()), 100, draws=100).ok
+    assert not calibrated(br.Model(PRIORS["Laplace"], br.Bernoulli()), 100, draws=100).ok
