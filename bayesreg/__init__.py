@@ -22,6 +22,7 @@ _HOME = {
     "verbs.bayesian_path": "bayesian_path",
     "verbs.validate": "validate",
     "verbs.margins": "comparisons predictions slopes",
+    "verbs.demonstrate": " ".join(["demonstrate", *(f"plot_{one}" for one in families.PICTURES)]),
     "validation.findings": "Validation",
     "results": "BayesianPath Choice ClosedForm Comparison MapFit Margins Path Posterior",
     "diagnostics": "agreement",
@@ -40,6 +41,7 @@ _WHERE = {name: room for room, names in _HOME.items() for name in names.split()}
 __all__ = sorted(_WHERE)  # noqa: PLE0605  (a list of str, built from the table above)
 
 if TYPE_CHECKING:  # what mypy must know of the package's own verbs
+    from bayesreg.verbs import demonstrate as demonstrate
     from bayesreg.verbs.bayesian_path import bayesian_path as bayesian_path
     from bayesreg.verbs.choose import choose as choose
     from bayesreg.verbs.compare import compare as compare
@@ -58,7 +60,8 @@ def __getattr__(name: str) -> Any:
     """Import a public name from its room at first use."""
     if name not in _WHERE:
         raise AttributeError(f"module 'bayesreg' has no attribute {name!r}")
-    value = getattr(import_module(f"bayesreg.{_WHERE[name]}"), name)
+    room = import_module(f"bayesreg.{_WHERE[name]}")
+    value = room if name == "demonstrate" else getattr(room, name)  # a room of many names, as such
     globals()[name] = value
     return value
 

@@ -289,7 +289,8 @@ def test_the_face_shows_the_public_names():
     import bayesreg
 
     assert dir(bayesreg) == sorted(bayesreg.__all__)
-    assert all(callable(getattr(bayesreg, name)) for name in bayesreg.__all__)
+    uncalled = {name for name in bayesreg.__all__ if not callable(getattr(bayesreg, name))}
+    assert uncalled == {"demonstrate"}, "the one room of many names"
     assert len((PACKAGE / "__init__.py").read_text(encoding="utf-8").splitlines()) <= 80
 
 

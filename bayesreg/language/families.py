@@ -1,4 +1,4 @@
-"""The families by name: the one list from which the face, the shell and saved files take theirs.
+"""Families and pictures by name: the one list from which face, shell and saved files take theirs.
 
 It is text alone, so that `import bayesreg` knows every name and loads none. A new family is one
 class in a file of its room, and its row here.
@@ -50,6 +50,8 @@ LIKELIHOODS = {
     "StudentTNoise": "robust",
     "LaplaceNoise": "robust",
 }
+# Pictures that teach: the file and the function of `verbs/demonstrate`, in the order of the lesson.
+PICTURES = ("norms",)
 # Other words for a family, at the shell.
 ALIASES = {"ridge": "Normal", "lasso": "Laplace", "student_t": "StudentTNoise"}
 # What other programs call a family: pointed at, and not taken.

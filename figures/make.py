@@ -1,0 +1,124 @@
+"""Make every figure that README, notebooks and gallery show: the same bytes from the same versions.
+
+``uv run python figures/make.py`` makes the pictures of the table below and the gallery, then
+executes the notebooks, which save the rest. With names it makes these pictures alone.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import runpy
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from bayesreg.plots import canvas
+
+HERE = Path(__file__).parent
+NOTEBOOKS = HERE.parent / "notebooks"
+DPI, COLOURS = 110, 64
+
+# What the calls of the table refer to; shown in the gallery as it stands here.
+SETUP = """\
+import bayesreg as br
+
+data = br.load_dataset("diabetes")
+"""
+HEAD = """\
+# Gallery
+
+Each picture is one call, on your own data as on these. `br.demonstrate.NAME(…)` takes the same
+arguments and returns the numbers: `.says` is the sentence, `.alt` the picture in words, `.plot()`
+the picture. `uv run python figures/make.py` makes all of them again.
+"""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture: its name in ``br.demonstrate``, its arguments as text, its style, its file."""
+
+    name: str
+    arguments: str = ""
+    style: str = ""
+    file: str = ""
+
+    @property
+    def stem(self) -> str:
+        """Name of the file, without its ending."""
+        return self.file or self.name
+
+    @property
+    def call(self) -> str:
+        """The call that makes it."""
+        inside = ", ".join(part for part in (self.arguments, self.style) if part)
+        return f"br.plot_{self.name}({inside})"
+
+    def record(self, names: dict[str, Any]) -> Any:
+        """What it shows, computed."""
+        return eval(f"br.demonstrate.{self.name}({self.arguments})", names)  # noqa: S307  (ours)
+
+    def png(self, record: Any, names: dict[str, Any]) -> bytes:
+        """The drawing as a file of few colours, under matplotlib's own defaults."""
+        with canvas.style():
+            drawn = eval(f"record.plot({self.style})", {**names, "record": record})  # noqa: S307
+            figure = np.ravel(np.asarray(drawn, dtype=object))[0].figure
+            canvas.settle(figure)
+            full = Image.open(io.BytesIO(canvas.png(figure, DPI))).convert("RGB")
+        small, file = full.quantize(COLOURS, dither=Image.Dither.NONE), io.BytesIO()
+        small.save(file, "PNG", optimize=True)
+        return file.getvalue()
+
+
+PICTURES = (
+    Picture("norms"),
+)  # fmt: skip
+
+
+def made(names: list[str]) -> None:
+    """Write the pictures named, or all of them, and of all of them the gallery."""
+    words: dict[str, Any] = {}
+    exec(SETUP, words)  # noqa: S102  (the text above)
+    sections = []
+    for picture in PICTURES:
+        if names and picture.stem not in names:
+            continue
+        record = picture.record(words)
+        (HERE / f"{picture.stem}.png").write_bytes(picture.png(record, words))
+        sections.append(section(picture, record))
+    if not names:
+        (HERE / "README.md").write_text(gallery(sections), encoding="utf-8")
+
+
+def section(picture: Picture, record: Any) -> str:
+    """One picture in the gallery: what it says, the picture, and the call that makes it."""
+    alt = re.sub(r"([\[\]\\])", r"\\\1", record.alt)
+    return (
+        f"## {picture.stem.replace('_', ' ')}\n\n{record.says}\n\n![{alt}]({picture.stem}.png)\n\n"
+        f"```python\n{picture.call}\n```\n"
+    )
+
+
+def gallery(sections: list[str]) -> str:
+    """The gallery: how to make a picture, all pictures, and where the other figures come from."""
+    pictures = {f"{picture.stem}.png" for picture in PICTURES}
+    rest = [path.name for path in sorted(HERE.glob("*.png")) if path.name not in pictures]
+    sources = {path.name: path.read_text(encoding="utf-8") for path in NOTEBOOKS.glob("[0-9]*.py")}
+    origin = {
+        file: next(name for name, text in sorted(sources.items()) if f"figures/{file}" in text)
+        for file in rest
+    }
+    lines = [f"- [`{file}`]({file}): `notebooks/{origin[file]}`" for file in rest]
+    return "\n".join(
+        [HEAD, f"```python\n{SETUP}```\n", *sections, "## Figures of the notebooks\n", *lines, ""]
+    )
+
+
+if __name__ == "__main__":
+    made(sys.argv[1:])
+    if not sys.argv[1:]:
+        runpy.run_path(str(NOTEBOOKS / "execute.py"))["main"]([])
