@@ -28,6 +28,7 @@ SETUP = """\
 import bayesreg as br
 
 data = br.load_dataset("diabetes")
+problem = br.Model(br.Normal()).condition(data.X, data.y, standardize=True)
 """
 HEAD = """\
 # Gallery
@@ -76,7 +77,10 @@ class Picture:
 
 PICTURES = (
     Picture("norms"),
-)  # fmt: skip
+    Picture("penalties"),
+    Picture("shrinkage_functions"),
+    Picture("shrinkage_functions", "problem", file="shrinkage_along_directions"),
+)
 
 
 def made(names: list[str]) -> None:

@@ -9,9 +9,9 @@ import pytest
 from scipy.integrate import quad
 
 import bayesreg as br
+from bayesreg.gaussian.normal_means import NormalMeans
 from bayesreg.language.errors import BadArgument, NotSupported
 from bayesreg.results import LamPosterior, Quantity, Shrinkage, Significance
-from bayesreg.results.profile import mode, posterior_mean
 from tests.cases import CASES
 from tests.synthetic_draws import synthetic
 from tests.test_model import condition
@@ -258,13 +258,13 @@ def test_profile_is_the_posterior_mean_by_quadrature(name):
         return sum(quad(inside, *ends, epsabs=1e-13)[0] for ends in ((-15, 0), (0, 15)))
 
     expected = np.array([integral(1, at) / integral(0, at) / se for at in estimate])
-    found = posterior_mean(prior, 0.8, 1.0, se, estimate)
-    in_sigma = posterior_mean(prior, 0.4, 2.0, se, estimate)
+    found = NormalMeans(prior, 0.8, 1.0, se).mean(estimate)
+    in_sigma = NormalMeans(prior, 0.4, 2.0, se).mean(estimate)
 
-    np.testing.assert_allclose(found, expected, atol=2e-5)
-    np.testing.assert_allclose(in_sigma, expected, atol=2e-5)
+    np.testing.assert_allclose(found, expected, atol=1e-10)
+    np.testing.assert_allclose(in_sigma, expected, atol=1e-10)
     # Negative control: a scale that is wrong by 2 % is outside the tolerance.
-    assert np.max(np.abs(posterior_mean(prior, 0.816, 1.0, se, estimate) - expected)) > 2e-4
+    assert np.max(np.abs(NormalMeans(prior, 0.816, 1.0, se).mean(estimate) - expected)) > 2e-4
 
 
 def test_profile_of_a_pole_is_that_of_its_draws():
@@ -275,17 +275,17 @@ def test_profile_of_a_pole_is_that_of_its_draws():
     expected = weight @ b / weight.sum(axis=1)
     error = np.sqrt(np.sum((weight * (b - expected[:, None])) ** 2, axis=1)) / weight.sum(axis=1)
 
-    assert np.all(np.abs(posterior_mean(prior, 1.0, 1.0, 1.0, estimate) - expected) < 5 * error)
+    assert np.all(np.abs(NormalMeans(prior, 1.0, 1.0, 1.0).mean(estimate) - expected) < 5 * error)
 
 
 def test_profile_of_the_map():
     """Soft threshold for a Laplace prior; for a bridge the best of all b, zero included."""
-    estimate, se, sigma = np.linspace(0, 6, 61), 0.5, 2.0
-    lasso = mode(br.Laplace(2.0), 2.0, 1.0, se, sigma, estimate)
+    estimate, se = np.linspace(0, 6, 61), 0.5
+    lasso = NormalMeans(br.Laplace(2.0), 2.0, 1.0, se).mode(estimate)
     np.testing.assert_allclose(lasso, np.maximum(estimate - se / 2.0, 0.0), atol=1e-12)
 
     bridge = br.Bridge(0.5, 1.0)
-    found = mode(bridge, 1.0, 1.0, se, sigma, estimate)
+    found = NormalMeans(bridge, 1.0, 1.0, se).mode(estimate)
     grid = np.linspace(0, 6, 60_001)
     cost = 0.5 * (estimate[:, None] - grid) ** 2 + np.sqrt(se * grid)
     np.testing.assert_allclose(found, grid[np.argmin(cost, axis=1)], atol=2e-3)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bayesreg.language.arguments import Array
 from bayesreg.language.text import labels, shortened
 from bayesreg.plots.canvas import (
     MUTED,
@@ -95,15 +96,10 @@ def plot_priors(comparison: Any, ax: Any = None) -> NDArray[np.object_]:
     b = (np.arange(400) + 0.5) / 400 * reach  # never 0: a horseshoe has a pole there
     handles, names, tops = [], [], []
     for curve in curves:
-        log_density = curve.log_density(np.concatenate([-b[::-1], b]))
         both = np.concatenate([-b[::-1], b])
-        line: dict[str, Any] = {
-            "color": curve.mark.colour, "linestyle": curve.mark.dash, "linewidth": 1.6
-        }  # fmt: skip
-        (handle,) = panels[0].plot(both, np.exp(log_density), **line)
+        log_density = curve.log_density(both)
         penalty = -log_density + log_density[len(b)]
-        panels[1].plot(both, penalty, **line)
-        handles.append(handle)
+        handles.append(draw_prior(panels, both, log_density, penalty, curve.mark))
         names.append(curve.name)
         tops.append((float(np.exp(log_density[len(b) + 12])), float(penalty[-1])))
     if tops:
@@ -115,6 +111,16 @@ def plot_priors(comparison: Any, ax: Any = None) -> NDArray[np.object_]:
     dress(panels[0], x="coefficient b", y="prior density p(b)", rules="y")
     dress(panels[1], x="coefficient b", y="penalty −log p(b), nats above b = 0", rules="y")
     return panels
+
+
+def draw_prior(
+    panels: NDArray[np.object_], b: Array, log_density: Array, penalty: Array, mark: Mark
+) -> Any:
+    """A prior as a density, and beside it as a penalty; returns the handle for a legend."""
+    line: dict[str, Any] = {"color": mark.colour, "linestyle": mark.dash, "linewidth": 1.6}
+    (handle,) = panels[0].plot(b, np.exp(log_density), **line)
+    panels[1].plot(b, penalty, **line)
+    return handle
 
 
 def curve_of(draws: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -8,11 +8,9 @@ from typing import Any
 import numpy as np
 
 from bayesreg.engines.factors import curvature_of
+from bayesreg.gaussian.normal_means import REACH, NormalMeans
 from bayesreg.language.arguments import Array
 from bayesreg.language.text import outline
-from bayesreg.priors.base import Majorised, Penalised, Prior
-
-REACH = 6.0  # standard errors: beyond, every prior has done what it does
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,37 +76,6 @@ def profiles(entry: Any) -> tuple[Profile, ...]:
         se = sigma / float(np.median(norms[norms > 0]))
         label = block.label if len(problem.blocks) > 1 else ""
         estimate = np.linspace(0.0, REACH, 61)
-        mean = posterior_mean(block.prior, scale, unit, se, estimate)
-        optimum = None
-        if isinstance(block.prior, Majorised):
-            optimum = mode(block.prior, scale, unit, se, sigma, estimate)
-        found.append(Profile(label, estimate, mean, optimum, estimator))
+        one = NormalMeans(block.prior, scale, unit, se)
+        found.append(Profile(label, estimate, one.mean(estimate), one.mode(estimate), estimator))
     return tuple(found)
-
-
-def mode(
-    prior: Majorised, scale: float, unit: float, se: float, sigma: float, estimate: Array
-) -> Array:
-    """argmin ½(b − b̂)²/se² + P(b)/σ², less loc, in standard errors: exact, or the best of 3 000."""
-    if isinstance(prior, Penalised):
-        found = prior.prox(prior.loc + se * estimate, (se / sigma) ** 2, sigma, scale)
-        return np.asarray((found - prior.loc) / se)
-    tried = np.linspace(0.0, REACH, 3001)
-    cost = prior.cost(se * tried, sigma, scale * unit) / sigma**2
-    best = np.argmin(0.5 * np.square(estimate[:, None] - tried) + cost, axis=1)
-    return np.asarray(tried[best])
-
-
-def posterior_mean(prior: Prior, scale: float, unit: float, se: float, estimate: Array) -> Array:
-    """E(b | b̂) − loc in standard errors, by the trapezoidal rule in log |b − loc|.
-
-    A pole at 0 that can be integrated is no pole in the logarithm, and prior densities are even.
-    """
-    low, middle, high = np.log(1e-120), np.log(1e-6), np.log(REACH + 9.0)
-    t = np.concatenate([np.linspace(low, middle, 1000)[:-1], np.linspace(middle, high, 900)])
-    size = np.exp(t)
-    log_density = prior.log_density(prior.loc + se * size / unit, scale) + t
-    weight = np.exp(log_density - np.max(log_density)) * np.gradient(t)
-    above = np.exp(-0.5 * np.square(estimate[:, None] - size)) * weight
-    below = np.exp(-0.5 * np.square(estimate[:, None] + size)) * weight
-    return np.asarray((above - below) @ size / np.sum(above + below, axis=1))
