@@ -29,6 +29,10 @@ import bayesreg as br
 
 data = br.load_dataset("diabetes")
 problem = br.Model(br.Normal()).condition(data.X, data.y, standardize=True)
+lasso = br.Model(br.Laplace()).condition(data.X, data.y, standardize=True)
+
+wide = br.load_dataset("diabetes64")
+of_64 = br.Model(br.Normal()).condition(wide.X, wide.y, standardize=True)
 """
 HEAD = """\
 # Gallery
@@ -80,6 +84,12 @@ PICTURES = (
     Picture("penalties"),
     Picture("shrinkage_functions"),
     Picture("shrinkage_functions", "problem", file="shrinkage_along_directions"),
+    Picture("joint", "lasso"),
+    Picture("conditioning", "problem"),
+    Picture("bias_variance", "of_64"),
+    Picture("weight_decay", "problem"),
+    Picture("units", "lasso"),
+    Picture("grouping", "problem, 'bmi'"),
 )
 
 

@@ -51,7 +51,17 @@ LIKELIHOODS = {
     "LaplaceNoise": "robust",
 }
 # Pictures that teach: the file and the function of `verbs/demonstrate`, in the order of the lesson.
-PICTURES = ("norms", "penalties", "shrinkage_functions")
+PICTURES = (
+    "norms",
+    "penalties",
+    "shrinkage_functions",
+    "joint",
+    "conditioning",
+    "bias_variance",
+    "weight_decay",
+    "units",
+    "grouping",
+)
 # Other words for a family, at the shell.
 ALIASES = {"ridge": "Normal", "lasso": "Laplace", "student_t": "StudentTNoise"}
 # What other programs call a family: pointed at, and not taken.

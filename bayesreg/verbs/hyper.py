@@ -148,14 +148,14 @@ def _by_cv_and_own(problem: Problem, seed: int) -> tuple[Problem, float, str]:
     while turn < TURNS:
         turn += 1
         fixed, sigma, _ = _by_cv(problem.at(**theta), seed, LAMS)
-        lam = _lam_of(fixed)
+        lam = lam_of(fixed)
         theta = theta_at(problem, fixed, theta)
         if abs(np.log(lam) - np.log(before or np.inf)) < 0.2:
             break
         before = lam
     at = problem.at(**theta)
     sigma = at.sigma or 1.0
-    found = problem.at(**theta, scale=scale_for(at, _lam_of(fixed), sigma))
+    found = problem.at(**theta, scale=scale_for(at, lam_of(fixed), sigma))
     how = (
         "λ by 10-fold cross-validation of the deviance (minimum), "
         f"{signs} at the maximum given the fit, in turn ({turn} rounds)"
@@ -165,7 +165,7 @@ def _by_cv_and_own(problem: Problem, seed: int) -> tuple[Problem, float, str]:
     return found, sigma, "; ".join([how, *(f"it is at its limit, ∞: {words}" for words in said)])
 
 
-def _lam_of(problem: Problem) -> float:
+def lam_of(problem: Problem) -> float:
     """The λ that a path counts: that of a column of relative scale 1."""
     which = "l1" if any(np.atleast_1d(problem.penalty.l1)) else "l2"
     power = 1 if which == "l1" else 2
