@@ -79,6 +79,8 @@ class Streamed(Layout):
         What is known of y, where a likelihood has looked at it.
     optima : dict
         What passes have brought back of optima, by where these are.
+    latest : dict
+        Where the last search over the rows ended, by what it was measured in.
     """
 
     stream: Stream
@@ -90,6 +92,7 @@ class Streamed(Layout):
     classes: tuple[Any, ...] | None = None
     seen: Seen | None = None
     optima: dict[bytes, Any] = field(default_factory=dict)
+    latest: dict[bytes, Any] = field(default_factory=dict)
     _samples: dict[int, Design] = field(default_factory=dict)
     _grouped: list[Design] = field(default_factory=list)
     _read_as: dict[Any, Streamed] = field(default_factory=dict)
@@ -229,8 +232,7 @@ class Streamed(Layout):
             stream = plain.stream
             if labels is not None:
                 stream = replace(stream, labels=labels, sampled=None)
-            fresh: dict[str, Any] = {"_samples": {}, "_read_as": {}, "_grouped": [], "optima": {}}
-            held = replace(plain, stream=stream, classes=classes, seen=seen, **fresh)
+            held = replace(plain, stream=stream, classes=classes, seen=seen, **_fresh())
             if labels is None and "moments" in plain.__dict__:
                 held.__dict__["moments"] = plain.moments
             self._read_as[key] = held._read_as[key] = held
@@ -241,11 +243,8 @@ class Streamed(Layout):
         """The same, y as it stands in the source."""
         if self.stream.labels is None:
             return self
-        plain: dict[str, Any] = {"_samples": {}, "_read_as": {}, "_grouped": [], "optima": {}}
-        plain["seen"] = None
-        return replace(
-            self, stream=replace(self.stream, labels=None, sampled=None), classes=None, **plain
-        )
+        stream = replace(self.stream, labels=None, sampled=None)
+        return replace(self, stream=stream, classes=None, seen=None, **_fresh())
 
     @property
     def gone(self) -> bool:
@@ -384,6 +383,11 @@ class Streamed(Layout):
             intercept=self.intercept, named=self.named, classes=self.classes, truths=self.truths,
             beside=self.beside, **rows,
         )  # fmt: skip
+
+
+def _fresh() -> dict[str, Any]:
+    """What is remembered of y, of another one: nothing."""
+    return {"_samples": {}, "_read_as": {}, "_grouped": [], "optima": {}, "latest": {}}
 
 
 def _is_truth(schema: pa.Schema, name: str) -> bool:

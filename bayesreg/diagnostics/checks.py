@@ -13,7 +13,8 @@ import numpy as np
 
 from bayesreg.diagnostics.run import Run, run_of_draws, short_name
 from bayesreg.diagnostics.suspicions import suspicions
-from bayesreg.engines.draws import array_stats
+from bayesreg.engines.draws import APPROXIMATE, RATIO, array_stats
+from bayesreg.engines.weighed import Share
 from bayesreg.language.text import plain
 
 if TYPE_CHECKING:
@@ -83,8 +84,9 @@ def check(draws: Draws) -> Checks:
 
     Passed when all draws are finite, no unknown is constant, no chain is stuck or a copy of
     another, R̂ ≤ 1.01, bulk and tail ESS ≥ 100 per chain, and, where the sampler reports them, there
-    are no divergences, at most 5 % of draws at the depth limit, and E-BFMI ≥ 0.3. For independent
-    draws ESS is their number and MCSE is sd/√S, so R̂ does not apply.
+    are no divergences, at most 5 % of draws at the depth limit, and E-BFMI ≥ 0.3. Of engine
+    "laplace" they say how far from exact it is. For independent draws ESS is their number and MCSE
+    is sd/√S, so R̂ does not apply.
 
     Parameters
     ----------
@@ -203,9 +205,24 @@ def _judge_chains(
             facts.append(f"{what} at least {least} (smallest {ess.min():.0f}, {worst})")
 
 
+def _judge_weights(run: Run, facts: list[str], failures: list[str]) -> None:
+    """What draws weighed by the rows come to, or would where they are not."""
+    share = Share.of(np.asarray(run.stats[RATIO]))
+    if run.engine != APPROXIMATE:
+        facts.append(str(share))
+        return
+    said = f"a normal approximation, not exact: {share} that would mend it"
+    if share.ok:
+        facts.append(said)
+    else:
+        failures.append(f"{said}, so that it is far from the posterior; take fewer columns")
+
+
 def _judge_sampler(run: Run, facts: list[str], failures: list[str]) -> int | None:
     """Divergences, tree depth and E-BFMI, for samplers that report them."""
     divergences = None
+    if RATIO in run.stats:
+        _judge_weights(run, facts, failures)
     if "diverging" in run.stats:
         divergences = int(np.sum(run.stats["diverging"]))
         if divergences:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 # PyTensor's compiler and the BLAS thread limit are process-wide, so runs take turns.
-_LOCK = threading.Lock()
+_LOCK = threading.RLock()  # a run may have another one inside
 _IID_BLOCK = 100_000
 _UNSAID = 0  # of a plan's thinning, until the kernel's cost is known
 
@@ -125,7 +125,7 @@ def run(
         scale_labels=problem.unknown_scales,
         engine=engine.NAME,
         seed=root,
-        warmup=plan.tune,
+        warmup=plan.tune if found.warmup is None else found.warmup,
         independent=isinstance(engine.KERNEL, Independent),
         complete=found.complete,
         wall=time.perf_counter() - begin - apart,

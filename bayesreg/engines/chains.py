@@ -82,10 +82,13 @@ class Collected:
         Per chain, arrays (draw, …) by name.
     complete : bool
         Whether nothing interrupted the run.
+    warmup : int, optional
+        Iterations discarded from each chain, where the sampler has settled that itself.
     """
 
     kept: dict[int, Output]
     complete: bool
+    warmup: int | None = None
 
     @property
     def shortest(self) -> int:

@@ -23,6 +23,8 @@ Rows = NDArray[np.intp]
 # The mean ESS, which sets the length of a tail, is taken over at most this many unknowns.
 UNKNOWNS = 64
 LOG_L = "log_likelihood"  # the statistic of draws whose rows are not at hand
+RATIO = "log_ratio"  # log ρ of what was drawn, in its order: what it would count for; ρ of mean 1
+APPROXIMATE = "laplace"  # the engine whose draws are not weighed by it
 WEIGHT = "log_weight"  # the statistic of what was proposed, from which the evidence is read
 
 
@@ -92,6 +94,16 @@ class Draws:
             f"unknowns, seed {self.seed}, {self.wall:.2g} s{stopped}\n"
             "  .beta (chain, draw, column), .intercept, .sigma, .scale, .kappa, .unknowns, .stats"
         )
+
+    @property
+    def approximate(self) -> bool:
+        """Whether the engine draws from what is near the posterior, and not from it."""
+        return self.engine == APPROXIMATE
+
+    @property
+    def by(self) -> str:
+        """The engine as a reader must know it."""
+        return f"{self.engine}, a normal approximation" if self.approximate else self.engine
 
     @property
     def theta(self) -> dict[str, Array]:

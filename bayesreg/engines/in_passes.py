@@ -7,24 +7,32 @@ and flat priors, else with the mean and covariance of exp(−g'd − ½d'Hd)·pr
 that are weighed and matched (Cappé et al. 2004, "Population Monte Carlo", JCGS 13(4)). Every
 proposal of every chain is scored in the same pass, and chains accept it with probability
 min(1, w′/w) (Tierney 1994, Annals of Statistics 22(4), §2.3.3), which is exact.
+
+That is so where scales are known and priors are by column. Where they are not, the rows weigh draws
+of a Gaussian problem: :mod:`bayesreg.engines.weighed`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 
+from bayesreg.engines import weighed
 from bayesreg.engines.chains import Collected, Output
-from bayesreg.engines.draws import LOG_L
+from bayesreg.engines.draws import LOG_L, RATIO, Draws
 from bayesreg.engines.kernel import External, Needs, Request
+from bayesreg.engines.weighed import LEAST, Share
 from bayesreg.language.arguments import Array
-from bayesreg.language.errors import NotSupported
+from bayesreg.language.errors import BadData, NotSupported
 from bayesreg.likelihoods import Likelihood
-from bayesreg.priors import Majorised
+from bayesreg.model.from_sample import sampled
+from bayesreg.model.unbounded import heavy_tailed, refuse_separated
+from bayesreg.priors import Majorised, ScaleMixture
 
 if TYPE_CHECKING:
     from bayesreg.model.in_passes import InPasses, Met
@@ -33,7 +41,6 @@ if TYPE_CHECKING:
 NAME = "streamed"
 DF = 30.0  # of the proposals
 Index = NDArray[np.intp]
-LEAST = 0.1  # of proposals accepted
 TUNE = 16  # proposals, after which no start is remembered
 MATCHED, ROUNDS = 20_000, 4  # proposals by which a normal prior's place is taken, and how often
 
@@ -42,27 +49,70 @@ def _unfit(problem: Problem) -> str | None:
     """What types cannot say."""
     if problem.stream is None or problem.exact:
         return "it scores rows that are read in passes, and here they are at hand or not needed"
-    if problem.unknown or problem.unknown_scales:
-        names = [*problem.unknown, *(f"the scale of {one}" for one in problem.unknown_scales)]
+    if problem.unknown:
+        name = next(iter(problem.unknown))
         return (
-            f"{' and '.join(names)} is unknown, and it moves β alone; fix it with problem.at("
-            f"{'scale=…' if problem.unknown_scales else f'{names[0]}=…'}), at the median of a "
-            "posterior of problem.stream.sample() perhaps"
+            f"{name} is unknown, and it moves β alone; fix it with problem.at({name}=…), at the "
+            "median of a posterior of problem.stream.sample() perhaps"
         )
-    if not all(block.separable for block in problem.blocks):
-        return "it needs priors by column, and groups are not"
+    if not by_column(problem) and (reason := weighed.unfit(problem)) is not None:
+        return reason
+    if problem not in _FOUND:
+        _FOUND[problem] = _unbounded(problem)
+    return _FOUND[problem]
+
+
+# What a sample of a problem's rows was found to say, for as long as there is the problem.
+_FOUND: WeakKeyDictionary[Problem, str | None] = WeakKeyDictionary()
+
+
+def _unbounded(problem: Problem) -> str | None:
+    """Whether rows must show that a posterior exists, and a sample of them does not.
+
+    Rows that overlap do so with others beside them, so that those of a sample are a proof.
+    """
     k = len(problem.in_passes.places)
-    heavy = [block for block in problem.blocks if block.prior.moments(np.inf) <= k]
-    if heavy:
+    heavy, flat = heavy_tailed(problem, k), not by_column(problem) and len(problem.flat)
+    if not (heavy or flat) or problem.stream is None or not problem.stream.again:
+        return None
+    small = sampled(problem)
+    try:
+        if small is not None:
+            refuse_separated(small)
+            return None
+        said = "every row of a sample is on one side"
+    except BadData as error:
+        said = f"in a sample of the rows {error}"
+    cure = heavy[0].prior.cure(k) if heavy else "Give the Flat columns proper priors"
+    return f"that a posterior exists is for rows to show, and {said}. {cure}"
+
+
+def by_column(problem: Problem) -> bool:
+    """Whether scales are known and priors say of each column what it costs."""
+    penalties = all(isinstance(b.prior, Majorised) and b.separable for b in problem.blocks)
+    return penalties and not problem.unknown_scales
+
+
+supports = Needs((Likelihood,), (Majorised, ScaleMixture), _unfit)
+
+
+def begins_at_optimum(problem: Problem) -> bool:
+    """Whether it needs the optimum, and passes have not been there yet."""
+    return by_column(problem) and not problem.in_passes.met
+
+
+def said(draws: Draws) -> str:
+    """How these draws came about, in words."""
+    if RATIO not in draws.stats:
+        share = float(np.mean(draws.stats["accepted"]))
         return (
-            f"{type(heavy[0].prior).__name__} has so heavy a tail that a posterior exists only "
-            "where the columns do not separate y, which passes do not look for; "
-            f"{heavy[0].prior.cure(k)}"
+            "independent proposals about the optimum, all scored in one pass: "
+            f"{share:.0%} were accepted"
         )
-    return None
-
-
-supports = Needs((Likelihood,), (Majorised,), _unfit)
+    return (
+        "draws given the quadratic that log L nearly is about the posterior's mean, all scored in "
+        f"one pass and drawn again by weight: {Share.of(draws.stats[RATIO])}"
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,8 +224,10 @@ class Scored(External):
         Raises
         ------
         NotSupported
-            If fewer than a tenth of the proposals are accepted.
+            If fewer than a tenth of the proposals are accepted, or weights are as uneven.
         """
+        if not by_column(problem):
+            return weighed.weighed(problem, request)
         place = Place.of(problem)
         law, count = place.proposal(), 1 + request.tune + request.draws
         rngs = [np.random.default_rng(seed) for seed in request.seeds]
@@ -197,7 +249,8 @@ class Scored(External):
             raise NotSupported(
                 f"of proposals about the optimum {share:.0%} were accepted, where it needs "
                 f"{LEAST:.0%}: with so many columns log L is no quadratic where the posterior is; "
-                "ask for the optimum alone, or for the posterior of problem.stream.sample(…)"
+                "engine='laplace' draws as if it were, or ask for the posterior of "
+                "problem.stream.sample(…)"
             )
         return Collected(kept, complete=True)
 

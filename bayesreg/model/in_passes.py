@@ -264,6 +264,21 @@ class InPasses:
             )
         return Met(np.asarray(b, dtype=float), np.asarray(free, dtype=float), at, sums)
 
+    def rest_at(self, met: Met) -> None:
+        """Remember where a search has ended, for the next one to begin there."""
+        self.stream.latest[self._measures] = met
+
+    def latest(self) -> Met | None:
+        """Where the last search over these rows ended, in b and γ of this problem; or None.
+
+        Sums over rows know of no prior, so that a pass under one serves under another.
+        """
+        met: Met | None = self.stream.latest.get(self._measures)
+        if met is None or (met.at[0] != 0.0 and not self.coordinates.intercept):
+            return None
+        b = met.at[1 + self.coordinates.proper] - self.coordinates.loc
+        return replace(met, b=b, free=met.at[self.places])
+
     def scores(self, b: Array, free: Array) -> Array:
         """Log L (K,) up to a constant of b (K, p) and γ (K, k): one pass for all of them."""
         points = self.points(b, free)
@@ -335,7 +350,14 @@ class InPasses:
     def keep(self, met: Met) -> None:
         """Remember an optimum, here and with the rows."""
         self.met.append(met)
+        self.rest_at(met)
         self.stream.optima[self._key(met.b)] = met
+
+    @property
+    def _measures(self) -> bytes:
+        """What a point of all columns is measured in, and the likelihood's own unknowns."""
+        at, own = self.coordinates, sorted(self.theta.items())
+        return np.concatenate([at.x_mean, at.x_sd, [value for _, value in own]]).tobytes()
 
     def _key(self, b: Array) -> bytes:
         """b and what it is measured from and in: with the rows, they say which γ is best."""

@@ -94,6 +94,11 @@ def _refuse_vanishing(problem: Problem) -> None:
         )
 
 
+def heavy_tailed(problem: Problem, k: int) -> list[Any]:
+    """The blocks whose tail leaves it to the rows whether there is a posterior beside k flat."""
+    return [block for block in problem.blocks if _moments(block) <= k]
+
+
 def separation(problem: Problem) -> Iterator[str]:
     """What must be said of effects that a proper prior alone bounds."""
     if problem.exact or not problem.p:
@@ -149,7 +154,7 @@ def _refuse_heavy(problem: Problem, side: Array) -> None:
     """Refuse priors whose tail leaves no posterior where columns separate, or no proof of one."""
     loss = problem.loss
     k = loss.free.shape[1]
-    heavy = [block for block in problem.blocks if _moments(block) <= k]
+    heavy = heavy_tailed(problem, k)
     if not heavy:
         return
     together = np.concatenate([block.columns for block in heavy])

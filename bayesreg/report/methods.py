@@ -19,7 +19,9 @@ ENGINES = {
     "gibbs": "Gibbs sampling of the scale-mixture form",
     "tilted": "independence sampling from a tilted normal",
     "independent": "independence Metropolis with proposals given the prior scale",
-    "streamed": "independence Metropolis about the mode, its proposals scored in one pass",
+    "streamed": "draws about the mode or mean, all scored in one pass over the rows: proposals of "
+    "independence Metropolis where scales are known, weighed elsewhere (Vihola et al., 2020)",
+    "laplace": "a normal approximation, log L its quadratic at the mode or mean; it is not exact",
     "tangent": "independence Metropolis about the mode of (β, β₀)",
     "hmc": "Hamiltonian Monte Carlo about the mode of (β, β₀)",
     "nuts": "the No-U-Turn sampler of PyMC",

@@ -96,7 +96,7 @@ class Entry:
     def _sampled(self) -> str:
         chains, draws = self.post.draws.sigma.shape
         verdict = "checks passed" if self.post.checks.ok else "CHECKS FAILED"
-        return f"posterior by {self.post.engine}, {chains} chains × {draws} draws; {verdict}"
+        return f"posterior by {self.post.draws.by}, {chains} chains × {draws} draws; {verdict}"
 
     def _predicted(self) -> str:
         if self.loo is None:

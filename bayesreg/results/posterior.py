@@ -368,7 +368,7 @@ class Posterior(FitToRows):
         chains, draws = self.draws.sigma.shape
         note = "" if self.complete else "  INTERRUPTED: fewer draws than asked for\n"
         return (
-            f"posterior by {self.engine} ({self.why_engine}): {chains} chains × {draws} draws, "
+            f"posterior by {self.draws.by} ({self.why_engine}): {chains} chains × {draws} draws, "
             f"seed {self.draws.seed}\n{note}  checks: {self.checks.why}\n"
             f"{self.problem.effects.note}{self._shown()}"
         )

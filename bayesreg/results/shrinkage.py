@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesreg.engines.draws import Draws, pooled
+from bayesreg.engines.draws import RATIO, Draws, pooled
 from bayesreg.engines.factors import curvature_of, scales_of, shrinkage_factors
 from bayesreg.language.arguments import Array, check_level, interval_names
 from bayesreg.language.errors import BadArgument, NotSupported
@@ -284,7 +284,7 @@ def formula(draws: Draws) -> str:
     if draws.problem.exact:
         return KAPPA
     likelihood = draws.problem.likelihood
-    if draws.kappa is not None:
+    if draws.kappa is not None and RATIO not in draws.stats:
         return KEPT
     if likelihood.has_sigma:
         return f"{KAPPA}, with G that of X'X times the information of a row of {likelihood.noun}"

@@ -196,7 +196,7 @@ def of_posterior(post: Any, table: pd.DataFrame, level: float, *, standardized: 
         f"Checks {verdict}: {post.checks.why}",
         *post.warnings,
     )
-    return Summary.of(table, f"Posterior by {post.engine}", facts, notes)
+    return Summary.of(table, f"Posterior by {post.draws.by}", facts, notes)
 
 
 def of_closed(closed: Any, table: pd.DataFrame, level: float) -> Summary:

@@ -7,16 +7,14 @@ quadratics are left: each pass brings the one that touches −log L where the la
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayesreg.data.design import Design
-from bayesreg.data.sampled import SAMPLE
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadData
+from bayesreg.model.from_sample import begin
 from bayesreg.model.in_passes import EPS, InPasses, Met
 from bayesreg.model.touching import touched
 from bayesreg.solvers.base import Solution, lams_at
@@ -30,7 +28,6 @@ Solve = Callable[["Problem"], Solution]
 
 MOST, SOON = 40, 12  # passes: a bound, not a tolerance; and after which endless growth is seen
 SURE = 1e-9  # posterior sds: how far the next step may lead from where it ends
-FAR = 30.0  # of η: a start that no sample has by rights
 GROWN = 15.0  # log-odds or log-counts per sd: γ this far out is on its way to ∞
 
 
@@ -58,10 +55,10 @@ def solve(problem: Problem, inner: Inner, in_memory: Solve, start: Array | None)
         return Solution(loss.met[-1].b, "newton", 0, "found by the passes before")
     assert problem.stream is not None
     begun = problem.stream.read.passes
-    b, free = _begin(problem, in_memory)
-    if start is not None:
-        b = np.asarray(start, dtype=float)
-    met, wider = loss.look(b, free), 1.0
+    met, wider = loss.latest(), 1.0
+    if met is None:
+        b, free = begin(problem, lambda small: in_memory(small).b)
+        met = loss.look(b if start is None else np.asarray(start, dtype=float), free)
     for count in range(1, MOST):
         new = _next(problem, loss, met, inner, wider)
         wider *= 8.0 if np.isinf(judge_met(problem, new).gap or 0.0) else 1.0
@@ -73,38 +70,7 @@ def solve(problem: Problem, inner: Inner, in_memory: Solve, start: Array | None)
             break
     loss.keep(met)
     count = problem.stream.read.passes - begun
-    return Solution(met.b, "newton", count, f"{count} passes, one of them for a sample")
-
-
-def _begin(problem: Problem, in_memory: Solve) -> tuple[Array, Array]:
-    """b and γ at the optimum of a sample that stands for all rows; of the mean, if it has none."""
-    stream = problem.stream
-    assert stream is not None
-    assert stream.seen is not None
-    design = stream.sample(SAMPLE)  # which the first pass took on its way
-    share = stream.seen.n / float(design.frequencies.sum())
-    design = dataclasses.replace(design, weights=design.frequencies * share, sampled_of=0)
-    small = dataclasses.replace(problem, design=design, stream=None)
-    sides = problem.likelihood.recession(design.y, small.loss.theta)
-    if 0.0 in sides or len(np.unique(sides)) == 2 or not problem.intercept:
-        with np.errstate(all="ignore"):
-            b = in_memory(small).b
-            at = small.loss.at(b)
-        free = at.free + small.loss.level * (np.arange(len(at.free)) == 0) * problem.intercept
-        if np.all(np.isfinite(free)) and np.max(np.abs(at.eta)) < FAR + np.ptp(_known(design)):
-            return b, free
-    free = np.zeros(len(problem.in_passes.places))
-    if problem.intercept:
-        y, weights, facts = stream.seen.as_row
-        free[0] = problem.likelihood.first_guess(y, weights, problem.known | facts)
-        free[0] -= float(np.average(_known(design), weights=design.frequencies))
-    return np.zeros(problem.p), free
-
-
-def _known(design: Design) -> Array:
-    """The offset of rows (n,), or 0."""
-    offset = design.known.offset
-    return np.zeros(design.n) if offset is None else offset
+    return Solution(met.b, "newton", count, f"{count} passes")
 
 
 def _next(problem: Problem, loss: InPasses, met: Met, inner: Inner, wider: float) -> Met:

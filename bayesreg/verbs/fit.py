@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bayesreg.data.projected_columns import refuse_unformed
-from bayesreg.engines import engine_named
+from bayesreg.engines import engine_named, fastest_of_quadratics
 from bayesreg.gaussian.evidence import reference_sigma
 from bayesreg.language.arguments import Array, integer
 from bayesreg.language.errors import BadArgument, NotConverged, NotSupported, PerfectFit
@@ -49,15 +49,7 @@ def default_engine(problem: Problem) -> tuple[str, str]:
         if reason is not None:
             raise refuse_unformed(f"a posterior here ({reason})", problem.p)
         return "exact", "conjugate, of a wide sparse X: independent draws, each solved for"
-    for name, why in (
-        ("exact", "the posterior is conjugate: independent draws from its closed form"),
-        ("direct", "normal prior: independent draws by quadrature over the hyperparameters"),
-        ("tilted", "a Gaussian envelope at the lasso's MAP, whose proposals are accepted often"),
-        ("gibbs", "the prior is a scale mixture of normals: blocked Gibbs"),
-    ):
-        if engine_named(name).supports(problem) is None:
-            return name, why
-    return "nuts", "no exact engine serves this model"
+    return fastest_of_quadratics(problem) or ("nuts", "no exact engine serves this model")
 
 
 def _engine_by_pilot(problem: Problem) -> tuple[str, str]:
@@ -112,7 +104,8 @@ def default_hyper(problem: Problem) -> str:
     if problem.least_squares.columns is not None:
         return "cv"
     if not problem.exact:
-        return "cv" if unknown else "joint"
+        by_passes = "evidence" if problem.stream is not None and not problem.unknown else "cv"
+        return by_passes if unknown else "joint"
     if problem.p >= problem.nu and problem.unknown_sigma and unknown:
         return "cv"
     if all(isinstance(block.prior, Normal) for block in problem.blocks) and len(unknown) <= 1:
@@ -185,7 +178,8 @@ def fit_map(
         "lbfgsb", "newton", "newton_cg" or "reweighting"; unsaid, :func:`default_solver`.
     hyper : {"evidence", "cv", "joint"} or Posterior, optional
         How unknown σ or scale are settled. "evidence" maximises p(y | σ, scale), exactly for
-        Normal and else by Monte Carlo, with its error in ``fit.hyper``; "cv" chooses λ by 10-fold
+        Normal and else by Monte Carlo, with its error in ``fit.hyper``, and under another
+        likelihood that of the quadratic which touches log L at the MAP; "cv" chooses λ by 10-fold
         cross-validation, then σ̂² = RSS/(N − 1 − df); "joint" is the mode over (β, log σ) for a
         given scale, or (β, log θ) with all that a likelihood has of its own (shape, df); a
         Posterior plugs in its medians. Under a likelihood that is not Gaussian "cv" judges by the
@@ -253,7 +247,8 @@ def sample(
         Warm-up iterations per chain; unsaid, the engine's own default.
     engine : str, optional
         "exact", "direct", "tilted", "independent", "streamed", "tangent", "gibbs", "hmc" or
-        "nuts"; unsaid, the fastest exact engine (:func:`default_engine`).
+        "nuts"; unsaid, the fastest exact engine (:func:`default_engine`). "laplace", a normal
+        approximation for rows that are read in passes, runs when asked for alone.
     seed : int, optional
         Drawn and recorded when not given.
 
@@ -280,7 +275,7 @@ def sample(
     >>> post.engine, post.draws.beta.shape
     ('direct', (4, 500, 10))
     """
-    from bayesreg.engines import base
+    from bayesreg.engines import base, in_passes, normal_approximation
     from bayesreg.results.posterior import Posterior
 
     need_problem(problem)
@@ -293,9 +288,11 @@ def sample(
         if reason is not None:
             better, _ = default_engine(problem)
             raise NotSupported(f"engine {name!r} cannot serve: {reason}; use engine={better!r}")
-    if name == "streamed" and not problem.in_passes.met:
+    scored = {one.NAME: one.said for one in (in_passes, normal_approximation)}
+    if name in scored and in_passes.begins_at_optimum(problem):
         minimise(problem, default_solver(problem), 0)
     result = base.run(engine_named(name), problem, draws=draws, chains=chains, tune=tune, seed=seed)
+    why = scored[name](result) if name in scored else why
     return Posterior(result, why, problem.warnings)
 
 

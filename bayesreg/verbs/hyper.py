@@ -18,19 +18,23 @@ from bayesreg.criteria.own_mode import null_theta, own_mode, theta_at
 from bayesreg.criteria.scale_search import scale_by_cv
 from bayesreg.data.projected_columns import refuse_unformed
 from bayesreg.data.streamed import Streamed
+from bayesreg.engines.weighed import near
 from bayesreg.gaussian.evidence import maximise_evidence, reference_sigma
 from bayesreg.gaussian.ridge import leave_rows_out
 from bayesreg.gaussian.spectrum import layout
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import BadArgument, NotSupported
 from bayesreg.model.problem import Problem
+from bayesreg.model.touching import touched, touched_at
 from bayesreg.solvers import closed_form, coordinate_descent
+from bayesreg.solvers.by_name import default_solver, minimise
 from bayesreg.solvers.path import default_lams, scale_for, solve_path
 
 WAYS = ("evidence", "cv", "joint")
 SIGNS = {"sigma": "σ"}
 TURNS = 4  # of λ and θ
 LAMS = 30  # λ's judged in each
+MOST, SAME = 12, 1e-4  # turns of scale and MAP, and a change of log scale that ends them
 TINY = 1e-150  # a scale at which every coefficient is exactly 0 in floating point
 
 
@@ -95,13 +99,16 @@ def _settle_touched(problem: Problem, hyper: Any, seed: int) -> tuple[Problem, f
     if not isinstance(hyper, str):
         return _plug_in(problem, hyper)
     if problem.stream is not None:
-        _refuse_unsettled(problem, problem.stream)
+        _refuse_unsettled(problem, problem.stream, hyper)
     if hyper == "evidence":
-        raise NotSupported(
-            f"hyper='evidence' integrates over a Gaussian likelihood; under {name}() use "
-            "hyper='cv', hyper='joint' for a given scale, hyper=post with a posterior's medians, "
-            "or give what is unknown"
-        )
+        if problem.unknown or not problem.likelihood.self_concordant:
+            raise NotSupported(
+                f"hyper='evidence' integrates over β alone, and of {name}() that is not served "
+                f"where {', '.join(problem.unknown) or 'log L has no curvature that bounds it'} "
+                "is not known; use hyper='cv', hyper='joint' for a given scale, hyper=post with a "
+                "posterior's medians, or give what is unknown"
+            )
+        return _by_touching_evidence(problem, seed)
     if not problem.unknown_scales:
         if hyper == "joint" or not problem.blocks:
             return _by_own_mode(problem, seed)
@@ -116,15 +123,45 @@ def _settle_touched(problem: Problem, hyper: Any, seed: int) -> tuple[Problem, f
     return _by_cv_and_own(problem, seed) if problem.unknown else _by_cv(problem, seed)
 
 
-def _refuse_unsettled(problem: Problem, stream: Streamed) -> None:
+def _refuse_unsettled(problem: Problem, stream: Streamed, hyper: str) -> None:
     """Raise where what is unknown would take dozens of passes over rows that are not at hand."""
+    if hyper == "evidence" and not problem.unknown:
+        return
     own = [f"{name}=…" for name in problem.unknown]
     said = ", ".join((["scale=…"] if problem.unknown_scales else []) + own)
-    names = said.replace("=…", "")
+    cure = "" if own else "hyper='evidence' takes a few; or "
     raise NotSupported(
-        f"{names} is not known, and to choose it takes dozens of passes over the rows of "
-        f"{stream.read.label}. Give it: fit_map(problem.at({said})), with the value that a fit of "
-        "a sample has, model.condition(problem.stream.sample(…))"
+        f"{said.replace('=…', '')} is not known, and to choose it by {hyper!r} takes dozens of "
+        f"passes over the rows of {stream.read.label}. {cure}".rstrip()
+        + f"{' g' if cure else ' G'}ive it: fit_map(problem.at({said})), with the value that a fit "
+        "of a sample has, model.condition(problem.stream.sample(…))"
+    )
+
+
+def _by_touching_evidence(problem: Problem, seed: int) -> tuple[Problem, float, str]:
+    """Scales of maximal evidence, log L the quadratic that touches it at the MAP at these scales.
+
+    The two are found in turn: MacKay (1992), "The evidence framework applied to classification
+    networks", Neural Computation 4(5), https://doi.org/10.1162/neco.1992.4.5.720.
+    """
+    if problem.stream is None:
+        touching = problem.at_zero
+    else:
+        touching = touched(problem, problem.in_passes.moments(near(problem)))
+    found: Problem | None = None
+    before = np.full(len(problem.unknown_scales), np.inf)
+    for _ in range(MOST):
+        sigma, scales, errors, how = _maximum(touching, seed)
+        words = f" of the quadratic that touches log L at the MAP{how}"
+        there, _, words = _at_maximum(problem, sigma, scales, words)
+        log_scale = np.log([max(one, TINY) for one in scales])
+        if found is not None and np.all(np.abs(log_scale - before) <= np.maximum(errors, SAME)):
+            return found, 1.0, words
+        found, before = there, log_scale
+        touching = touched_at(problem, minimise(found, default_solver(found), seed).b)
+    raise NotSupported(
+        f"hyper='evidence': scale and MAP did not settle in {MOST} turns (the last scales were "
+        f"{', '.join(f'{one:.3g}' for one in scales)}), as where columns separate y; give the scale"
     )
 
 
@@ -192,17 +229,26 @@ def _by_prior(problem: Problem) -> tuple[Problem, float, str]:
 
 
 def _by_evidence(problem: Problem, seed: int) -> tuple[Problem, float, str]:
-    """Maximise p(y | σ, scale): exactly for Normal priors with one factor, else by Monte Carlo."""
+    """Maximise p(y | σ, scale)."""
+    sigma, scales, _, how = _maximum(problem, seed)
+    return _at_maximum(problem, sigma, scales, how)
+
+
+def _maximum(problem: Problem, seed: int) -> tuple[float, list[float], Array, str]:
+    """The σ and scales of it, exactly for Normal priors with one factor, else by Monte Carlo.
+
+    Also the errors of log scale, and in words how they were found if not exactly.
+    """
     if not isinstance(layout(problem), str):
         best = maximise_evidence(problem)
         scales = [] if best.scale is None else [best.scale]
-        return _at_maximum(problem, best.sigma, scales, "")
+        return best.sigma, scales, np.zeros(len(scales)), ""
     found = maximise_by_draws(problem, seed=seed)
     errors = [f"log σ ± {found.sigma_error:.1g}"] * problem.unknown_sigma
     errors += [f"log scale ± {one:.1g}" for one in found.scale_error if one > 0.0]
     how = f" by Monte Carlo ({', '.join(errors)}; {found.draws} draws of {found.engine!r})"
     how = how if any(found.scale) or not len(found.scale) else ""
-    return _at_maximum(problem, found.sigma, found.scale.tolist(), how)
+    return found.sigma, found.scale.tolist(), np.asarray(found.scale_error), how
 
 
 def _at_maximum(

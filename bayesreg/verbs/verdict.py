@@ -318,7 +318,7 @@ def against_nuts(entries: Mapping[str, Entry]) -> str:
     """Whether each posterior agrees with PyMC's, which has sampled them all."""
     words = {True: "agrees", False: "DISAGREES", None: "gives no verdict"}
     parts = [
-        f"{e.name} ({e.post.engine}) {words[e.agreement.ok]}: {e.agreement.why}".replace(
+        f"{e.name} ({e.post.draws.by}) {words[e.agreement.ok]}: {e.agreement.why}".replace(
             ": no verdict", ""
         )
         for e in entries.values()

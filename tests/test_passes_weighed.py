@@ -1,0 +1,189 @@
+"""Any prior on rows that are read in passes: draws weighed by the rows, scales by the evidence."""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import bayesreg as br
+from bayesreg.data import arrival, different
+from bayesreg.engines import weighed
+from bayesreg.engines.kernel import Request
+
+SLOW = pytest.mark.slow
+
+
+def written(path, n, seed, skewed=-1.5):
+    """Few rows, on which log L is visibly no quadratic."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(n, 3))
+    eta = skewed + x @ [1.2, -0.4, 0.0]
+    columns = {f"x{j}": x[:, j] for j in range(3)}
+    columns["y"] = (rng.random(n) < 1.0 / (1.0 + np.exp(-eta))).astype(float)
+    columns["count"] = rng.poisson(np.exp(eta)).astype(float)
+    pq.write_table(pa.table(columns), path)
+    return path
+
+
+@pytest.fixture
+def conditioned(tmp_path, monkeypatch):
+    """The same model on the same rows in memory, and in passes."""
+
+    def of(prior, likelihood="bernoulli", n=60, seed=3, y="y", skewed=-1.5, memory=True):
+        path = written(tmp_path / "rows.parquet", n, seed, skewed)
+        table = pq.read_table(path).to_pandas()
+        model = br.Model(prior, likelihood)
+        how = table[["x0", "x1", "x2"]], table[y]
+        there = model.condition(*how, standardize=True) if memory else None
+        monkeypatch.setattr(arrival, "SMALL", 10)
+        monkeypatch.setattr(different, "MOST", 5)
+        left = path.with_name("columns.parquet")
+        pq.write_table(pq.read_table(path).select(["x0", "x1", "x2", y]), left)
+        problem = model.condition(left, y, standardize=True)
+        assert problem.stream is not None
+        return there, problem
+
+    return of
+
+
+@pytest.mark.parametrize(
+    "prior",
+    [
+        br.Normal(),
+        br.Horseshoe(),
+        pytest.param(br.Laplace(), marks=SLOW),
+        pytest.param(br.R2D2(), marks=SLOW),
+        pytest.param(br.StudentT(4), marks=SLOW),
+        pytest.param({"x1": br.Flat(), ...: br.Laplace()}, marks=SLOW),
+        pytest.param(br.Laplace(groups=[["x0", "x1"], ["x2"]]), marks=SLOW),
+    ],
+    ids=str,
+)
+def test_under_any_prior_draws_are_those_of_memory_and_without_weights_they_are_not(
+    prior, conditioned, monkeypatch
+):
+    memory, problem = conditioned(prior)
+    there = br.sample(memory, seed=1, draws=2500)
+    post = br.sample(problem, seed=2, draws=2500)
+    assert post.engine == "streamed"
+    assert "drawn again by weight: of the weights" in post.why_engine
+    assert post.checks.ok
+    assert br.agreement(post, there).ok
+    monkeypatch.setattr(weighed, "resampled", lambda log_w, rng: np.arange(len(log_w)))
+    assert not br.agreement(br.sample(problem, seed=2, draws=2500), there).ok
+
+
+def test_draws_have_the_moments_that_quadrature_gives(tmp_path, monkeypatch):
+    rng = np.random.default_rng(5)
+    x = rng.normal(size=50)
+    y = rng.poisson(np.exp(-0.5 + 0.8 * x)).astype(float)
+    pq.write_table(pa.table({"x": x, "y": y}), tmp_path / "one.parquet")
+    monkeypatch.setattr(arrival, "SMALL", 10)
+    monkeypatch.setattr(different, "MOST", 5)
+    model = br.Model(br.Normal(br.HalfNormal(1.0)), br.Poisson())
+    post = br.sample(model.condition(tmp_path / "one.parquet", "y"), seed=1, draws=5000)
+    level, slope, log_s = np.meshgrid(
+        np.linspace(-2.5, 1.0, 121), np.linspace(-0.5, 2.0, 121), np.linspace(-6.0, 2.0, 61),
+        indexing="ij",
+    )  # fmt: skip
+    eta = level[..., :1, None] + slope[..., :1, None] * x
+    log_l = np.sum(y * eta - np.exp(eta), axis=-1)
+    s = np.exp(log_s)
+    log_p = log_l - 0.5 * (slope / s) ** 2 - 0.5 * s**2  # −log s of b, +log s of d log s
+    w = np.exp(log_p - log_p.max())
+    w /= w.sum()
+    for values, draws in ((level, post.draws.intercept), (slope, post.draws.beta[..., 0])):
+        mean = np.sum(w * values)
+        sd = np.sqrt(np.sum(w * (values - mean) ** 2))
+        error = sd / np.sqrt(np.min(post.checks.table["ess_bulk"]))
+        assert abs(draws.mean() - mean) < 5.0 * error
+        assert abs(draws.std() - sd) < 5.0 * error
+    # As they were drawn, before weights, they are further off than that.
+    problem, request = post.problem, Request(5000, 0, (1, 2, 3, 4), None, progress=False)
+    plain = weighed.given(problem, weighed.centre(problem), request).intercept
+    w, level = w.sum((1, 2)), level[:, 0, 0]
+    mean = float(w @ level)
+    sd = float(np.sqrt(w @ (level - mean) ** 2))
+    assert abs(plain.mean() - mean) > 10.0 * sd / np.sqrt(plain.size)
+
+
+def test_rows_too_few_for_weights_are_refused_and_named_approximate_when_asked(conditioned):
+    _, problem = conditioned(br.Normal(), n=12, seed=3, memory=False)
+    with pytest.raises(br.NotSupported, match=r"of the weights \d+% are effective.*laplace"):
+        br.sample(problem, seed=1)
+    post = br.sample(problem, seed=1, engine="laplace")
+    assert "normal approximation, not exact" in post.why_engine
+    assert "normal approximation" in repr(post)
+    assert "Posterior by laplace, a normal approximation" in post.summary().title
+    assert not post.checks.ok
+    assert "not exact" in post.checks.why
+
+
+def test_the_normal_approximation_is_about_the_optimum_and_runs_when_asked(conditioned):
+    memory, problem = conditioned(br.Normal(0.5), n=200, skewed=0.0)
+    fit = br.fit_map(problem)
+    post = br.sample(problem, seed=1, engine="laplace", draws=5000)
+    curve = problem.in_passes.met[-1].sums.curve + np.diag([0.0, 4.0, 4.0, 4.0])
+    cov = np.linalg.inv(curve)[1:, 1:] / np.outer(problem.x_sd, problem.x_sd)
+    draws = post.draws.beta.reshape(-1, 3)
+    sd = np.sqrt(np.diagonal(cov))
+    assert np.max(np.abs(draws.mean(0) - fit.beta) / sd) < 5.0 / np.sqrt(len(draws))
+    np.testing.assert_allclose(draws.std(0), sd, rtol=5.0 / np.sqrt(2 * len(draws)))
+    exact = br.sample(problem, seed=1, draws=5000)
+    assert exact.engine == "streamed"
+    assert np.max(np.abs(exact.draws.beta.mean((0, 1)) - fit.beta) / sd) > 5.0 / np.sqrt(len(draws))
+    with pytest.raises(br.NotSupported, match="here an exact engine serves"):
+        br.sample(memory, engine="laplace")
+
+
+@pytest.mark.parametrize(
+    "prior",
+    [br.Normal(), br.Laplace(), pytest.param({"x1": br.Flat(), ...: br.Laplace()}, marks=SLOW)],
+    ids=str,
+)
+def test_the_scale_of_maximal_evidence_is_that_of_memory(prior, conditioned):
+    memory, problem = conditioned(prior, n=300)
+    there, fit = br.fit_map(memory, hyper="evidence"), br.fit_map(problem)
+    assert "maximal evidence of the quadratic that touches" in fit.hyper
+    assert fit.certificate.ok
+    one, two = (np.log(each.problem.blocks[0].scale) for each in (there, fit))
+    assert abs(one - two) < (1e-4 if isinstance(prior, br.Normal) else 0.02)
+    assert problem.stream.read.passes < 10
+    if isinstance(prior, br.Normal):  # Laplace's evidence, of which this is the derivative but for
+        # what the curvature changes with the scale: its maximum is near.
+        def evidence(log_scale):
+            at = br.fit_map(memory.at(scale=np.exp(log_scale)))
+            eta = at.intercept + memory.design.X @ at.beta.to_numpy()
+            log_l = memory.likelihood.log_density(memory.design.y, eta, {}).sum()
+            touching = memory.touching(memory.loss.at(at.b))
+            h = touching.gram + np.exp(-2 * log_scale) * np.eye(3)
+            level = np.log(touching.moments.n)  # the curvature along the intercept
+            fit = log_l - 0.5 * np.square(at.b * np.exp(-log_scale)).sum() - 3 * log_scale
+            return fit - 0.5 * (np.linalg.slogdet(h)[1] + level)
+
+        values = [evidence(two + step) for step in (-0.5, 0.0, 0.5)]
+        assert values[1] == max(values)
+
+
+def test_what_is_not_known_and_takes_many_passes_is_refused_with_the_way_out(conditioned):
+    _, problem = conditioned(br.Laplace(), n=200)
+    with pytest.raises(br.NotSupported, match=r"'cv' takes dozens.*hyper='evidence' takes a few"):
+        br.fit_map(problem, hyper="cv")
+    _, counts = conditioned(br.Normal(1.0), "negative_binomial", n=200, y="count")
+    with pytest.raises(br.NotSupported, match=r"shape is unknown.*problem.at\(shape"):
+        br.sample(counts)
+    with pytest.raises(br.NotSupported, match=r"fit_map\(problem.at\(shape"):
+        br.fit_map(counts)
+
+
+def test_heavy_tails_are_served_where_a_sample_overlaps_and_refused_where_it_does_not(
+    conditioned, tmp_path
+):
+    _, problem = conditioned(br.Cauchy(1.0), n=200)
+    assert br.sample(problem, seed=1).checks.ok
+    x = np.arange(60.0)
+    pq.write_table(pa.table({"x": x, "y": (x > 30).astype(float)}), tmp_path / "apart.parquet")
+    for prior in (br.Cauchy(1.0), br.Horseshoe()):
+        apart = br.Model(prior, br.Bernoulli()).condition(tmp_path / "apart.parquet", "y")
+        with pytest.raises(br.NotSupported, match=r"for rows to show.*separate"):
+            br.sample(apart, seed=1)
