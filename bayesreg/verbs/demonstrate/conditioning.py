@@ -138,8 +138,8 @@ def conditioning(problem: Problem, columns: Any = None, lams: Any = None) -> Con
     >>> found = conditioning(problem, lams=[1.0, 100.0])
     >>> found.pair, found.correlation.round(3).tolist()
     (('s1', 's2'), [0.897, 0.999, 1.0, 1.0])
-    >>> found.number.round(1).tolist()[0], found.number_at_zero[-1]
-    ([371.9, 18.2], np.float64(inf))
+    >>> found.number[0].round(1), found.number_at_zero[-1]
+    (array([372. ,  18.1]), np.float64(inf))
     """
     gram = problem.quadratic.gram * np.outer(problem.relative, problem.relative)
     cross = problem.quadratic.xy * problem.relative

@@ -169,7 +169,7 @@ def joint(
     >>> model = br.Model(br.Laplace(12.0), br.Gaussian(54.0))
     >>> found = joint(model.condition(data.X, data.y, standardize=True), ["s3", "bmi"])
     >>> found.zeros_of_mode, found.zeros_of_draws
-    (3, 0)
+    (2, 0)
     """
     level = check_level(level)
     post = problem if isinstance(problem, Posterior) else sample(problem, seed=seed)

@@ -135,7 +135,7 @@ def units(problem: Problem, column: str | None = None, factors: Any = None) -> U
     >>> problem = model.condition(data.X, data.y, standardize=True)
     >>> found = units(problem, "bmi", factors=[0.001, 1.0, 1000.0])
     >>> found.raw.round(2).tolist(), found.standardised.round(2).tolist()
-    ([0.0, 24.67, 24.75], [24.97, 24.97, 24.97])
+    ([0.0, 25.35, 25.54], [24.97, 24.97, 24.97])
     """
     block = one_block(problem)
     problem.quadratic  # noqa: B018  (refuses another likelihood)
