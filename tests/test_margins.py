@@ -342,6 +342,13 @@ REFUSED = {
         "no column 'flag'",
     ),
     "no posterior": (lambda p: br.predictions(p.problem), "expected a Posterior"),
+    "rows for names": (lambda p: br.predictions(p, FRAME), "rows to ask at are newdata="),
+    "cells for names": (lambda p: br.comparisons(p, np.eye(4)), "rows to ask at are newdata="),
+    "frame for names": (lambda p: br.slopes(p, FRAME), "rows to ask at are newdata="),
+    "endless": (
+        lambda p: br.predictions(p, at={k: np.arange(400.0) for k in ("x", "z", "odd")}),
+        "400 of 'x' × 400 of 'z' × 400 of 'odd' are 6.4e.07 combinations",
+    ),
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -20,12 +21,14 @@ from bayesreg.data.rows import Rows
 from bayesreg.data.variables import BOOL, CATEGORY, NUMBER, TEXT
 from bayesreg.language.arguments import Array, did_you_mean
 from bayesreg.language.errors import BadArgument, BadData, NotSupported
+from bayesreg.language.text import shortened
 
 if TYPE_CHECKING:
     import pandas as pd
 
 FEW = 10  # different numbers, which are then all looked at
 POINTS = 50  # between the smallest and the largest of many
+CELLS = 100_000  # of a grid: what takes longer than that was not meant
 
 
 # Names of the variables, the levels of the factors, and the numbers that are 0 and 1.
@@ -150,7 +153,12 @@ class Population:
         raise AssertionError(name)
 
     def check(self, names: Iterable[Any], what: str = "by") -> None:
-        """Refuse names of no variable."""
+        """Refuse names of no variable, and rows where names are asked for."""
+        if len(getattr(names, "shape", ())) > 1:
+            raise BadArgument(
+                f"{what} are names of variables, and here it is rows, a "
+                f"{type(names).__name__}; rows to ask at are newdata="
+            )
         for name in names:
             if name not in self.variables:
                 hint = did_you_mean(name, self.variables)
@@ -176,6 +184,13 @@ class Population:
         empty = [name for name, values in zip(at, lists, strict=True) if not values]
         if empty:
             raise BadArgument(f"at: {empty[0]!r} has no value")
+        count = math.prod(map(len, lists))
+        if count > CELLS:
+            each = " × ".join(f"{len(v)} of {k!r}" for k, v in zip(at, lists, strict=True))
+            raise BadArgument(
+                f"{shortened(each, 200)} are {count:.4g} combinations, of at most {CELLS:,}; ask for "
+                "fewer variables at once, or for fewer values of each in a mapping"
+            )
         for one in itertools.product(*lists):
             yield dict(zip(at, one, strict=True))
 

@@ -68,8 +68,8 @@ def changes_of(population: Population, variables: Any, effects: Effects) -> Iter
         variables = population.predictors
     if isinstance(variables, str):
         variables = [variables]
+    population.check(variables, "variables")
     asked = variables if isinstance(variables, Mapping) else dict.fromkeys(variables)
-    population.check(asked, "variables")
     for name, how in asked.items():
         if name in population.levels:
             yield from _of_factor(population, name, how, effects)

@@ -302,6 +302,6 @@ def _through(population: Population, variables: Any) -> dict[str, Any]:
         return {}
     if isinstance(variables, Mapping):
         return dict(variables)
-    names = [variables] if isinstance(variables, str) else list(variables)
+    names = [variables] if isinstance(variables, str) else variables
     population.check(names, "variables")
     return {name: population.values(name) for name in names}
