@@ -6,7 +6,6 @@ executes the notebooks, which save the rest. With names it makes these pictures 
 
 from __future__ import annotations
 
-import io
 import re
 import runpy
 import sys
@@ -15,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from bayesreg.plots import canvas
 
 HERE = Path(__file__).parent
 NOTEBOOKS = HERE.parent / "notebooks"
-DPI, COLOURS = 110, 64
+EXECUTE = runpy.run_path(str(NOTEBOOKS / "execute.py"))
+DPI = 110
 
 # What the calls of the table refer to; shown in the gallery as it stands here.
 SETUP = """\
@@ -73,10 +72,7 @@ class Picture:
             drawn = eval(f"record.plot({self.style})", {**names, "record": record})  # noqa: S307
             figure = np.ravel(np.asarray(drawn, dtype=object))[0].figure
             canvas.settle(figure)
-            full = Image.open(io.BytesIO(canvas.png(figure, DPI))).convert("RGB")
-        small, file = full.quantize(COLOURS, dither=Image.Dither.NONE), io.BytesIO()
-        small.save(file, "PNG", optimize=True)
-        return file.getvalue()
+            return EXECUTE["reduced"](canvas.png(figure, DPI))
 
 
 PICTURES = (
@@ -135,4 +131,4 @@ def gallery(sections: list[str]) -> str:
 if __name__ == "__main__":
     made(sys.argv[1:])
     if not sys.argv[1:]:
-        runpy.run_path(str(NOTEBOOKS / "execute.py"))["main"]([])
+        EXECUTE["main"]([])

@@ -30,127 +30,96 @@ import bayesreg as br
 # ## Bias and variance along the path
 #
 # One design of 100 rows and 20 correlated columns, and two truths that explain equally much of y: four
-# effects, or twenty. The noise is drawn anew again and again, the path computed each time. What it
-# predicts for the rows of the design, $\hat f_\lambda = \hat\beta_0 + X\hat\beta_\lambda$, misses the
-# truth $f$ by
+# effects, or twenty. The noise is drawn anew again and again. What a path predicts for the rows of the
+# design, $\hat f_\lambda = \hat\beta_0 + X\hat\beta_\lambda$, misses the truth $f$ by
 #
 # $$\underbrace{\tfrac1n\,E\lVert\hat f_\lambda-f\rVert^2}_{\text{error}}
 # =\underbrace{\tfrac1n\,\lVert E\hat f_\lambda-f\rVert^2}_{\text{bias}^2}
 # +\underbrace{\tfrac1n\,E\lVert\hat f_\lambda-E\hat f_\lambda\rVert^2}_{\text{variance}},$$
 #
-# here in units of σ². Least squares has no bias and the variance $(p+1)/n = 0.21$.
+# here in units of σ². For ridge that is exact, for the lasso simulated. Least squares has no bias and the
+# variance $(p+1)/n = 0.21$.
 
 # %%
-REPLICATIONS = 100
 simulated = br.simulate(n=100, p=20, n_nonzero=4, rho=0.5, snr=1.0, seed=1)
 X, sigma = simulated.X, simulated.sigma
-rng = np.random.default_rng(2)
 few = simulated.beta.to_numpy()
-many = rng.normal(size=X.shape[1])
+many = np.random.default_rng(2).normal(size=X.shape[1])
 many *= np.std(X @ few) / np.std(X @ many)
-truths = {"four effects": 3 + X.to_numpy() @ few, "twenty effects": 3 + X.to_numpy() @ many}
-noise = sigma * rng.standard_normal((REPLICATIONS, len(X)))
+truths = {"four effects": few, "twenty effects": many}
 priors = {"ridge": br.Normal(1.0), "lasso": br.Laplace(1.0)}
-grids = {"ridge": np.geomspace(2e3, 0.5, 40), "lasso": np.geomspace(3e2, 0.5, 40)}
+noise = sigma * np.random.default_rng(3).standard_normal((60, len(X)))
 
 
-def conditioned(truth, prior, replication):
+def conditioned(truth, prior, replication=0):
     """The problem of one replication, σ known."""
-    model = br.Model(priors[prior], br.Gaussian(sigma))
-    return model.condition(X, truths[truth] + noise[replication])
+    y = 3 + X @ truths[truth] + noise[replication]
+    return br.Model(priors[prior], br.Gaussian(sigma)).condition(X, y)
 
 
-def decomposed(truth, prior):
-    """Bias², variance and error of the fitted values at each λ, over σ²; errors by replication."""
-    fitted = []
-    for r in range(REPLICATIONS):
-        path = br.path(conditioned(truth, prior, r), grids[prior])
-        fitted.append(path.beta.to_numpy() @ X.to_numpy().T + path.intercept.to_numpy()[:, None])
-    fitted = np.array(fitted) / sigma
-    mean, f = fitted.mean(axis=0), truths[truth] / sigma
-    bias2 = np.mean((mean - f) ** 2, axis=1)
-    variance = np.mean((fitted - mean) ** 2, axis=(0, 2))
-    errors = np.mean((fitted - f) ** 2, axis=2)
-    np.testing.assert_allclose(bias2 + variance, errors.mean(axis=0), rtol=1e-10)
-    return bias2, variance, errors, path.scale
-
-
-results = {(truth, prior): decomposed(truth, prior) for truth in truths for prior in priors}
+parts = {
+    (truth, prior): br.demonstrate.bias_variance(conditioned(truth, prior), truths[truth])
+    for truth in truths
+    for prior in priors
+}
 
 # %%
-curves = {
-    key: pd.DataFrame(
-        {"bias²": bias2, "variance": variance, "error": errors.mean(axis=0)}, index=grids[key[1]]
-    )
-    for key, (bias2, variance, errors, _) in results.items()
-}
-figure, panels = plt.subplots(2, 2, figsize=(10, 7), sharey=True, layout="constrained")
-for panel, (key, curve) in zip(panels.flat, curves.items(), strict=True):
-    curve.plot(ax=panel, logx=True, ylim=(0, 0.5), title=", ".join(key), xlabel="λ",
-               ylabel="over σ², per row", legend=panel is panels[0, 0],
-               color=["#0072B2", "#D55E00", "#20242A"])  # fmt: skip
-    panel.axhline(0.21, color="#999999", linewidth=0.8, linestyle=":")  # least squares
-    panel.plot(curve["error"].idxmin(), curve["error"].min(), "o", color="#20242A")
-figure.savefig("../figures/bias_variance.png", dpi=150, metadata={"Software": None})
+parts["four effects", "ridge"].plot()
+plt.show()
+
+# %%
+parts["four effects", "lasso"].plot()
+plt.show()
 
 # %% [markdown]
-# Three things to see. Bias grows and variance falls along every path, and the best λ is where the two
-# slopes cancel. The lasso gains most where there are few effects; where there are twenty, it gains no
-# more than ridge. And the best λ is a statement about the truth: as a prior, its scale is close to the
-# size that the effects really have (their root mean square for a normal prior, their mean absolute
-# value for a Laplace prior, the scales that fit them best).
+# Left, what can be known where the truth is; right, what the first of the simulated data show by
+# themselves. Bias grows and variance falls along every path, and the best λ is where the two slopes
+# cancel. The lasso gains most where there are few effects; where there are twenty, it gains no more than
+# ridge. And the best λ is a statement about the truth: as a prior, its scale is close to the size that
+# the effects really have (their root mean square for a normal prior, their mean absolute value for a
+# Laplace prior, the scales that fit them best).
 
 # %%
 sizes = {
     truth: {"ridge": np.sqrt(np.mean(beta**2)), "lasso": np.mean(np.abs(beta))}
-    for truth, beta in (("four effects", few), ("twenty effects", many))
+    for truth, beta in truths.items()
 }
-pd.DataFrame(
-    [
-        (truth, prior, scale[errors.mean(axis=0).argmin()], sizes[truth][prior])
-        for (truth, prior), (_, _, errors, scale) in results.items()
-    ],
-    columns=["truth", "prior", "scale of least error", "size of the true effects"],
-).round(2)
+rows = []
+for (truth, prior), found in parts.items():
+    scale = br.path(conditioned(truth, prior), [found.lams[found.best]]).scale[0]
+    rows.append((truth, prior, found.error[found.best], scale, sizes[truth][prior]))
+columns = ["truth", "prior", "least error", "its scale", "size of the true effects"]
+pd.DataFrame(rows, columns=columns).round(3)
 
 # %% [markdown]
 # ## What the rules pick, where the truth is known
 #
 # None of the rules knows the truth. `br.choose` asks each of them, on the same path, for every
-# replication. Below the error, what they picked; in the table, what it cost them.
+# replication. In the table, what they picked, and what it cost them.
 
 # %%
 RULES = {
     ("four effects", "lasso"): ["cv", "cv-1se", "aic", "bic", "ebic"],
     ("twenty effects", "ridge"): ["evidence", "loo", "gcv", "cv", "cv-1se"],
 }
-ASKED = 60  # replications
 
 
-def picked(truth, prior):
-    """The λ that each rule picks in each replication."""
-    rows = []
-    for r in range(ASKED):
-        problem = conditioned(truth, prior, r)
-        choice = br.choose(problem, by=RULES[truth, prior], lams=grids[prior], seed=r)
-        rows.append(choice.table["lam"])
-    return pd.DataFrame(rows, index=range(ASKED))[RULES[truth, prior]]
-
-
-picks = {key: picked(*key) for key in RULES}
-
-
-# %%
 def paid(truth, prior):
     """For each rule: its median λ, and the error of what it picked, over the replications."""
-    errors, grid = results[truth, prior][2][:ASKED], grids[prior]
-    cost = {
-        rule: errors[np.arange(ASKED), abs(np.log(grid[:, None] / lams.to_numpy())).argmin(axis=0)]
-        for rule, lams in picks[truth, prior].items()
-    }
-    table = pd.DataFrame(cost).agg(["mean", "sem"]).T
-    table.insert(0, "median λ", picks[truth, prior].median())
-    table.loc["the best λ, had we known"] = [np.nan, errors.min(axis=1).mean(), np.nan]
+    lams, rules = parts[truth, prior].lams, RULES[truth, prior]
+    picks, cost, least = [], [], []
+    for r in range(len(noise)):
+        problem = conditioned(truth, prior, r)
+        path = br.path(problem, lams)
+        fitted = path.beta.to_numpy() @ X.to_numpy().T + path.intercept.to_numpy()[:, None]
+        errors = np.mean((fitted - 3 - (X @ truths[truth]).to_numpy()) ** 2, axis=1) / sigma**2
+        lam = br.choose(problem, by=rules, lams=lams, seed=r).table["lam"][rules]
+        picks.append(lam)
+        cost.append(errors[abs(np.log(lams[:, None] / lam.to_numpy())).argmin(axis=0)])
+        least.append(errors.min())
+    table = pd.DataFrame(cost, columns=rules).agg(["mean", "sem"]).T
+    table.insert(0, "median λ", pd.DataFrame(picks).median())
+    table.loc["the best λ, had we known"] = [np.nan, np.mean(least), np.nan]
     return table
 
 
@@ -158,7 +127,7 @@ pd.concat({", ".join(key): paid(*key) for key in RULES}).round(3)
 
 # %% [markdown]
 # The rules that aim at prediction land near the best λ and cost little more than it; for ridge the
-# evidence costs least. The one-standard-error rule and the BIC family aim at few columns, and pay for
+# evidence and they cost the same. The one-standard-error rule and the BIC family aim at few columns, and pay for
 # it in error. No rule finds the λ that is best for its own data: that λ depends on the truth.
 #
 # ## On real data

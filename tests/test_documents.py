@@ -41,7 +41,8 @@ def test_notebooks_run(script, tmp_path):
         warnings.simplefilter("ignore")  # of the notebook machinery, not of ours
         client = NotebookClient(notebook, timeout=900, record_timing=True)
         client.execute(cwd=str(tmp_path / "notebooks"))
-    assert list((tmp_path / "figures").glob("*.png"))
+    said = re.findall(r"\.\./figures/(\w+\.png)", "\n".join(code(notebook)))
+    assert {path.name for path in (tmp_path / "figures").glob("*")} == set(said)
     if script.stem.startswith("01"):
         assert "pymc" not in " ".join(code(notebook))
         import datetime as dt
