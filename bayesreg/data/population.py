@@ -188,8 +188,8 @@ class Population:
         if count > CELLS:
             each = " × ".join(f"{len(v)} of {k!r}" for k, v in zip(at, lists, strict=True))
             raise BadArgument(
-                f"{shortened(each, 200)} are {count:.4g} combinations, of at most {CELLS:,}; ask for "
-                "fewer variables at once, or for fewer values of each in a mapping"
+                f"{shortened(each, 200)} are {count:.4g} combinations, of at most {CELLS:,}; ask "
+                "for fewer variables at once, or for fewer values of each in a mapping"
             )
         for one in itertools.product(*lists):
             yield dict(zip(at, one, strict=True))
