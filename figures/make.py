@@ -80,6 +80,8 @@ PICTURES = (
     Picture("penalties"),
     Picture("shrinkage_functions"),
     Picture("shrinkage_functions", "problem", file="shrinkage_along_directions"),
+    Picture("geometry", 'problem, ["bmi", "s3"]'),
+    Picture("corners"),
     Picture("joint", "lasso"),
     Picture("conditioning", "problem"),
     Picture("bias_variance", "of_64"),

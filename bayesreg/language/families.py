@@ -55,6 +55,8 @@ PICTURES = (
     "norms",
     "penalties",
     "shrinkage_functions",
+    "geometry",
+    "corners",
     "joint",
     "conditioning",
     "bias_variance",

@@ -103,11 +103,13 @@ class ShrinkageFunctions(Record):
             for name, last in zip(self.names, self.zero_until, strict=True)
             if np.isfinite(last)
         ]
-        modes = f"the mode under {listed(until)}" if until else "none of these"
+        which = (
+            f"Exactly zero is the mode under {listed(until)}" if until else "No mode is zero here"
+        )
         lost = self.observed[-1] - self.mean[:, -1]
         most, least = int(np.argmax(lost)), int(np.argmin(lost))
         said = (
-            f"Exactly zero is only {modes}: means and medians of b̂ ≠ 0 are never; of an effect of "
+            f"{which}, and means and medians of b̂ ≠ 0 never are; of an effect of "
             f"{self.observed[-1]:.3g} se {self.names[most]} takes {lost[most]:.3g}"
         )
         if most != least:
