@@ -19,7 +19,7 @@ _ESCAPES = {
     "α": r"$\alpha$", "γ": r"$\gamma$", "δ": r"$\delta$", "μ": r"$\mu$", "ω": r"$\omega$",
     "χ": r"$\chi$", "ℓ": r"$\ell$", "Φ": r"$\Phi$", "Γ": r"$\Gamma$", "Λ": r"$\Lambda$",
     "Π": r"$\Pi$", "Θ": r"$\Theta$", "Ψ": r"$\Psi$", "ψ": r"$\psi$", "ζ": r"$\zeta$", "ξ": r"$\xi$",
-    "Ω": r"$\Omega$", "∇": r"$\nabla$",
+    "Ω": r"$\Omega$", "∇": r"$\nabla$", "←": r"$\leftarrow$",
     "Δ": r"$\Delta$", "Σ": r"$\Sigma$", "½": r"$\frac12$", "‖": r"$\Vert$", "≠": r"$\neq$",
     "₀": r"$_0$", "₁": r"$_1$", "₂": r"$_2$", "²": r"$^2$", "×": r"$\times$", "÷": r"$\div$",
     "≤": r"$\leq$", "·": r"$\cdot$", "∞": r"$\infty$", "∝": r"$\propto$", "…": r"\dots{}",
