@@ -55,6 +55,15 @@ Examples:
 \b
 Exit codes: 0 done, 1 failure, 2 usage, 130 interrupted.
 """
+DEMO_EPILOG = """\b
+Examples:
+  bayesreg demo
+  bayesreg demo diabetes --columns bmi,bp --prior ridge --out ridge.html
+  bayesreg demo houses.csv --target price --columns area,rooms --prior "laplace(scale=25)"
+
+\b
+Exit codes: 0 done, 1 failure, 2 usage, 130 interrupted.
+"""
 
 
 def _print_stack(context: click.Context, _: click.Parameter, value: bool) -> None:
@@ -238,6 +247,38 @@ def choose(context: click.Context, /, debug: bool, **given: Any) -> None:
         from bayesreg.cli.regularisation import weigh
 
         context.exit(weigh(options.Options(command=options.again(context), **given)))
+
+
+@main.command(epilog=DEMO_EPILOG)
+@click.argument("data", default="diabetes")
+@click.option(
+    "--columns", "pair", multiple=True, metavar="LIST",
+    help="The two columns, such as 'age,income', or the option twice where a name has a comma; "
+    "unsaid, those most correlated with the response.",
+)  # fmt: skip
+@click.option(
+    "--prior", default="laplace", show_default=True, metavar="SPEC",
+    help="Where the sliders start: normal or ridge, laplace or lasso, bridge; a name, or such as "
+    "'normal(scale=25)'.",
+)  # fmt: skip
+@options.asking
+@click.option(
+    "--out", metavar="FILE", default="demo.html", show_default=True, help="The page: .html."
+)
+@click.option("--title", help="Title of the page.")
+@options.ending
+@click.pass_context
+def demo(context: click.Context, /, debug: bool, **given: Any) -> None:
+    """Write a page to play with: two coefficients, with sliders for σ, the prior and its exponent.
+
+    Loss, constraint, densities, the path along λ and the three answers move together. It is one
+    file with the moments of the data and no row of it, and needs no network. DATA is the name of a
+    data set or the path of a file; unsaid, diabetes.
+    """
+    with explained(debug=debug):
+        from bayesreg.cli.demonstration import run
+
+        context.exit(run(options.Options(command=options.again(context), **given)))
 
 
 @main.command(epilog="Exit codes: 0 validated, 1 failure, 2 usage, 3 a check failed.")

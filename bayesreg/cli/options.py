@@ -33,6 +33,7 @@ class Options:
     formula: str | None = None
     missing: str = "error"
     drop: tuple[str, ...] = ()
+    pair: tuple[str, ...] = ()  # --columns of demo
     sep: str | None = None
     decimal: str = "."
     thousands: str | None = None
@@ -175,8 +176,7 @@ known = together(
     ),
 )  # fmt: skip
 
-data = together(
-    click.argument("data"),
+asking = together(
     click.option("--target", metavar="NAME", help="The response; needed for files."),
     click.option("--formula", metavar="TEXT", help="Such as 'y ~ x + C(g)', instead of --target."),
     likelihood,
@@ -206,6 +206,8 @@ data = together(
     ),
     cells,
 )  # fmt: skip
+
+data = together(click.argument("data"), asking)
 
 along_lam = together(
     click.option(

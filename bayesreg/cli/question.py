@@ -88,6 +88,7 @@ def asked(options: Options, log: Log) -> Question:
         target=target if options.formula is None else None,
         formula=options.formula,
         drop=options.drop,
+        only=options.pair if options.formula is None else (),
         drop_missing=options.missing == "drop",
         groups=options.groups,
         labels=_takes_labels(options),
@@ -120,6 +121,10 @@ def _streamed(options: Options, source: Source) -> Question:
         )
     said = None if (options.likelihood or AUTO).lower() == AUTO else options.likelihood
     options = replace(options, likelihood=said or GAUSSIAN)
+    if options.pair and options.formula is None:
+        beside = (options.target, options.weights, options.offset, options.exposure, options.trials)
+        others = (name for name in source.names if name not in {*options.pair, *beside})
+        options = replace(options, drop=(*options.drop, *others))
     return Question(options, None, guessed=False, source=source)
 
 
@@ -203,7 +208,7 @@ def _named(options: Options) -> frozenset[str]:
         options.trials,
     )  # fmt: skip
     quoted = re.findall(r"`([^`]*)`", options.formula or "")
-    named = (*quoted, *options.drop, *options.factor, *options.number)
+    named = (*quoted, *options.drop, *options.pair, *options.factor, *options.number)
     return frozenset(named).union(name for name in single if name is not None)
 
 

@@ -41,6 +41,8 @@ class Roles:
     formula : str or None
     drop : tuple of str
         Columns to leave out.
+    only : tuple of str
+        The predictors beside a target, where they are not all other columns.
     drop_missing : bool
         Whether rows with missing cells are left out.
     groups : str or None
@@ -56,6 +58,7 @@ class Roles:
     target: str | None
     formula: str | None = None
     drop: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
     drop_missing: bool = False
     groups: str | None = None
     labels: bool = False
@@ -98,16 +101,21 @@ def select(table: Table, roles: Roles) -> Selection:
     """Check the columns and rows that a fit will use, without converting any."""
     dropped = {find(table, name, "--drop") for name in roles.drop}
     beside = roles.beside(table)
+    only = [find(table, name, "--columns") for name in roles.only] or table.columns
     left = tuple(name for name in table.columns if name not in dropped)
     if roles.formula is None:
         assert roles.target is not None
         target = find(table, roles.target, "--target")
-        others: dict[str, set[str | None]] = {"drop": {*dropped}, "groups": {roles.groups}}
+        others: dict[str, set[str | None]] = {
+            "drop": {*dropped},
+            "columns": {*roles.only},
+            "groups": {roles.groups},
+        }
         for option, names in (others | {o: {name} for o, name in roles.numbers.items()}).items():
             if target in names:
                 raise BadArgument(f"--{option}: {target!r} is the target")
         refuse_target(table, target, labels=roles.labels)
-        predictors = tuple(name for name in left if name != target and name not in beside)
+        predictors = tuple(n for n in left if n in only and n != target and n not in beside)
         if not predictors:
             raise BadData(f"{table.name} has no column left to predict {target!r} from")
         used = (*predictors, target, *beside)

@@ -43,7 +43,7 @@ def environment(*, autoescape: bool) -> Any:
 
     environment = Environment(
         autoescape=autoescape,  # noqa: S701  (on, but for the negative control of a test)
-        loader=FunctionLoader(_source),
+        loader=FunctionLoader(source_of),
         undefined=StrictUndefined,
         finalize=_finalize,
         trim_blocks=True,
@@ -67,7 +67,7 @@ def render(document: Document, environment: Any) -> str:
         template.render(
             head=Markup(HTML_HEAD),
             document=document,
-            style=Markup(_source("page.css")),
+            style=Markup(source_of("page.css")),
             # JSON without < > & (see json_text) is inert inside a script element.
             data=Markup(data) if len(data) <= DATA else None,
             marks=marks,
@@ -77,8 +77,8 @@ def render(document: Document, environment: Any) -> str:
     )
 
 
-def _source(name: str) -> str:
-    """A file beside this module."""
+def source_of(name: str) -> str:
+    """A file of this room: a template, a style sheet or a script."""
     return files("bayesreg.report").joinpath(name).read_text(encoding="utf-8")
 
 

@@ -50,10 +50,23 @@ def json_text(document: Document, *, timing: bool = True) -> str:
     }
     if timing:
         content["timing"] = dict(document.timing.rows)
-    text = json.dumps(_finite(content), indent=2, ensure_ascii=True, allow_nan=False)
+    return inert_json(_finite(content)) + "\n"
+
+
+def inert_json(content: Any) -> str:
+    r"""JSON that may stand inside a page: ASCII without what ends or begins an element.
+
+    Examples
+    --------
+    >>> print(inert_json(["</script>"]))
+    [
+      "\u003c/script\u003e"
+    ]
+    """
+    text = json.dumps(content, indent=2, ensure_ascii=True, allow_nan=False)
     for character in "<>&":
         text = text.replace(character, f"\\u{ord(character):04x}")
-    return text + "\n"
+    return text
 
 
 def csv_text(table: Table) -> str:
