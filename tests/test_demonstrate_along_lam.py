@@ -56,6 +56,7 @@ def test_conditioning_is_that_of_the_columns_written_out(data):
     assert np.isinf(found.number_at_zero[-1])
     assert np.all(np.isfinite(found.number))
     assert abs(found.correlation[-1]) == 1.0
+    assert found.summary().shape == (4, 12)
 
 
 def test_columns_that_are_opposites_become_mirror_images(data):
@@ -88,6 +89,8 @@ def test_ridge_decomposes_as_the_hat_matrix_does(data):
         assert abs(variance[k] / parts(2 * lam)[1] - 1) > 1e-3, "control: another λ"
     np.testing.assert_allclose(bias2 + variance, error, rtol=1e-14)
     assert found.least_squares == pytest.approx(5 / len(z))
+    table = found.summary()
+    np.testing.assert_allclose(table["error"], table["bias2"] + table["variance"])
 
 
 def drawn_parts(panel):
@@ -216,6 +219,7 @@ def test_columns_alike_are_as_near_as_the_theorem_says(data):
     assert none.any()
     assert list(found.shares) == list(lines)
     assert found.shares["lasso"] == 1.0
+    assert found.summary().loc["lasso", "share"] == 1.0
 
 
 def test_levels_of_a_factor_are_a_group_of_their_own():

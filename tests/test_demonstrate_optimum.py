@@ -93,6 +93,12 @@ def test_a_prior_without_a_mode_has_none_drawn(data):
     assert "no MAP" in found.says
     assert [t.get_text() for t in panels[0].get_legend().get_texts()] == ["mean"]
     assert len(found.draws) == 800
+    assert found.summary()["mode"].isna().all()
+
+
+def test_without_a_penalty_all_coefficients_are_counted(data):
+    found = br.demonstrate.joint(br.Model(br.Flat()).condition(data.X[["bmi", "bp"]], data.y))
+    assert (found.count, found.zeros_of_mode) == (2, 0)
 
 
 def test_gradient_descent_is_weight_decay_and_adam_is_not(data):
@@ -104,6 +110,9 @@ def test_gradient_descent_is_weight_decay_and_adam_is_not(data):
     assert adam[2:].min() > 1e-4, "control: the same comparison, and they part"
     sgd = [found.steps[f"SGD, {way}"] for way in ("λb in the slope", "weight decay")]
     assert np.max(np.abs(sgd[0][-1] - found.optimum)) > 1e-3, "batches were drawn"
+    table = found.summary()
+    assert table.loc["AdamW, weight decay", "from the MAP"] > 0.1
+    assert table["from the other way"].iloc[:4].max() < 1e-13
 
 
 def test_descent_on_a_quadratic_has_its_closed_form():
@@ -221,5 +230,8 @@ def test_what_cannot_be_served_is_refused(data):
     grouped = br.Model(br.Laplace(1.0, groups=[["s1", "s2"]]), br.Gaussian(54.0))
     with pytest.raises(br.NotSupported, match="one norm"):
         br.demonstrate.units(grouped.condition(data.X, data.y, standardize=True))
+    about = br.Model(br.Normal(1.0, loc=0.5), br.Gaussian(54.0))
+    with pytest.raises(br.NotSupported, match="loc=0"):
+        br.demonstrate.units(about.condition(data.X, data.y, standardize=True))
     with pytest.raises(br.BadArgument, match="two columns"):
         br.demonstrate.joint(lasso(data, columns=["bmi"]))

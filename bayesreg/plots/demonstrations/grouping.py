@@ -54,7 +54,7 @@ def plot_grouping(grouping: Any, ax: Any = None) -> NDArray[np.object_]:
     if ax is None:
         figure_legend(panels[0].figure, handles, texts)
     else:
-        legend(panels[0], handles, texts, loc="upper right", bbox_to_anchor=None, ncols=1)
+        legend(panels[1], handles, texts, loc="best", bbox_to_anchor=None, ncols=1)
     return panels
 
 

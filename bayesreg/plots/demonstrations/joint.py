@@ -89,7 +89,7 @@ def _below(ax: Any, found: Any) -> None:
         )  # fmt: skip
         handles, texts = [draws, mode], [*texts, "mode"]
     _sizes(ax, found)
-    ax.set_ylim(-0.03 * found.problem.p, 1.03 * found.problem.p)
+    ax.set_ylim(-0.03 * found.count, 1.03 * found.count)
     ax.yaxis.get_major_locator().set_params(integer=True)
     dress(ax, x="ε (logarithmic)", y="coefficients below ε", rules="y")
     legend(ax, handles, texts, ncols=1, handlelength=1.6)

@@ -63,4 +63,5 @@ def _lines(ax: Any, curves: dict[str, Any]) -> None:
     ticks = [10**k for k in range(9) if 10**k < len(distance)]
     ax.set_xticks(ticks, [f"{one:g}" for one in ticks])
     ax.minorticks_off()
-    legend(ax, handles, list(curves), ncols=2 if len(curves) > 3 else 3)
+    many = 2 if len(curves) > 3 else 3
+    legend(ax, handles, list(curves), ncols=many if ax.get_figure().get_figwidth() > 5.0 else 1)

@@ -20,6 +20,8 @@ from bayesreg.verbs.demonstrate.record import Record
 from bayesreg.verbs.fit import fit_map
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from bayesreg.model.problem import Problem
 
 
@@ -75,6 +77,14 @@ class BiasVariance(Record):
     def best(self) -> int:
         """Where the error is least."""
         return int(np.argmin(self.error))
+
+    def summary(self) -> pd.DataFrame:
+        """One row for each λ: the parts with their errors, and the errors on the real y."""
+        import pandas as pd
+
+        names = ["bias2", "bias2_se", "variance", "variance_se", "error", "error_se", "training"]
+        columns = {name: getattr(self, name) for name in [*names, "held_out", "held_out_se"]}
+        return pd.DataFrame(columns, index=pd.Index(self.lams, name="lam"))
 
     @property
     def says(self) -> str:

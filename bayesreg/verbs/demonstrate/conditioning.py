@@ -15,6 +15,8 @@ from bayesreg.solvers.path import check_lams
 from bayesreg.verbs.demonstrate.record import Record
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from bayesreg.model.problem import Problem
 
 # How much of what tells the second column from the first is left: as in the data, and ever less.
@@ -55,6 +57,19 @@ class Conditioning(Record):
     number_at_zero: Array
     inflation: Array
     coefficient: Array
+
+    def summary(self) -> pd.DataFrame:
+        """One row for each correlation: the condition number at λ = 0 and some λ's."""
+        import pandas as pd
+
+        some = slice(None, None, max(len(self.lams) // 10, 1))
+        table = pd.DataFrame(
+            self.number[:, some],
+            index=pd.Index(self.correlation, name="correlation"),
+            columns=pd.Index(self.lams[some], name="lam"),
+        )
+        table.insert(0, 0.0, self.number_at_zero)
+        return table
 
     @property
     def says(self) -> str:

@@ -22,6 +22,8 @@ from bayesreg.verbs.demonstrate.record import Record
 from bayesreg.verbs.fit import fit_map
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from bayesreg.model.problem import Problem
 
 POINTS = 60
@@ -79,6 +81,12 @@ class Grouping(Record):
             k = len(total) - 1 - int(np.argmax(total[::-1] >= 0.5 * total.max()))
             found[kind] = float(size[k].max() / total[k]) if total[k] > 0 else np.nan
         return found
+
+    def summary(self) -> pd.DataFrame:
+        """For each penalty the largest member's share where λ has halved their joint size."""
+        import pandas as pd
+
+        return pd.DataFrame({"share": self.shares, "fair": 1.0 / len(self.members)})
 
     @property
     def says(self) -> str:
@@ -208,7 +216,7 @@ def grouping(
     return Grouping(lasso, tuple(members), correlation, l2, lams, effects, apart, bound)
 
 
-_RATIOS = {"lasso": 1e-3, "ridge": 1e-7, "elastic net": 1e-3, "group lasso": 1e-3}
+_RATIOS = {"lasso": 1e-3, "ridge": 1e-6, "elastic net": 1e-3, "group lasso": 1e-3}
 
 
 def _members(problem: Problem, columns: Any) -> list[str]:

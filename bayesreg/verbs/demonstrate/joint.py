@@ -16,6 +16,8 @@ from bayesreg.verbs.demonstrate.record import Record
 from bayesreg.verbs.fit import fit_map, sample
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from bayesreg.model.problem import Problem
 
 SIDE = 80  # points of the grid along each axis
@@ -54,8 +56,10 @@ class Joint(Record):
         P(|effect| < ε) of the two.
     near_se : ndarray (E, 2)
         Its Monte Carlo standard errors, by means of batches of draws.
+    count : int
+        How many coefficients are counted: all that have a proper prior, or all if none has.
     below : tuple of ndarray (E,), three
-        How many of all coefficients lie below ε: mean over the draws, and its 5 % and 95 % points.
+        How many of them lie below ε: mean over the draws, and its 5 % and 95 % points.
     below_mode : ndarray (E,) or None
         The same of the MAP.
     zeros_of_draws : int
@@ -78,15 +82,28 @@ class Joint(Record):
     epsilon: Array
     near: Array
     near_se: Array
+    count: int
     below: tuple[Array, Array, Array]
     below_mode: Array | None
     zeros_of_draws: int
     zeros_of_mode: int | None
 
+    def summary(self) -> pd.DataFrame:
+        """Mode, mean and sd of the two effects, and P(|effect| < ε) at three ε's."""
+        import pandas as pd
+
+        columns: dict[str, Any] = {
+            "mode": np.full(2, np.nan) if self.mode is None else self.mode,
+            "mean": self.mean,
+            "sd": self.draws.std(axis=0, ddof=1),
+        }
+        for k in (len(self.epsilon) // 2, 3 * len(self.epsilon) // 4, len(self.epsilon) - 13):
+            columns[f"P(|effect| < {self.epsilon[k]:.2g})"] = self.near[k]
+        return pd.DataFrame(columns, index=list(self.pair))
+
     @property
     def says(self) -> str:
         """The picture in one sentence."""
-        p = self.problem.p
         k = min(int(np.searchsorted(self.near[:, 0], 0.5)), len(self.epsilon) - 1)
         name = shortened(self.pair[0])
         asked = (
@@ -96,10 +113,8 @@ class Joint(Record):
         if self.zeros_of_mode is None:
             begin = f"The prior has no MAP, and of {len(self.draws)} draws"
         else:
-            begin = (
-                f"The mode sets {self.zeros_of_mode} of {p} coefficients to exactly 0, and of "
-                f"{len(self.draws)} draws"
-            )
+            zeros = f"{self.zeros_of_mode} of {self.count} coefficients"
+            begin = f"The mode sets {zeros} to exactly 0, and of {len(self.draws)} draws"
         none = "none has a single one" if self.zeros_of_draws == 0 else "some have zeros"
         return f"{begin} {none}: {asked}."
 
@@ -180,17 +195,18 @@ def joint(
     i, j = _pair(problem, columns, mean if mode is None else mode, mean)
     two = effects[:, [i, j]]
     grid, density, threshold = _density(two, level)
-    every = effects[:, problem.proper]
+    counted = problem.proper if problem.p else np.arange(len(problem.features))
+    every = effects[:, counted]
     top = float(np.max(np.abs(every)))
     epsilon = top * np.geomspace(1e-5, 1.0, EPSILONS)
     size = np.sort(np.abs(two), axis=0)
     near = np.stack([np.searchsorted(column, epsilon) for column in size.T], axis=1) / len(two)
     counts = np.array([np.sum(np.abs(every) < e, axis=1) for e in epsilon])
-    small = None if mode is None else np.abs(mode[problem.proper])
+    small = None if mode is None else np.abs(mode[counted])
     return Joint(
         problem, (problem.features[i], problem.features[j]), two, grid, density, threshold, level,
         two.mean(axis=0), None if mode is None else mode[[i, j]], hyper, epsilon, near,
-        _errors(post, (i, j), epsilon, sd),
+        _errors(post, (i, j), epsilon, sd), len(counted),
         (counts.mean(axis=1), *np.quantile(counts, [0.05, 0.95], axis=1)),
         None if small is None else np.array([np.sum(small < e) for e in epsilon]),
         int(np.max(np.sum(every == 0.0, axis=1), initial=0)),

@@ -19,6 +19,8 @@ from bayesreg.verbs.fit import fit_map
 from bayesreg.verbs.hyper import lam_of
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from bayesreg.model.problem import Problem
 
 FACTORS = np.geomspace(1e-3, 1e3, 31)
@@ -62,6 +64,13 @@ class Units(Record):
     standardised: Array
     least_squares: float
     sd: Array
+
+    def summary(self) -> pd.DataFrame:
+        """One row for each unit: the effect of one standard deviation, wrong and right."""
+        import pandas as pd
+
+        columns = {name: getattr(self, name) for name in ("raw", "converted", "standardised")}
+        return pd.DataFrame(columns, index=pd.Index(self.factor, name="factor"))
 
     @property
     def says(self) -> str:
@@ -118,8 +127,8 @@ def units(problem: Problem, column: str | None = None, factors: Any = None) -> U
     BadData
         If the column does not vary.
     NotSupported
-        If the likelihood is not Gaussian, the priors are several or not by column, or there are no
-        rows.
+        If the likelihood is not Gaussian, the priors are several, not by column or not about 0, or
+        there are no rows.
 
     References
     ----------
@@ -143,6 +152,10 @@ def units(problem: Problem, column: str | None = None, factors: Any = None) -> U
         raise NotSupported(f"units needs rows, and {problem.rowless}")
     if block.grouped:
         raise NotSupported("a group of columns has one norm, and no unit of a single column")
+    if block.prior.loc != 0:
+        raise NotSupported(
+            f"the prior is about {block.prior.loc:g}, which has a unit as well; units takes loc=0"
+        )
     fit = fit_map(problem)
     fixed = fit.problem
     j = _column(fixed, column, fit.standardized.to_numpy(float))

@@ -8,17 +8,20 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from bayesreg.gaussian.evidence import need_normal
 from bayesreg.gaussian.projected_rows import projected
 from bayesreg.language.arguments import Array, integer, one_positive
 from bayesreg.language.errors import BadData, NotSupported
 from bayesreg.language.misnamed import explained
 from bayesreg.language.text import number
+from bayesreg.priors import Normal
+from bayesreg.solvers.path import one_block
 from bayesreg.verbs.demonstrate.record import Record
 from bayesreg.verbs.fit import fit_map
 from bayesreg.verbs.hyper import lam_of
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from bayesreg.model.problem import Problem
 
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8  # Kingma & Ba (2015), algorithm 1
@@ -131,6 +134,16 @@ class WeightDecay(Record):
     distance: dict[str, Array]
     parted: dict[str, Array]
 
+    def summary(self) -> pd.DataFrame:
+        """How far each run ends from the MAP, and from its other way, over ‖MAP‖."""
+        import pandas as pd
+
+        parted = [one[-1] for one in self.parted.values() for _ in range(2)]
+        ends = {name: one[-1] for name, one in self.distance.items()}
+        return pd.DataFrame(
+            {"from the MAP": ends.values(), "from the other way": parted}, index=list(ends)
+        )
+
     @property
     def says(self) -> str:
         """The picture in one sentence."""
@@ -229,7 +242,13 @@ def weight_decay(
     """
     steps, batch = integer(steps, "steps", 2), integer(batch, "batch", 1)
     rate, seed = one_positive(rate, "rate"), integer(seed, "seed", 0)
-    need_normal(problem)
+    prior = one_block(problem).prior
+    if not isinstance(prior, Normal):
+        raise NotSupported(
+            f"weight decay is the penalty ½λ‖b‖², that of Normal(), and {type(prior).__name__}() "
+            "has another"
+        )
+    problem.quadratic  # noqa: B018  (refuses another likelihood)
     if problem.design is None:
         raise NotSupported(f"weight_decay needs rows for its batches, and {problem.rowless}")
     fit = fit_map(problem)
