@@ -181,7 +181,7 @@ def test_the_choice_is_of_the_problem_alone_and_says_why():
     name, why = default_engine(problem)
     assert name == "tangent"
     assert "pilot accepted" in why
-    assert default_engine(problem_of("LaplaceNoise", PRIORS["Normal"]))[0] == "tangent"
+    assert default_engine(problem_of("LaplaceNoise", PRIORS["Normal"]))[0] == "independent"
     few = responding("Poisson")
     steep = condition(
         next(c for c in few if c.name == "wide"), br.Model(br.Normal(0.8), br.Poisson())

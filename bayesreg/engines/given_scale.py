@@ -1,4 +1,4 @@
-r"""Proposals for (u, log s), u = (γ, b): multivariate t's given the scale, about modes on a grid.
+r"""Proposals for (u, log s): multivariate t's of u given the scale, about modes on a grid.
 
 On nodes of log s half a unit apart the mode u_k of u | s_k, y is found, with the curvature
 A_k = H_k + R/s_k² of −log p there, R diagonal. V'A_kV = I and V'RV = diag(r) give at every s, not
@@ -6,29 +6,29 @@ only on nodes, the normal that the expansion of log L at u_k says,
 
     A_s⁻¹ = V diag(1/(1 + (s⁻² − s_k⁻²)r)) V',      mean A_s⁻¹A_k u_k,
 
-so that as s → 0 proposals shrink as the prior does. log s has the density of Laplace's
-approximation (Tierney & Kadane 1986, JASA 81), interpolated between nodes with its slopes there,
-and a few per cent of Student's t over the whole line, whose tails are the heavier ones.
+so that as s → 0 proposals shrink as the prior does. Where u has a shape or df, the log of it is
+drawn first, with the density of Laplace's approximation along it, and the rest of u given it, about
+modes on that path; both at the highest node, and moved to the others. log s has the density of
+Laplace's approximation (Tierney & Kadane 1986, JASA 81), interpolated between nodes with its slopes
+there, and a few per cent of Student's t over the whole line, whose tails are the heavier ones.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import CubicHermiteSpline
-from scipy.linalg import cho_factor, cho_solve, solve_triangular
+from scipy.interpolate import CubicHermiteSpline, CubicSpline
+from scipy.linalg import solve_triangular
 from scipy.special import gammaln
 
-from bayesreg.engines.loops.tables import hyper as coded
-from bayesreg.engines.reference import reference
-from bayesreg.engines.strands.slices import Hyper, log_hyper
+from bayesreg.engines.log_posterior import Prior, Rows, bounded
+from bayesreg.engines.modes import Mode, rival
+from bayesreg.engines.reference import Reference, reference
 from bayesreg.language.arguments import Array
-from bayesreg.likelihoods.base import Likelihood, Summed, Theta
 
 if TYPE_CHECKING:
     from bayesreg.model.problem import Problem
@@ -37,139 +37,11 @@ Places = NDArray[np.intp]
 
 SPACING = 0.5  # of nodes, in log s
 DEEP, MOST = 7.0, 24  # nats below the highest node, and nodes on a side, where they end
+REACH = 5.0  # sds of log σ by which a bound on the scale moves with it
 CELLS = 32  # of the density of log s between two nodes
 WIDE, WIDE_DF = 0.03, 3.0  # share and degrees of freedom of what covers the whole line
 FEWER_DF, MORE_DF = 7.0, 15.0  # of proposals of u given s; the latter and one for each column
-STEPS, HALVINGS = 50, 30
-SETTLED = 1e-3  # squared Newton decrement: half of it in nats is what a mode may be off
-CELL_COUNT = 2**16  # numbers of a block of η: half a MiB, which stays in the cache
-BATCH = 64  # points at once, at the least, where there are as many
-
-
-@dataclass(frozen=True, eq=False)
-class Part:
-    """Some rows: η = fixed + u'x, x (m, rows)."""
-
-    x: Array
-    fixed: Array
-    y: Array
-    weights: Array
-    facts: dict[str, Array]
-    total: Summed
-
-
-@dataclass(frozen=True, eq=False)
-class Rows:
-    """The likelihood of (u) on rows, in blocks; its own unknowns are known."""
-
-    likelihood: Likelihood
-    theta: Theta
-    parts: tuple[Part, ...]
-
-    @classmethod
-    def of(cls, problem: Problem) -> Rows:
-        """Columns are those of γ, then b."""
-        loss = problem.loss
-        assert problem.design is not None
-        x = np.hstack([loss.free, loss.proper]).T
-        fixed = loss.given(np.zeros(problem.p))
-        facts, size = problem.design.known.facts(-1), CELL_COUNT // BATCH
-        weights = np.broadcast_to(loss.weights, loss.y.shape)
-        parts = []
-        for start in range(0, len(loss.y), size):
-            at = slice(start, start + size)
-            known = {name: value[at] for name, value in facts.items()}
-            total = problem.likelihood.summed(loss.y[at], weights[at], known)
-            own = np.ascontiguousarray(x[:, at])
-            parts.append(Part(own, fixed[at], loss.y[at], weights[at], known, total))
-        return cls(problem.likelihood, problem.known, tuple(parts))
-
-    def log_likelihood(self, u: Array) -> Array:
-        """Log L (S,) of points (S, m), up to a constant."""
-        found = np.zeros(len(u))
-        step = max(BATCH, CELL_COUNT // self.parts[0].x.shape[1])
-        for start in range(0, len(u), step):
-            at = slice(start, start + step)
-            for part in self.parts:
-                found[at] += part.total(u[at] @ part.x + part.fixed, self.theta)
-        return found
-
-    @cached_property
-    def phi(self) -> float:
-        """The dispersion."""
-        return float(self.likelihood.dispersion(self.theta))
-
-    def constant(self, u: Array) -> float:
-        """What the sums leave out."""
-        whole = 0.0
-        for part in self.parts:
-            eta, theta = u @ part.x + part.fixed, {**self.theta, **part.facts}
-            whole += float(part.weights @ self.likelihood.log_density(part.y, eta, theta))
-        return whole - float(self.log_likelihood(u[None])[0])
-
-    def expand(self, u: Array) -> tuple[float, Array, Array]:
-        """Log L, −∂ and −∂² of it at one point."""
-        value, slope, bend = 0.0, np.zeros(len(u)), np.zeros((len(u),) * 2)
-        for part in self.parts:
-            eta = u @ part.x + part.fixed
-            value += float(part.total(eta[None], self.theta)[0])
-            theta = {**self.theta, **part.facts}
-            first, second = self.likelihood.derivatives(part.y, eta, theta)
-            slope += part.x @ (part.weights * first / self.phi)
-            bend += (part.x * (part.weights * second / self.phi)) @ part.x.T
-        return value, slope, bend
-
-
-@dataclass(frozen=True, eq=False)
-class Prior:
-    """b ~ N(0, sd²), sd = `unit` known or × s where `scaled`; γ flat; s by its hyperprior."""
-
-    free: int
-    unit: Array  # (p,)
-    scaled: Any  # (p,) bool
-    hyper: tuple[Hyper, float] | None  # its code, and the constant left out
-
-    @classmethod
-    def of(cls, problem: Problem) -> Prior:
-        """Of Normal priors, at most one scale unknown."""
-        unit, scaled = np.ones(problem.p), np.zeros(problem.p, dtype=bool)
-        law = None
-        for block in problem.blocks:
-            known = 1.0 if block.scale is None else block.scale
-            unit[block.columns] = problem.effective_scale(block, problem.sigma, known)
-            if block.hyper is not None and block.scale is None:
-                scaled[block.columns] = True
-                law = block.hyper
-        return cls(int(problem.intercept) + len(problem.flat), unit, scaled, _settled(law))
-
-    def ridge(self, log_s: float) -> Array:
-        """1/sd² of u (m,), 0 of γ."""
-        own = self.unit**-2.0 * np.where(self.scaled, math.exp(-2.0 * log_s), 1.0)
-        return np.concatenate([np.zeros(self.free), own])
-
-    def log_density(self, u: Array, log_s: Array) -> Array:
-        """Log p(b | s) (S,), constants included."""
-        z2 = np.square(u[:, self.free :] / self.unit)
-        exponent = z2[:, ~self.scaled].sum(axis=1)
-        exponent += z2[:, self.scaled].sum(axis=1) * np.exp(-2.0 * log_s)
-        logs = np.log(self.unit).sum() + 0.5 * len(self.unit) * math.log(2.0 * math.pi)
-        return np.asarray(-0.5 * exponent - logs - np.count_nonzero(self.scaled) * log_s)
-
-    def log_hyper(self, log_s: Array) -> Array:
-        """Log p(log s); 0 where no scale is unknown."""
-        if self.hyper is None:
-            return np.zeros(len(log_s))
-        code, constant = self.hyper
-        return np.asarray(log_hyper(code, log_s) + constant)
-
-
-def _settled(law: Any) -> tuple[Hyper, float] | None:
-    """A hyperprior's code, and what its short formula leaves out of the density of log s."""
-    if law is None:
-        return None
-    code = coded(law)
-    at = np.log(np.median(law.sample(np.random.default_rng(0), 99))) if law.proper else 0.0
-    return code, float(law.log_density_of_log(float(at)) - log_hyper(code, np.array([at]))[0])
+BLURS, EASE = 3, 1e-10  # rounds of blurring kinks; of a curvature that is to be inverted
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,55 +60,130 @@ class Node:
     @classmethod
     def find(cls, rows: Rows, prior: Prior, log_s: float, near: Array) -> Node:
         """By Newton's method from a point near the mode."""
-        ridge, u = prior.ridge(log_s), near
-        for _ in range(STEPS):
-            fit, slope, bend = rows.expand(u)
-            own, g = 0.5 * float(ridge @ np.square(u)), slope + ridge * u
-            bend[np.diag_indices_from(bend)] += ridge
-            unit = 1.0 / np.sqrt(np.maximum(np.diagonal(bend), 1e-200))
-            scaled = bend * unit * unit[:, None]
-            scaled[np.diag_indices_from(scaled)] += 1e-13
-            factor = cho_factor(scaled, lower=True)
-            step = -unit * cho_solve(factor, unit * g)
-            decrement = float(-g @ step)
-            if not decrement > SETTLED:
-                break
-            for halving in range(HALVINGS):
-                trial = u + 0.5**halving * step
-                value = float(rows.log_likelihood(trial[None])[0])
-                value -= 0.5 * float(ridge @ np.square(trial))
-                if value >= fit - own:
-                    break
-            u = trial
-        lower = np.tril(factor[0])
-        of_prior = np.concatenate([np.zeros(prior.free), prior.scaled]) * ridge * np.square(unit)
-        half = solve_triangular(lower, np.diag(np.sqrt(of_prior)), lower=True)
+        mode = Mode.find(rows, prior, log_s, near)
+        lower, unit, at = mode.factor, mode.unit, mode.at
+        ridge = np.zeros(len(at))
+        place = prior.free + np.flatnonzero(prior.scaled)
+        ridge[place] = np.square(unit[place] / prior.unit[prior.scaled]) * math.exp(-2.0 * log_s)
+        half = solve_triangular(lower, np.diag(np.sqrt(ridge)), lower=True)
         share, q = np.linalg.eigh(half @ half.T)
-        at = u + step
-        log_prior = float(prior.log_density(u[None], np.array([log_s]))[0])
-        half_log_det = float(np.log(np.diagonal(lower)).sum() - np.log(unit).sum())
-        size = 0.5 * len(u) * math.log(2.0 * math.pi)
+        height = mode.value + 0.5 * len(at) * math.log(2.0 * math.pi) - mode.half_log_det
+        height -= prior.joined(mode.u, log_s)  # it joins them where log s is known
         return cls(
             log_s,
             at,
             unit[:, None] * solve_triangular(lower, q, lower=True, trans=1),
             np.clip(share, 0.0, 1.0),
             q.T @ (lower.T @ (at / unit)),
-            half_log_det,
-            fit + log_prior + 0.5 * decrement + size - half_log_det,
-            float(of_prior @ np.square(at / unit)) - np.count_nonzero(prior.scaled) + share.sum(),
+            mode.half_log_det,
+            height,
+            float(ridge @ np.square(at / unit)) - np.count_nonzero(prior.scaled) + share.sum(),
         )
 
-    def draw(self, log_s: Array, df: float, rng: np.random.Generator) -> tuple[Array, Array]:
+    def draw(
+        self, log_s: Array, df: float, path: Path | None, rng: np.random.Generator
+    ) -> tuple[Array, Array]:
         """u (S, m) at scales near the node's, and the log density that it was drawn from."""
-        m = len(self.at)
         precision = (1.0 - self.share) + self.share * np.exp(2.0 * (self.log_s - log_s))[:, None]
-        z = rng.standard_normal((len(log_s), m))
+        centre = (self.place / precision) @ self.v.T
+        m = len(self.at) - (path is not None)
+        z = rng.standard_normal(precision.shape)
         z /= np.sqrt(rng.chisquare(df, len(log_s)) / df)[:, None]
-        u = (self.place / precision + z / np.sqrt(precision)) @ self.v.T
-        density = -0.5 * (df + m) * np.log1p(np.square(z).sum(axis=1) / df)
+        density = self.half_log_det + 0.5 * np.log(precision).sum(axis=1)
+        if path is not None:  # what of z moves the path's coordinate is taken out of it
+            along = self.v[path.which] / np.sqrt(precision)
+            size = np.square(along).sum(axis=1)
+            z -= along * (np.einsum("ij,ij->i", z, along) / size)[:, None]
+            moves, own = path.draw(len(log_s), rng)
+            centre += moves
+            density += own + 0.5 * np.log(size)
+        density += -0.5 * (df + m) * np.log1p(np.square(z).sum(axis=1) / df)
         density += gammaln(0.5 * (df + m)) - gammaln(0.5 * df) - 0.5 * m * math.log(df * math.pi)
-        return u, density + self.half_log_det + 0.5 * np.log(precision).sum(axis=1)
+        return centre + (z / np.sqrt(precision)) @ self.v.T, density
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """A density of one number: constant in cells, and a share of Student's t over the whole line.
+
+    Attributes
+    ----------
+    edges, heights : ndarray (C + 1,), (C,)
+        Cells, and log of the density in each, up to a constant.
+    """
+
+    edges: Array
+    heights: Array
+
+    @property
+    def middles(self) -> Array:
+        """Of cells."""
+        return 0.5 * (self.edges[1:] + self.edges[:-1])
+
+    def draw(self, size: int, rng: np.random.Generator) -> tuple[Array, Array]:
+        """Numbers (S,) and their log density."""
+        mass = np.exp(self.heights) * np.diff(self.edges)
+        cumulated = np.concatenate([[0.0], np.cumsum(mass)])
+        x = np.interp(rng.random(size), cumulated / cumulated[-1], self.edges)
+        centre, width = 0.5 * (self.edges[0] + self.edges[-1]), self.edges[-1] - self.edges[0]
+        wide = rng.random(size) < WIDE
+        x[wide] = centre + 0.5 * width * rng.standard_t(WIDE_DF, int(wide.sum()))
+        z = (x - centre) / (0.5 * width)
+        tails = -0.5 * (WIDE_DF + 1.0) * np.log1p(z * z / WIDE_DF) - math.log(0.5 * width)
+        tails += gammaln(0.5 * (WIDE_DF + 1.0)) - gammaln(0.5 * WIDE_DF)
+        tails -= 0.5 * math.log(WIDE_DF * math.pi)
+        cell = np.searchsorted(self.edges, x, side="right") - 1
+        inside = (cell >= 0) & (cell < len(self.heights))
+        own = self.heights[np.clip(cell, 0, len(self.heights) - 1)] - math.log(cumulated[-1])
+        own = np.where(inside, own + math.log1p(-WIDE), -np.inf)
+        return x, np.logaddexp(own, tails + math.log(WIDE))
+
+
+@dataclass(frozen=True, eq=False)
+class Path:
+    """The mode of u as one coordinate moves by δ, and the density of δ: at all scales alike.
+
+    A shape or df is far from normal beside the rest, and what it leaves to σ bends with it.
+    """
+
+    which: int
+    grid: Grid
+    at: Array  # δ (K,) of nodes
+    moves: Array  # of u there (K, m)
+
+    @classmethod
+    def find(cls, rows: Rows, prior: Prior, node: Node) -> Path:
+        """Modes beside values an sd apart, as far as there is posterior."""
+        which = len(node.at) - 1
+        sd = float(np.sqrt(np.square(node.v[which]).sum()))
+
+        def mode(near: Array, move: float) -> Mode:
+            start = near.copy()
+            start[which] = node.at[which] + move
+            return Mode.find(rows, prior, node.log_s, start, which)
+
+        found = {0.0: mode(node.at, 0.0)}
+        for side in (1.0, -1.0):
+            last = found[0.0]
+            for k in range(1, MOST):
+                last = mode(last.at, side * k * sd)
+                found[side * k * sd] = last
+                if not last.height > max(one.height for one in found.values()) - DEEP:
+                    break
+        at = np.array(sorted(found))
+        heights = np.array([found[x].height for x in at.tolist()])
+        moves = np.array([found[x].at - node.at for x in at.tolist()])
+        edges = np.linspace(at[0], at[-1], CELLS * (len(at) - 1) + 1)
+        grid = Grid(edges, np.zeros(len(edges) - 1))
+        values = CubicSpline(at, heights - heights.max())(grid.middles)
+        return cls(which, Grid(edges, values), at, moves)
+
+    def draw(self, size: int, rng: np.random.Generator) -> tuple[Array, Array]:
+        """Moves (S, m) and the log density of their δ."""
+        delta, density = self.grid.draw(size, rng)
+        moves = CubicSpline(self.at, self.moves)(np.clip(delta, self.at[0], self.at[-1]))
+        moves[:, self.which] = delta
+        return moves, density
 
 
 @dataclass(frozen=True, eq=False)
@@ -245,8 +192,10 @@ class Proposal:
 
     Attributes
     ----------
-    edges, heights : ndarray (C + 1,), (C,)
-        Cells of log s, and log of their density, which is constant in each.
+    scales : Grid or None
+        Of log s, where it is unknown.
+    path : Path or None
+        Of the last of a, where there is one beside log σ.
     df : float
         Degrees of freedom of t.
     constant : float
@@ -258,8 +207,8 @@ class Proposal:
     rows: Rows
     prior: Prior
     nodes: tuple[Node, ...]
-    edges: Array
-    heights: Array
+    scales: Grid | None
+    path: Path | None
     df: float
     constant: float
     information: Array
@@ -270,12 +219,21 @@ class Proposal:
         at, rows, prior = reference(problem), Rows.of(problem), Prior.of(problem)
         own = at.sd[prior.scaled] / prior.unit[prior.scaled]
         first = float(np.log(own[0])) if len(own) else 0.0
-        nodes = _walk(rows, prior, first, at.at)
-        edges, heights = _cells(nodes, prior) if len(own) else (np.zeros(2), np.zeros(1))
+        near = at.at
+        if not problem.likelihood.smooth:
+            rows, near = _blurred(rows, prior, first, at)
+        nodes = _walk(rows, prior, first, near)
+        scales = _cells(nodes, prior) if len(own) else None
+        path = None
+        if rows.names and rows.names[-1] != "sigma":
+            middle = max(nodes, key=lambda node: _height(node, prior))
+            path = Path.find(rows, prior, middle)
         flat = float(np.log(problem.x_sd[problem.flat]).sum())
         constant = rows.constant(nodes[0].at) - flat
         df = MORE_DF + len(at.at)
-        return cls(rows, prior, nodes, edges, heights, df, constant, at.information)
+        if "sigma" in rows.names:  # beside an unknown σ, γ has tails like those of t with n − m
+            df = max(1.0, min(df, problem.n - len(at.at)))
+        return cls(rows, prior, nodes, scales, path, df, constant, at.information)
 
     def draw(self, size: int, rng: np.random.Generator) -> tuple[Array, Array, Array]:
         """u (S, m), log s (S,) and log weights: of the posterior ÷ what they were drawn from."""
@@ -285,10 +243,11 @@ class Proposal:
         u = np.empty((size, len(self.nodes[0].at)))
         for k, node in enumerate(self.nodes):
             at: Places = np.flatnonzero(nearest == k)
-            u[at], own = node.draw(log_s[at], self.df, rng)
+            u[at], own = node.draw(log_s[at], self.df, self.path, rng)
             density[at] += own
         target = self.rows.log_likelihood(u) + self.prior.log_density(u, log_s)
-        return u, log_s, self.weighed(target + self.prior.log_hyper(log_s), density)
+        target += self.prior.log_hyper(self.prior.log_scale(u, log_s))
+        return u, log_s, self.weighed(target, density)
 
     def weighed(self, target: Array, density: Array) -> Array:
         """Log weights; what is no number weighs nothing."""
@@ -296,28 +255,35 @@ class Proposal:
         return np.where(np.isfinite(found), found, -np.inf)
 
     @property
+    def middle(self) -> Node:
+        """Of the nodes, that with most of the posterior."""
+        return max(self.nodes, key=lambda node: _height(node, self.prior))
+
+    @property
+    def rival(self) -> float:
+        """Log of the mass about another mode ÷ that about this one, at the scale of the middle."""
+        return rival(self.rows, self.prior, self.middle.log_s, self.middle.at)
+
+    @property
     def _pairs(self) -> list[tuple[Node, Node]]:
         return list(zip(self.nodes[:-1], self.nodes[1:], strict=True))
 
     def _scales(self, size: int, rng: np.random.Generator) -> tuple[Array, Array]:
         """log s and its log density."""
-        if self.prior.hyper is None:
+        if self.scales is None:
             return np.zeros(size), np.zeros(size)
-        mass = np.exp(self.heights) * np.diff(self.edges)
-        cumulated = np.concatenate([[0.0], np.cumsum(mass)])
-        log_s = np.interp(rng.random(size), cumulated / cumulated[-1], self.edges)
-        centre, width = 0.5 * (self.edges[0] + self.edges[-1]), self.edges[-1] - self.edges[0]
-        wide = rng.random(size) < WIDE
-        log_s[wide] = centre + 0.5 * width * rng.standard_t(WIDE_DF, int(wide.sum()))
-        z = (log_s - centre) / (0.5 * width)
-        tails = -0.5 * (WIDE_DF + 1.0) * np.log1p(z * z / WIDE_DF) - math.log(0.5 * width)
-        tails += gammaln(0.5 * (WIDE_DF + 1.0)) - gammaln(0.5 * WIDE_DF)
-        tails -= 0.5 * math.log(WIDE_DF * math.pi)
-        cell = np.searchsorted(self.edges, log_s, side="right") - 1
-        inside = (cell >= 0) & (cell < len(self.heights))
-        own = self.heights[np.clip(cell, 0, len(self.heights) - 1)] - math.log(cumulated[-1])
-        own = np.where(inside, own + math.log1p(-WIDE), -np.inf)
-        return log_s, np.logaddexp(own, tails + math.log(WIDE))
+        return self.scales.draw(size, rng)
+
+
+def _blurred(rows: Rows, prior: Prior, log_s: float, at: Reference) -> tuple[Rows, Array]:
+    """Kinks blurred by what η varies where the posterior is, and the mode that there is then."""
+    m, near = rows.m, at.at
+    spread = np.linalg.inv(at.precision + EASE * np.diag(np.diagonal(at.precision)))
+    for _ in range(BLURS):
+        rows = rows.blurred(spread[:m, :m])
+        mode = Mode.find(rows, prior, log_s, near)
+        near, spread = mode.at, mode.spread
+    return rows, near
 
 
 def _walk(rows: Rows, prior: Prior, first: float, near: Array) -> tuple[Node, ...]:
@@ -325,30 +291,46 @@ def _walk(rows: Rows, prior: Prior, first: float, near: Array) -> tuple[Node, ..
     start = Node.find(rows, prior, first, near)
     if prior.hyper is None:
         return (start,)
-
-    def height(node: Node) -> float:
-        return node.height + float(prior.log_hyper(np.array([node.log_s]))[0])
-
-    found, best = [start], height(start)
+    found, best = [start], _height(start, prior)
     for side in (1.0, -1.0):
         last = start
         for _ in range(MOST):
             last = Node.find(rows, prior, last.log_s + side * SPACING, last.at)
             found.append(last)
-            here = height(last)
+            here = _height(last, prior)
             best = max(best, here)
             if np.isfinite(best) and here < best - DEEP:
                 break
     return tuple(sorted(found, key=lambda node: node.log_s))
 
 
-def _cells(nodes: tuple[Node, ...], prior: Prior) -> tuple[Array, Array]:
-    """Edges of cells from the first node to the last, and the log density in each."""
+def _height(node: Node, prior: Prior) -> float:
+    """With the hyperprior in it."""
+    log_scale = prior.log_scale(node.at[None], np.array([node.log_s]))
+    return node.height + float(prior.log_hyper(log_scale)[0])
+
+
+def _cells(nodes: tuple[Node, ...], prior: Prior) -> Grid:
+    """The density of log s from the first node to the last."""
     at = np.array([node.log_s for node in nodes])
     edges = np.linspace(at[0], at[-1], CELLS * (len(at) - 1) + 1)
-    middles = 0.5 * (edges[1:] + edges[:-1])
     values = [node.height for node in nodes], [node.rise for node in nodes]
-    heights = CubicHermiteSpline(at, *values)(middles)
-    ends = prior.log_hyper(edges)  # a cell where some have a hyperprior's density is no empty one
-    heights = heights + np.maximum(prior.log_hyper(middles), np.maximum(ends[1:], ends[:-1]))
-    return edges, np.asarray(heights - heights.max())
+    heights = CubicHermiteSpline(at, *values)(0.5 * (edges[1:] + edges[:-1]))
+    shift = prior.log_scale(np.array([node.at for node in nodes]), at) - at  # −log σ, or none
+    heights = heights + _hyper_in(edges, edges + np.interp(edges, at, shift), nodes, prior)
+    return Grid(edges, np.asarray(heights - heights.max()))
+
+
+def _hyper_in(edges: Array, log_scale: Array, nodes: tuple[Node, ...], prior: Prior) -> Array:
+    """Log of the hyperprior in each cell: no cell where some of u have its density is empty."""
+    reach = np.zeros(len(edges))
+    if prior.shifted and prior.hyper is not None and bounded(prior.hyper):
+        which = len(prior.unit) + prior.free + prior.sigma
+        sds = [float(np.sqrt(np.square(node.v[which]).sum())) for node in nodes]
+        reach += REACH * max(sds)
+    middles = 0.5 * (log_scale[1:] + log_scale[:-1])
+    found = prior.log_hyper(middles)
+    for away in (-reach, reach):
+        ends = prior.log_hyper(log_scale + away)
+        found = np.maximum(found, np.maximum(ends[1:], ends[:-1]))
+    return found

@@ -1,13 +1,15 @@
 r"""Engine independent: proposals that do not depend on where the chain is, weighed exactly.
 
-Under Normal priors with at most one unknown scale s, and a smooth convex likelihood without
-unknowns of its own, (u, log s) is proposed as :mod:`bayesreg.engines.given_scale` says, a proposal
-has the log weight log p(y, u, log s) − log q(u, log s), and a chain accepts it with probability
-min(1, w′/w) (Tierney 1994, Annals of Statistics 22(4), §2.3.3). Tails of q are the heavier ones,
-so the chain is uniformly ergodic; proposals are evaluated many at once, by products of matrices.
+Under Normal priors with at most one unknown scale s, (u, log s) is proposed as
+:mod:`bayesreg.engines.given_scale` says, u = (γ, b, log θ) with what the likelihood does not know
+of its own: σ, a df, a shape. A proposal has the log weight log p(y, u, log s) − log q(u, log s),
+and a chain accepts it with probability min(1, w′/w) (Tierney 1994, Annals of Statistics 22(4),
+§2.3.3). Tails of q are the heavier ones, so the chain is uniformly ergodic; proposals are evaluated
+many at once, by products of matrices.
 
 The mean of w is the evidence p(y), which `Draws.log_evidence` reads of the weights that a run
-keeps. Where these are too unequal, as a pilot that is always the same says, the engine refuses.
+keeps. Where these are too unequal, as a pilot that is always the same says, the engine refuses; and
+where −log L is not convex and Newton's method from other starts finds another mode of some mass.
 """
 
 from __future__ import annotations
@@ -21,12 +23,14 @@ import numpy as np
 
 from bayesreg.engines.chains import Output, one_blas_thread
 from bayesreg.engines.draws import WEIGHT
-from bayesreg.engines.given_scale import BATCH, FEWER_DF, Proposal
+from bayesreg.engines.given_scale import FEWER_DF, Proposal
 from bayesreg.engines.kernel import Markov, Needs
 from bayesreg.engines.laplace_tangent import RATE, ROW
+from bayesreg.engines.log_posterior import BATCH
 from bayesreg.engines.pareto import pareto_khat
 from bayesreg.language.arguments import Array
 from bayesreg.likelihoods import Likelihood
+from bayesreg.likelihoods.base import AbsoluteDeviation, Measured
 from bayesreg.priors import ScaleMixture
 
 if TYPE_CHECKING:
@@ -34,6 +38,7 @@ if TYPE_CHECKING:
 
 NAME = "independent"
 LEAST_SHARE, LARGEST_KHAT = 0.2, 0.7
+RIVAL = -10.0  # log of the mass about another mode, which no proposal would find
 PILOT = 512
 FEWEST = 4  # rows a column, below which nobody need look: log L is no quadratic
 DRAW = 2e-6  # seconds of a draw, whatever the rows are
@@ -41,20 +46,39 @@ DRAW = 2e-6  # seconds of a draw, whatever the rows are
 
 @dataclass(frozen=True)
 class Pilot:
-    """What a short run says of the weights: their effective share, and Pareto k̂ of the largest."""
+    """What a short run says of the weights, and other starts of other modes.
+
+    Attributes
+    ----------
+    share, khat : float
+        Of draws, how many are effective; Pareto k̂ of the largest weights.
+    rival : float
+        Log of the mass about another mode ÷ that about the one proposed about.
+    """
 
     share: float
     khat: float
+    rival: float = -math.inf
 
     @property
     def ok(self) -> bool:
-        """Whether the weights are even enough."""
-        return self.share > LEAST_SHARE and self.khat < LARGEST_KHAT
+        """Whether the weights are even enough, and there is one mode."""
+        return self.share > LEAST_SHARE and self.khat < LARGEST_KHAT and self.rival < RIVAL
 
     @property
     def why(self) -> str:
         """In words."""
         return f"of proposals given the scale {self.share:.0%} are effective, k̂ {self.khat:.2f}"
+
+    @property
+    def why_not(self) -> str:
+        """What is missing."""
+        if self.rival >= RIVAL:
+            return (
+                f"it proposes about one mode, and another has e^{self.rival:.1f} times its mass "
+                f"where e^{RIVAL:g} would be too much"
+            )
+        return f"{self.why}, where it needs {LEAST_SHARE:.0%} and a k̂ below {LARGEST_KHAT:g}"
 
 
 # What a problem was found to need, for as long as there is the problem: it is asked of more than
@@ -68,7 +92,9 @@ def piloted(problem: Problem) -> tuple[Proposal, Pilot]:
         with one_blas_thread(), np.errstate(all="ignore"):
             found = _pilot(Proposal.of(problem))
             if not found[1].ok:
-                found = _pilot(replace(found[0], df=FEWER_DF))
+                found = _pilot(replace(found[0], df=min(found[0].df, FEWER_DF)))
+            if found[1].ok and not problem.likelihood.convex:
+                found = found[0], replace(found[1], rival=found[0].rival)
         _FOUND[problem] = found
     return _FOUND[problem]
 
@@ -86,8 +112,10 @@ def _pilot(proposal: Proposal) -> tuple[Proposal, Pilot]:
 def _unfit(problem: Problem) -> str | None:
     """What types cannot say."""
     law = problem.likelihood
-    if not (law.smooth and law.convex) or problem.unknown:
-        return f"it needs a log density with one mode and nothing unknown but β, unlike {law!r}"
+    if not (law.smooth or isinstance(law, AbsoluteDeviation)):
+        return f"it expands log densities, and that of {law!r} has kinks of no known kind"
+    if not (law.convex or isinstance(law, Measured)):
+        return f"it looks for modes from fits of y, which is no measurement under {law!r}"
     for block in problem.blocks:
         if not block.prior.conjugate:
             return f"it needs Normal priors, and {type(block.prior).__name__} is none"
@@ -108,9 +136,7 @@ def _uneven(problem: Problem) -> str | None:
     if FEWEST * (problem.p + len(problem.flat)) > problem.n:
         return f"it proposes about modes, which needs {FEWEST} rows a column"
     pilot = piloted(problem)[1]
-    if pilot.ok:
-        return None
-    return f"{pilot.why}, where it needs {LEAST_SHARE:.0%} and a k̂ below {LARGEST_KHAT:g}"
+    return None if pilot.ok else pilot.why_not
 
 
 supports = Needs((Likelihood,), (ScaleMixture,), _uneven)
@@ -171,21 +197,24 @@ class Independence(Markov):
         scales = np.concatenate([[state.log_s], log_s])[at]
         weights = np.concatenate([[state.log_weight], log_w])
         last = State(seen[-1], float(scales[-1]), float(weights[at[-1]]))
-        return last, self._recorded(setup, seen, np.exp(scales)) | {WEIGHT: log_w}
+        return last, self._recorded(setup, seen, scales) | {WEIGHT: log_w}
 
-    def _recorded(self, setup: Setup, u: Array, scale: Array) -> Output:
-        """β, β₀, scale and κ, per unit of the original columns."""
+    def _recorded(self, setup: Setup, u: Array, log_s: Array) -> Output:
+        """β, β₀, θ, scale and κ, per unit of the original columns."""
         problem, prior = setup.problem, setup.proposal.prior
-        beta, intercept = problem.restore_free(u[:, prior.free :], u[:, : prior.free])
-        sd = prior.unit * np.where(prior.scaled, scale[:, None], 1.0)
+        b, _ = prior.columns(u)
+        beta, intercept = problem.restore_free(b, u[:, : prior.free])
+        theta = setup.proposal.rows.theta(u)
+        scale = np.exp(prior.log_scale(u, log_s))
+        sigma = theta.pop("sigma", problem.sigma)
         unknown = len(problem.unknown_scales)
         return {
             "beta": beta,
             "intercept": intercept,
-            "sigma": np.full(len(u), problem.sigma),
+            "sigma": np.array(np.broadcast_to(np.ravel(sigma), len(u))),
             "scale": np.repeat(scale[:, None], unknown, axis=1),
-            "kappa": 1.0 / (1.0 + setup.proposal.information * np.square(sd)),
-        }
+            "kappa": 1.0 / (1.0 + setup.proposal.information * np.square(prior.sds(u, log_s))),
+        } | {name: theta[name][:, 0] for name in setup.proposal.rows.names if name != "sigma"}
 
 
 KERNEL = Independence()

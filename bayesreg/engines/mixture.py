@@ -76,7 +76,8 @@ def beside(problem: Problem, at: Reference) -> Setup:
     """What iterations need of priors and σ, under a likelihood that is not one quadratic."""
     touching = at.problem.at_zero
     own = {"sigma": problem.own.get("sigma", 1.0)}
-    setup = given(dataclasses.replace(touching, own=own))
+    # Scales in units of σ are the problem's own: the quadratic's σ is √φ, at the reference point.
+    setup = given(dataclasses.replace(touching, own=own, blocks=problem.blocks))
     # Of the rows that there are, not of their weights in the quadratic.
     nu = float(np.sum(at.problem.loss.weights)) - at.free
     setup.facts["nu"], setup.facts["crowded"] = nu, 2 * problem.p >= nu

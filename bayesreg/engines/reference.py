@@ -191,7 +191,8 @@ class _Search:
             if name == "sigma":  # columns that interpolate would take all of it
                 low = max(low, self.rough["sigma"] - FARTHEST)
                 high = max(high, low + 1.0)
-            found = minimize_scalar(cost, bounds=(low, high), method="bounded")
+            with np.errstate(invalid="ignore"):  # a law that ends has costs of ∞
+                found = minimize_scalar(cost, bounds=(low, high), method="bounded")
             if np.isfinite(found.fun):
                 self.log_own[name] = float(found.x)
                 self.settle()
@@ -367,7 +368,8 @@ def rough_own(problem: Problem) -> dict[str, float]:
                 return -fit - float(prior.log_density_of_log(x))
 
             low, high = centre[name] + SPAN
-            found = minimize_scalar(cost, bounds=(low, high), method="bounded")
+            with np.errstate(invalid="ignore"):  # a law that ends has costs of ∞
+                found = minimize_scalar(cost, bounds=(low, high), method="bounded")
             if np.isfinite(found.fun):
                 theta[name] = float(np.exp(found.x))
     return {name: float(np.log(theta[name])) for name in problem.unknown}

@@ -22,6 +22,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.special import ndtr
 
 from bayesreg.language.arguments import Array, did_you_mean, one_positive, positive
 from bayesreg.language.errors import BadArgument, BadCell, NotSupported
@@ -372,6 +373,14 @@ class AbsoluteDeviation(Likelihood):
     """A likelihood with φ·(−log p) = |y − η| + constant: at η = y any slope from −1 to 1."""
 
     capability = "absolute deviations"
+
+    def blurred(self, y: Array, eta: Array, sd: Array) -> tuple[Array, Array, Array]:
+        """E|y − η′| by row under η′ ~ N(η, sd²), and its first and second derivative in η."""
+        rest = eta - y
+        z = rest / sd
+        slope = 2.0 * ndtr(z) - 1.0
+        bend = math.sqrt(2.0 / math.pi) * np.exp(-0.5 * z * z) / sd
+        return rest * slope + np.square(sd) * bend, slope, bend
 
 
 class NormalMixture(Likelihood):

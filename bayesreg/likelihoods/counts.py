@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -25,6 +25,8 @@ EDGE = 600.0  # η beyond which the loss goes on as a line, so that it and its s
 LARGEST = 709.0  # η beyond which a mean is held, for float64 ends
 NEAR = 1e-3  # of (s − μ)/μ, below which a divergence is its series
 MANY = 1e7  # a count beyond which the terms of a log density are large and their sum is not
+TERMS = 20.0  # logarithms that take as long as a log Γ
+NEARLY_POISSON = 1e4  # a shape from which 1 + e^η/r is so near 1 that its digits are counted
 SMOOTH = 1e15  # a mean beyond which a count is normal to every digit that float64 has
 
 
@@ -282,24 +284,27 @@ class NegativeBinomial(Counts):
         return np.asarray(ways - logistic.loss(y, y + r, np.subtract(eta, np.log(r))))
 
     def summed(self, y: Array, weights: Array, facts: Theta) -> Summed:
-        """Γ's once for each count that there is; log(1 + e^η/r) has no e^(−η) to lose."""
+        """Γ's by sums over whole numbers; log(1 + e^η/r) has no e^(−η) to lose, but 1 is near.
+
+        log Γ(y + r)/(Γ(r)r^y) = Σ log(1 + k/r) over 0 < k < y.
+        """
         if np.max(y, initial=0.0) > MANY:
             return super().summed(y, weights, facts)
-        events = weights * y
-        values, place = np.unique(y, return_inverse=True)
-        times = np.bincount(place, weights)
+        events, ways = weights * y, _ways_summed(y, weights)
 
         def total(eta: Array, theta: Theta) -> Array:
             r = np.atleast_2d(theta["shape"])
-            ways = (_ways(values, r) - values * np.log(r)) @ times
             if eta.max(initial=0.0) > EDGE:
                 grown = np.logaddexp(0.0, eta - np.log(r))
             else:
                 grown = np.exp(eta) / r
-                grown += 1.0
-                np.log(grown, out=grown)
+                if r.max() > NEARLY_POISSON:
+                    np.log1p(grown, out=grown)
+                else:
+                    grown += 1.0
+                    np.log(grown, out=grown)
             shared = grown @ events + r[:, 0] * (grown @ weights)
-            return np.asarray(ways + eta @ events - shared)
+            return np.asarray(ways(r) + eta @ events - shared)
 
         return total
 
@@ -361,6 +366,17 @@ class NegativeBinomial(Counts):
         import pymc as pm
 
         return pm.NegativeBinomial, {"mu": pm.math.exp(eta), "alpha": theta["shape"]}
+
+
+def _ways_summed(y: Array, weights: Array) -> Callable[[Array], Array]:
+    """Σ w log Γ(y + r)/(Γ(r)r^y) (S,) of r (S, 1), up to a constant."""
+    values, place = np.unique(y, return_inverse=True)
+    times = np.bincount(place, weights)
+    if values[-1] > TERMS * len(values):  # few counts, far apart
+        return lambda r: np.asarray((_ways(values, r) - values * np.log(r)) @ times)
+    k = np.arange(1.0, values[-1])
+    above = np.append(np.cumsum(times[::-1])[::-1], 0.0)[np.searchsorted(values, k, "right")]
+    return lambda r: np.asarray(np.log1p(k / r) @ above)
 
 
 def _ways(y: Array, r: Array) -> Array:
