@@ -12,7 +12,7 @@ from nbclient import NotebookClient
 from PIL import Image
 
 HERE = Path(__file__).parent
-COLOURS = 64
+COLOURS = 128
 
 
 def reduced(png: bytes) -> bytes:

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesreg.language.errors import BadArgument
+from bayesreg.language.text import labels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -203,6 +204,12 @@ def legend(ax: Axes, handles: Sequence[Any], texts: Sequence[str], **place: Any)
     """A frameless legend above the axes whose texts are never read as mathematics."""
     chosen = {"loc": "lower left", "bbox_to_anchor": (0.0, 1.01), "borderaxespad": 0.0}
     _plain(ax.legend(handles, texts, **{**_LEGEND, **chosen, **_width(texts), **place}))
+
+
+def inside(ax: Axes, handles: Sequence[Any], names: Sequence[str], loc: str) -> None:
+    """A small legend inside axes that were given, beside others that nobody may move."""
+    said = labels(names, 16)
+    legend(ax, handles, said, loc=loc, bbox_to_anchor=None, ncols=1, borderaxespad=0.3, fontsize=7)
 
 
 def figure_legend(figure: Any, handles: Sequence[Any], texts: Sequence[str]) -> None:

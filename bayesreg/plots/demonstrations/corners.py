@@ -53,7 +53,7 @@ def _draw_minima(panel: Any, corners: Any) -> None:
             texts.append(text)
     for draw in (panel.axhline, panel.axvline):
         draw(0.0, color=MUTED, linewidth=0.6, zorder=0)
-    x, y = (f"minimum, b of {shortened(name, 20)}" for name in corners.names)
+    x, y = (f"minimum, b of {shortened(name, 16)}" for name in corners.names)
     dress(panel, x=x, y=y)
     legend(panel, handles, texts, ncols=2)
 
@@ -79,5 +79,5 @@ def _draw_shares(panel: Any, corners: Any) -> None:
             panel.plot(corners.place, exact, color=colour, linewidth=1.1, zorder=0, label="exact")
     panel.set_ylim(-0.03, 1.03)
     said = f"minima about …, standard errors; λ = {corners.lam:.4g}"
-    dress(panel, x=said, y=f"share with b of {shortened(corners.names[1], 20)} there", rules="y")
+    dress(panel, x=said, y=f"share with b of {shortened(corners.names[1], 16)} there", rules="y")
     legend(panel, handles, [row[0] for row in rows], ncols=2)

@@ -35,15 +35,15 @@ def plot_geometry(geometry: Any, ax: Any = None) -> NDArray[np.object_]:
         Dot: the solution; arrow: −∇ of the loss; shaded: the normal cone; cross: least squares.
     """
     panels = axes_grid(ax, len(geometry.panels), 2, (3.3, 3.2))
-    box = _box(geometry)
-    for number, (panel, one) in enumerate(zip(panels, geometry.panels, strict=True)):
+    box, length = _box(geometry)
+    for panel, one in zip(panels, geometry.panels, strict=True):
         for k, ellipse in enumerate(geometry.contours):
             bold = k == geometry.touched
             panel.plot(*ellipse.T, color=INK if bold else MUTED, linewidth=1.4 if bold else 0.7)
-        colour = COLOURS[number]
+        colour = COLOURS[list(TITLES).index(one.kind)]
         panel.fill(*one.region.T, color=colour, alpha=0.22, linewidth=0)
         panel.plot(*one.region.T, color=colour, linewidth=1.6, label="region")
-        _cone(panel, one, 0.38 * float(np.min(np.ptp(box, axis=0))))
+        _cone(panel, one, length)
         panel.plot(
             *geometry.pair.least_squares, "x", color=INK, ms=6, mew=1.4, label="least squares"
         )
@@ -70,16 +70,23 @@ def _cone(panel: Any, one: Any, length: float) -> None:
     else:
         ray = np.stack([one.point, one.point + length * ways[0]])
         panel.plot(*ray.T, color=COLOURS[4], linewidth=5, alpha=0.45, label="cone", zorder=3)
-    tip = one.point + 0.8 * length * one.pull / np.linalg.norm(one.pull)
+    tip = _tip(one, 0.8 * length)
     arrow = {"arrowstyle": "-|>", "color": INK, "linewidth": 1.3, "shrinkA": 0, "shrinkB": 0}
-    panel.annotate("", tip, one.point, zorder=5, arrowprops=arrow)
+    panel.annotate("", tip, one.point, zorder=5, arrowprops=arrow, annotation_clip=False)
 
 
-def _box(geometry: Any) -> NDArray[np.float64]:
-    """A square (2, 2) that holds the regions, the touched ellipse's centre and 0: low, high."""
+def _tip(one: Any, length: float) -> NDArray[np.float64]:
+    """Where an arrow of this length along −∇ of the loss ends."""
+    return np.asarray(one.point + length * one.pull / np.linalg.norm(one.pull))
+
+
+def _box(geometry: Any) -> tuple[NDArray[np.float64], float]:
+    """A square (2, 2) that holds regions, least squares and arrows: low, high; and their length."""
     points = [one.region for one in geometry.panels]
-    points += [geometry.contours[0], geometry.pair.least_squares[None], np.zeros((1, 2))]
+    points += [geometry.contours[0], geometry.pair.least_squares[None]]
+    length = 0.4 * float(np.max(np.ptp(np.concatenate(points), axis=0)))
+    points += [_tip(one, length)[None] for one in geometry.panels]
     every = np.concatenate(points)
     low, high = every.min(axis=0), every.max(axis=0)
-    middle, half = 0.5 * (low + high), 0.56 * float(np.max(high - low))
-    return np.stack([middle - half, middle + half])
+    middle, half = 0.5 * (low + high), 0.53 * float(np.max(high - low))
+    return np.stack([middle - half, middle + half]), length

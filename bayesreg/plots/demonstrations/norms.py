@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesreg.language.misnamed import explained
-from bayesreg.plots.canvas import MUTED, axes_grid, dress, figure_legend, legend, marks
+from bayesreg.plots.canvas import MUTED, axes_grid, dress, figure_legend, inside, marks
 
 
 @explained
@@ -52,7 +52,7 @@ def plot_norms(norms: Any, ax: Any = None) -> NDArray[np.object_]:
     if ax is None:
         figure_legend(panels[0].figure, handles, names)
     else:
-        legend(panels[0], handles, names, loc="upper right", bbox_to_anchor=None, ncols=1)
+        inside(panels[1], handles, names, "upper right")
     return panels
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from bayesreg.language.misnamed import explained
 from bayesreg.language.text import labels
-from bayesreg.plots.canvas import axes_grid, dress, figure_legend, legend, marks
+from bayesreg.plots.canvas import axes_grid, dress, figure_legend, inside, marks
 from bayesreg.plots.densities import draw_prior
 
 CROWD = 6  # priors: of more the right half is drawn alone, at twice the size
@@ -51,7 +51,7 @@ def plot_penalties(penalties: Any, ax: Any = None) -> NDArray[np.object_]:
     if ax is None:
         figure_legend(panels[0].figure, handles, labels(penalties.names))
     else:
-        legend(panels[0], handles, labels(penalties.names), loc="upper right", ncols=1)
+        inside(panels[1], handles, penalties.names, "upper center")
     return panels
 
 

@@ -17,7 +17,7 @@ from bayesreg.plots.canvas import (
     axes_grid,
     dress,
     figure_legend,
-    legend,
+    inside,
     marks,
 )
 from bayesreg.plots.paths import log_ticks
@@ -63,7 +63,7 @@ def plot_shrinkage_functions(functions: Any, ax: Any = None) -> NDArray[np.objec
     if ax is None:
         figure_legend(panels[0].figure, handles, labels(functions.names))
     else:
-        legend(panels[0], handles, labels(functions.names), loc="upper left", ncols=1)
+        inside(panels[0], handles, functions.names, "upper left")
     return panels
 
 

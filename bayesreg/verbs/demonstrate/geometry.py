@@ -300,5 +300,5 @@ def _caught(one: Touch, pair: Pair) -> str:
     return (
         f"The {kind}'s region touches the ellipse at a corner, whose normals fill a wedge of "
         f"{one.width:.3g}°, so the coefficient of {name} is exactly 0 as long as |−∇L| along it, "
-        f"here {abs(one.pull[j]):.4g}, stays below λ = {one.lam:.4g}"
+        f"here {abs(one.pull[j]):.6g}, stays below λ = {one.lam:.6g}"
     )
