@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.integrate import quad
 from scipy.stats import norm
 
 import bayesreg as br
+from bayesreg.plots import canvas
+from tests.report_standin import HOSTILE
 
 
 @pytest.fixture(scope="module")
@@ -235,6 +238,39 @@ def test_levels_of_a_factor_are_a_group_of_their_own():
     assert np.array_equal(entered.any(axis=1), entered.all(axis=1))
     alone = found.effects["lasso"][:, found.places] != 0
     assert not np.array_equal(alone.any(axis=1), alone.all(axis=1)), "control"
+
+
+def test_errors_on_the_real_y_are_those_of_the_path(data):
+    """The rows fitted: mean squared residuals; rows left out: never below, here."""
+    problem = asked(data, br.Laplace(), likelihood=br.Gaussian(54.0))
+    lams = [30.0, 300.0, 3000.0]
+    found = br.demonstrate.bias_variance(problem, lams=lams, replications=5)
+    seen, left = (line.get_ydata() for line in br.plot_bias_variance(found)[1].get_lines()[:2])
+    path = br.path(problem, lams)
+    fitted = path.beta.to_numpy() @ data.X.to_numpy().T + path.intercept.to_numpy()[:, None]
+    error = np.mean((data.y.to_numpy() - fitted) ** 2, axis=1) / 54.0**2
+
+    np.testing.assert_allclose(seen, error, rtol=1e-9)
+    assert np.all(np.diff(seen) > 0)
+    assert np.all(left > seen), "control: another quantity"
+
+
+def test_hostile_names_are_drawn_as_text():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.standard_normal((60, len(HOSTILE))), columns=list(HOSTILE))
+    X += rng.standard_normal((60, 1))
+    problem = br.Model(br.Normal(1.0), br.Gaussian(1.0)).condition(
+        X, X.iloc[:, 7] + X.iloc[:, 1] + rng.standard_normal(60), standardize=True
+    )
+    for name in ("joint", "conditioning", "bias_variance", "weight_decay", "units", "grouping"):
+        found = getattr(br.demonstrate, name)(problem)
+        with canvas.style():
+            figure = np.ravel(found.plot())[0].figure
+            canvas.settle(figure)
+            drawn = canvas.svg(figure)
+        assert "mathdefault" not in drawn
+        for words in (drawn, found.says, found.alt):
+            assert not any(c in words for c in "\x00\x1b\u202e"), name
 
 
 REFUSED = [

@@ -169,6 +169,16 @@ def test_adam_has_the_map_as_its_limit_and_adamw_the_box(data, lam, held):
     assert ("within" in found.says.split("nears")[1]) == held
 
 
+def test_where_least_squares_is_not_one_point_no_box_is_named():
+    wide = br.simulate(n=20, p=40, seed=1)
+    problem = br.Model(br.Normal(1.0), br.Gaussian(1.0)).condition(wide.X, wide.y)
+    found = br.demonstrate.weight_decay(problem, steps=200)
+
+    assert found.box is None
+    assert "nears" not in found.says
+    assert found.parted["SGD"].max() < 1e-13 < found.parted["Adam"].max()
+
+
 def test_the_curve_over_units_is_that_of_the_data_in_these_units(data):
     problem = lasso(data)
     found = br.demonstrate.units(problem, "bp", factors=[0.01, 0.2, 7.0])

@@ -103,12 +103,13 @@ class BiasVariance(Record):
     @property
     def alt(self) -> str:
         """The picture for who does not see it."""
+        held = self.lams[int(np.argmin(self.held_out))]
         return (
             "Two panels over λ on a logarithmic axis. Left, squared bias rises from 0, variance "
             f"falls to that of a mean, and their sum, the error, is least at "
             f"λ = {self.lams[self.best]:.3g}. Right, on the real y: the error on the rows that are "
-            "fitted rises with λ throughout, that on rows left out falls and then rises: to the "
-            "left of its lowest point the fit follows noise, to the right it misses effects."
+            f"fitted rises with λ throughout, that on rows left out is least at λ = {held:.3g}: to "
+            "the left of it the fit follows noise, to the right it misses effects."
         )
 
 

@@ -108,11 +108,12 @@ class Grouping(Record):
     def alt(self) -> str:
         """Four panels in words."""
         names = listed([shortened(one) for one in self.members])
+        given = ", ".join(f"{percent(share)} ({kind})" for kind, share in self.shares.items())
         return (
             "Four panels of coefficients over λ on a logarithmic axis, for lasso, ridge, elastic "
-            f"net and group lasso; {names} are coloured, all others grey. The lasso brings in one "
-            "of them first and gives it the largest part, ridge and elastic net bring their lines "
-            "close together, and the group lasso has all of them or none."
+            f"net and group lasso; {names} are coloured, all others grey. Where λ has halved their "
+            f"joint size, the largest of them has {given} of it; the group lasso has all of them "
+            "or none."
         )
 
 

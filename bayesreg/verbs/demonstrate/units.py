@@ -79,8 +79,8 @@ class Units(Record):
         small, large = self.raw[0], self.raw[-1]
         return (
             f"Under one λ on columns as they are, one standard deviation of {name} is worth "
-            f"{small:.3g} if its numbers are {1 / self.factor[0]:g} times smaller and {large:.3g} "
-            f"if they are {self.factor[-1]:g} times larger; standardised it is worth {one:.3g} in "
+            f"{small:.3g} with its numbers multiplied by {self.factor[0]:g}, and {large:.3g} with "
+            f"them multiplied by {self.factor[-1]:g}; standardised it is worth {one:.3g} in "
             "any unit, because the penalty on one original unit of β_j is then λ₁s_j|β_j| or "
             f"½λ₂s_j²β_j², where s_j runs from {self.sd.min():.3g} to {self.sd.max():.3g} here."
         )
