@@ -20,6 +20,7 @@ _HOME = {
     "verbs.compare": "compare",
     "verbs.choose": "choose",
     "verbs.bayesian_path": "bayesian_path",
+    "verbs.translate": "translate",
     "verbs.validate": "validate",
     "verbs.margins": "comparisons predictions slopes",
     "verbs.demonstrate": " ".join(["demonstrate", *(f"plot_{one}" for one in families.PICTURES)]),
@@ -53,6 +54,7 @@ if TYPE_CHECKING:  # what mypy must know of the package's own verbs
     from bayesreg.verbs.margins import comparisons as comparisons
     from bayesreg.verbs.margins import predictions as predictions
     from bayesreg.verbs.margins import slopes as slopes
+    from bayesreg.verbs.translate import translate as translate
     from bayesreg.verbs.validate import validate as validate
 
 

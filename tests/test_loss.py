@@ -255,9 +255,9 @@ def test_counts_with_an_exposure_are_rates_with_weights_elsewhere():
 @pytest.mark.parametrize(
     "prior, likelihood, target, message",
     [
-        (br.Laplace(1.0), br.Poisson(), "sklearn.PoissonRegressor", "has no λ₁, and here it is 1$"),
+        (br.Laplace(1.0), br.Poisson(), "sklearn.PoissonRegressor", "has no λ₁, and here it is 1:"),
         (br.Normal(1.0), br.Poisson(), "sklearn.Ridge", "use sklearn.PoissonRegressor"),
-        (br.Normal(1.0), br.NegativeBinomial(2.0), "sklearn.PoissonRegressor", "no library here"),
+        (br.Normal(1.0), br.NegativeBinomial(2.0), "sklearn.PoissonRegressor", "use statsmodels"),
     ],
 )
 def test_what_no_library_minimises_is_refused(prior, likelihood, target, message):

@@ -95,13 +95,14 @@ def everything():
 
 
 RESULTS = {"Validation"}  # made by verbs alone, and never by a user
+OTHERS = {"translate"}  # takes the arguments of the library that it translates, and explains those
 
 
 @pytest.mark.parametrize("name, item", [pytest.param(*row, id=row[0]) for row in everything()])
 def test_every_public_callable_explains(name, item):
     """Or takes no argument at all; and its signature is still its own."""
     known = inspect.signature(item).parameters
-    if known and name not in RESULTS:
+    if known and name not in RESULTS | OTHERS:
         with pytest.raises(UnknownArgument, match="xyzzy"):
             item(xyzzy=1)
 

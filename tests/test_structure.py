@@ -22,7 +22,7 @@ PACKAGE = ROOT / "bayesreg"
 # From the ground up: a room imports from floors below its own, annotations included.
 FLOORS = [
     {"language"},
-    {"data", "priors"},
+    {"conventions", "data", "priors"},
     {"likelihoods", "plots"},
     {"model", "report"},
     {"engines", "solvers"},

@@ -16,16 +16,19 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from bayesreg.language.arguments import Array, did_you_mean, one_positive
-from bayesreg.language.errors import BadArgument, NotSupported
+from bayesreg.conventions import named
+from bayesreg.language.arguments import Array, one_positive
+from bayesreg.language.errors import NotSupported
 from bayesreg.language.misnamed import explained_throughout
 from bayesreg.likelihoods import Gaussian, Likelihood
+from bayesreg.model.assumed import Assumed, assumed
 from bayesreg.model.blocks import Block, fix_scales
-from bayesreg.model.conventions import CONVERSIONS, Conversion, counterparts
+from bayesreg.model.conversion import Conversion, alternatives, convert
+from bayesreg.model.facts import Facts
 from bayesreg.priors.base import Majorised, Penalised
 
 
@@ -203,14 +206,16 @@ class Penalty:
             changes["blocks"] = fix_scales(self.blocks, scale)
         return dataclasses.replace(self, **changes)
 
-    def to(self, target: str) -> Conversion:
-        """The arguments that make another library minimise the same objective.
+    def to(self, target: str, **facts: float) -> Conversion:
+        """Arguments with which another library minimises the same objective.
 
         Parameters
         ----------
-        target : {"sklearn.Ridge", "sklearn.Lasso", "sklearn.ElasticNet", \
-                "sklearn.LogisticRegression", "sklearn.PoissonRegressor"}
-            Class of the other library; it must minimise the same loss.
+        target : str
+            Library and function, such as ``"sklearn.Lasso"``; it must minimise the same loss.
+        **facts : float, optional
+            What the target must know beside N and σ: ``sd_y``, the sd of y with divisor N, for
+            the ridge part of glmnet and its like; ``rms_y`` in a fit without an intercept.
 
         Returns
         -------
@@ -221,29 +226,107 @@ class Penalty:
         Raises
         ------
         BadArgument
-            If the target is not known.
+            If the target is not known, or a fact is missing.
         NotSupported
             If no arguments of the target express this penalty.
         """
-        if target not in CONVERSIONS:
-            hint = did_you_mean(target, CONVERSIONS)
-            raise BadArgument(f"no conversion to {target!r}{hint} Known: {', '.join(CONVERSIONS)}")
-        loss, convert = CONVERSIONS[target]
-        if type(self.likelihood).__name__ != loss:
-            fits = self.counterparts
+        named(target)
+        self._refuse_what_is_ours(target)
+        known = {"n": self.n, "sigma": self.theta.get("sigma")}
+        return convert(self, target, Facts.of(**(known | facts)))
+
+    @classmethod
+    def from_(
+        cls,
+        library: str,
+        /,
+        *,
+        data: Any = None,
+        X: Any = None,
+        y: Any = None,
+        weights: Any = None,
+        n: float | None = None,
+        sd_y: float | None = None,
+        rms_y: float | None = None,
+        sigma: float | None = None,
+        likelihood: Likelihood | None = None,
+        standardize: bool | None = None,
+        intercept: bool | None = None,
+        **arguments: Any,
+    ) -> Assumed:
+        """What the arguments of another library assume: λ₁ and λ₂ of J, and the prior that is.
+
+        A Penalty knows its columns and its prior, and these arguments know neither: a model
+        under `Assumed.prior`, conditioned on data, has it.
+
+        Parameters
+        ----------
+        library, data, X, y, weights, n, sd_y, rms_y, sigma, likelihood, standardize, intercept
+            As for `translate`, of which this is the first half.
+        **arguments : number or str
+            The library's own, by its own names; ``lambda_`` where they are no names in Python.
+
+        Returns
+        -------
+        Assumed
+            With `.l1`, `.l2`, `.lam`, `.objective`, `.prior(sigma)` and `.to(library)`.
+
+        Raises
+        ------
+        BadArgument
+            If library or argument is not known, a value is none, or a fact is missing.
+        NotSupported
+            If what it minimises is no J: with a penalised intercept, or another loss.
+
+        Examples
+        --------
+        >>> import bayesreg as br
+        >>> ridge = br.Penalty.from_("glmnet", lambda_=0.5, alpha=0, n=442, sd_y=77.0)
+        >>> ridge.l2.__round__(4), ridge.standardize
+        (2.8701, True)
+        """
+        facts = Facts.of(data, X=X, y=y, weights=weights, n=n, sd_y=sd_y, rms_y=rms_y, sigma=sigma)
+        return assumed(
+            library,
+            arguments,
+            facts,
+            likelihood=likelihood,
+            standardize=standardize,
+            intercept=intercept,
+        )
+
+    def _refuse_what_is_ours(self, target: str) -> None:
+        """Raise NotSupported for what a λ₁ and a λ₂ of all columns cannot say."""
+        if self.flat:
             raise NotSupported(
-                f"{target} minimises the loss of {loss}(), and this penalty stands beside that of "
-                f"{type(self.likelihood).__name__}(); use {' or '.join(fits) or 'no library here'}"
+                f"{target} penalises every column, and {self.flat[0]!r} is Flat here; "
+                "project the flat columns out of y and X first"
             )
-        arguments, objective = convert(self)
-        if not self.intercept:
-            arguments = {**arguments, "fit_intercept": False}
-        return Conversion(arguments, objective, "StandardScaler" if self.standardize else None)
+        if any(block.prior.loc for block in self.blocks):
+            raise NotSupported(
+                f"{target} shrinks towards 0 only: subtract X·loc from y and use loc=0"
+            )
+        if self.shifted:
+            raise NotSupported(
+                f"{target} knows no offset: subtract it from y under Gaussian noise; counts with "
+                "an exposure E are y/E with sample_weight=E, whose alpha is λ/Σ(w·E)"
+            )
+        if self.in_groups:
+            raise NotSupported(
+                f"{target} penalises single columns, and here norms of groups of them"
+            )
+
+    @property
+    def stated(self) -> str:
+        """What is minimised here, as a sentence."""
+        return f"bayesreg minimises {self.objective}"
+
+    notes: ClassVar[tuple[str, ...]] = ()  # λ₁ and λ₂ are these under no condition
 
     @property
     def counterparts(self) -> tuple[str, ...]:
-        """The classes of other libraries that minimise the same loss."""
-        return counterparts(self.likelihood)
+        """Functions of other libraries that minimise the same loss with such a penalty."""
+        return alternatives(self.likelihood, self.l1, self.l2)
 
     @property
     def linear_quadratic(self) -> bool:

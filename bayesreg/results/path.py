@@ -11,7 +11,7 @@ import numpy as np
 from bayesreg.language.arguments import Array
 from bayesreg.language.errors import NotConverged, NotSupported
 from bayesreg.language.misnamed import explained_throughout
-from bayesreg.model.conventions import lam_of_sklearn, spoken_lam
+from bayesreg.model.conversion import lam_of_sklearn, spoken_lam
 from bayesreg.results.map_fit import MapFit
 from bayesreg.solvers.certificate import Certificate
 from bayesreg.solvers.groups import group_sums

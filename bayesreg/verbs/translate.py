@@ -1,0 +1,125 @@
+"""The λ of one library as that of another, with the objective of both."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bayesreg.conventions import NAMES
+from bayesreg.language.errors import BadArgument
+from bayesreg.likelihoods import Likelihood
+from bayesreg.likelihoods.written import likelihood_of
+from bayesreg.model.assumed import Assumed, assumed
+from bayesreg.model.conversion import Conversion, convert
+from bayesreg.model.facts import Facts
+from bayesreg.model.penalty import Penalty
+from bayesreg.model.problem import Problem
+
+
+def translate(
+    source: str | Problem | Penalty | Assumed,
+    target: str,
+    /,
+    *,
+    data: Any = None,
+    X: Any = None,
+    y: Any = None,
+    weights: Any = None,
+    n: float | None = None,
+    sd_y: float | None = None,
+    rms_y: float | None = None,
+    sigma: float | None = None,
+    likelihood: Likelihood | str | None = None,
+    standardize: bool | None = None,
+    intercept: bool | None = None,
+    **arguments: Any,
+) -> Conversion:
+    """The arguments at which one library minimises what another does at its own.
+
+    Every conversion goes by way of one objective, in sums over rows, with a free intercept,
+
+        J(β₀, β) = φ·Σ w_i (−log p(y_i | η_i)) + λ₁‖b‖₁ + ½λ₂‖b‖²
+
+    where b = β, or b = sd(x)·β for what standardises columns. It is exact: where both libraries
+    find their optimum, it is the same.
+
+    Parameters
+    ----------
+    source : str, Problem, Penalty or Assumed
+        Library and function, such as ``"sklearn.Lasso"`` or ``"glmnet"``; or a penalty of ours.
+    target : str
+        Likewise.
+    data : Problem, Moments, or what has .X and .y, optional
+        Where N, sd(y) and σ are read from, where the conversion asks for them.
+    X, y, weights : array-like (n, p), (n,), (n,), optional
+        Instead of `data`.
+    n : float, optional
+        N = Σw, the number of rows where all weights are 1.
+    sd_y, rms_y : float, optional
+        sd of y, and √(Σwy²/N) for a fit without an intercept, both with divisor N.
+    sigma : float, optional
+        sd of the noise, where the arguments of either side are scales of priors.
+    likelihood : Likelihood or str, optional
+        Where the source's arguments do not say it; unsaid, the source's default.
+    standardize : bool, optional
+        Whether the source's penalty is one of sd(x)·β, as where a StandardScaler stood before it;
+        unsaid, as the source has it.
+    intercept : bool, optional
+        Whether there is a free β₀; unsaid, as the source has it.
+    **arguments : number or str
+        The source's own, by its own names; ``lambda_`` for ``lambda``.
+
+    Returns
+    -------
+    Conversion
+        A dict of the target's arguments, with `.objective`, `.source_objective`, `.canonical`,
+        `.needs`, `.limits`, `.checked` and `.call`; printed, it shows them all.
+
+    Raises
+    ------
+    BadArgument
+        If a library or argument is not known, a value is none that it can have, or a fact of the
+        data is missing: it is named.
+    NotSupported
+        If no arguments of the target express the penalty, and why.
+
+    Examples
+    --------
+    >>> import bayesreg as br
+    >>> br.translate("sklearn.Lasso", "statsmodels.GLM.fit_regularized", alpha=0.1, n=442)
+    sklearn.Lasso(alpha=0.1) minimises ‖y − β₀ − Xβ‖²/(2N) + alpha·‖β‖₁
+      J = ½‖y − β₀ − Xβ‖² + λ₁‖β‖₁ with λ₁ = N·alpha = 44.2
+    statsmodels.GLM.fit_regularized(alpha=0.1, L1_wt=1.0, family='Gaussian') minimises
+      −log L/N + alpha·L1_wt·‖β‖₁ + ½·alpha·(1 − L1_wt)·‖β‖²
+      first: alpha as a vector with 0 for the constant, np.r_[0, np.full(p, alpha)]
+      checked: the library was run: our objective's optimality conditions hold at its answer
+    >>> data = br.load_dataset("diabetes")
+    >>> br.translate("sklearn.Ridge", "glmnet", alpha=10.0, data=data)["lambda"]
+    1.7422...
+    """
+    facts = Facts.of(data, X=X, y=y, weights=weights, n=n, sd_y=sd_y, rms_y=rms_y, sigma=sigma)
+    if isinstance(source, str):
+        own = None if likelihood is None else likelihood_of(likelihood)
+        given = assumed(
+            source,
+            arguments,
+            facts,
+            likelihood=own,
+            standardize=standardize,
+            intercept=intercept,
+        )
+        return convert(given, target, facts)
+    settled = {"likelihood": likelihood, "standardize": standardize, "intercept": intercept}
+    extra = [*arguments, *(key for key, value in settled.items() if value is not None)]
+    if extra:
+        raise BadArgument(
+            f"{extra[0]}= is settled by the {type(source).__name__} itself; leave it out"
+        )
+    if isinstance(source, Problem):
+        facts = facts if data is not None or y is not None else Facts.of(source)
+        source = source.penalty
+    if not isinstance(source, Penalty | Assumed):
+        raise BadArgument(
+            "source must be a library's function by name, or a Problem, Penalty or Assumed, not "
+            f"{type(source).__name__}; known are {', '.join(NAMES)}"
+        )
+    return source.to(target, **{key: value for key, value in vars(facts).items() if value})
