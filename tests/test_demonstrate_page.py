@@ -194,6 +194,21 @@ def test_quadrature_and_formula_are_the_conjugate_posterior(data):
     assert of_closed_forms(in_quickjs(cases), problems) < CLOSE
 
 
+def test_columns_that_are_nearly_the_same_lose_no_digits():
+    """Nearly at the largest correlation that is taken; and where y is far more than noise."""
+    rng = np.random.default_rng(3)
+    x, z, noise = rng.normal(size=(3, 300))
+    for other, y in ((x + 0.05 * z, x + noise), (z, 300.0 * x + noise)):
+        model = br.Model(br.Normal(0.7), br.Gaussian(1.0))
+        problem = model.condition(np.c_[x, other], y, standardize=True)
+        made = br.demonstrate.page(problem).data
+        case = {"data": made, "setting": made["start"], "points": POINTS}
+        (answer,) = in_quickjs([case])
+
+        assert answer["settled"]
+        assert of_closed_forms([answer], [problem]) < CLOSE
+
+
 def test_one_step_of_the_quadrature_is_not(data):
     """The control: a rule that is too coarse, and is not refined, is seen."""
     cases, problems = cases_of(data, powers=(2.0,))
@@ -483,7 +498,9 @@ def test_page_fits_and_everything_moves(data, tmp_path, width):
     code = """
       const fits = () => document.documentElement.scrollWidth <= innerWidth;
       const state = () => ({
-        fits: fits(), lam: get("lam").textContent, letter: get("letter").textContent,
+        fits: fits(),
+        sound: !/NaN|Infinity|undefined/.test(document.querySelector("main").outerHTML),
+        lam: get("lam").textContent, letter: get("letter").textContent,
         scale: get("scale").value, path: get("path").innerHTML.length > 1000,
         optimum: get("optimum").querySelector(".constraint").getAttribute("d"),
         region: get("posterior").querySelector(".region").getAttribute("d"),
@@ -523,7 +540,7 @@ def test_page_fits_and_everything_moves(data, tmp_path, width):
     first, ridge, typed, slid, refused, bridge, again = found["states"]
 
     assert found["width"] == width
-    assert all(state["fits"] and state["path"] for state in found["states"])
+    assert all(state["fits"] and state["path"] and state["sound"] for state in found["states"])
     assert found["reached"]
     assert found["named"]
     assert found["drawn"]

@@ -188,10 +188,13 @@ function chiSquare(share) {
  * Nodes and weights on (0, 1). `even` is the trapezoidal rule, exact to rounding for what is smooth
  * and vanishes at both ends. `cusp` is a double-exponential one (Takahasi & Mori 1974, "Double
  * exponential formulas for numerical integration", Publ. RIMS 9): u ∝ log(1 + exp(t − e^−t)) on
- * even t, so that whatever happens at 0 does no harm, and nodes near 0 keep their digits.
+ * even t, so that whatever happens at 0 does no harm, and nodes near 0 keep their digits. They begin
+ * e^−40 from 0 in units of the prior's scale.
  */
-function rules(step) {
-  const first = -3.6, last = 8, count = Math.round((last - first) / step);
+function rules(step, moments, { sigma, scale }) {
+  const size = Math.hypot(...leastSquares(moments)) + sigma / Math.sqrt(Math.min(moments.a, moments.d));
+  const first = -Math.log(40 + Math.max(0, Math.log(size / scale)));
+  const last = 8, count = Math.round((last - first) / step);
   const even = { u: new Float64Array(count - 1), weight: new Float64Array(count - 1) };
   const cusp = { u: new Float64Array(count + 1), weight: new Float64Array(count + 1) };
   const top = Math.log1p(Math.exp(last - Math.exp(-last)));
@@ -260,10 +263,11 @@ function span(moments, k, q, best, top) {
 }
 
 /**
- * ∫ (1, b₁, b₁²)·exp(−(J − floor)/σ²) db₁ at one b₂, down to `deep` nats below the mode. `seen(t, nats, density)` hears of every node
+ * ∫ (1, e, e²)·exp(−(J − floor)/σ²) db₁ at one b₂, e = b₁ − origin, down to `deep` nats below the
+ * mode. `seen(t, nats, density)` hears of every node
  * in order, and of NaN before each part.
  */
-function across(moments, setting, floor, b2, nodes, deep = NATS, seen = null) {
+function across(moments, setting, floor, b2, nodes, { origin = 0, deep = NATS, seen } = {}) {
   const { a, h, d, c1 } = moments, k = strength(setting), q = setting.power;
   const variance = setting.sigma * setting.sigma, [, y] = leastSquares(moments);
   const centre = (c1 - h * b2) / a, gone = b2 - y;
@@ -278,42 +282,40 @@ function across(moments, setting, floor, b2, nodes, deep = NATS, seen = null) {
       const nats = (0.5 * a * off * off + k * power(Math.abs(t), q) + rest) / variance;
       const density = Math.exp(-nats), mass = width * weight[i] * density;
       s0 += mass;
-      s1 += mass * t;
-      s2 += mass * t * t;
+      s1 += mass * (t - origin);
+      s2 += mass * (t - origin) * (t - origin);
       if (seen) seen(t, nats, density);
     }
   }
   return [s0, s1, s2];
 }
 
-/** Integral, means and covariances by one step. */
-function integrate(moments, setting, floor, window, step) {
-  const nodes = rules(step);
+/** Integral, means and covariances by one step, about the mode so that no digits cancel. */
+function integrate(moments, setting, floor, best, window, step) {
+  const nodes = rules(step, moments, setting);
   let total = 0, x1 = 0, x2 = 0, x11 = 0, x12 = 0, x22 = 0;
   for (const [from, to, { u, weight }] of pieces(window, nodes)) {
     for (let i = 0; i < u.length; i++) {
       const t = from + (to - from) * u[i], w = weight[i] * Math.abs(to - from);
-      const [s0, s1, s2] = across(moments, setting, floor, t, nodes);
+      const [s0, s1, s2] = across(moments, setting, floor, t, nodes, { origin: best[0] });
+      const e = t - best[1];
       total += w * s0;
       x1 += w * s1;
-      x2 += w * s0 * t;
+      x2 += w * s0 * e;
       x11 += w * s2;
-      x12 += w * s1 * t;
-      x22 += w * s0 * t * t;
+      x12 += w * s1 * e;
+      x22 += w * s0 * e * e;
     }
   }
-  const mean = [x1 / total, x2 / total];
-  const cov = [
-    x11 / total - mean[0] * mean[0], x12 / total - mean[0] * mean[1],
-    x22 / total - mean[1] * mean[1],
-  ];
-  return { total, mean, cov };
+  const [m1, m2] = [x1 / total, x2 / total];
+  const cov = [x11 / total - m1 * m1, x12 / total - m1 * m2, x22 / total - m2 * m2];
+  return { total, mean: [best[0] + m1, best[1] + m2], cov };
 }
 
 /**
  * The posterior: mean, covariances (b₁, both, b₂), sds, log ∫exp(−(J − J(mode))/σ²) and how many
  * nats below the mode the highest-density regions of REGIONS end. `settled` says whether halving
- * the step moved none of the moments by 1e−11 of its sd.
+ * the step moved none of the moments by 1e−11 of its sd, or by what rounding makes of heights.
  */
 function posterior(moments, setting) {
   const found = summary(moments, setting);
@@ -325,11 +327,12 @@ function summary(moments, setting) {
   const k = strength(setting), q = setting.power, variance = setting.sigma * setting.sigma;
   const best = mode(moments, k, q), floor = cost(moments, best, k, q);
   const window = span(moments, k, q, best[1], floor + NATS * variance);
+  const still = STILL + (1e-15 * floor) / variance;
   let now = null, settled = false;
   for (const step of STEPS) {
     const last = now;
-    now = integrate(moments, setting, floor, window, step);
-    settled = last !== null && apart(now, last) < STILL;
+    now = integrate(moments, setting, floor, best, window, step);
+    settled = last !== null && apart(now, last) < still;
     if (settled) break;
   }
   const { total, mean, cov } = now, sd = [Math.sqrt(cov[0]), Math.sqrt(cov[2])];
@@ -355,7 +358,7 @@ function regions(moments, setting, { mode, floor, total }) {
   const q = setting.power, variance = setting.sigma * setting.sigma;
   const deep = 6 + 6 / q; // below all of them, were the posterior the prior or normal
   const window = span(moments, strength(setting), q, mode[1], floor + deep * variance);
-  const nodes = rules(FINE), slopes = new Float64Array(BINS + 1), offsets = new Float64Array(BINS + 1);
+  const nodes = rules(FINE, moments, setting), slopes = new Float64Array(BINS + 1), offsets = new Float64Array(BINS + 1);
   const bend = moments.a / (12 * variance);
   let w = 0, t0 = NaN, v0 = NaN, p0 = NaN;
   const begin = (slope, v) => {
@@ -376,7 +379,7 @@ function regions(moments, setting, { mode, floor, total }) {
   for (const [from, to, { u, weight }] of pieces(window, nodes)) {
     for (let i = 0; i < u.length; i++) {
       w = weight[i] * Math.abs(to - from);
-      across(moments, setting, floor, from + (to - from) * u[i], nodes, deep, seen);
+      across(moments, setting, floor, from + (to - from) * u[i], nodes, { deep, seen });
     }
   }
   const within = new Float64Array(BINS + 1);
@@ -397,7 +400,7 @@ function swapped({ a, h, d, c1, c2, yy }) {
 
 /** The posterior density of coefficient j at some points. */
 function marginal(moments, setting, answer, j, points) {
-  const own = j === 1 ? moments : swapped(moments), nodes = rules(0.1);
+  const own = j === 1 ? moments : swapped(moments), nodes = rules(0.1, moments, setting);
   return points.map((t) => across(own, setting, answer.floor, t, nodes)[0] / answer.total);
 }
 
@@ -484,6 +487,7 @@ function words(data, setting) {
 
 function digits(x) {
   if (x === 0) return "0";
+  if (!Number.isFinite(x)) return "unresolved";
   const text = Math.abs(x) >= 1e6 || Math.abs(x) < 1e-4 ? x.toExponential(3) : x.toPrecision(4);
   return text.includes("e") ? String(Number(text)).replace("e+", "e") : String(Number(text));
 }
@@ -689,7 +693,7 @@ function axes(svg, [x0, x1], [y0, y1], labels, height = SIZE, name = shown) {
       const d = loops.map((loop) => `${trace(loop)}Z`).join("");
       inside.append(node("path", { d, class: kind }));
     },
-    mark: (x, y, kind) => inside.append(mark(X(x), Y(y), kind)),
+    mark: (x, y, kind) => Number.isFinite(x + y) && inside.append(mark(X(x), Y(y), kind)),
     edges: { x: [x0, x1], y: [y0, y1] },
   };
 }
@@ -748,12 +752,19 @@ function marks(plane, data, setting, answer) {
 function drawPosterior(svg, data, setting, answer) {
   const view = frame(data), [x, y] = axisNames(data), { moments } = data, q = setting.power;
   const plane = axes(svg, view[0], view[1], { x, y });
-  const k = strength(setting), variance = setting.sigma * setting.sigma;
   for (const nats of [1, 2, 4]) {
     const curve = ball(nats, q).map(([u, v]) => [setting.scale * u, setting.scale * v]);
     plane.line(curve, "prior");
   }
-  plane.line(ellipse(moments, variance * chiSquare(REGIONS.at(-1))), "likelihood");
+  const likely = setting.sigma * setting.sigma * chiSquare(REGIONS.at(-1));
+  plane.line(ellipse(moments, likely), "likelihood");
+  if (Number.isFinite(answer.region.at(-1))) shade(plane, moments, setting, answer);
+  marks(plane, data, setting, answer);
+}
+
+/** The regions of highest density. */
+function shade(plane, moments, setting, answer) {
+  const k = strength(setting), q = setting.power, variance = setting.sigma * setting.sigma;
   const top = answer.floor + 1.05 * variance * answer.region.at(-1);
   const window = [swapped(moments), moments].map((own, j) => span(own, k, q, answer.mode[j], top));
   const [xs, ys] = window.map(([low, high], j) => line(low, high, 121, [0, answer.mode[j]]));
@@ -761,7 +772,6 @@ function drawPosterior(svg, data, setting, answer) {
   for (const depth of [...answer.region].reverse()) {
     plane.area(contour(xs, ys, values, variance * depth), "region");
   }
-  marks(plane, data, setting, answer);
 }
 
 /** Both coefficients of the mode along λ, and where we are. */
@@ -795,9 +805,9 @@ function drawDensities(svg, data, setting, answer) {
   const curves = near.map((points, j) => {
     const xs = line(low, high, 121, [...new Set(points)]);
     const ys = marginal(data.moments, setting, answer, j, xs);
-    return xs.map((x, i) => [x, ys[i]]);
+    return xs.map((x, i) => [x, ys[i]]).filter(([, y]) => Number.isFinite(y));
   });
-  const most = 1.12 * Math.max(...curves.flat().map(([, y]) => y));
+  const most = 1.12 * Math.max(...curves.flat().map(([, y]) => y), 1e-9);
   const labels = { x: data.standardized ? "coefficient, per sd" : "coefficient", y: "density", bare: true };
   const plane = axes(svg, [low, high], [-0.05 * most, most], labels, 300);
   const xs = line(low, high, 121, [...fine, 0]);

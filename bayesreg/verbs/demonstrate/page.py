@@ -22,6 +22,7 @@ from bayesreg.priors.bridge import Bridge
 
 ENDINGS = (".html", ".htm")
 CLOSEST = 0.999  # correlation of the two columns, up to which the page's quadrature settles
+ROUNDING = 1e-12  # of y'y: a residual sum of squares below it is none
 WIDTH = 24  # characters of a column's name in a drawing
 
 
@@ -165,7 +166,7 @@ def page(
     names = [problem.features[j] for j in index]
     _check(gram, names)
     hat = np.linalg.solve(gram, xy)
-    sigma = _sigma(problem, max(yy - float(hat @ xy), 1e-12 * yy), names)
+    sigma = _sigma(problem, yy - float(hat @ xy), names)
     power = 2.0 if isinstance(prior, Normal) else prior.q if isinstance(prior, Bridge) else 1.0
     y = _response(problem)
     data = {
@@ -257,10 +258,10 @@ def _sigma(problem: Problem, rss: float, names: list[str]) -> float:
     if problem.sigma is not None:
         return problem.sigma
     nu = problem.n - float(problem.intercept) - 2.0
-    if nu <= 0 or rss <= 1e-12 * problem.quadratic.yy:
+    if nu <= 0 or rss <= ROUNDING * problem.quadratic.yy:
         raise BadData(
-            f"{listed(names)} say all of y ({problem.n:g} rows), so that nothing tells what σ is; "
-            "say it: Gaussian(sigma=…)"
+            f"{listed(names)} leave nothing of y over rounding ({problem.n:g} rows), so that "
+            "nothing tells what σ is; say it: Gaussian(sigma=…)"
         )
     return math.sqrt(rss / nu)
 
