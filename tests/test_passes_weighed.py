@@ -1,5 +1,7 @@
 """Any prior on rows that are read in passes: draws weighed by the rows, scales by the evidence."""
 
+import dataclasses
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -7,7 +9,10 @@ import pytest
 
 import bayesreg as br
 from bayesreg.data import arrival, different
+from bayesreg.diagnostics import loo as loo_in_memory
+from bayesreg.diagnostics.expanded_leaving import expanded_leaving
 from bayesreg.engines import weighed
+from bayesreg.engines.draws import Sample
 from bayesreg.engines.kernel import Request
 
 SLOW = pytest.mark.slow
@@ -62,7 +67,7 @@ def conditioned(tmp_path, monkeypatch):
 def test_under_any_prior_draws_are_those_of_memory_and_without_weights_they_are_not(
     prior, conditioned, monkeypatch
 ):
-    memory, problem = conditioned(prior)
+    memory, problem = conditioned(prior, n=100, seed=4)
     there = br.sample(memory, seed=1, draws=2500)
     post = br.sample(problem, seed=2, draws=2500)
     assert post.engine == "streamed"
@@ -187,3 +192,75 @@ def test_heavy_tails_are_served_where_a_sample_overlaps_and_refused_where_it_doe
         apart = br.Model(prior, br.Bernoulli()).condition(tmp_path / "apart.parquet", "y")
         with pytest.raises(br.NotSupported, match=r"for rows to show.*separate"):
             br.sample(apart, seed=1)
+
+
+def test_rows_are_left_out_as_in_memory_and_an_approximation_says_what_is_missing(conditioned):
+    memory, problem = conditioned(br.Laplace(), n=300, skewed=0.0)
+    post = br.sample(problem, seed=1)
+    found = post.loo()
+    there = loo_in_memory(dataclasses.replace(post.draws, problem=memory))
+    assert found.elpd == pytest.approx(there.elpd, rel=1e-12)
+    assert found.se == pytest.approx(there.se, rel=1e-12)
+    assert found.p == pytest.approx(there.p, rel=1e-9)
+    np.testing.assert_allclose(found.value, there.elpd_i.to_numpy(), rtol=1e-10)
+    np.testing.assert_allclose(found.khat, there.pareto_k.to_numpy(), rtol=1e-6, atol=1e-6)
+    # Of 300 rows the expansion is off by a few thousandths of a nat, the density at the mean by
+    # much more: it knows nothing of the row's own pull.
+    leaving = expanded_leaving(post.draws, Sample.of(post.draws))
+    rows = leaving.of(memory.design)
+    plain = memory.likelihood.log_density(rows.y, rows.eta, rows.theta)
+    apart = np.abs(rows.elpd - found.value).max()
+    assert apart < 0.01
+    assert np.abs(plain - found.value).max() > 10.0 * apart
+    assert post.rmse("loo").mean == pytest.approx(0.45, abs=0.1)
+    one, two = (each.r2().mean for each in (post, br.sample(memory, seed=2)))
+    assert one == pytest.approx(two, abs=0.02)
+
+
+@pytest.mark.parametrize("y, likelihood", [("count", "poisson"), ("y", "bernoulli")])
+def test_left_out_probabilities_are_even_where_the_model_holds_and_not_elsewhere(
+    y, likelihood, conditioned
+):
+    _, problem = conditioned(br.Normal(), likelihood, n=2000, y=y, skewed=0.3, memory=False)
+    loo = br.sample(problem, seed=1).loo()
+    assert loo.pit.sum() == pytest.approx(2000.0)
+    tenths = loo.pit.reshape(10, 10).sum(1)
+    assert np.sum((tenths - 200.0) ** 2 / 200.0) < 30.0  # 9 degrees of freedom
+    if y == "count":  # twice as many as there were: counts lie in pairs, and spread too far
+        path = problem.stream.read.label
+        table = pq.read_table(path).to_pandas().assign(count=lambda t: 2.0 * t["count"])
+        pq.write_table(pa.Table.from_pandas(table, preserve_index=False), path)
+        other = br.Model(br.Normal(), br.Poisson()).condition(path, "count", standardize=True)
+        tenths = br.sample(other, seed=1).loo().pit.reshape(10, 10).sum(1)
+        assert np.sum((tenths - 200.0) ** 2 / 200.0) > 60.0
+
+
+def test_of_more_rows_a_sample_and_a_difference_give_the_total(conditioned, monkeypatch):
+    _, problem = conditioned(br.Normal(0.5), n=4000, skewed=0.0, memory=False)
+    whole = br.sample(problem, seed=1).loo()
+    monkeypatch.setattr("bayesreg.engines.draws.SAMPLE", 500)
+    some = br.sample(problem, seed=1).loo()
+    assert whole.subsampling_se == 0.0
+    assert 0.0 < some.subsampling_se < 0.1
+    assert abs(some.elpd - whole.elpd) < 5.0 * (some.subsampling_se + some.mcse)
+    assert "LOO from 500 of 4 000 rows" in some.counted
+
+
+@SLOW
+def test_a_comparison_needs_no_flags_and_verification_that_cannot_be_is_said(conditioned, tmp_path):
+    _, problem = conditioned(br.Normal(), n=400, skewed=0.0, memory=False)
+    path = problem.stream.read.label
+    fits = br.compare(
+        ["ridge", "lasso", "horseshoe"], path, "y", likelihood="bernoulli", seed=1, draws=400,
+        verify=True, standardize=True,
+    )  # fmt: skip
+    assert list(fits.table.index)
+    assert fits.verdict[-1].startswith("Not checked against PyMC's NUTS, which needs all rows")
+    assert all(entry.post.engine == "streamed" for entry in fits.entries.values())
+    assert all(fits[name].fit.certificate.ok for name in ("ridge", "lasso"))
+    fits.report(tmp_path / "report.md")
+    text = (tmp_path / "report.md").read_text(encoding="utf-8")
+    assert "400 rows, 1 file" in text
+    assert "weighed elsewhere" in text
+    fits.save(tmp_path / "fits.breg")
+    assert str(br.load(tmp_path / "fits.breg")) == str(fits)

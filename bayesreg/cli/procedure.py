@@ -122,7 +122,13 @@ def _verified(
     if not names:
         log.note("the posteriors are PyMC's own, so there is nothing to verify them against")
         return result, None
-    columns = next(iter(result.entries.values())).post.problem.p
+    from bayesreg.verbs.verification import unverifiable
+
+    problem = next(iter(result.entries.values())).post.problem
+    if why := unverifiable(problem):
+        log.note(why)
+        return result, None
+    columns = problem.p
     if options.verify is None and (len(names) > MOST_PRIORS or columns > MOST_COLUMNS):
         log.note(
             f"not verified with PyMC, which would take long for {len(names)} prior(s) on {columns} "
@@ -156,7 +162,7 @@ def _verified(
 
 def _verified_entry(result: Comparison, name: str) -> tuple[Comparison, str, bool]:
     """One prior verified: the comparison with it, its sentence, and whether PyMC could finish."""
-    from bayesreg.verbs.compare import verified
+    from bayesreg.verbs.verification import verified
 
     alone = verified(dataclasses.replace(result, entries={name: result.entries[name]}))
     entry = alone.entries[name]

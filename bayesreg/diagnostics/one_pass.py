@@ -7,7 +7,6 @@ which a bootstrap over rows is had. What is added up has a size that rows do not
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from bayesreg.data.stores.parts import Part
     from bayesreg.engines.draws import Draws
 
-Leaving = Callable[[Array, Array, "Array | None"], Any]
 BINS = 100  # of P(Y ≤ y)
 ACROSS, REACH = 60, 6.0  # bins of fitted values, and how many of their sds on either side
 DOWN, FARTHEST = 64, 8.0  # bins of errors, and how many of their scales on either side
@@ -118,21 +116,23 @@ class LeavingOut:
 
     Attributes
     ----------
-    leaving : callable
-        X, y − offset and weights to what they are left out: see ``gaussian.exact_loo.Leaving``.
+    leaving : object
+        Whose `of` leaves rows out: see ``gaussian.exact_loo.Leaving`` and `ExpandedLeaving`.
     y_mean : float
         About which y is squared.
     fitted : tuple of float
         Mean and sd of fitted values less offset, which say where their bins are.
     """
 
-    leaving: Leaving
+    leaving: Any
     y_mean: float
     fitted: tuple[float, float]
 
     @classmethod
-    def of(cls, draws: Draws, leaving: Leaving) -> LeavingOut:
+    def of(cls, draws: Draws, leaving: Any) -> LeavingOut:
         """Of a posterior; the bins are about its mean."""
+        if leaving.fitted is not None:
+            return cls(leaving, draws.problem.moments.y_mean, leaving.fitted)
         moments, beta = draws.problem.moments, draws.beta.mean(axis=(0, 1))
         square = float(moments.quadratic(np.append(beta, 0.0)[None])[0])
         mean = float(draws.intercept.mean() + moments.x_mean @ beta)
@@ -147,8 +147,8 @@ class LeavingOut:
 
     def __call__(self, part: Part) -> Passed:
         """Of one block."""
-        target, w = part.target, part.weights
-        found = self.leaving(part.X, target, w)
+        w = part.weights
+        found = self.leaving.of(part)
         found.refuse_undefined(lambda i: f"row {part.rows[i]}")
         w = np.ones(len(part)) if w is None else w
         value, error = found.elpd, found.error
@@ -161,7 +161,7 @@ class LeavingOut:
             float(w @ np.square(value - total / size)),
             float(w @ found.lppd),
             np.bincount(np.minimum((below * BINS).astype(np.intp), BINS - 1), w, BINS),
-            self._seen(target - error, z, w),
+            self._seen(self.leaving.expected(part, error), z, w),
             self._grouped(part, error, found.residual, w),
             self._worst(part, value, error, z),
             self.edges,

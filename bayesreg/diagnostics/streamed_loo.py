@@ -1,8 +1,9 @@
 r"""Leave-one-out for posteriors of rows that are read in passes: one pass, and a sample by hash.
 
-Where rows are left out in closed form, each one is. Elsewhere a normal approximation a_i is, at
-every row in that pass, and importance sampling gives log p(y_i | y_-i) at the m of n rows that are
-the sample; their differences are scaled up,
+Where rows are left out in closed form, each one is. Elsewhere a normal approximation a_i is at
+every row in that pass (under another likelihood with log p(y_i | η) expanded), and importance
+sampling gives log p(y_i | y_-i) at the m of n rows that are the sample; their differences are
+scaled up,
 
 .. math:: \hat T = \sum_i w_i a_i + \frac{n}{m} \sum_{i \in s} w_i (\log p(y_i \mid y_{-i}) - a_i)
 
@@ -50,7 +51,7 @@ def loo_of_stream(
     NotSupported
         If folds are asked for, or the likelihood has no approximation that a pass could sum.
     """
-    if method == "kfold" or routes.near is None or routes.leaving is None:
+    if method == "kfold" or routes.near is None:
         what = "folds" if method == "kfold" else f"{type(runs[0].problem.likelihood).__name__}()"
         raise NotSupported(
             f"leave-one-out by {what} takes rows in memory, and {stream.apart}; condition on a "
@@ -65,10 +66,9 @@ def _asked(
     draws: Draws, stream: Streamed, method: str | None, routes: Routes
 ) -> tuple[LeavingOut, Finish]:
     """What a pass sums for a posterior, and what is then made of it."""
-    assert routes.leaving is not None
     assert routes.near is not None
     here = dataclasses.replace(draws, problem=at_hand(draws.problem))
-    if draws.engine == "exact" and method is None:
+    if draws.engine == "exact" and method is None and routes.leaving is not None:
         leaving = routes.leaving(draws)
         finish = partial(_in_closed_form, here, stream, leaving)
         return LeavingOut.of(draws, leaving), finish
@@ -76,7 +76,9 @@ def _asked(
         raise BadData("LOO needs finite draws, and some are not; see post.checks.why")
     design = rows_of(here.problem)
     values, sample, notes = importance(here, design, None, None if method else routes.integrated)
-    if method is None:
+    if draws.approximate:
+        notes.append("of a normal approximation to the posterior")
+    if method is None and routes.leaving is not None:  # elsewhere all rows would be needed
         found = mend(here, design, values, good_khat(sample.size), notes, routes)
         values = values if found is None else found
     leaving = routes.near(draws, sample)
@@ -87,7 +89,7 @@ def _asked(
 def _in_closed_form(here: Draws, stream: Streamed, leaving: Any, passed: Passed) -> Any:
     """Every row left out, and each of the sample once more."""
     design = rows_of(here.problem)
-    found = leaving(design.X, design.target, design.weights)
+    found = leaving.of(design)
     method = np.broadcast_to(np.array("exact"), design.n)
     values = Pointwise(found.elpd, found.lppd, np.zeros(design.n), design.frequencies, method)
     about: dict[str, Any] = {"n_samples": 0, "warning": False, "good_k": good_khat(0), "mcse": 0.0}
@@ -107,7 +109,7 @@ def _by_difference(
 ) -> Any:
     """The sample left out by importance sampling, every row as if the posterior were normal."""
     design = rows_of(here.problem)
-    near = leaving(design.X, design.target, design.weights).elpd
+    near = leaving.of(design).elpd
     many = passed.rows / design.n
     values = dataclasses.replace(values, approximate=near, mcse=many * values.mcse)
     counted = f"{grouped(design.n)} of {grouped(passed.rows)} rows"

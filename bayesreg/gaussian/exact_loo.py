@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -25,6 +25,7 @@ from bayesreg.language.errors import BadData, NotSupported
 
 if TYPE_CHECKING:
     from bayesreg.data.design import Design
+    from bayesreg.data.stores.parts import Part
     from bayesreg.engines.draws import Draws
     from bayesreg.model.coordinates import Coordinates
     from bayesreg.model.problem import Problem
@@ -186,6 +187,15 @@ class Leaving:
     rows: Callable[[Array, Array], tuple[Array, Array]]
     noise: float | tuple[float, float]
     sigma: float | None = None
+    fitted: ClassVar[None] = None  # where expectations lie, which moments say
+
+    def of(self, rows: Part | Design) -> LeftOut:
+        """Some rows, one copy of each left out."""
+        return self(rows.X, rows.target, rows.weights)
+
+    def expected(self, rows: Part, error: Array) -> Array:
+        """E(y_i | y_-i) less the offset (m,) of errors."""
+        return np.asarray(rows.target - error)
 
     def __call__(self, X: Array, target: Array, weights: Array | None) -> LeftOut:
         """One copy of each row left out, all of it where its weight is below 1."""

@@ -14,7 +14,7 @@ from bayesreg.data.design import Design
 from bayesreg.data.moments import Moments
 from bayesreg.data.provenance import provenance
 from bayesreg.data.rows import counting
-from bayesreg.diagnostics import agreement, compare_elpd
+from bayesreg.diagnostics import compare_elpd
 from bayesreg.language.arguments import settled_seed
 from bayesreg.language.errors import (
     BadArgument,
@@ -42,7 +42,8 @@ from bayesreg.verbs.bounded import condition_bounded
 from bayesreg.verbs.choose import choose
 from bayesreg.verbs.comparable import read_together, refuse_incomparable
 from bayesreg.verbs.fit import closed_form, fit_map, path, sample
-from bayesreg.verbs.verdict import against_nuts, sentences
+from bayesreg.verbs.verdict import sentences
+from bayesreg.verbs.verification import verified
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -94,7 +95,8 @@ def compare(
     seed : int, optional
         Drawn and recorded when not given.
     verify : bool, default False
-        Also sample every posterior with PyMC's NUTS and test the agreement (minutes).
+        Also sample every posterior with PyMC's NUTS and test the agreement (minutes); where rows
+        are read in passes and NUTS would need all, the verdict says that it was left out.
     engine : str, optional
         For every posterior; unsaid, the fastest exact one for each.
     draws, chains : int, default 1000, 4
@@ -149,28 +151,6 @@ def compare(
         choice=choice,
     )
     return verified(result) if verify else result
-
-
-def verified(result: Comparison) -> Comparison:
-    """The comparison with every posterior sampled by PyMC too; its verdict ends with that.
-
-    Parameters
-    ----------
-    result : Comparison
-        As returned by :func:`compare`, or with some of its entries.
-
-    Returns
-    -------
-    Comparison
-    """
-    entries, timing = {}, dict(result.timing)
-    for name, entry in result.entries.items():
-        started = time.perf_counter()
-        nuts = sample(entry.problem, engine="nuts", seed=entry.post.draws.seed)
-        entries[name] = dataclasses.replace(entry, nuts=nuts, agreement=agreement(entry.post, nuts))
-        timing[f"{name}, PyMC"] = time.perf_counter() - started
-    verdict = (*result.verdict, against_nuts(entries))
-    return dataclasses.replace(result, entries=entries, timing=timing, verdict=verdict)
 
 
 def ranked(scores: dict[str, Any]) -> pd.DataFrame:
@@ -354,7 +334,7 @@ def _entry(
 def _left_out_together(entries: dict[str, Entry], timing: dict[str, float]) -> None:
     """Rows that are read in passes, left out under all priors in one."""
     stream = next(iter(entries.values())).problem.stream
-    if stream is None or not stream.again or not all(e.problem.exact for e in entries.values()):
+    if stream is None or not stream.again:
         return
     started = time.perf_counter()
     scores = left_out_in_passes([entry.post for entry in entries.values()])
