@@ -8,7 +8,10 @@ import pyarrow.parquet as pq
 import pytest
 
 import bayesreg as br
+from bayesreg.cli import main
 from bayesreg.data import arrival, different
+from bayesreg.data.stores.labels import yes_no
+from bayesreg.data.stores.recognise import source_of
 from bayesreg.diagnostics import loo as loo_in_memory
 from bayesreg.diagnostics.expanded_leaving import expanded_leaving
 from bayesreg.engines import weighed
@@ -264,3 +267,72 @@ def test_a_comparison_needs_no_flags_and_verification_that_cannot_be_is_said(con
     assert "weighed elsewhere" in text
     fits.save(tmp_path / "fits.breg")
     assert str(br.load(tmp_path / "fits.breg")) == str(fits)
+
+
+@pytest.mark.parametrize(
+    "column, positive", [("text", None), ("text", "no"), ("whole", 1), ("flag", None)]
+)
+def test_labels_of_a_formula_are_learnt_as_in_memory(column, positive, tmp_path, monkeypatch):
+    rng = np.random.default_rng(1)
+    x, g = rng.normal(size=400), rng.choice(["a", "b", "c"], 400)
+    yes = rng.random(400) < 1.0 / (1.0 + np.exp(-0.3 - 0.8 * x - 0.5 * (g == "b")))
+    own = {"text": np.where(yes, "yes", "no"), "whole": np.where(yes, 2, 1), "flag": yes}
+    path = tmp_path / "labels.parquet"
+    pq.write_table(pa.table({"x": x, "g": g, **own}), path, row_group_size=90)
+    model = br.Model(br.Normal(0.5), br.Bernoulli(positive=positive))
+    memory = model.condition_formula(f"{column} ~ x + C(g)", path)
+    monkeypatch.setattr(arrival, "SMALL", 10)
+    monkeypatch.setattr(different, "MOST", 5)
+    problem = model.condition_formula(f"{column} ~ x + C(g)", path)
+    assert memory.stream is None
+    assert problem.stream is not None
+    assert problem.classes_ == memory.classes_
+    there, fit = br.fit_map(memory), br.fit_map(problem)
+    np.testing.assert_allclose(fit.beta, there.beta, rtol=1e-9)
+    assert fit.intercept == pytest.approx(there.intercept, rel=1e-9)
+    assert (fit.beta["x"] > 0.0) == (positive in (None, "yes", 2))
+    fit.save(tmp_path / "fit.breg")
+    assert br.load(tmp_path / "fit.breg").problem.classes_ == memory.classes_
+    three = np.where(x > 1.0, "maybe", own["text"])
+    pq.write_table(pa.table({"x": x, "g": g, "text": three}), path)
+    with pytest.raises(br.BadData, match="y has 3 different values"):
+        br.Model(br.Normal(0.5), br.Bernoulli()).condition_formula("text ~ x", path)
+
+
+def test_levels_of_indicators_beside_an_intercept_are_served(tmp_path, monkeypatch):
+    """Their columns add up to the intercept's: a curvature that is singular."""
+    rng = np.random.default_rng(2)
+    g = rng.choice(["a", "b", "c"], 300)
+    y = (rng.random(300) < np.where(g == "b", 0.7, 0.4)).astype(float)
+    path = tmp_path / "levels.parquet"
+    pq.write_table(pa.table({"g": g, "y": y}), path)
+    model = br.Model(br.Normal(), br.Bernoulli())
+    there = br.sample(model.condition_formula("y ~ C(g)", path), seed=1)
+    monkeypatch.setattr(arrival, "SMALL", 10)
+    monkeypatch.setattr(different, "MOST", 2)
+    post = br.sample(model.condition_formula("y ~ C(g)", path), seed=2)
+    assert post.engine == "streamed"
+    assert br.agreement(post, there).ok
+
+
+def test_the_shell_finds_out_what_a_large_response_is(tmp_path, monkeypatch, capsys):
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=300)
+    yes = rng.random(300) < 1.0 / (1.0 + np.exp(-x))
+    columns = {"x": x, "text": np.where(yes, "yes", "no"), "flag": yes, "zero": yes.astype(int)}
+    columns["three"] = columns["zero"] + 2 * (np.arange(300) == 299)
+    columns["words"] = np.where(np.arange(300) == 299, "maybe", columns["text"])
+    path = tmp_path / "large.parquet"
+    pq.write_table(pa.table(columns), path, row_group_size=70)
+    kinds = {"text": "text of two kinds", "flag": "true and false", "zero": "0 and 1 alone"}
+    found = {name: yes_no(source_of(path), name) for name in columns}
+    assert found == dict.fromkeys(columns, "") | kinds
+    monkeypatch.setattr(arrival, "SMALL", 10)
+    monkeypatch.setattr(different, "MOST", 5)
+    pq.write_table(pa.table({"x": x, "y": columns["text"]}), path)
+    how = ["--priors", "normal(0.5)", "--seed", "1", "--draws", "200", "--json"]
+    main(["compare", str(path), "--target", "y", *how], standalone_mode=False)
+    out, said = capsys.readouterr()
+    assert "the response 'y' is text of two kinds: its likelihood is bernoulli" in said
+    assert "Not checked against PyMC's NUTS, which needs all rows" in said
+    assert "Bernoulli" in out

@@ -70,7 +70,7 @@ def asked(options: Options, log: Log) -> Question:
     if options.formula is not None and options.target is not None:
         raise BadArgument("--formula names the response itself; leave out --target")
     if (source := sources.large_source(options.data)) is not None:
-        return _streamed(options, source)
+        return _streamed(options, source, log)
     table, own = sources.read(options.data, options.sep, _named(options), format_of(options))
     target = options.target or (None if own is None else str(own.y.name))
     if options.formula is None and target is None:
@@ -78,7 +78,9 @@ def asked(options: Options, log: Log) -> Question:
             f"--target is missing: which column of {table.name} is the response? It has "
             f"{table.listed()}"
         )
-    response, counted = _response(options.formula, table) if options.formula else (target, False)
+    response, counted = (
+        _response(options.formula, tuple(table.columns)) if options.formula else (target, False)
+    )
     said = None if (options.likelihood or AUTO).lower() == AUTO else options.likelihood
     if said is None and counted:
         said = BINOMIAL
@@ -104,7 +106,7 @@ def asked(options: Options, log: Log) -> Question:
     return Question(options, found, guessed=said is None and not ours)
 
 
-def _streamed(options: Options, source: Source) -> Question:
+def _streamed(options: Options, source: Source, log: Log) -> Question:
     """The question put to rows that are read in passes."""
     for option in ("groups", "factor", "number", "positive", "na", "sep"):
         if getattr(options, option):
@@ -120,12 +122,36 @@ def _streamed(options: Options, source: Source) -> Question:
             f"{', '.join(source.names)}"
         )
     said = None if (options.likelihood or AUTO).lower() == AUTO else options.likelihood
-    options = replace(options, likelihood=said or GAUSSIAN)
+    options = replace(options, likelihood=said or _of_source(options, source, log))
     if options.pair and options.formula is None:
         beside = (options.target, options.weights, options.offset, options.exposure, options.trials)
         others = (name for name in source.names if name not in {*options.pair, *beside})
         options = replace(options, drop=(*options.drop, *others))
     return Question(options, None, guessed=False, source=source)
+
+
+def _of_source(options: Options, source: Source, log: Log) -> str:
+    """The likelihood of rows that are read in passes, where none was said."""
+    from bayesreg.data.stores.labels import yes_no
+
+    response, counted = options.target, False
+    if options.formula is not None:
+        response, counted = _response(options.formula, source.names)
+    if counted:
+        log.note(f"the response is successes and failures: its likelihood is {BINOMIAL}")
+        return BINOMIAL
+    if response not in source.names or not (kind := yes_no(source, response)):
+        return GAUSSIAN
+    log.note(_guessed(response, kind))
+    return BERNOULLI
+
+
+def _guessed(response: str | None, kind: str) -> str:
+    """What is said where a response can only be yes and no."""
+    return (
+        f"the response {response!r} is {kind}: its likelihood is {BERNOULLI} (--likelihood says "
+        "another)"
+    )
 
 
 def _stream(options: Options, source: Source, priors: tuple[Prior, ...]) -> Streamed:
@@ -143,8 +169,9 @@ def _stream(options: Options, source: Source, priors: tuple[Prior, ...]) -> Stre
         return Streamed.of(source, roles, missing, tuple(options.drop))
     flat = frozenset({"..."} if any(isinstance(p, Flat) for p in priors) else ())
     return Streamed.of_formula(
-        options.formula, source, Columns("", **beside), missing, source.levels(), flat
-    )
+        options.formula, source, Columns("", **beside), missing, source.levels(), flat,
+        labels=_takes_labels(options),
+    )  # fmt: skip
 
 
 def _settled(
@@ -162,10 +189,7 @@ def _settled(
                 )
         elif column is not None and (kind := _yes_no(column)):
             options = replace(options, likelihood=BERNOULLI)
-            log.note(
-                f"the response {response!r} is {kind}: its likelihood is {BERNOULLI} (--likelihood "
-                "says another)"
-            )
+            log.note(_guessed(response, kind))
         else:
             options = replace(options, likelihood=GAUSSIAN)
     if ours is not None and ours.exposure is not None and options.exposure is None:
@@ -189,16 +213,16 @@ def _yes_no(column: Column) -> str:
     return "0 and 1 alone" if column.kind == "number" and kinds == {0.0, 1.0} else ""
 
 
-def _response(formula: str, table: Table) -> tuple[str | None, bool]:
+def _response(formula: str, columns: tuple[str, ...]) -> tuple[str | None, bool]:
     """The column that is the response of a formula, and whether another has the failures."""
     from bayesreg.data.grammar import parse
 
     try:
-        parsed = parse(formula, tuple(table.columns))
+        parsed = parse(formula, columns)
     except (BadArgument, SyntaxError):
         return None, False  # which is said when it is evaluated
     name = parsed.term_name(parsed.left).strip("`")
-    return name if name in table.columns else None, parsed.lost is not None
+    return name if name in columns else None, parsed.lost is not None
 
 
 def _named(options: Options) -> frozenset[str]:

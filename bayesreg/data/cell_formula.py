@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bayesreg.data.coding import materialised, renamed, unlearnt
-from bayesreg.data.formula_rows import FormulaRows, Made
+from bayesreg.data.formula_rows import FormulaRows, Labelled, Made
 from bayesreg.data.grammar import Parsed, parse
 from bayesreg.data.grouped import Grouped, TooManyCells
 from bayesreg.data.stores.base import Source
@@ -89,8 +89,19 @@ class CellColumns:
         atoms = [one.values(formula, data) for one in self.atoms]
         return (*(held[name] for name in self.keys), *atoms), self.rows.beside(data)
 
-    def _plain(self, made: Made) -> str:
+    @property
+    def labels(self) -> tuple[Any, ...] | None:
+        """What the numbers of the response stand for."""
+        return self.rows.labels
+
+    def labelled(self, labels: tuple[Any, ...]) -> CellColumns:
+        """The same, these labels in this order."""
+        return replace(self, rows=self.rows.labelled(labels))
+
+    def _plain(self, made: Made | Labelled) -> str:
         """The column of numbers that a term is; or nothing, where it is more."""
+        if isinstance(made, Labelled):
+            return made.name
         (term,) = made.spec.terms
         if len(term.factors) != 1 or term.factors[0].eval_method.value != "lookup":
             return ""

@@ -10,6 +10,7 @@ WORST_CONDITION = 1e4  # of the unit-diagonal gram of X: above it cross-products
 SMALLEST_RESIDUAL = 1e-6  # 1 - R²: below it the residual sum of squares would cancel
 SAFETY = 3.0  # by which an estimate of the condition number may be too low
 ITERATIONS = 20  # of the power method, for a lower bound of it
+SINGULAR = 1e10  # condition number above which products alone have no Cholesky factor to speak of
 
 
 def loses_digits(cross: Array) -> bool:
@@ -109,4 +110,27 @@ def factored(cross: Array) -> Array | None:
         root[:, live] = np.linalg.cholesky(cross[np.ix_(live, live)]).T
     except np.linalg.LinAlgError:
         return None
+    return root
+
+
+def rooted(cross: Array) -> Array | None:
+    """R with R'R = C of products that are all there is, where C is singular or nearly; else None.
+
+    By the eigenvectors of its unit-diagonal form, without those that rounding alone has made.
+
+    Examples
+    --------
+    >>> rows = np.array([[1.0, 1.0, 2.0], [-1.0, -1.0, 1.0]])
+    >>> root = rooted(rows.T @ rows)
+    >>> root.shape, bool(np.allclose(root.T @ root, rows.T @ rows))
+    ((2, 3), True)
+    """
+    if conditioning(cross)[0] <= SINGULAR:
+        return None
+    live = np.flatnonzero(np.diagonal(cross) > 0)
+    size = np.sqrt(np.diagonal(cross)[live])
+    values, vectors = np.linalg.eigh(cross[np.ix_(live, live)] / size / size[:, None])
+    told = values > 64.0 * len(live) * np.finfo(float).eps * values[-1]
+    root = np.zeros((int(told.sum()), len(cross)))
+    root[:, live] = np.sqrt(values[told])[:, None] * vectors[:, told].T * size
     return root

@@ -64,7 +64,9 @@ def by_formula(
     levels = {**source.levels(), **levels}
     table, source = small(source, used)
     if table is None:
-        return Streamed.of_formula(formula, source, roles, missing, levels, flat_terms)
+        return Streamed.of_formula(
+            formula, source, roles, missing, levels, flat_terms, labels=labels
+        )
     table, read = told(table, source, missing, used, roles.weights)
     design = _design(formula, table, beside, {k: v for k, v in levels.items() if k in used}, how)
     return replace(design, origin=read.counted)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +34,18 @@ class Made:
 
 
 @dataclass(frozen=True, eq=False)
+class Labelled:
+    """A response that is a column of labels: the place of each among them, 0 and 1 of two."""
+
+    name: str
+
+    def values(self, formula: str, data: pd.DataFrame) -> Array:
+        """The places (m,)."""
+        del formula
+        return np.asarray(data[self.name].cat.codes, dtype=float)
+
+
+@dataclass(frozen=True, eq=False)
 class FormulaRows:
     """What makes predictors, response and offset of the columns that a formula reads.
 
@@ -41,7 +53,7 @@ class FormulaRows:
     ----------
     spec : FormulaSpec
         Learnt from all rows.
-    response : tuple of Made
+    response : tuple of Made, or of one Labelled
         The response; or successes, and failures.
     kinds : mapping of str to str
         Of each column, ``"text"`` where it is read as places among its levels, else ``"integer"``,
@@ -57,12 +69,24 @@ class FormulaRows:
     """
 
     spec: FormulaSpec
-    response: tuple[Made, ...]
+    response: tuple[Made | Labelled, ...]
     kinds: Mapping[str, str]
     levels: Mapping[str, tuple[Any, ...]]
     known: Mapping[str, Array] = field(default_factory=dict)
     said: frozenset[str] = frozenset()
     passes: int = 0
+
+    @property
+    def labels(self) -> tuple[Any, ...] | None:
+        """What the numbers of the response stand for, in their order; None where for themselves."""
+        first = self.response[0]
+        return self.levels[first.name] if isinstance(first, Labelled) else None
+
+    def labelled(self, labels: tuple[Any, ...]) -> FormulaRows:
+        """The same, the labels of the response in this order."""
+        first = self.response[0]
+        assert isinstance(first, Labelled)
+        return replace(self, levels={**self.levels, first.name: labels})
 
     @property
     def names(self) -> tuple[str, ...]:

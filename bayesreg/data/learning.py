@@ -16,12 +16,13 @@ import numpy as np
 from bayesreg.data.coding import FormulaSpec, learnt, materialised, renamed, unlearnt
 from bayesreg.data.first_rows import First
 from bayesreg.data.formula import alone
-from bayesreg.data.formula_rows import FormulaRows, Made
+from bayesreg.data.formula_rows import FormulaRows, Labelled, Made
 from bayesreg.data.frames import read_variables, refuse_no_column, refuse_number_text
 from bayesreg.data.grammar import Parsed
 from bayesreg.data.rowwise import refuse_batchwise, refuse_weights
 from bayesreg.data.seen import Look, Seen, Spread
 from bayesreg.data.stores.base import Source
+from bayesreg.data.stores.labels import label_counts
 from bayesreg.data.stores.progress import bar
 from bayesreg.data.stores.read import grouped
 from bayesreg.data.stores.reader import Roles, lacking
@@ -47,6 +48,7 @@ def learn(
     missing: str,
     levels: Mapping[str, Sequence[Any]],
     flat: Collection[str],
+    labels: bool = False,
 ) -> tuple[FormulaRows, tuple[Term, ...]]:
     """What makes the columns of a formula on a source, learnt from all of its rows.
 
@@ -61,6 +63,8 @@ def learn(
         Of columns whose levels are known, all of them in their order: these need no pass.
     flat : collection of str
         Terms without a prior.
+    labels : bool, default False
+        Whether the response, where it is a column and no expression, is one of labels.
 
     Raises
     ------
@@ -69,31 +73,45 @@ def learn(
     BadData
         If a column has more than 10 000 levels, or values are missing that are not to be dropped.
     """
-    question = _Question(parsed, source, roles, missing, dict(levels))
     _refuse_once(source)
+    label = _label(parsed) if labels else None
+    levels = dict(levels)
+    if label is not None:
+        found = label_counts(source, label, roles.weights)
+        levels[label] = [one for one in levels.get(label, found) if one in found]
+    question = _Question(parsed, source, roles, missing, levels)
     sample = question.sample()
     seen = question.look()
     frame = question.frame(sample, seen)
     spec, terms = learnt(parsed, frame, flat)
-    response = tuple(_made(parsed, term, frame) for term in parsed.response)
+    made_of = [] if label is not None else parsed.response
+    response = tuple(_made(parsed, term, frame) for term in made_of)
     other = _altered(frame, question.counted)
-    beside = [_made(parsed, term, other).spec for term in parsed.response]
+    beside = [_made(parsed, term, other).spec for term in made_of]
     again = [*_specs(learnt(parsed, other, flat)[0]), *beside]
     for one, changed in zip([*_specs(spec), *(r.spec for r in response)], again, strict=True):
         _put(parsed.formula, one.transform_state, changed.transform_state, seen)
     rows = FormulaRows(
         spec,
-        response,
+        response if label is None else (Labelled(label),),
         question.kinds,
         {n: question.levels_of(n, seen) for n, k in question.kinds.items() if k == "text"},
         {n: np.array(sorted(seen.levels[n]), dtype=float) for n in question.counted},
         frozenset(question.said),
-        int(seen.levels != {} or seen.totals != {}),
+        int(seen.levels != {} or seen.totals != {}) + (label is not None),
     )
     for made in (rows.spec.values, lambda data: np.column_stack(list(rows.beside(data).values()))):
         names = spec.names if made == rows.spec.values else ["the response, or offset(...),"] * 3
         refuse_batchwise(parsed.formula, names, frame, made(frame), made)
     return rows, terms
+
+
+def _label(parsed: Parsed) -> str | None:
+    """The column that is the response; None where that is an expression, or counts."""
+    factors = parsed.left.factors
+    if parsed.lost is not None or len(factors) != 1 or factors[0].eval_method.value != "lookup":
+        return None
+    return str(parsed.sources.get(factors[0].expr, factors[0].expr))
 
 
 def _refuse_once(source: Source) -> None:

@@ -116,8 +116,13 @@ class Streamed(Layout):
         missing: str = "refuse",
         levels: Mapping[str, Sequence[Any]] | None = None,
         flat_terms: Collection[str] = frozenset(),
+        *,
+        labels: bool = False,
     ) -> Streamed:
-        """The columns of a formula, learnt in one pass over what needs it: see `learning.learn`."""
+        """The columns of a formula, learnt in one pass over what needs it: see `learning.learn`.
+
+        With `labels` a response that is a column is one of labels, which a pass over it learns.
+        """
         from bayesreg.data.formula import own_response, refuse_twice
         from bayesreg.data.grammar import parse
         from bayesreg.data.learning import learn
@@ -127,7 +132,7 @@ class Streamed(Layout):
         refuse_twice(parsed, {key: said.get(key) for key in ("offset", "exposure", "trials")})
         roles = replace(roles, y=parsed.term_name(parsed.left))
         then, begun = source.fingerprint(), time.perf_counter()
-        rows, terms = learn(parsed, source, roles, missing, levels or {}, flat_terms)
+        rows, terms = learn(parsed, source, roles, missing, levels or {}, flat_terms, labels)
         intercept = any(term.degree == 0 for term in parsed.right)
         stream = Stream.made(source, roles, rows, missing, then)
         stream.notes.extend(own_response(parsed))
@@ -231,7 +236,7 @@ class Streamed(Layout):
             seen, labels, classes = look(plain.stream)
             stream = plain.stream
             if labels is not None:
-                stream = replace(stream, labels=labels, sampled=None)
+                stream = stream.labelled(labels)
             held = replace(plain, stream=stream, classes=classes, seen=seen, **_fresh())
             if labels is None and "moments" in plain.__dict__:
                 held.__dict__["moments"] = plain.moments
@@ -243,7 +248,7 @@ class Streamed(Layout):
         """The same, y as it stands in the source."""
         if self.stream.labels is None:
             return self
-        stream = replace(self.stream, labels=None, sampled=None)
+        stream = self.stream.plain
         return replace(self, stream=stream, classes=None, seen=None, **_fresh())
 
     @property

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from bayesreg.data.blocks import Block
 from bayesreg.data.chunks import Recut
+from bayesreg.data.conditioning import rooted
 from bayesreg.data.moments import Moments
 from bayesreg.data.stores.parts import Part
 from bayesreg.data.streamed import Streamed
@@ -307,7 +308,7 @@ class InPasses:
         gram[-1, -1] = explained + sums.rows
         return Moments(
             n=n, rows=sums.rows, x_mean=self.coordinates.x_mean + sd * mean, y_mean=y_mean,
-            gram=gram, root=None, names=self.stream.names, y_name=self.stream.y_name,
+            gram=gram, root=rooted(gram), names=self.stream.names, y_name=self.stream.y_name,
         )  # fmt: skip
 
     def found(self, b: Array) -> Met | None:

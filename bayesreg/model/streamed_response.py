@@ -70,7 +70,7 @@ class _Labels:
 
     def __call__(self, stream: Stream) -> Look:
         """Over y and the weights alone."""
-        counts = stream.label_counts() if stream.coder is None else stream.total(_kinds).by_value
+        counts: dict[Any, float] = _counted(stream)
         if not counts:
             raise BadData(f"y: column {stream.roles.y!r} of {stream.source.label} has no value")
         coded, learnt = self.likelihood.read(list(counts))
@@ -79,15 +79,23 @@ class _Labels:
         seen = Seen(n, ones, n, frozenset(learnt.recession(y, {}).tolist()))
         classes = learnt.classes_
         assert classes is not None
-        if classes == (0, 1):
+        if classes == (0, 1) and (stream.coder is None or stream.coder.labels in (None, (0, 1))):
             return seen, None, None
-        if stream.coder is not None:
+        if stream.coder is not None and stream.coder.labels is None:
             raise NotSupported(
                 f"the response {stream.roles.y!r} has the values {classes[0]!r} and "
                 f"{classes[1]!r}, and that of a formula on rows in passes must be 0 and 1: code it "
                 "in the formula"
             )
         return seen, (classes[0], classes[1]), classes
+
+
+def _counted(stream: Stream) -> dict[Any, float]:
+    """Σw by label of y."""
+    if stream.coder is None:
+        return stream.label_counts()
+    found, labels = stream.total(_kinds).by_value, stream.coder.labels
+    return found if labels is None else {labels[int(code)]: w for code, w in found.items()}
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -108,3 +109,29 @@ def _plain(column: pa.Array) -> pa.Array:
     import pyarrow.types as of
 
     return column.cast(column.type.value_type) if of.is_dictionary(column.type) else column
+
+
+def yes_no(source: Source, y: str) -> str:
+    """Why a column can only be yes and no: true and false, 0 and 1, or text of two kinds; or "".
+
+    Its values are read until one shows that it is something else.
+    """
+    import pyarrow.types as of
+
+    kind = source.schema.field(y).type
+    if of.is_boolean(kind):
+        return "true and false"
+    if of.is_dictionary(kind):
+        kind = kind.value_type
+    text = any(one(kind) for one in (of.is_string, of.is_large_string, of.is_string_view))
+    if not (text or of.is_integer(kind) or of.is_floating(kind)) or not source.held:
+        return ""
+    seen: set[Any] = set()
+    with closing(source.batches([y])) as batches:
+        for batch in batches:
+            seen |= set(batch.column(0).unique().drop_null().to_pylist())
+            if len(seen) > 2 or not (text or seen <= {0, 1}):
+                return ""
+    if len(seen) < 2:
+        return ""
+    return "text of two kinds" if text else "0 and 1 alone"

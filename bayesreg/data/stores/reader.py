@@ -57,6 +57,13 @@ class Coder(Protocol):
     def levels(self) -> Mapping[str, Sequence[Any]]:
         """Those of them that are read as places among these levels."""
 
+    @property
+    def labels(self) -> tuple[Any, ...] | None:
+        """What the numbers of the response stand for, in order; None where for themselves."""
+
+    def labelled(self, labels: tuple[Any, ...]) -> Coder:
+        """The same, these labels in this order."""
+
     def numbers(self, column: pa.Array, name: str, what: str, notes: list[str]) -> Array:
         """A column of a batch (m,) as float64, NaN where it has no value."""
 
@@ -182,7 +189,7 @@ class Reader:
 
     def _coded(self, name: str, column: pa.Array) -> pa.Array:
         """The column, labels of y as the 0 and 1 that they stand for."""
-        plain = name != self.roles.y or self.labels is None
+        plain = name != self.roles.y or self.labels is None or self.coder is not None
         return column if plain or self.labels is None else coded(column, self.labels)
 
     def _made(

@@ -293,6 +293,17 @@ class Stream:
             raise BadData(text_advice(name, self._what(name), name))
         floats(_empty(schema.field(name).type), name, self._what(name), [])
 
+    def labelled(self, labels: tuple[Any, Any]) -> Stream:
+        """The same rows, y 0 and 1 for these labels."""
+        if self.coder is None:
+            return replace(self, labels=labels, sampled=None)
+        return replace(self, labels=labels, coder=self.coder.labelled(labels), sampled=None)
+
+    @property
+    def plain(self) -> Stream:
+        """The same rows, y as it stands in the source; a formula keeps its labels in some order."""
+        return replace(self, labels=None, sampled=None)
+
     def label_counts(self) -> dict[Any, float]:
         """Σw by label of y: a pass over y and the weights alone."""
         return label_counts(self.source, self.roles.y, self.roles.weights)
