@@ -136,7 +136,7 @@ def _made(parsed: Parsed, term: Any, frame: pd.DataFrame) -> Made:
     if spec.factor_contrasts or len(spec.column_names) != 1:
         raise BadData(
             f"the response {parsed.term_name(term)!r} is a factor or has several columns, not "
-            "numbers; of rows that are read in passes, code yes and no as 1 and 0 in the source"
+            "numbers; two labels in one column need a Bernoulli likelihood"
         )
     return Made(spec, tokens)
 
