@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.linalg.lapack import dtrtrs
 
-from bayesreg.engines import laplace_tangent, row_space
+from bayesreg.engines import laplace_tangent, row_space, transport
 from bayesreg.engines.kernel import Needs
 from bayesreg.engines.laplace_tangent import Chains, Normalised, Tangent
 from bayesreg.engines.row_space import Prepared
@@ -33,7 +33,6 @@ LONGEST = 8  # steps of a trajectory
 WANTED = 0.8  # share of trajectories accepted
 MOST = 1.5  # step in units of the normal, at most
 ROUNDS = 8  # of the pilot, where it looks for a scale that rows hardly say
-TIMES = 6  # trajectories of an iteration, where they need no factors of their own
 RATE = 0.3  # at which the pilot moves log step
 
 
@@ -71,6 +70,9 @@ class Hmc(Tangent):
         log_scale = np.log(base.at.sd / problem.relative).mean()
         if self.steps(setup).in_sigma.any():
             log_scale -= float(base.own.log_sigma(own[None])[0])
+        steps = self.steps(setup)
+        if row_space.shared(steps):
+            return self._mapped(setup, steps, log_scale)
         first = row_space.metric(setup, own[None], eta, fitted, np.array([log_scale]))
         setup, state = dataclasses.replace(setup, metric=first), None
         for _ in range(ROUNDS):
@@ -80,12 +82,26 @@ class Hmc(Tangent):
             assert setup.metric is not None
             if was is not first and row_space.near(was, setup.metric):
                 break
-        return dataclasses.replace(setup, times=setup.times if setup.frame is None else TIMES)
+        return setup
+
+    def _mapped(self, setup: Prepared, steps: Steps, log_scale: float) -> Prepared:
+        """With a map that follows the scale, where prior sds are the same but for it."""
+        one, at = setup.given, setup.at
+        alone, own = row_space.together(steps), at.at[len(at.at) - len(setup.own.names) :]
+        scales = one.blocks["log_scale"][None].copy()
+        if alone:
+            scales[:] = log_scale
+        slab, t = one.blocks["log_slab"][None], one.groups["t"][None]
+        sd = steps.prior_sds(State(np.zeros((1, len(one.order))), np.zeros(1), scales, slab, t))[0]
+        hyper = steps.blocks[0].hyper if alone else None
+        made = transport.transport(setup, hyper, sd, log_scale if alone else 0.0)
+        fields = {f.name: getattr(setup, f.name) for f in dataclasses.fields(setup)}
+        setup = transport.Mapped(**fields, map=transport.settled(setup, made, own))
+        return self.pilot(setup, None)[0] if setup.own.names else setup
 
     def pilot(self, setup: Prepared, state: Chains | None) -> tuple[Prepared, Chains]:
         """Towards the share of trajectories wanted, by stochastic approximation."""
         rng = np.random.default_rng(20110)
-        setup = self._framed(setup)
         steps = self.steps(setup)
         state = state or self.start(setup, rng, laplace_tangent.PILOT_ROWS, 1)
         log_steps, seen = np.log(setup.sizes), []
@@ -108,25 +124,14 @@ class Hmc(Tangent):
         fitted = np.concatenate([one.b for _, _, one in seen]) @ setup.x[state.free.shape[1] :]
         scales = np.concatenate([one.log_scale[:, 0] for _, _, one in seen])
         metric = row_space.metric(made, logs, etas, fitted, scales)
-        return self._framed(dataclasses.replace(made, metric=metric)), state
-
-    def _framed(self, setup: Prepared) -> Prepared:
-        """With the factors, where they never change."""
-        steps, one = self.steps(setup), setup.given
-        if setup.metric is None or not row_space.shared(steps):
-            return setup
-        log_scale = one.blocks["log_scale"][None].copy()
-        if row_space.together(steps):
-            log_scale[:] = setup.metric.log_scale
-        none, slab = np.zeros((1, len(one.order))), one.blocks["log_slab"][None]
-        state = State(none, np.zeros(1), log_scale, slab, one.groups["t"][None])
-        made, white = row_space.frame(setup, setup.metric, steps.prior_sds(state), None)
-        return dataclasses.replace(setup, frame=(made, white.turned()))
+        return dataclasses.replace(made, metric=metric), state
 
     def seconds(self, setup: Any) -> tuple[float, float]:
         """Gradients and solutions by triangles, of which there are as many as steps."""
+        if isinstance(setup, transport.Mapped):
+            return transport.seconds(setup)
         if setup.metric is not None:
-            return row_space.seconds(setup, fixed=setup.frame is not None)
+            return row_space.seconds(setup)
         m, n = setup.x.shape
         moves = 0.5 * (1 + LONGEST)
         calls, _ = super().seconds(setup)
@@ -137,6 +142,9 @@ class Hmc(Tangent):
         self, setup: Any, steps: Steps, state: Chains, sd: Array, rng: np.random.Generator
     ) -> None:
         """One trajectory of every chain, of the same number of steps."""
+        if isinstance(setup, transport.Mapped):
+            transport.move(setup, steps, state, sd, rng)
+            return
         if setup.metric is not None:
             row_space.move(setup, steps, state, sd, rng)
             return
@@ -175,7 +183,8 @@ class Hmc(Tangent):
 
     def stretch(self, setup: Any, steps: Steps, state: Chains, rng: np.random.Generator) -> None:
         """As of tangent; in row space the scale moves with what it multiplies already."""
-        if setup.metric is None or not row_space.together(steps):
+        moved = setup.metric is not None or isinstance(setup, transport.Mapped)
+        if not moved or not row_space.together(steps):
             super().stretch(setup, steps, state, rng)
 
 

@@ -5,8 +5,9 @@ and w = F⁻¹XDz ~ N(0, I) has n coordinates; given w the rest of z has its pri
 
     z | w = z₀ + DX'F⁻ᵀ(w − F⁻¹XDz₀),  z₀ ~ N(0, I)       (Hoffman & Ribak 1991, ApJ 380, L5).
 
-(γ, w) is moved along gradients of the log posterior in coordinates that make it about standard
-normal by the curvature Ω of the rows that a pilot saw on average. Where one scale s serves all
+Where D never changes but for a scale (γ, w) moves as in :mod:`bayesreg.engines.transport`. Else it
+is moved along gradients of the log posterior in coordinates that make it about standard normal by
+the curvature Ω of the rows that a pilot saw on average. Where one scale s serves all
 columns, η = o + (s/ŝ)(Gγ + Fw), F that at ŝ, and two trajectories take turns: one at s held, with
 Ω·(s/ŝ)^(−α) as the pilot saw it fall, after which log s is sliced along with η at (γ, w) held; and
 one of (γ, w, log s) together, by Ω. The first is what moves where rows are separated and s is as
@@ -85,17 +86,15 @@ def shared(steps: Steps) -> bool:
 
 @dataclass(frozen=True, eq=False)
 class Factored:
-    """XD = FQ' for some chains, or one for all: F (1|R, n, m) and Q (1|R, p, m), I where None."""
+    """XD = FQ' for some chains, or one for all: F (1|R, n, n) lower triangular, Q (1|R, p, n)."""
 
     f: Array
-    q: Array | None
+    q: Array
 
     @classmethod
     def of(cls, x: Array, sd: Array) -> Factored:
         """Of x (p, n) and prior sds (R, p)."""
-        p, n = x.shape
-        if p <= n:
-            return cls(x.T * sd[:, None], None)
+        n = x.shape[1]
         f, q = np.empty((len(sd), n, n)), np.empty((len(sd), len(x), n))
         for i, own in enumerate(sd):
             half = x * own[:, None]
@@ -104,12 +103,10 @@ class Factored:
 
     def within(self, z: Array) -> Array:
         """w = Q'z."""
-        return z if self.q is None else _times(self.q.swapaxes(1, 2), z)
+        return _times(self.q.swapaxes(1, 2), z)
 
     def filled(self, w: Array, rng: np.random.Generator) -> Array:
         """A draw of z | w."""
-        if self.q is None:
-            return w
         z = rng.standard_normal((len(w), self.q.shape[1]))
         z += _times(self.q, w - self.within(z))
         return z
@@ -142,15 +139,12 @@ class Whitened:
         (G F)·T, and the rows of T that make w.
     map, back : ndarray (1|R, m, m)
         T and its inverse.
-    share : ndarray (1|R, m)
-        What of the precision of each v is the prior's.
     """
 
     along: Array
     own: Array
     map: Array
     back: Array
-    share: Array
 
     @classmethod
     def of(cls, free: Array, f: Array, omega: Array) -> Whitened:
@@ -167,13 +161,7 @@ class Whitened:
         back = np.linalg.cholesky(precision).swapaxes(1, 2) / unit[:, None, :]
         inverse = np.linalg.inv(back)
         own = np.ascontiguousarray(inverse[:, k:])
-        return cls(both @ inverse, own, inverse, back, np.ones((1, back.shape[1])))
-
-    def turned(self) -> Whitened:
-        """With coordinates turned so that Ω and the prior are both diagonal in them."""
-        share, q = np.linalg.eigh(self.own.swapaxes(1, 2) @ self.own)
-        back = q.swapaxes(1, 2) @ self.back
-        return Whitened(self.along @ q, self.own @ q, self.map @ q, back, np.clip(share, 0.0, 1.0))
+        return cls(both @ inverse, own, inverse, back)
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,9 +172,7 @@ class Prepared(Expanded):
     weights: Array = dataclasses.field(default_factory=lambda: np.empty(0))
     facts: dict[str, Array] = dataclasses.field(default_factory=dict)
     sizes: tuple[float, float] = (FIRST, FIRST)  # with scales held, and with one that moves
-    times: int = 1  # trajectories of an iteration
     metric: Metric | None = None  # where it moves in as many dimensions as there are rows
-    frame: tuple[Factored, Whitened] | None = None  # that never changes
 
 
 def move(setup: Prepared, steps: Steps, state: Chains, sd: Array, rng: np.random.Generator) -> None:
@@ -199,18 +185,16 @@ def move(setup: Prepared, steps: Steps, state: Chains, sd: Array, rng: np.random
     z = np.where(sd > 0.0, one.b / np.where(sd > 0.0, sd, 1.0), 0.0)
     sd = sd * np.exp(-shift)[:, None]
     joint = turn(steps, state)
-    made, white = setup.frame or frame(setup, metric, sd, None if joint else metric.growth(shift))
+    made = Factored.of(setup.x[k:], sd)
+    omega = metric.omega[None] * (1.0 if joint else metric.growth(shift)[:, None])
+    white = Whitened.of(setup.x[:k].T, made.f, omega)
     centre, grown = setup.at.at[:k], np.exp(shift)[:, None]
     at = np.hstack([(state.free - centre) / grown, made.within(z)])
-    for _ in range(setup.times):
-        unit = np.ones((len(sd), white.back.shape[1]))
-        if setup.frame is not None and not joint:
-            unit = (metric.growth(shift)[:, None] * (1.0 - white.share) + white.share) ** -0.5
-        path = Path(setup, white, unit, hyper, metric, theta, joint)
-        v, shift, state.taken = path.run(_times(white.back, at) / unit, shift, rng)
-        if alone and not joint:
-            shift = path.stretched(v, shift, rng)
-        at, joint = _times(white.map, unit * v), (1 - joint) * alone
+    path = Path(setup, white, hyper, metric, theta, joint)
+    v, shift, state.taken = path.run(_times(white.back, at), shift, rng)
+    if alone and not joint:
+        shift = path.stretched(v, shift, rng)
+    at = _times(white.map, v)
     grown = np.exp(shift)[:, None]
     if alone:
         one.log_scale[:, 0] = metric.log_scale + shift
@@ -225,23 +209,12 @@ def turn(steps: Steps, state: Chains) -> int:
     return state.steps % 2 if together(steps) else 0
 
 
-def frame(
-    setup: Prepared, metric: Metric, sd: Array, growth: Array | None
-) -> tuple[Factored, Whitened]:
-    """The factors at prior sds (R, p) at the metric's scale, and the coordinates."""
-    k = setup.at.free
-    made = Factored.of(setup.x[k:], sd)
-    omega = metric.omega[None] * (1.0 if growth is None else growth[:, None])
-    return made, Whitened.of(setup.x[:k].T, made.f, omega)
-
-
 @dataclass(frozen=True, eq=False)
 class Path:
     """Trajectories of (v, r), r the logarithm of the scale above the metric's."""
 
     setup: Prepared
     white: Whitened
-    unit: Array  # of v
     hyper: Hyper | None
     metric: Metric
     theta: dict[str, Any]
@@ -272,8 +245,8 @@ class Path:
     def look(self, v: Array, shift: Array) -> tuple[Array, Array, Array]:
         """−log posterior and its slopes along v and r."""
         setup, white, likelihood = self.setup, self.white, self.setup.problem.likelihood
-        place, grown = self.unit * v, np.exp(shift)[:, None]
-        w, own = _times(white.own, place), grown * _times(white.along, place)
+        grown = np.exp(shift)[:, None]
+        w, own = _times(white.own, v), grown * _times(white.along, v)
         eta = self.fixed + own
         first, _ = likelihood.derivatives(setup.y, eta, {**self.theta, **setup.facts})
         first = setup.weights * first / likelihood.dispersion(self.theta)
@@ -285,7 +258,7 @@ class Path:
         if self.joint:
             ahead, behind = self.log_prior(shift + STEP), self.log_prior(shift - STEP)
             slope -= (ahead - behind) / (2.0 * STEP)
-        return value, self.unit * along, slope
+        return value, along, slope
 
     @property
     def fixed(self) -> Array:
@@ -302,7 +275,7 @@ class Path:
 
     def stretched(self, v: Array, shift: Array, rng: np.random.Generator) -> Array:
         """A slice of r at v held."""
-        own, fixed = _times(self.white.along, self.unit * v), self.fixed
+        own, fixed = _times(self.white.along, v), self.fixed
         theta = {k: np.broadcast_to(t, (len(v), 1)) for k, t in self.theta.items()}
 
         def log_density(trial: Array, rows: Any) -> Array:
@@ -328,12 +301,11 @@ def metric(setup: Prepared, own: Array, etas: Array, fitted: Array, log_scale: A
     return Metric(omega, float(log_scale.mean()), of_scale, fall)
 
 
-def seconds(setup: Prepared, *, fixed: bool) -> tuple[float, float]:
-    """Calls, whatever the rows are; a trajectory, and the factors unless they are `fixed`."""
+def seconds(setup: Prepared) -> tuple[float, float]:
+    """Calls, whatever the rows are; the factors and a trajectory."""
     m, n = setup.x.shape
-    steps, size = 0.5 * (1 + LONGEST) * setup.times, min(m, n)
-    factors = 0.0 if fixed else 2.0 * m * n * size + 6.0 * size**3
-    products = factors + steps * 8.0 * n * size + 8.0 * m * n
+    steps = 0.5 * (1 + LONGEST)
+    products = 2.0 * m * n * n + 6.0 * n**3 + steps * 8.0 * n * n + 8.0 * m * n
     return steps * CALLS, products / laplace_tangent.RATE + 3e-8 * n * steps
 
 
