@@ -194,3 +194,29 @@ def test_a_scale_that_nothing_settles_is_asked_for(name):
         getattr(br.demonstrate, name)(problem)
     found = getattr(br.demonstrate, name)(problem.given(scale=0.1, sigma=54.0))
     assert len(found.names) == 1
+
+
+def test_a_fit_and_a_posterior_speak_of_their_problem():
+    problem = br.Model(br.Laplace(25.0), br.Gaussian(54.0)).condition(
+        DATA.X, DATA.y, standardize=True
+    )
+    fit, post = br.fit_map(problem), br.sample(problem, draws=20, chains=2, seed=1)
+    for name in ("penalties", "shrinkage_functions", "geometry"):
+        pictures = [repr(getattr(br.demonstrate, name)(one)) for one in (problem, fit, post)]
+        assert len(set(pictures)) == 1, name
+
+
+def test_groups_have_no_penalty_of_one_coefficient():
+    prior = br.Laplace(20.0, groups=[["bmi", "bp"]])
+    problem = br.Model(prior, br.Gaussian(54.0)).condition(DATA.X, DATA.y, standardize=True)
+    for name in ("penalties", "shrinkage_functions"):
+        with pytest.raises(br.NotSupported, match="within groups"):
+            getattr(br.demonstrate, name)(problem)
+    assert br.demonstrate.geometry(problem).panels[3].kind == "group"
+
+
+def test_without_a_proper_prior_there_is_nothing_to_draw():
+    problem = br.Model(br.Flat()).condition(DATA.X, DATA.y)
+    for name in ("penalties", "shrinkage_functions"):
+        with pytest.raises(br.BadArgument, match="no column has a proper prior"):
+            getattr(br.demonstrate, name)(problem)

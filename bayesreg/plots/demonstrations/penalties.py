@@ -44,7 +44,8 @@ def plot_penalties(penalties: Any, ax: Any = None) -> NDArray[np.object_]:
         handles.append(draw_prior(panels, b, log_density, -log_density, mark))
         panels[2].plot(b, force, color=mark.colour, linestyle=mark.dash, linewidth=1.6)
     _limits(panels, penalties, mirrored=mirrored)
-    at = "coefficient b" if mirrored else "coefficient b, alike on both sides of 0"
+    at = "b − loc" if any(one.prior.loc for one in penalties.priors) else "coefficient b"
+    at = at if mirrored else f"{at}, alike on both sides of 0"
     dress(panels[0], x=at, y="p(b)", title="density", rules="y")
     dress(panels[1], x=at, y="−log p(b), nats", title="penalty", rules="y")
     dress(panels[2], x=at, y="−d log p(b)/db", title="force towards zero", rules="y")

@@ -15,6 +15,7 @@ from bayesreg.language.misnamed import explained
 from bayesreg.language.text import shown
 from bayesreg.model.problem import Problem
 from bayesreg.verbs.demonstrate.pair import minimisers, pair_of
+from bayesreg.verbs.demonstrate.placed import asked
 from bayesreg.verbs.demonstrate.record import Record
 
 if TYPE_CHECKING:
@@ -136,7 +137,7 @@ def corners(
 
     Parameters
     ----------
-    problem : Problem, optional
+    problem : Problem, MapFit or Posterior, optional
         Gaussian: G is that of two of its columns, β₁ their least-squares estimate, σ its own or
         √(RSS/(ν − 2)). Unsaid, each loss has columns of norm 1 with a correlation of its own,
         uniform on ±0.95, β₁ = 3 and σ = 1; probabilities are then averaged over it.
@@ -219,7 +220,7 @@ def _losses(
         rho = STEEPEST * _NODES
         grams = np.eye(2) + rho[:, None, None] * (1.0 - np.eye(2))
         return ("the first", "the second"), grams, 0.5 * _WEIGHTS, (3.0, 1.0), 1.0
-    pair = pair_of(problem, columns)
+    pair, problem = pair_of(problem, columns), asked(problem)
     assert isinstance(problem, Problem)
     sigma = problem.sigma
     if sigma is None:

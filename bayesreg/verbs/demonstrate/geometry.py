@@ -150,7 +150,7 @@ def geometry(
 
     Parameters
     ----------
-    problem : Problem
+    problem : Problem, MapFit or Posterior
         Gaussian, with at least two columns that have a proper prior; its coordinates are those of
         the picture, best standardised. The prior itself is not used, nor are the other columns.
     columns : sequence of two str, optional

@@ -13,6 +13,7 @@ from bayesreg.language.arguments import Array, did_you_mean
 from bayesreg.language.errors import BadArgument
 from bayesreg.language.text import shortened, shown
 from bayesreg.model.problem import Problem
+from bayesreg.verbs.demonstrate.placed import asked
 
 DEPENDENT = 1e-10  # of 1 − r²: beyond, two columns are one
 
@@ -77,6 +78,7 @@ def pair_of(problem: Any, columns: Sequence[str] | None) -> Pair:
     NotSupported
         If the likelihood is not Gaussian.
     """
+    problem = asked(problem)
     if not isinstance(problem, Problem):
         raise BadArgument(
             f"this needs a problem, from br.Model(…).condition(X, y), not {type(problem).__name__}"

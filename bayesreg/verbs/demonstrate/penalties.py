@@ -111,9 +111,10 @@ def penalties(data: Any = None, *, half: float = 1.0, reach: float | None = None
 
     Parameters
     ----------
-    data : Problem, prior, text, sequence or mapping, optional
-        The priors of a problem, at their scales (settled by the MAP where they are unknown); or
-        priors, as ``br.Laplace(2.0)`` or ``"lasso"``. Unsaid, every proper family of the package.
+    data : Problem, result, prior, text, sequence or mapping, optional
+        The priors of a problem (or of a fit or posterior of one), at their scales, settled by the
+        MAP where they are unknown; or priors, as ``br.Laplace(2.0)`` or ``"lasso"``. Unsaid, every
+        proper family of the package.
     half : float, default 1.0
         A prior without a number as scale gets the scale with P(|b − loc| ≤ half) = ½.
     reach : float, optional
@@ -128,7 +129,7 @@ def penalties(data: Any = None, *, half: float = 1.0, reach: float | None = None
     BadArgument
         If something is no prior, has several scales, or a number is not positive.
     NotSupported
-        If a problem's scale is unknown and no optimum settles it.
+        If a problem's columns are in groups, or its scale is unknown and no optimum settles it.
 
     References
     ----------

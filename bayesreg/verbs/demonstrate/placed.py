@@ -16,6 +16,7 @@ from bayesreg.model.problem import Problem
 from bayesreg.priors import Flat, Prior
 from bayesreg.priors.base import Majorised
 from bayesreg.priors.written import prior_of
+from bayesreg.results import MapFit, Posterior
 from bayesreg.verbs.fit import fit_map
 
 PARTS = 10  # among how many coefficients R2D2 divides its variance, where no columns say it
@@ -76,7 +77,7 @@ def placed(data: Any, half: float) -> tuple[Placed, ...]:
 
     Parameters
     ----------
-    data : None, Problem, Prior, str, sequence or mapping
+    data : None, Problem, MapFit, Posterior, Prior, str, sequence or mapping
         None: every proper family of the package. A problem: its blocks, settled by
         :func:`fit_map` where a scale or σ is unknown.
     half : float
@@ -87,13 +88,20 @@ def placed(data: Any, half: float) -> tuple[Placed, ...]:
     BadArgument
         If something is no prior, has several scales, or none that suits `half`.
     NotSupported
-        If a problem's scale is unknown, and its prior has no optimum that would settle it.
+        If a problem's scale is unknown, and its prior has no optimum that would settle it; or its
+        columns are in groups.
     """
+    data = asked(data)
     if isinstance(data, Problem):
         return _blocks(settled(data))
     if data is None:
         data = [families.snake(name) for name in families.PRIORS if name != Flat.__name__]
     return tuple(_at(name, one, half) for name, one in _named(data).items())
+
+
+def asked(data: Any) -> Any:
+    """The problem of a fit or a posterior; anything else as it is."""
+    return data.problem if isinstance(data, MapFit | Posterior) else data
 
 
 def settled(problem: Problem) -> Problem:
@@ -115,6 +123,11 @@ def _blocks(problem: Problem) -> tuple[Placed, ...]:
         raise BadArgument("no column has a proper prior here, so there is none to draw")
     found = []
     for block in problem.blocks:
+        if block.grouped:
+            raise NotSupported(
+                f"{block.label!r} shares local scales within groups, so that no coefficient has a "
+                "penalty of its own; demonstrate.geometry and demonstrate.grouping show groups"
+            )
         assert block.scale is not None
         unit = float(problem.sigma or 1.0) if block.prior.unit == "sigma" else 1.0
         scale = block.scale * float(np.median(block.relative))

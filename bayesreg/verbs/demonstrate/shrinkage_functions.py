@@ -14,7 +14,7 @@ from bayesreg.language.misnamed import explained
 from bayesreg.language.text import listed, percent
 from bayesreg.model.problem import Problem
 from bayesreg.priors import Flat, Normal
-from bayesreg.verbs.demonstrate.placed import placed, settled
+from bayesreg.verbs.demonstrate.placed import asked, placed, settled
 from bayesreg.verbs.demonstrate.record import Record
 
 if TYPE_CHECKING:
@@ -152,10 +152,10 @@ def shrinkage_functions(
 
     Parameters
     ----------
-    data : Problem, prior, text, sequence or mapping, optional
-        A problem (Gaussian) speaks of its priors, its σ and its median column, and of ridge on its
-        X: under its own Normal priors, else under Normal(). Priors, or every proper family where
-        nothing is said, speak of one effect with se = 1.
+    data : Problem, result, prior, text, sequence or mapping, optional
+        A problem (Gaussian), or a fit or posterior of one, speaks of its priors, its σ and its
+        median column, and of ridge on its X: under its own Normal priors, else under Normal().
+        Priors, or every proper family where nothing is said, speak of one effect with se = 1.
     half : float, default 1.0
         A prior without a number as scale gets the scale with P(|b − loc| ≤ half) = ½.
     reach : float, default 6.0
@@ -170,8 +170,8 @@ def shrinkage_functions(
     BadArgument
         If something is no proper prior, has several scales, or a number is not positive.
     NotSupported
-        If a problem's likelihood is not Gaussian, or its scale is unknown and no optimum settles
-        it.
+        If a problem's likelihood is not Gaussian, its columns are in groups, or its scale is
+        unknown and no optimum settles it.
 
     References
     ----------
@@ -189,12 +189,13 @@ def shrinkage_functions(
     [nan, 2.0]
     """
     half, reach = one_positive(half, "half"), one_positive(reach, "reach")
-    directions, se = None, 1.0
+    directions, se, data = None, 1.0, asked(data)
     if isinstance(data, Problem):
         data = settled(data)
-        se, directions = _standard_error(data), _directions(data)
     observed = np.linspace(0.0, reach, 121)
     priors = placed(data, half)
+    if isinstance(data, Problem):
+        se, directions = _standard_error(data), _directions(data)
     if any(isinstance(one.prior, Flat) for one in priors):
         raise BadArgument("Flat() shrinks nothing and has no scale; leave it out")
     means = [NormalMeans(one.prior, one.scale, one.unit, se, reach) for one in priors]
