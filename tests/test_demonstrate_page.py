@@ -264,6 +264,14 @@ def test_lam_is_that_of_the_penalty_and_of_other_libraries(data):
         )
         assert answer["calls"][0][1].startswith(f"{target.split('.')[1]}(alpha=")
         assert answer["spoken"] == pytest.approx(problem.blocks[0].scale, rel=1e-12)
+        told = {
+            "glmnet": br.translate(problem, "glmnet")["lambda"],
+            "statsmodels": br.translate(problem, "statsmodels.OLS.fit_regularized")["alpha"],
+        }
+        if ridge:
+            told["torch"] = br.translate(problem, "torch.optim.SGD")["weight_decay"]
+        found = {name: answer["converted"][name] for name in told}
+        assert found == pytest.approx(told, rel=1e-12)
         for name, gradient in gradients(answer, problem, ridge).items():
             assert np.max(np.abs(gradient)) < 1e-9 * np.max(np.abs(problem.xy)), name
 
