@@ -163,8 +163,8 @@ def test_what_is_no_response_is_named_with_file_and_row(small, folder, tmp_path)
 
 def test_what_would_take_many_passes_or_all_rows_says_so(small, folder):
     problem = conditioned(folder, "poisson", prior=br.Normal(0.3))
-    for verb in (br.path, br.choose):
-        with pytest.raises(br.NotSupported, match=r"about four passes over the 3000 rows"):
+    for verb in (br.bayesian_path, br.choose):
+        with pytest.raises(br.NotSupported, match=r"takes passes over the 3000 rows"):
             verb(problem)
     with pytest.raises(br.NotSupported, match="use engine='streamed'"):
         br.sample(problem, engine="nuts")

@@ -17,6 +17,7 @@ from bayesreg.diagnostics.expanded_leaving import expanded_leaving
 from bayesreg.engines import weighed
 from bayesreg.engines.draws import Sample
 from bayesreg.engines.kernel import Request
+from bayesreg.solvers.certificate import certify
 
 SLOW = pytest.mark.slow
 
@@ -57,8 +58,8 @@ def conditioned(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     "prior",
     [
-        br.Normal(),
         br.Horseshoe(),
+        pytest.param(br.Normal(), marks=SLOW),
         pytest.param(br.Laplace(), marks=SLOW),
         pytest.param(br.R2D2(), marks=SLOW),
         pytest.param(br.StudentT(4), marks=SLOW),
@@ -336,3 +337,29 @@ def test_the_shell_finds_out_what_a_large_response_is(tmp_path, monkeypatch, cap
     assert "the response 'y' is text of two kinds: its likelihood is bernoulli" in said
     assert "Not checked against PyMC's NUTS, which needs all rows" in said
     assert "Bernoulli" in out
+
+
+@pytest.mark.parametrize(
+    "prior",
+    [
+        br.Laplace(),
+        pytest.param(br.Normal(), marks=SLOW),
+        pytest.param(br.Laplace(groups=[["x0", "x1"], ["x2"]]), marks=SLOW),
+    ],
+    ids=str,
+)
+def test_a_path_is_that_of_memory_each_point_certified_in_a_few_passes(prior, conditioned):
+    memory, problem = conditioned(prior, n=400)
+    there, found = br.path(memory, n=8), br.path(problem, n=8)
+    np.testing.assert_allclose(found.lam, there.lam, rtol=1e-12)
+    np.testing.assert_allclose(found.beta, there.beta, rtol=1e-7, atol=1e-9)
+    np.testing.assert_allclose(found.intercept, there.intercept, rtol=1e-7)
+    np.testing.assert_allclose(found.objective, there.objective, rtol=1e-12)
+    np.testing.assert_allclose(found.df, there.df, rtol=1e-6, atol=1e-6)
+    assert all(one.ok for one in found.certificates)
+    assert problem.stream.read.passes <= 4 + 3 * 8
+    at = found.at(float(found.lam[4]))
+    np.testing.assert_allclose(at.beta, there.at(float(there.lam[4])).beta, rtol=1e-7)
+    # A point beside the optimum has no certificate.
+    one = found.ray.at(float(found.lam[4]))
+    assert not certify(one, found.b[4] + 1e-3).ok

@@ -332,14 +332,31 @@ class InPasses:
             raise NotSupported("no pass was at an optimum yet; fit_map(problem) finds it")
         return min(near, key=lambda one: float(np.linalg.norm(one.b - b)))
 
+    @property
+    def at_zero(self) -> Met:
+        """Where b is 0 and γ at its best.
+
+        Raises
+        ------
+        NotSupported
+            If no pass was there yet.
+        """
+        met = self.found(np.zeros(len(self.coordinates.proper)))
+        if met is None:
+            raise NotSupported("no pass was at b = 0 yet, where a path begins; path(problem) goes")
+        return met
+
     def free_beside(self, b: Array) -> Array:
-        """γ (k,) at its best beside an optimum b (p,), as passes have found it.
+        """γ (…, k) at its best beside optima b (…, p), as passes have found it.
 
         Raises
         ------
         NotSupported
             Of another b: passes would have to find γ.
         """
+        if b.ndim > 1:
+            found = [self.free_beside(one) for one in b]
+            return np.reshape(found, (len(b), len(self.places)))
         met = self.found(b)
         if met is None:
             raise NotSupported(

@@ -28,7 +28,7 @@ from bayesreg.model.level import about_level
 from bayesreg.model.loss import Loss, Point
 from bayesreg.model.penalty import Penalty
 from bayesreg.model.quadratic import Quadratic, project
-from bayesreg.model.touching import touched, touched_at
+from bayesreg.model.touching import pull_at_zero, touched, touched_at, touched_at_zero
 from bayesreg.priors import Flat, HyperPrior, Prior
 from bayesreg.priors.written import prior_of
 
@@ -167,12 +167,12 @@ class Problem:
     @cached_property
     def at_zero(self) -> Problem:
         """The Gaussian problem that touches the loss at b = 0; itself where the loss is one."""
-        return self if self.exact else self.touching(self.loss.start)
+        return self if self.exact else touched_at_zero(self)
 
     @cached_property
     def pull(self) -> Array:
         """−∂L/∂b (p,) at b = 0, the rest at its best: X̃'ỹ, or Z'u. λ_max is its largest entry."""
-        return self.xy if self.exact else -self.loss.slope(self.loss.start)
+        return self.xy if self.exact else pull_at_zero(self)
 
     def _rows(self, what: str) -> Design:
         if self.design is None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, cast
 
+import numpy as np
+
 from bayesreg.data.moments import Moments
 from bayesreg.language.arguments import Array
 from bayesreg.likelihoods import Gaussian
@@ -37,3 +39,18 @@ def touched_at[P](problem: P, b: Array) -> P:
     if it.stream is not None:
         return touched(problem, it.in_passes.moments(it.in_passes.nearest(b)))
     return cast(P, it.touching(it.loss.at(b)))
+
+
+def touched_at_zero[P](problem: P) -> P:
+    """The one that touches at b = 0, the rest at its best there."""
+    it: Any = problem
+    if it.stream is not None:
+        return touched(problem, it.in_passes.moments(it.in_passes.at_zero))
+    return cast(P, it.touching(it.loss.start))
+
+
+def pull_at_zero(problem: Any) -> Array:
+    """−∂L/∂b (p,) at b = 0, the rest at its best there."""
+    if problem.stream is not None:
+        return np.asarray(-problem.in_passes.at_zero.sums.slope[1 + problem.proper])
+    return np.asarray(-problem.loss.slope(problem.loss.start))

@@ -112,6 +112,9 @@ class Path:
         """J (L,) at each λ: loss + Σλ₁ⱼ|bⱼ| + ½Σλ₂ⱼbⱼ², in the unit of y² or in nats."""
         l1, l2 = self.ray.penalties(self.lam)
         penalty = group_sums(self.problem, l1 * self.b) + 0.5 * np.sum(l2 * self.b**2, axis=1)
+        if self.problem.stream is not None and not self.problem.exact:
+            met = [self.problem.in_passes.nearest(b) for b in self.b]
+            return np.array([one.sums.value for one in met]) + penalty
         if not self.problem.exact:
             return np.array([self.problem.loss.at(b).value for b in self.b]) + penalty
         return np.asarray(0.5 * self.problem.quadratic.residual_square(self.b) + penalty)

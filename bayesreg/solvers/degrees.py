@@ -19,12 +19,16 @@ if TYPE_CHECKING:
 
 def df_at(problem: Problem, at: Point) -> float:
     """Effective degrees of freedom of the quadratic that touches the loss at a point."""
-    touching = problem.touching(at)
+    return df_of(problem, problem.touching(at), at.b)
+
+
+def df_of(problem: Problem, touching: Problem, b: Array) -> float:
+    """The same, of that quadratic and an optimum b (p,)."""
     unit = touching.quadratic.unit
     if problem.penalty.in_groups:
-        return Groups.of(touching).df(unit.reduce(at.b))
+        return Groups.of(touching).df(unit.reduce(b))
     l2 = np.broadcast_to(problem.penalty.l2, (problem.p,))
-    return active_df(unit, unit.penalty(np.zeros(problem.p), l2)[1], unit.reduce(at.b))
+    return active_df(unit, unit.penalty(np.zeros(problem.p), l2)[1], unit.reduce(b))
 
 
 def active_df(unit: UnitData, l2: Array, u: Array) -> float:

@@ -25,6 +25,7 @@ from bayesreg.solvers import (
     interior_point,
     irls,
     newton,
+    pass_path,
     sparse_path,
 )
 from bayesreg.solvers.certificate import Certificate, certify
@@ -310,6 +311,8 @@ def _judged(ray: Ray, lams: Array, b: Array, free: Array | None) -> tuple[Certif
     """The certificates of a path, from products of matrices where penalties are by column."""
     problem, block = ray.problem, one_block(ray.problem)
     l1, l2 = ray.penalties(lams)
+    if problem.stream is not None and not problem.exact:
+        return tuple(certify(ray.at(lam), row) for lam, row in zip(lams, b, strict=True))
     if not problem.exact:
         groups = members_of(block) if block.grouped else ()
         return certify_loss_path(
@@ -353,6 +356,9 @@ def _touched(
     """The same under any likelihood, each λ from the optimum of the one above it."""
     problem, order = ray.problem, np.argsort(-lams, kind="stable")
     b, df = np.zeros((len(lams), problem.p)), np.zeros(len(lams))
+    if problem.stream is not None:
+        b[order], df[order] = pass_path.minimise(lambda k: ray.at(float(lams[order[k]])), len(lams))
+        return b, df, None
     if problem.likelihood.self_concordant:
         lams_of, fine = ray.penalties(lams[order]), enough == 0.0
         if one_block(problem).grouped and not ray.smooth:

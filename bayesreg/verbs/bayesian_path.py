@@ -18,7 +18,7 @@ from bayesreg.results.quantity import Quantity
 from bayesreg.results.shrinkage import Shrinkage
 from bayesreg.solvers.path import scale_for
 from bayesreg.solvers.scale_path import solve_scales
-from bayesreg.verbs.fit import closed_form, need_problem, path, sample
+from bayesreg.verbs.fit import closed_form, need_problem, path, refuse_many_passes, sample
 
 DRAWS, CHAINS = 500, 4  # at each scale
 BEYOND = 12.0  # times what the posterior of the scale reaches, or what is given
@@ -120,6 +120,7 @@ def bayesian_path(
 def _check(problem: Any) -> None:
     """A problem with one prior."""
     need_problem(problem)
+    refuse_many_passes(problem)
     only_block(problem.blocks, "a path moves one scale")
 
 

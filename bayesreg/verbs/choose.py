@@ -14,7 +14,7 @@ from bayesreg.model.problem import Problem
 from bayesreg.priors import Laplace
 from bayesreg.results.choice import Choice, Rule
 from bayesreg.solvers.path import one_block, penalised
-from bayesreg.verbs.fit import need_problem, path
+from bayesreg.verbs.fit import need_problem, path, refuse_many_passes
 from bayesreg.verbs.hyper import own_settled
 from bayesreg.verbs.judges import JUDGES, Bench, ridge_evidence
 
@@ -102,6 +102,7 @@ def choose(
     {'evidence': 0.26, 'cv': 0.77, 'bic': 0.12}
     """
     need_problem(problem)
+    refuse_many_passes(problem)
     one_block(problem)
     wanted = _wanted(by, exact=problem.exact)
     integer(repeats, "repeats")

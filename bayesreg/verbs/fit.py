@@ -16,6 +16,7 @@ from bayesreg.results.map_fit import MapFit
 from bayesreg.results.path import Path
 from bayesreg.solvers.by_name import default_solver, minimise, need_solver, refuse_without_map
 from bayesreg.solvers.certificate import certify
+from bayesreg.solvers.pass_path import find_zero
 from bayesreg.solvers.path import (
     Ray,
     certified_path,
@@ -316,7 +317,8 @@ def path(
         λ's, in any order; rows come back in that order. Unsaid, `n` values evenly spaced in log λ,
         from where every coefficient is 0 (or nearly) downwards.
     n : int, default 100
-        How many, when `lams` is not given.
+        How many, when `lams` is not given. Where rows are read in passes under a likelihood that
+        is not Gaussian each takes two or three.
     ratio : float, optional
         The smallest of them over the largest; unsaid 1e-3, 1e-2 where p ≥ ν, and 1e-8 for ridge.
     l1_ratio : float, optional
@@ -349,9 +351,10 @@ def path(
     [9.74, 6.59]
     """
     need_problem(problem)
-    _refuse_many_passes(problem)
     one_block(problem)
     problem, own = own_settled(problem)
+    if problem.stream is not None and not problem.exact:
+        find_zero(problem)
     share = check_l1_ratio(l1_ratio)
     if lams is None:
         grid = default_lams(problem, integer(n, "n"), check_ratio(ratio), share)
@@ -366,14 +369,15 @@ def path(
     return Path(ray, grid, b, ray.scales(grid), df, certificates, own)
 
 
-def _refuse_many_passes(problem: Problem) -> None:
-    """Raise where each λ would take passes over rows that are not at hand."""
+def refuse_many_passes(problem: Problem) -> None:
+    """Raise where judging many λ's would take passes over rows that are not at hand."""
     if problem.stream is None or problem.exact:
         return
     raise NotSupported(
-        f"each λ of a path takes about four passes over the {problem.stream.read.rows} rows of "
-        f"{problem.stream.read.label} under {type(problem.likelihood).__name__}(): take the path "
-        "of problem.stream.sample(…), and fit_map(problem.given(scale=…)) where it leads"
+        f"to judge each of many λ's takes passes over the {problem.stream.read.rows} rows of "
+        f"{problem.stream.read.label} under {type(problem.likelihood).__name__}(): "
+        "fit_map(problem) has the λ of maximal evidence and path(problem, n=20) the optima in a "
+        "few; or ask it of problem.stream.sample(…)"
     )
 
 
