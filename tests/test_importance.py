@@ -149,6 +149,26 @@ def test_uneven_weights_are_refused_in_words():
         assert why in importance.supports(other)
 
 
+def test_scales_at_which_proposals_are_thin_are_looked_for():
+    """Columns nearly separate the classes: where these are large too log L is no quadratic.
+
+    Over all scales weights are even enough, for at most of them they are.
+    """
+    rng = np.random.default_rng(2)
+    X = rng.standard_normal((24, 6))
+    eta = X @ rng.normal(0.0, 0.8, 6) + 0.3
+    y = rng.random(24) < 1.0 / (1.0 + np.exp(-eta))
+    hyper = br.HalfStudentT(3.0, 1.0)
+    problem = br.Model(br.Normal(hyper), br.Bernoulli()).condition(X, y)
+    proposal, pilot = importance.piloted(problem)
+    assert pilot.share > importance.LEAST_SHARE
+    assert pilot.khat < importance.LARGEST_KHAT
+    assert pilot.where > np.exp(proposal.middle.log_s)
+    with pytest.raises(NotSupported, match=r"given a scale of \S+ \d+% are effective"):
+        br.sample(problem, engine="independent")
+    assert default_engine(problem)[0] != "independent"
+
+
 def test_a_seed_says_all_whatever_workers_there_are():
     problem = problem_of("Bernoulli", PRIORS["Normal"])
     one, two = (base.run(importance, problem, draws=300, seed=5, workers=w) for w in (1, 2))

@@ -35,7 +35,11 @@ def read_labels(y: Any, what: str, counts: NDArray[np.bool_] | None = None) -> l
     if counts is not None and len(counts) == len(found) and np.any(counts):
         some = found[int(np.argmax(counts))]
         found = [value if own else some for value, own in zip(found, counts, strict=True)]
-    for row, value in enumerate(found):
+    try:  # of labels there are few, of rows perhaps many
+        missing = any(is_missing(value) for value in dict.fromkeys(found))
+    except TypeError:  # a Decimal that stands for no value has no place in a dictionary
+        missing = True
+    for row, value in enumerate(found) if missing else ():
         if is_missing(value):
             raise BadData(f"{what} is missing in row {row}; drop that row, or find its value")
     refuse_lookalikes(dict.fromkeys(found), what)

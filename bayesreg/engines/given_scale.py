@@ -37,6 +37,7 @@ Places = NDArray[np.intp]
 
 SPACING = 0.5  # of nodes, in log s
 DEEP, MOST = 7.0, 24  # nats below the highest node, and nodes on a side, where they end
+SOME = 4.0  # nats below the highest node, at which there is a hundredth of the posterior
 REACH = 5.0  # sds of log σ by which a bound on the scale moves with it
 CELLS = 32  # of the density of log s between two nodes
 WIDE, WIDE_DF = 0.03, 3.0  # share and degrees of freedom of what covers the whole line
@@ -100,6 +101,14 @@ class Node:
         density += -0.5 * (df + m) * np.log1p(np.square(z).sum(axis=1) / df)
         density += gammaln(0.5 * (df + m)) - gammaln(0.5 * df) - 0.5 * m * math.log(df * math.pi)
         return centre + (z / np.sqrt(precision)) @ self.v.T, density
+
+
+def effective(log_w: Array) -> float:
+    """(Σw)²/SΣw²: the share of S weights that is effective."""
+    if not np.isfinite(log_w.max()):
+        return 0.0
+    w = np.exp(log_w - log_w.max())
+    return float(w.sum() ** 2 / (len(w) * np.sum(w * w)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -245,14 +254,25 @@ class Proposal:
             at: Places = np.flatnonzero(nearest == k)
             u[at], own = node.draw(log_s[at], self.df, self.path, rng)
             density[at] += own
+        return u, log_s, self.weighed(u, log_s, density)
+
+    def weighed(self, u: Array, log_s: Array, density: Array) -> Array:
+        """Log weights; what is no number weighs nothing."""
         target = self.rows.log_likelihood(u) + self.prior.log_density(u, log_s)
         target += self.prior.log_hyper(self.prior.log_scale(u, log_s))
-        return u, log_s, self.weighed(target, density)
-
-    def weighed(self, target: Array, density: Array) -> Array:
-        """Log weights; what is no number weighs nothing."""
         found = target - density + self.constant
         return np.where(np.isfinite(found), found, -np.inf)
+
+    def thinnest(self, size: int, rng: np.random.Generator) -> tuple[float, float]:
+        """The least share of proposals that is effective at a node of some mass, and its scale."""
+        top, found = _height(self.middle, self.prior), [(1.0, math.exp(self.middle.log_s))]
+        for node in self.nodes:
+            if _height(node, self.prior) < top - SOME:
+                continue
+            log_s = np.full(size, node.log_s)
+            u, density = node.draw(log_s, self.df, self.path, rng)
+            found.append((effective(self.weighed(u, log_s, density)), math.exp(node.log_s)))
+        return min(found)
 
     @property
     def middle(self) -> Node:

@@ -23,7 +23,7 @@ import numpy as np
 
 from bayesreg.engines.chains import Output, one_blas_thread
 from bayesreg.engines.draws import WEIGHT
-from bayesreg.engines.given_scale import FEWER_DF, Proposal
+from bayesreg.engines.given_scale import FEWER_DF, Proposal, effective
 from bayesreg.engines.kernel import Markov, Needs
 from bayesreg.engines.laplace_tangent import RATE, ROW
 from bayesreg.engines.log_posterior import BATCH
@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 NAME = "independent"
 LEAST_SHARE, LARGEST_KHAT = 0.2, 0.7
 RIVAL = -10.0  # log of the mass about another mode, which no proposal would find
+# Of proposals given the scale: where few are effective at scales that the posterior reaches, they
+# would miss what is there, however even the weights of most are.
+EVEN = 0.6  # a share of all, above which that is not looked for
 PILOT = 512
 FEWEST = 4  # rows a column, below which nobody need look: log L is no quadratic
 DRAW = 2e-6  # seconds of a draw, whatever the rows are
@@ -54,16 +57,22 @@ class Pilot:
         Of draws, how many are effective; Pareto k̂ of the largest weights.
     rival : float
         Log of the mass about another mode ÷ that about the one proposed about.
+    thin, where : float
+        The least share at a scale of some mass, looked for where `share` is not large, and that
+        scale.
     """
 
     share: float
     khat: float
     rival: float = -math.inf
+    thin: float = 1.0
+    where: float = 1.0
 
     @property
     def ok(self) -> bool:
         """Whether the weights are even enough, and there is one mode."""
-        return self.share > LEAST_SHARE and self.khat < LARGEST_KHAT and self.rival < RIVAL
+        even = self.share > LEAST_SHARE and self.khat < LARGEST_KHAT
+        return even and self.rival < RIVAL and self.thin > LEAST_SHARE
 
     @property
     def why(self) -> str:
@@ -77,6 +86,11 @@ class Pilot:
             return (
                 f"it proposes about one mode, and another has e^{self.rival:.1f} times its mass "
                 f"where e^{RIVAL:g} would be too much"
+            )
+        if self.share > LEAST_SHARE and self.khat < LARGEST_KHAT:
+            return (
+                f"of proposals given a scale of {self.where:.2g} {self.thin:.0%} are effective, "
+                f"where it needs {LEAST_SHARE:.0%}: the posterior there would be missed"
             )
         return f"{self.why}, where it needs {LEAST_SHARE:.0%} and a k̂ below {LARGEST_KHAT:g}"
 
@@ -101,12 +115,15 @@ def piloted(problem: Problem) -> tuple[Proposal, Pilot]:
 
 def _pilot(proposal: Proposal) -> tuple[Proposal, Pilot]:
     """The weights of a few."""
-    _, _, log_w = proposal.draw(PILOT, np.random.default_rng(20180))
+    rng = np.random.default_rng(20180)
+    log_w = proposal.draw(PILOT, rng)[2]
     if not np.isfinite(log_w.max()):
         return proposal, Pilot(0.0, math.inf)
-    w = np.exp(log_w - log_w.max())
-    share = float(w.sum() ** 2 / (PILOT * np.sum(w * w)))
-    return proposal, Pilot(share, float(pareto_khat(log_w[None])[0]))
+    found = Pilot(effective(log_w), float(pareto_khat(log_w[None])[0]))
+    if found.ok and found.share < EVEN and proposal.scales is not None:
+        thin, where = proposal.thinnest(PILOT, rng)
+        found = replace(found, thin=thin, where=where)
+    return proposal, found
 
 
 def _unfit(problem: Problem) -> str | None:

@@ -45,6 +45,7 @@ class Part:
     weights: Array
     facts: dict[str, Array]
     total: Summed
+    shifted: bool
     blur: Array | None = None
 
 
@@ -71,8 +72,8 @@ class Rows:
             at = slice(start, start + size)
             known = {name: value[at] for name, value in facts.items()}
             total = problem.likelihood.summed(loss.y[at], weights[at], known)
-            own = np.ascontiguousarray(x[:, at])
-            parts.append(Part(own, fixed[at], loss.y[at], weights[at], known, total))
+            own, shifted = np.ascontiguousarray(x[:, at]), bool(np.any(fixed[at]))
+            parts.append(Part(own, fixed[at], loss.y[at], weights[at], known, total, shifted))
         return cls(problem.likelihood, problem.known, tuple(problem.unknown), tuple(parts))
 
     @property
@@ -93,7 +94,10 @@ class Rows:
             at = slice(start, start + step)
             theta, along = self.theta(u[at]), u[at, : self.m]
             for part in self.parts:
-                found[at] += part.total(along @ part.x + part.fixed, theta)
+                eta = along @ part.x
+                if part.shifted:
+                    eta += part.fixed
+                found[at] += part.total(eta, theta)
         return found
 
     def constant(self, u: Array) -> float:
