@@ -370,3 +370,15 @@ def test_a_path_is_that_of_memory_each_point_certified_in_a_few_passes(prior, co
     # A point beside the optimum has no certificate.
     one = found.ray.at(float(found.lam[4]))
     assert not certify(one, found.b[4] + 1e-3).ok
+
+
+def test_a_seed_gives_the_same_draws_whatever_was_asked_of_the_rows_before(conditioned):
+    _, problem = conditioned(br.Normal(), n=200, memory=False)
+    first = br.sample(problem, seed=1, draws=100)
+    other = br.Model(br.Laplace(0.05), br.Bernoulli()).condition(problem.stream, standardize=True)
+    br.fit_map(problem)
+    br.fit_map(other)
+    again = br.Model(br.Normal(), br.Bernoulli()).condition(problem.stream, standardize=True)
+    post = br.sample(again, seed=1, draws=100)
+    np.testing.assert_array_equal(post.draws.beta, first.draws.beta)
+    assert not np.array_equal(br.sample(again, seed=2, draws=100).draws.beta, first.draws.beta)

@@ -125,7 +125,8 @@ def datasets() -> None:
 @click.option(
     "--engine",
     metavar="NAME",
-    help="exact, direct, tilted, independent, tangent, gibbs, hmc or nuts; else the fastest.",
+    help="exact, direct, tilted, independent, streamed, tangent, gibbs, hmc or nuts; else the "
+    "fastest. laplace is a normal approximation, for files read in passes.",
 )
 @click.option(
     "--draws", type=click.IntRange(min=1), default=1000, show_default=True, help="Draws per chain."

@@ -12,7 +12,7 @@ Rows are re-cut to chunks of one size, so that neither blocks nor their source c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -277,6 +277,20 @@ class InPasses:
         met: Met | None = self.stream.latest.get(self._measures)
         if met is None or (met.at[0] != 0.0 and not self.coordinates.intercept):
             return None
+        return self._placed(met)
+
+    def first(self, look: Callable[[], Met]) -> Met:
+        """What `look` brings the first time, in b and γ of this problem, and that ever after.
+
+        So that draws do not depend on what else was asked of the rows before.
+        """
+        at = self.coordinates
+        key = b"".join([b"first", bytes([at.intercept]), at.flat.tobytes(), self._measures])
+        if key not in self.stream.latest:
+            self.stream.latest[key] = look()
+        return self._placed(self.stream.latest[key])
+
+    def _placed(self, met: Met) -> Met:
         b = met.at[1 + self.coordinates.proper] - self.coordinates.loc
         return replace(met, b=b, free=met.at[self.places])
 
