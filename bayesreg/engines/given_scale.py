@@ -41,6 +41,7 @@ SOME = 4.0  # nats below the highest node, at which there is a hundredth of the 
 REACH = 5.0  # sds of log σ by which a bound on the scale moves with it
 CELLS = 32  # of the density of log s between two nodes
 WIDE, WIDE_DF = 0.03, 3.0  # share and degrees of freedom of what covers the whole line
+PER_DF = 50.0  # rows a column for each degree of freedom, where that makes more
 FEWER_DF, MORE_DF = 7.0, 15.0  # of proposals of u given s; the latter and one for each column
 BLURS, EASE = 3, 1e-10  # rounds of blurring kinks; of a curvature that is to be inverted
 
@@ -239,7 +240,8 @@ class Proposal:
             path = Path.find(rows, prior, middle)
         flat = float(np.log(problem.x_sd[problem.flat]).sum())
         constant = rows.constant(nodes[0].at) - flat
-        df = MORE_DF + len(at.at)
+        # With ever more rows a column the posterior is ever nearer to a normal.
+        df = max(MORE_DF + len(at.at), problem.n / (PER_DF * max(len(at.at), 1)))
         if "sigma" in rows.names:  # beside an unknown σ, γ has tails like those of t with n − m
             df = max(1.0, min(df, problem.n - len(at.at)))
         return cls(rows, prior, nodes, scales, path, df, constant, at.information)

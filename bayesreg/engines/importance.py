@@ -23,7 +23,7 @@ import numpy as np
 
 from bayesreg.engines.chains import Output, one_blas_thread
 from bayesreg.engines.draws import WEIGHT
-from bayesreg.engines.given_scale import FEWER_DF, Proposal, effective
+from bayesreg.engines.given_scale import FEWER_DF, MORE_DF, Proposal, effective
 from bayesreg.engines.kernel import Markov, Needs
 from bayesreg.engines.laplace_tangent import RATE, ROW
 from bayesreg.engines.log_posterior import BATCH
@@ -104,13 +104,22 @@ def piloted(problem: Problem) -> tuple[Proposal, Pilot]:
     """The proposal, and what a pilot says of it: the same wherever it is asked."""
     if problem not in _FOUND:
         with one_blas_thread(), np.errstate(all="ignore"):
-            found = _pilot(Proposal.of(problem))
-            if not found[1].ok:
-                found = _pilot(replace(found[0], df=min(found[0].df, FEWER_DF)))
+            first = Proposal.of(problem)
+            found = _pilot(first)
+            for df in (first.df, MORE_DF + len(first.middle.at), FEWER_DF):
+                if found[1].ok and found[1].share >= EVEN:
+                    break
+                if df < found[0].df:
+                    found = max(found, _pilot(replace(first, df=df)), key=_better)
             if found[1].ok and not problem.likelihood.convex:
                 found = found[0], replace(found[1], rival=found[0].rival)
         _FOUND[problem] = found
     return _FOUND[problem]
+
+
+def _better(found: tuple[Proposal, Pilot]) -> tuple[bool, float]:
+    """Whether a proposal will do, then how even its weights are."""
+    return found[1].ok, found[1].share
 
 
 def _pilot(proposal: Proposal) -> tuple[Proposal, Pilot]:
