@@ -32,6 +32,10 @@ lasso = br.Model(br.Laplace()).condition(data.X, data.y, standardize=True)
 
 wide = br.load_dataset("diabetes64")
 of_64 = br.Model(br.Normal()).condition(wide.X, wide.y, standardize=True)
+few_rows = br.Model(br.R2D2()).condition(wide.X[:40], wide.y[:40], standardize=True)
+
+patients = br.load_dataset("endometrial")
+grades = br.Model(br.Normal(2.0), "bernoulli").condition(patients.X, patients.y, standardize=True)
 """
 HEAD = """\
 # Gallery
@@ -88,6 +92,12 @@ PICTURES = (
     Picture("weight_decay", "problem"),
     Picture("units", "lasso"),
     Picture("grouping", "problem, 'bmi'"),
+    Picture("yes_no", 'grades, ["neovascularisation", "height"]'),
+    Picture("before_data", "problem"),
+    Picture("before_data", "few_rows", file="before_data_wide"),
+    Picture("fitted_line", 'problem, "bmi"'),
+    Picture("cross_validation", "lasso"),
+    Picture("path_by_norm", "lasso"),
 )
 
 

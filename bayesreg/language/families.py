@@ -63,6 +63,11 @@ PICTURES = (
     "weight_decay",
     "units",
     "grouping",
+    "yes_no",
+    "before_data",
+    "fitted_line",
+    "cross_validation",
+    "path_by_norm",
 )
 # Other words for a family, at the shell.
 ALIASES = {"ridge": "Normal", "lasso": "Laplace", "student_t": "StudentTNoise"}

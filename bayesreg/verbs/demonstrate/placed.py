@@ -96,7 +96,7 @@ def placed(data: Any, half: float) -> tuple[Placed, ...]:
         return _blocks(settled(data))
     if data is None:
         data = [families.snake(name) for name in families.PRIORS if name != Flat.__name__]
-    return tuple(_at(name, one, half) for name, one in _named(data).items())
+    return tuple(_at(name, one, half) for name, one in named(data).items())
 
 
 def asked(data: Any) -> Any:
@@ -136,7 +136,7 @@ def _blocks(problem: Problem) -> tuple[Placed, ...]:
     return tuple(found)
 
 
-def _named(data: Any) -> dict[str, Prior]:
+def named(data: Any) -> dict[str, Prior]:
     """Priors by name; of a sequence the names of the classes, numbered where they recur."""
     if isinstance(data, Mapping):
         return {str(name): prior_of(one) for name, one in data.items()}
