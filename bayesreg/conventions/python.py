@@ -27,6 +27,7 @@ _OLS = Convention(
     intercept="penalised",
     spare=_SPARED,
     without={},
+    limits="with centred columns: its coordinate descent leaves at 0 what was there once",
     source="https://www.statsmodels.org/stable/generated/"
     "statsmodels.regression.linear_model.OLS.fit_regularized.html",
 )
@@ -167,7 +168,9 @@ def _only(lam: str, formula: str) -> dict[str, Any]:
 def _dask(name: str, likelihood: str, loss: str, twice: str = "") -> list[Convention]:
     """The four of one loss, which is −log L or `twice` that: in both libraries, ridge and lasso.
 
-    A column of ones is added, and penalised with the others; dask-ml's C is 1/lamduh.
+    Columns are brought to mean 0 and sd 1 unless the solver is told otherwise, which dask-glm's
+    classes do not. A column of ones is added, and penalised with the others. dask-ml's C is
+    1/lamduh.
     """
     rows = []
     for kind, lam, norms in (("l2", "lam2", "½(β₀² + ‖β‖²)"), ("l1", "lam1", "(|β₀| + ‖β‖₁)")):
@@ -179,6 +182,8 @@ def _dask(name: str, likelihood: str, loss: str, twice: str = "") -> list[Conven
             likelihoods={likelihood: {}},
             when={"regularizer": kind},
             intercept="penalised",
+            columns="sd",
+            limits="of its solvers newton and gradient_descent leave the penalty out",
             source=_DASK,
             **_only(lam, "lamduh / 2" if twice else "lamduh"),
         )
@@ -189,6 +194,7 @@ def _dask(name: str, likelihood: str, loss: str, twice: str = "") -> list[Conven
             gives={"C": f"1 / ({twice}{lam})"},
             defaults={"C": 1.0},
             when={"penalty": kind},
+            raw={"solver_kwargs": {"normalize": False}},
             source="https://ml.dask.org/modules/api.html",
             **_only(lam, f"1 / ({twice}C)"),
         )

@@ -54,6 +54,7 @@ _DESCENT = Convention(
     likelihoods={"Gaussian": {"loss": "squared_error"}},
     when={"penalty": "l2"},
     limits="its steps end near the optimum, and not at it",
+    checked="documentation",
     source=_PAGE + "sgd.html#mathematical-formulation",
 )
 _DESCENTS = [

@@ -232,7 +232,8 @@ def _arguments(record: Convention, given: Strength, facts: Facts) -> Conversion:
     out = {**out, **record.when, **family, **record.sets}
     out |= {name: pair[0 if l1 else 1] for name, pair in record.switches.items()}
     for name, value in (record.raw or {}).items():
-        out[name] = value is False if given.standardize else value
+        if not given.standardize or isinstance(value, bool):
+            out[name] = not value if given.standardize else value
     return Conversion(
         {**out, **(record.without or {} if not given.intercept else {})},
         record,
