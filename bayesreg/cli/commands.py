@@ -55,6 +55,16 @@ Examples:
 \b
 Exit codes: 0 done, 1 failure, 2 usage, 130 interrupted.
 """
+TRANSLATE_EPILOG = """\b
+Examples:
+  bayesreg translate sklearn.Lasso alpha=0.1 --to glmnet --n 100
+  bayesreg translate sklearn.Ridge alpha=10 --to glmnet --data houses.csv --target price
+  bayesreg translate glmnet lambda=0.5 family=binomial --to sklearn.LogisticRegression --n 200
+  bayesreg translate brms.normal sd=2.5 --to sklearn.Ridge --sigma 54
+
+\b
+Exit codes: 0 done, 1 there is no such conversion, 2 usage, 130 interrupted.
+"""
 DEMO_EPILOG = """\b
 Examples:
   bayesreg demo
@@ -280,6 +290,41 @@ def demo(context: click.Context, /, debug: bool, **given: Any) -> None:
         from bayesreg.cli.demonstration import run
 
         context.exit(run(options.Options(command=options.again(context), **given)))
+
+
+@main.command(epilog=TRANSLATE_EPILOG)
+@click.argument("source")
+@click.argument("arguments", nargs=-1, metavar="[NAME=VALUE]...")
+@click.option("--to", required=True, metavar="NAME", help="The library to translate to.")
+@click.option("--data", metavar="DATA", default="", help="A data set's name, or a file's path.")
+@click.option("--n", type=float, metavar="N", help="Rows, or the sum of weights, without data.")
+@click.option("--sd-y", type=float, metavar="SD", help="sd of the response with divisor N.")
+@click.option(
+    "--rms-y", type=float, metavar="RMS",
+    help="Root mean square of the response, for a fit without an intercept.",
+)  # fmt: skip
+@click.option(
+    "--standardize", is_flag=True, default=None,
+    help="The source's penalty is of sd(x)·β, as after a StandardScaler.",
+)  # fmt: skip
+@options.asking
+@click.option("--json", is_flag=True, help="Print the result as JSON.")
+@click.option("--quiet", is_flag=True, help="Nothing on stderr but errors.")
+@click.option("--debug", is_flag=True, help="Show the traceback of an unexpected error.")
+def translate(  # the options of the data, and those of the conversion
+    debug: bool, source: str, arguments: tuple[str, ...], to: str, **given: Any
+) -> None:
+    """Say what SOURCE's λ is in another library, with the objective of both.
+
+    SOURCE is a library's function, such as sklearn.Lasso or glmnet, and its arguments follow. N
+    alone is often enough; what else a conversion needs is asked for by name.
+    """
+    with explained(debug=debug):
+        from bayesreg.cli.translation import run
+
+        own = ("n", "sd_y", "rms_y", "standardize")
+        facts = {name: given.pop(name) for name in own}
+        raise click.exceptions.Exit(run(options.Options(**given), source, arguments, to, **facts))
 
 
 @main.command(epilog="Exit codes: 0 validated, 1 failure, 2 usage, 3 a check failed.")

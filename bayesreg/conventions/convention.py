@@ -37,7 +37,7 @@ COLUMNS = {
     "norm": ("sqrt(n)", "norm 1 after centring"),
 }
 CHECKED = {
-    "run": "the library was run: our objective's optimality conditions hold at its answer",
+    "run": "the library was run: our optimality conditions hold at its answer",
     "source": "read in the library's source; its stated objective was minimised",
     "documentation": "as documented; its stated objective was minimised, the library was not run",
     "unverified": "NOT VERIFIED: no source or run confirms this row; try it on small data first",

@@ -201,7 +201,9 @@ def assumed(
     own = _likelihood(record, said, likelihood)
     scaled = _standardised(record, said, standardize)
     known = facts.values(own, intercept=inside) | _strengths(record, said)
-    call = _call(record.name, arguments)
+    shared = {"standardize": standardize, "intercept": intercept}  # our words, and glmnet's
+    own_words = {k: v for k, v in shared.items() if v is not None and k in record.takes}
+    call = _call(record.name, {**arguments, **own_words})
     l1, l2, formulas = _lams(record, known, call, scaled=scaled, intercept=inside)
     spare = f"if the intercept is spared: {record.spare}" * (inside and bool(record.spare))
     doubt = CHECKED["unverified"] * (record.checked == "unverified")

@@ -55,6 +55,11 @@ class Strength(Protocol):
         ...
 
     @property
+    def checked(self) -> str:
+        """How the source's convention is known; empty where it is ours."""
+        ...
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """Under what conditions λ₁ and λ₂ are these."""
         ...
@@ -78,8 +83,8 @@ class Conversion(dict[str, Any]):
         n) before, and what keeps the intercept out of the penalty.
     limits : str or None
         Under what condition the two optima are one.
-    checked : str
-        How the conversion is known to be right.
+    checked, source_checked : str
+        How the conventions of target and source are known.
     call : str
         How the arguments are written there.
     """
@@ -99,6 +104,7 @@ class Conversion(dict[str, Any]):
         self.needs = needs
         self.limits = "; ".join(dict.fromkeys((*given.notes, record.limits))).strip("; ") or None
         self.checked = CHECKED[record.checked]
+        self.source_checked = given.checked or self.checked
         self.call = _written(record, arguments)
 
     def __repr__(self) -> str:
@@ -110,6 +116,8 @@ class Conversion(dict[str, Any]):
         ]
         lines += [f"  first: {self.needs}"] if self.needs else []
         lines += [f"  holds: {self.limits}"] if self.limits else []
+        if self.source_checked != self.checked:
+            lines += [f"  checked, source: {self.source_checked}"]
         return "\n".join([*lines, f"  checked: {self.checked}"])
 
     def _repr_latex_(self) -> str:

@@ -85,13 +85,16 @@ def translate(
     Examples
     --------
     >>> import bayesreg as br
-    >>> br.translate("sklearn.Lasso", "statsmodels.GLM.fit_regularized", alpha=0.1, n=442)
+    >>> br.translate("sklearn.ElasticNet", "celer.ElasticNet", alpha=0.1, n=442)["l1_ratio"]
+    0.5
+    >>> br.translate("sklearn.Lasso", "keras.regularizers.L1L2", alpha=0.1, n=442)
     sklearn.Lasso(alpha=0.1) minimises ‖y − β₀ − Xβ‖²/(2N) + alpha·‖β‖₁
       J = ½‖y − β₀ − Xβ‖² + λ₁‖β‖₁ with λ₁ = N·alpha = 44.2
-    statsmodels.GLM.fit_regularized(alpha=0.1, L1_wt=1.0, family='Gaussian') minimises
-      −log L/N + alpha·L1_wt·‖β‖₁ + ½·alpha·(1 − L1_wt)·‖β‖²
-      first: alpha as a vector with 0 for the constant, np.r_[0, np.full(p, alpha)]
-      checked: the library was run: our objective's optimality conditions hold at its answer
+    keras.regularizers.L1L2(l1=0.2, l2=0.0) minimises
+      loss + l1·‖β‖₁ + l2·‖β‖², loss = mean_squared_error = ‖y − β₀ − Xβ‖²/N
+      holds: as kernel_regularizer of a linear layer trained to its optimum
+      checked, source: the library was run: our optimality conditions hold at its answer
+      checked: read in the library's source; its stated objective was minimised
     >>> data = br.load_dataset("diabetes")
     >>> br.translate("sklearn.Ridge", "glmnet", alpha=10.0, data=data)["lambda"]
     1.7422...
