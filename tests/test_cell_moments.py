@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import polars as pl
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 import bayesreg as br
@@ -186,27 +183,3 @@ def test_plain_columns_of_few_values_are_counted_too(table, monkeypatch):
     robust = br.Model(br.Normal(1.0), br.LaplaceNoise())
     with pytest.raises(br.NotSupported, match=r"Noise\(\) needs.*more than 200 different ones"):
         robust.condition(wide, "claims")
-
-
-@pytest.mark.slow
-def test_cells_cost_a_fraction_of_rows(tmp_path, monkeypatch):
-    """Processor time of both, 132 columns and 1 200 cells."""
-    rng, rows = np.random.default_rng(0), 500_000
-    d, x = rng.integers(0, 4, rows), rng.normal(3.0, 1.0, rows)
-    g = np.array([f"g{k:02d}" for k in range(60)])[rng.integers(0, 60, rows)]
-    h, y = np.array(list("abcde"))[rng.integers(0, 5, rows)], x + d + rng.normal(size=rows)
-    pq.write_table(pa.table({"g": g, "h": h, "x": x, "d": d, "y": y}), tmp_path / "a.parquet")
-
-    def seconds():
-        stream = Streamed.of_formula(FORMULAS[0], source_of(tmp_path / "a.parquet"), Roles(""))
-        begun = time.process_time()
-        found = stream.moments
-        return time.process_time() - begun, found, stream.read.cells
-
-    seconds()
-    ours, cells, count = min((seconds() for _ in range(2)), key=lambda one: one[0])
-    assert count == 1_200
-    monkeypatch.setattr(cell_moments, "plan", lambda *_: None)
-    theirs, dense, _ = seconds()
-    assert apart(cells, dense) < 1e-13
-    assert theirs > 15.0 * ours

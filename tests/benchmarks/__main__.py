@@ -3,9 +3,8 @@
 ``uv run python -m tests.benchmarks posteriors [--quick]`` and ``... paths [CASE ...]`` have options
 and a figure of their own; ``... glm [CASE ...]`` is paths of logistic and Poisson regressions,
 ``... glm posteriors [CASE ...] [--peers]`` posteriors under every likelihood;
-``... scale [sources] [sparse]`` is rows
-that stay where they are and columns too wide to be written out; ``... cold`` is the first command
-of a newcomer, ``... overview`` README's table.
+``... scale [sources] [sparse] [cells]`` is rows that stay where they are and columns too wide to be
+written out; ``... cold`` is the first command of a newcomer, ``... overview`` README's table.
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ from tests.benchmarks.harness import report
 SCALE = {
     "sources": "sources",
     "sparse": "sparse_paths",
+    "cells": "cells",
 }  # what is too large in its own way, one file per kind
 GLM = ("glm_paths",)  # one file per part
 SUITES = {"map": "optima", "direct": "draws", "moments": "passes"}
