@@ -20,12 +20,14 @@ _HOME = {
     "verbs.compare": "compare",
     "verbs.choose": "choose",
     "verbs.bayesian_path": "bayesian_path",
+    "verbs.calibrate": "calibrate",
     "verbs.translate": "translate",
     "verbs.validate": "validate",
     "verbs.margins": "comparisons predictions slopes",
     "verbs.demonstrate": " ".join(["demonstrate", *(f"plot_{one}" for one in families.PICTURES)]),
     "validation.findings": "Validation",
     "results": "BayesianPath Choice ClosedForm Comparison MapFit Margins Path Posterior",
+    "results.equal_footing": "EqualFooting",
     "diagnostics": "agreement",
     "model.model": "Model",
     "model.problem": "Problem",
@@ -44,6 +46,7 @@ __all__ = sorted(_WHERE)  # noqa: PLE0605  (a list of str, built from the table 
 if TYPE_CHECKING:  # what mypy must know of the package's own verbs
     from bayesreg.verbs import demonstrate as demonstrate
     from bayesreg.verbs.bayesian_path import bayesian_path as bayesian_path
+    from bayesreg.verbs.calibrate import calibrate as calibrate
     from bayesreg.verbs.choose import choose as choose
     from bayesreg.verbs.compare import compare as compare
     from bayesreg.verbs.fit import closed_form as closed_form

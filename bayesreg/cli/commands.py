@@ -133,6 +133,11 @@ def datasets() -> None:
     "'laplace(scale=half_cauchy(0.5))'.",
 )  # fmt: skip
 @click.option(
+    "--calibrate", metavar="SPEC",
+    help="Set the scales so that all priors agree before the data: r2=0.5, expected_nonzero=3, "
+    "sd=2 or match=ridge.",
+)  # fmt: skip
+@click.option(
     "--engine",
     metavar="NAME",
     help="exact, direct, tilted, independent, streamed, tangent, gibbs, hmc or nuts; else the "

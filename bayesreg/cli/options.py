@@ -53,6 +53,7 @@ class Options:
     sigma: str | None = None
     priors: str = ""
     prior: str = ""
+    calibrate: str | None = None
     engine: str | None = None
     engines: str | None = None
     draws: int = 1000

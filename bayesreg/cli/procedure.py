@@ -95,6 +95,7 @@ def _fitted(question: Question, log: Log) -> Comparison:
             draws=options.draws,
             chains=options.chains,
             dataset=question.name,
+            calibrate=options.calibrate,
             watch=None if options.json else partial(_account, out),
         )
     for note in result.warnings:

@@ -23,6 +23,7 @@ from bayesreg.plots.counts import plot_rootogram
 from bayesreg.plots.densities import plot_densities, plot_priors
 from bayesreg.plots.margins import plot_margins
 from bayesreg.plots.paths import plot_path
+from bayesreg.plots.prior_quantities import plot_expected
 from bayesreg.plots.scales import plot_scale
 from bayesreg.plots.shrinkage import (
     plot_effective,
@@ -39,6 +40,7 @@ __all__ = [
     "plot_choice",
     "plot_densities",
     "plot_effective",
+    "plot_expected",
     "plot_forest",
     "plot_left_out",
     "plot_map",

@@ -21,6 +21,7 @@ _HOME = {
     "Choice": "choice",
     "Comparison": "comparison",
     "Entry": "entry",
+    "EqualFooting": "equal_footing",
     "SameLam": "same_lam",
 }
 __all__ = sorted(_HOME)  # noqa: PLE0605

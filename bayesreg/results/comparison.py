@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from bayesreg.diagnostics.adequacy import Adequacy
     from bayesreg.results.choice import Choice
+    from bayesreg.results.equal_footing import EqualFooting
 
 
 @explained_throughout
@@ -51,6 +52,9 @@ class Comparison:
         Versions, seed, data hash, rows; and wall times, kept apart.
     choice : Choice or None
         Which λ on that path, by every rule that costs no Monte Carlo.
+    footing : EqualFooting or None
+        Where scales were set so that priors agree: on what, and what still differs. Not saved; the
+        verdict says it.
 
     References
     ----------
@@ -77,6 +81,7 @@ class Comparison:
     provenance: Mapping[str, Any]
     timing: Mapping[str, float]
     choice: Choice | None = None
+    footing: EqualFooting | None = None
 
     @property
     def names(self) -> tuple[str, ...]:

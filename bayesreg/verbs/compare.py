@@ -28,20 +28,20 @@ from bayesreg.likelihoods.written import likelihood_of
 from bayesreg.model.model import Model, flat_terms, suited, taken
 from bayesreg.model.problem import Problem
 from bayesreg.priors import Normal
-from bayesreg.priors.written import prior_of, read_priors
-from bayesreg.results.choice import Choice
 from bayesreg.results.closed_form import ClosedForm
 from bayesreg.results.comparison import Comparison
 from bayesreg.results.entry import Entry
+from bayesreg.results.equal_footing import EqualFooting
 from bayesreg.results.fit_to_rows import left_out_in_passes
 from bayesreg.results.map_fit import MapFit
-from bayesreg.results.path import Path
 from bayesreg.results.posterior import Posterior
 from bayesreg.results.same_lam import SameLam
 from bayesreg.verbs.bounded import condition_bounded
+from bayesreg.verbs.calibrate import asked_in, on_equal_footing
 from bayesreg.verbs.choose import choose
 from bayesreg.verbs.comparable import read_together, refuse_incomparable
 from bayesreg.verbs.fit import closed_form, fit_map, path, sample
+from bayesreg.verbs.named_models import models_by_name
 from bayesreg.verbs.verdict import sentences
 from bayesreg.verbs.verification import verified
 
@@ -71,6 +71,7 @@ def compare(
     draws: int = 1000,
     chains: int = 4,
     dataset: str = "the data",
+    calibrate: Any = None,
     watch: Callable[[Entry], object] | None = None,
 ) -> Comparison:
     r"""Fit several priors to one data set and compare them by leave-one-out prediction.
@@ -103,6 +104,10 @@ def compare(
         As in :func:`sample`.
     dataset : str, default "the data"
         How the verdict calls the data.
+    calibrate : str or mapping, optional
+        Set the scales of all priors so that they agree before the data, as
+        :func:`bayesreg.calibrate` does: ``"r2=0.5"``, ``"expected_nonzero=3"``, ``"sd=2"`` or
+        ``"match=ridge"``. The verdict says so.
     watch : callable, optional
         Called with each prior's Entry as soon as it is complete.
 
@@ -129,26 +134,24 @@ def compare(
     >>> fits["ridge"].post.engine
     'direct'
     """
-    models = _models(priors, likelihood_of("gaussian" if likelihood is None else likelihood))
-    refuse_incomparable({name: model.likelihood for name, model in models.items()})
+    models = models_by_name(priors, likelihood_of("gaussian" if likelihood is None else likelihood))
     beside = {"weights": weights, "offset": offset, "exposure": exposure, "trials": trials}
     models, source = _read(models, formula, data, X, y, beside, missing)
     seed, how = settled_seed(seed), _How(standardize, intercept, engine, draws, chains)
+    models, even, agreed = _even(models, source, calibrate, how)
     entries, said, timing = _each(models, source, how, seed, watch)
-    said += _like_with_like(entries)
     table = ranked({k: e.loo for k, e in entries.items() if e.loo is not None})
-    course, choice = _along(entries)
     result = Comparison(
         entries=entries,
         table=table,
         data=source if isinstance(source, Design) else None,
         dataset=dataset,
-        verdict=sentences(entries, table, _describe(source, dataset, standardize)),
+        verdict=(*sentences(entries, table, _describe(source, dataset, standardize)), *agreed),
         warnings=_said(source, said),
-        path=course,
         provenance=provenance(source, seed, standardize, draws=draws, chains=chains),
         timing=timing,
-        choice=choice,
+        footing=even,
+        **_along(entries),
     )
     return verified(result) if verify else result
 
@@ -168,6 +171,19 @@ class _How(NamedTuple):
     engine: str | None
     draws: int
     chains: int
+
+
+def _even(
+    models: dict[str, Model], source: Held, asked: Any, how: _How
+) -> tuple[dict[str, Model], EqualFooting | None, tuple[str, ...]]:
+    """The models at scales that agree before the data, where that is asked; and that in words."""
+    if asked is None:
+        return models, None, ()
+    inside = how.intercept and getattr(source, "intercept", True) is not False
+    even = on_equal_footing(
+        models, source, asked_in(asked), standardize=how.standardize, intercept=inside
+    )
+    return even.models, even, (even.sentence,)
 
 
 def _each(
@@ -193,7 +209,7 @@ def _each(
             watch(entries[name])
         timing[name] = time.perf_counter() - started
     _left_out_together(entries, timing)
-    return entries, said, timing
+    return entries, said + _like_with_like(entries), timing
 
 
 def _read(
@@ -206,6 +222,7 @@ def _read(
     missing: str,
 ) -> tuple[dict[str, Model], Held]:
     """The models, with what they learnt of y, and the data."""
+    refuse_incomparable({name: model.likelihood for name, model in models.items()})
     if formula is not None or data is not None:
         source: Held = _by_formula(models, formula, data, X, y, beside, missing)
     else:
@@ -271,50 +288,6 @@ def _said(source: Held, notes: list[str]) -> tuple[str, ...]:
     for note in notes:
         warn(note)
     return (*(() if isinstance(source, Moments) else source.notes), *notes)
-
-
-def _models(priors: Any, likelihood: Likelihood) -> dict[str, Model]:
-    """The models by name."""
-    pairs = _named(priors, likelihood)
-    if not pairs:
-        raise BadArgument(
-            "priors must map names to priors, as {'ridge': br.Normal(), 'lasso': br.Laplace()}, or "
-            "list them, as ['ridge', 'lasso']"
-        )
-    out = {}
-    for name, value in pairs:
-        out[name] = value if isinstance(value, Model) else Model(value, likelihood)
-    if len(out) != len(pairs):
-        raise BadArgument(
-            "two priors have the same name as text; rename one, or give a list of priors their "
-            "names by a mapping, as {'tight': br.Normal(1.0), 'wide': br.Normal(10.0)}"
-        )
-    return out
-
-
-def _named(priors: Any, likelihood: Likelihood) -> list[tuple[str, Any]]:
-    """Names and priors of a mapping, a list, or a text with commas."""
-    if isinstance(priors, Mapping):
-        return [(str(name), value) for name, value in priors.items()]
-    if isinstance(priors, str):
-        return list(read_priors(priors).items())
-    listed = priors if isinstance(priors, list | tuple) else [priors]
-    whose = [one.likelihood if isinstance(one, Model) else likelihood for one in listed]
-    several = len({one.noun for one in whose}) > 1
-    return [
-        (_name(one) + f", {law.noun}" * several, one)
-        for one, law in zip(listed, whose, strict=True)
-    ]
-
-
-def _name(value: Any) -> str:
-    """What a prior without a name is called: its text, or its family."""
-    prior = value.prior if isinstance(value, Model) else value
-    if isinstance(prior, Mapping):
-        raise BadArgument(
-            "a mapping of columns to priors has no name of its own; write {'mine': {...}}"
-        )
-    return prior.strip() if isinstance(prior, str) else prior_of(prior, "priors: each").family
 
 
 def _entry(
@@ -388,14 +361,14 @@ def _like_with_like(entries: dict[str, Entry]) -> list[str]:
     return [f"{said}: all priors are compared by K-fold cross-validation on the same folds"]
 
 
-def _along(entries: Mapping[str, Entry]) -> tuple[Path | None, Choice | None]:
+def _along(entries: Mapping[str, Entry]) -> dict[str, Any]:
     """The path of the first prior with λ₁, else with a λ, at its σ̂; and who stops where."""
     fits = {name: e.fit for name, e in entries.items() if e.fit is not None}
     fits = {n: f for n, f in fits.items() if len(f.problem.blocks) == 1}
     fits = {n: f for n, f in fits.items() if f.penalty.linear_quadratic}
     fits = {n: f for n, f in fits.items() if f.problem.stream is None or f.problem.exact}
     if not fits:  # or each λ would take passes over rows that are not at hand
-        return None, None
+        return {"path": None, "choice": None}
     kinked = [n for n, f in fits.items() if not isinstance(f.problem.blocks[0].prior, Normal)]
     name = (kinked or list(fits))[0]
     theta = {k: float(v[0]) for k, v in fits[name].theta.items()}
@@ -405,7 +378,7 @@ def _along(entries: Mapping[str, Entry]) -> tuple[Path | None, Choice | None]:
     if not problem.exact:  # whose rules have no σ̂ or the like of their own
         problem = problem.at(**{k: v for k, v in theta.items() if k in problem.unknown})
     rules = _quick(problem)  # on the folds of fit_map, so that "cv" is the λ of the MAP
-    return course, choose(problem, rules, lams=course.lam) if rules else None
+    return {"path": course, "choice": choose(problem, rules, lams=course.lam) if rules else None}
 
 
 def _quick(problem: Problem) -> list[str]:
