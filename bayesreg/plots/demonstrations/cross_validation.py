@@ -8,13 +8,13 @@ import numpy as np
 
 from bayesreg.language.misnamed import explained
 from bayesreg.language.text import number
-from bayesreg.plots.canvas import COLOURS, INK, MUTED, PLAIN, axes, dress, legend
+from bayesreg.plots.canvas import COLOURS, INK, MUTED, PAPER, PLAIN, axes, dress, legend
 from bayesreg.plots.paths import log_ticks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-TICKS = 6  # of the degrees of freedom, above
+TICKS = 5  # of the degrees of freedom, above
 
 
 @explained
@@ -55,7 +55,8 @@ def plot_cross_validation(cross_validation: Any, ax: Axes | None = None) -> Axes
     log_ticks(ax.xaxis, low, high)
     dress(ax, x="λ (logarithmic)", y=f"{found.unit},\n{found.splits} splits", rules="y")
     _degrees(ax, found)
-    legend(ax, handles, names, bbox_to_anchor=(0.0, 1.16), ncols=3)
+    clear = {"frameon": True, "facecolor": PAPER, "edgecolor": "none", "framealpha": 0.9}
+    legend(ax, handles, names, loc="best", bbox_to_anchor=None, ncols=1, fontsize=7.5, **clear)
     return ax
 
 

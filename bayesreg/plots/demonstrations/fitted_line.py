@@ -45,8 +45,8 @@ def plot_fitted_line(fitted_line: Any, ax: Axes | None = None) -> Axes:
         names.append(f"{level} of new rows")
     handles.append(dots)
     names.append("rows" if found.new is None or not found.held else "rows, others held")
-    held = "; all other variables held at their mean" if found.held else ""
-    x = f"{shortened(found.column, 28)}{held}"
+    held = "\nall other variables held" if found.held else ""
+    x = f"{shortened(found.column, 32)}{held}"
     dress(ax, x=x, y=shortened(found.response, 32), rules="y")
-    legend(ax, handles, names, ncols=4, columnspacing=1.1, handlelength=1.5, fontsize=8)
+    legend(ax, handles, names, ncols=2, columnspacing=1.1, handlelength=1.5, fontsize=8)
     return ax
