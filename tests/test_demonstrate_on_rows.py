@@ -178,7 +178,7 @@ def test_a_normal_prior_expects_what_its_law_says():
     def largest(share, s=s):
         return s * norm.ppf(0.5 + 0.5 * share ** (1 / p))
 
-    count = found.above["mine"]
+    count = found.expected["mine"].above(delta)
     law = binom(p, 2 * norm.sf(delta / s))
     assert abs(count.mean() - law.mean()) < 4 * law.std() / np.sqrt(len(count))
     assert middle(panels[2]) == law.median()
@@ -189,7 +189,9 @@ def test_a_normal_prior_expects_what_its_law_says():
     low, high = np.quantile(v / (v + 1), [0.47, 0.53])
     assert low < middle(panels[0]) < high
     ends = panels[0].collections[1].get_segments()[0][:, 0]
-    np.testing.assert_allclose(ends, np.quantile(found.r2["mine"], [0.25, 0.75]), rtol=1e-9)
+    np.testing.assert_allclose(
+        ends, np.quantile(found.expected["mine"].r2, [0.25, 0.75]), rtol=1e-9
+    )
 
 
 def test_with_more_columns_than_rows_the_prior_stays_along_what_no_row_sees():
@@ -301,7 +303,7 @@ def test_what_means_nothing_is_refused():
         ("yes_no", problem, {}, br.NotSupported, "two labels"),
         ("yes_no", yes, {"C": 0.0}, br.BadArgument, "C"),
         ("yes_no", yes, {"columns": ["height", "weight"]}, br.BadArgument, "weight"),
-        ("before_data", yes, {}, br.NotSupported, r"Gaussian\(\)"),
+        ("before_data", yes, {"draws": 1}, br.BadArgument, "draws"),
         ("before_data", problem, {"delta": -1.0}, br.BadArgument, "delta"),
         ("before_data", problem, {"priors": "lassoo"}, br.BadArgument, "lasso"),
         ("fitted_line", problem, {"column": "weight"}, br.BadArgument, "weight"),

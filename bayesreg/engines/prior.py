@@ -16,8 +16,15 @@ def prior_draws(problem: Problem, size: int, seed: int | None) -> tuple[dict[str
     """
     rng = np.random.default_rng(seed)
     centre = "β₀ so that the mean prediction is ȳ" if problem.exact else "β₀ at its best given b"
-    b, scales, theta, held = prior_coefficients(problem, size, rng)
+    theta, held = _own(problem, size, rng)
     sigma = theta.pop("sigma")
+    b = np.zeros((size, problem.p))
+    scales = []
+    for block in problem.blocks:
+        scale = np.full(size, block.scale) if block.hyper is None else block.hyper.sample(rng, size)
+        if block.hyper is not None:
+            scales.append(scale)
+        b[:, block.columns] = block.sample(rng, scale, sigma)
     if problem.intercept:
         held.append(centre)
     if len(problem.flat):
@@ -32,21 +39,6 @@ def prior_draws(problem: Problem, size: int, seed: int | None) -> tuple[dict[str
         out["scale"] = np.column_stack(scales)
     label = "prior predictive" if not held else "conditional prior predictive"
     return out, label + (f": {'; '.join(held)}" if held else "")
-
-
-def prior_coefficients(
-    problem: Problem, size: int, rng: np.random.Generator
-) -> tuple[Array, list[Array], dict[str, Array], list[str]]:
-    """Draws of b − loc (S, p), of each unknown scale, of θ by name, and what of it is held."""
-    theta, held = _own(problem, size, rng)
-    b = np.zeros((size, problem.p))
-    scales = []
-    for block in problem.blocks:
-        scale = np.full(size, block.scale) if block.hyper is None else block.hyper.sample(rng, size)
-        if block.hyper is not None:
-            scales.append(scale)
-        b[:, block.columns] = block.sample(rng, scale, theta["sigma"])
-    return b, scales, theta, held
 
 
 def _own(

@@ -33,8 +33,8 @@ def plot_before_data(before_data: Any, ax: Any = None) -> NDArray[np.object_]:
     panels = axes_grid(ax, 4, 2, (3.7, 1.3 + 0.16 * max(len(found.names), 6)))
     where = np.arange(len(found.names))[::-1].astype(float)
     texts = labels(found.names, 22)
-    for k, (words, which) in enumerate(found.quantities.items()):
-        quantiles, panel = found.quantiles(which), panels[k]
+    for k, (words, quantiles) in enumerate(found.quantiles.items()):
+        panel = panels[k]
         stripes(panel, where)
         panel.hlines(where, quantiles[:, 0], quantiles[:, 4], color=MUTED, linewidth=1.0, zorder=2)
         panel.hlines(
@@ -43,7 +43,7 @@ def plot_before_data(before_data: Any, ax: Any = None) -> NDArray[np.object_]:
         panel.plot(quantiles[:, 2], where, "o", color=INK, ms=4.0, zorder=4)
         panel.set_yticks(where, texts if k != 1 or ax is not None else [], parse_math=False)
         panel.set_ylim(-0.6, len(where) - 0.4)
-        dress(panel, x=f"{words}{' (logarithmic)' if k == 1 else ''}", rules="x")
+        dress(panel, x=words.replace(", in", ",\nin"), rules="x")
     panels[0].set_xlim(-0.02, 1.02)
     panels[1].set_xscale("log")
     log_ticks(panels[1].xaxis, *panels[1].get_xlim())

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from bayesreg.engines.prior import prior_coefficients
+from bayesreg.engines.prior_quantities import Expected, Ground, expected
 from bayesreg.language import families
 from bayesreg.language.arguments import Array, integer, one_positive
-from bayesreg.language.errors import BadData
 from bayesreg.language.misnamed import explained
 from bayesreg.language.text import shortened
+from bayesreg.likelihoods import Gaussian
 from bayesreg.model.model import Model
 from bayesreg.priors import Flat, Prior
 from bayesreg.priors.written import prior_of
@@ -35,30 +36,26 @@ class BeforeData(Record):
 
     Attributes
     ----------
-    r2 : dict of str to ndarray (S,)
-        By prior: the share of the variance of y that the columns explain.
-    largest : dict of str to ndarray (S,)
-        The largest |effect of one standard deviation|, in units of σ.
-    above : dict of str to ndarray (S,)
-        How many effects exceed `delta`.
+    expected : dict of str to Expected
+        Draws by prior: the share of the variance of y that the columns explain (``r2``), the
+        largest |effect of one standard deviation| in sds of the noise (``largest``), and how many
+        exceed δ (``above(delta)``).
     delta : float
-        In units of σ.
+        In sds of the noise.
     left : ndarray (p,)
         By direction of X, the strongest first: the share of the variance of a normal prior that
         expects R² = ½ that is still there once y is known.
     rank : int
         Of the columns with a proper prior; p − rank elements of `left` are 1.
     held : tuple of str
-        What improper parts of the model were held at.
+        At what value σ was held, where a prior in the unit of y needs it and it is unknown.
     notes : tuple of str
         What was said of the priors.
     """
 
     picture: ClassVar[str] = "before_data"
 
-    r2: dict[str, Array]
-    largest: dict[str, Array]
-    above: dict[str, Array]
+    expected: dict[str, Expected]
     delta: float
     left: Array
     rank: int
@@ -68,28 +65,27 @@ class BeforeData(Record):
     @property
     def names(self) -> tuple[str, ...]:
         """The priors."""
-        return tuple(self.r2)
+        return tuple(self.expected)
 
-    @property
-    def quantities(self) -> dict[str, dict[str, Array]]:
-        """What is drawn, by its name."""
-        return {
-            "R²": self.r2,
-            "largest effect, in σ": self.largest,
-            f"effects above {self.delta:g} σ": self.above,
+    @cached_property
+    def quantiles(self) -> dict[str, Array]:
+        """5, 25, 50, 75 and 95 % of each prior's draws (K, 5), by what is drawn."""
+        draws = self.expected.values()
+        found = {
+            "R²": [one.r2 for one in draws],
+            "largest effect, in sds of the noise": [one.largest for one in draws],
+            f"effects above {self.delta:g} sd of the noise": [
+                one.above(self.delta) for one in draws
+            ],
         }
-
-    def quantiles(self, which: dict[str, Array]) -> Array:
-        """5, 25, 50, 75 and 95 % of each prior's draws (K, 5)."""
-        return np.array([np.quantile(one, LEVELS) for one in which.values()])
+        return {words: np.quantile(np.array(one), LEVELS, axis=1).T for words, one in found.items()}
 
     def summary(self) -> pd.DataFrame:
         """Median and central 90 % of each quantity, one row per prior."""
         import pandas as pd
 
         columns = dict[str, Array]()
-        for words, which in self.quantities.items():
-            found = self.quantiles(which)
+        for words, found in self.quantiles.items():
             columns |= {words: found[:, 2], f"{words}, 5 %": found[:, 0]}
             columns[f"{words}, 95 %"] = found[:, 4]
         return pd.DataFrame(columns, index=pd.Index(self.names, name="prior"))
@@ -97,18 +93,18 @@ class BeforeData(Record):
     @property
     def says(self) -> str:
         """The extremes among the priors, and what no y can say."""
-        r2, number = (_extremes(self.quantiles(one), self.names) for one in (self.r2, self.above))
+        shares, _, numbers = self.quantiles.values()
+        r2, number = (_extremes(one, self.names) for one in (shares, numbers))
         p = len(self.left)
         who = "The prior expects" if len(self.names) == 1 else "Priors expect"
         said = (
             f"{who} different things before y is seen: a median R² {r2.format('.2f')}, and of {p} "
-            f"effects more than {self.delta:g} σ {number.format('.3g')}"
+            f"effects more than {self.delta:g} sd of the noise {number.format('.3g')}"
         )
         if len(self.names) == 1:
             said = (
-                f"{self.names[0]} expects, before y is seen, a median R² of "
-                f"{np.median(self.r2[self.names[0]]):.2f} and "
-                f"{np.median(self.above[self.names[0]]):.3g} of {p} effects above {self.delta:g} σ"
+                f"{self.names[0]} expects, before y is seen, a median R² of {r2.low:.2f} and "
+                f"{number.low:.3g} of {p} effects above {self.delta:g} sd of the noise"
             )
         if self.rank == p:
             return f"{said}; X has full rank, so that y speaks along all {p} directions."
@@ -123,11 +119,11 @@ class BeforeData(Record):
         p, none = len(self.left), len(self.left) - self.rank
         rest = f", and is 1 along the last {none}" if none else ""
         return (
-            f"Three panels with a row for each of {len(self.names)} priors, a dot at the median, a "
-            "thick line for the central 50 % and a thin one for 90 %: R² before the data, the "
-            f"largest effect on a logarithmic axis, and the number of {p} effects above "
-            f"{self.delta:g} σ. A fourth panel has, by direction of X, the share of a normal "
-            f"prior's variance that y leaves: it rises from {self.left[0]:.2g} to "
+            f"Three panels with a row for each prior, {len(self.names)} in all, a dot at the "
+            "median, a thick line for the central 50 % and a thin one for 90 %: R² before the "
+            f"data, the largest effect on a logarithmic axis, and the number of {p} effects above "
+            f"{self.delta:g} sd of the noise. A fourth panel has, by direction of X, the share of "
+            f"a normal prior's variance that y leaves: it rises from {self.left[0]:.2g} to "
             f"{self.left[self.rank - 1] if self.rank else 1.0:.2g}{rest}."
         )
 
@@ -143,24 +139,25 @@ def before_data(
 ) -> BeforeData:
     r"""What priors say of y before it is seen, on the columns of a problem.
 
-    Of draws of σ, scales and β from the prior, with S the covariance of the columns,
+    Of draws of scales and β from the prior, with S the covariance of the columns and τ the sd of
+    the noise (σ; under yes/no and counts what a row knows of η at the constant fit),
 
-    .. math:: R^2 = \frac{\beta'S\beta}{\beta'S\beta + \sigma^2}, \qquad
-              \max_j \frac{s_j|\beta_j|}{\sigma}, \qquad \#\{j : s_j|\beta_j| > \delta\sigma\}.
+    .. math:: R^2 = \frac{\beta'S\beta}{\beta'S\beta + \tau^2}, \qquad
+              \max_j \frac{s_j|\beta_j|}{\tau}, \qquad \#\{j : s_j|\beta_j| > \delta\tau\}.
 
     And what y can say at all: along an eigenvector of X'X with eigenvalue d² the variance s² of a
-    normal prior becomes s²/(1 + d²s²/σ²). With more columns than rows some d are 0: there the
+    normal prior becomes s²/(1 + d²s²/τ²). With more columns than rows some d are 0: there the
     likelihood is flat, least squares has infinitely many answers, and the posterior is the prior.
 
     Parameters
     ----------
     problem : Problem
-        Under a Gaussian likelihood. Its y serves only where σ has an improper prior: σ is then held
-        at the sd of y, which `held` says. Flat columns are projected out.
+        Its y serves only where a prior is in the unit of y and σ is unknown: σ is then held at the
+        sd of y, which `held` says. Flat columns are projected out.
     priors : prior, text, sequence or mapping, optional
         Unsaid, the problem's own and the default of every other family.
     delta : float, default 0.1
-        In units of σ.
+        In sds of the noise.
     draws : int, default 4000
     seed : int, default 0
 
@@ -173,9 +170,9 @@ def before_data(
     BadArgument
         If something is no prior, or a number is not positive.
     BadData
-        If there is no column with a proper prior, or a prior has no posterior here.
+        If a prior has no posterior here.
     NotSupported
-        If the likelihood is not Gaussian.
+        If there is no column with a proper prior, or a prior is not about 0.
 
     References
     ----------
@@ -195,30 +192,33 @@ def before_data(
     {'wide': 0.9, 'R²': 0.4}
     """
     need_problem(problem)
-    problem.quadratic  # noqa: B018  (refuses another likelihood)
-    if not problem.p:
-        raise BadData("no column has a proper prior, so that there is nothing to expect")
     delta, size = one_positive(delta, "delta"), integer(draws, "draws", 2)
-    r2, largest, above = dict[str, Array](), dict[str, Array](), dict[str, Array]()
-    held, notes = list[str](), list[str]()
+    seed = integer(seed, "seed", 0)
+    found, held, notes = dict[str, Expected](), list[str](), list[str]()
+    left, rank = _left(problem)
     for name, (asked, said) in _problems(problem, priors).items():
-        rng = np.random.default_rng(integer(seed, "seed", 0))
-        b, _, theta, fixed = prior_coefficients(asked, size, rng)
-        at_sigma = (b + asked.coordinates.loc) / theta["sigma"][:, None]
-        sd = (asked.column_sd / asked.x_sd)[asked.proper]
-        effects = np.abs(at_sigma * sd)
-        with np.errstate(over="ignore", divide="ignore"):
-            signal = np.einsum("si,ij,sj->s", at_sigma, asked.gram, at_sigma, optimize=True)
-            r2[name] = 1.0 / (1.0 + asked.n / np.maximum(signal, 0.0))
-        largest[name] = np.max(effects, axis=1)
-        above[name] = np.sum(effects > delta, axis=1).astype(float)
-        held += [one for one in fixed if one not in held]
+        likelihood = asked.likelihood
+        in_y = any(block.prior.unit == "y" for block in asked.blocks)
+        if asked.unknown_sigma and in_y and isinstance(likelihood, Gaussian):
+            sigma = float(np.sqrt(asked.least_squares.yy / max(asked.nu, 1.0)))
+            likelihood = Gaussian(sigma)
+            held.append(f"σ = {sigma:.4g} (sd of y)")
+        how = {"standardize": asked.standardize, "intercept": asked.intercept}
+        ground, blocks = Ground.of(asked.prior, likelihood, asked.held, **how)
+        found[name] = expected(ground, blocks, size, seed)
         notes += [one for one in said if one not in notes]
-    square = np.maximum(np.linalg.eigvalsh(problem.gram)[::-1], 0.0)
-    rank = problem.least_squares.rank
-    square[rank:] = 0.0
-    left = 1.0 / (1.0 + square * problem.n / max(float(np.sum(square)), 1e-300))
-    return BeforeData(r2, largest, above, delta, left, rank, tuple(held), tuple(notes))
+    return BeforeData(found, delta, left, rank, tuple(dict.fromkeys(held)), tuple(notes))
+
+
+def _left(problem: Problem) -> tuple[Array, int]:
+    """The share of a normal prior's variance that y leaves, by direction; and the rank of X."""
+    how = {"standardize": problem.standardize, "intercept": problem.intercept}
+    ground, _ = Ground.of(problem.prior, problem.likelihood, problem.held, **how)
+    p, rank = len(ground.size), problem.least_squares.rank
+    square = np.zeros(p)
+    found = np.linalg.svd(ground.root, compute_uv=False)[:rank]
+    square[:rank] = found**2
+    return 1.0 / (1.0 + problem.n * square / max(float(np.sum(square)), 1e-300)), rank
 
 
 def _problems(problem: Problem, priors: Any) -> dict[str, tuple[Problem, list[str]]]:
