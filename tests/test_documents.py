@@ -66,6 +66,9 @@ def test_readme_example_runs_as_written(tmp_path, monkeypatch):
     names: dict[str, object] = {}
     for block in blocks:
         exec(compile(block, "README.md", "exec"), names)
+    shown = repr(names["br"].translate("sklearn.Lasso", "glmnet", alpha=0.1, n=100)).splitlines()
+    for line in re.findall(r"^# (.+)$", blocks[0], re.MULTILINE):
+        assert any(one.startswith(line.rstrip("… +")) for one in shown), line
     assert (tmp_path / "report.html").stat().st_size < 3e6
     br, post, nuts = names["br"], names["post"], names["nuts"]
     verdict = br.agreement(post, nuts)
@@ -73,7 +76,7 @@ def test_readme_example_runs_as_written(tmp_path, monkeypatch):
     assert names["fit"].certificate.ok
     published = "lasso: ½‖y − β₀ − Zb‖² + λ‖b‖₁ with λ = σ²/scale = 116.64, b = sd(x)·β"
     assert repr(names["problem"].penalty) == published
-    for block, name in zip(blocks, ("problem", "high", "waves"), strict=True):
+    for block, name in zip(blocks[1:], ("problem", "high", "waves"), strict=True):
         assert f"# {names[name].penalty!r}\n" in block
 
 

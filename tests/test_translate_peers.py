@@ -145,22 +145,6 @@ def xgboost(given, x, y, w):
     return np.array(weights[:-1]), weights[-1] + start[given["objective"]]
 
 
-def dask(kind):
-    """On arrays of Dask, in one block."""
-
-    def fit(given, x, y, w):
-        import dask.array as da
-        from dask_glm import estimators
-
-        made = getattr(estimators, kind)(
-            **given, solver="admm", abstol=1e-12, reltol=1e-12, max_iter=1000
-        )
-        blocks = da.from_array(x, chunks=x.shape), da.from_array(y, chunks=y.shape)
-        return np.ravel(made.fit(*blocks).coef_), 0.0
-
-    return fit
-
-
 def fastridge(given, x, y, w):
     """One α on its grid is that α."""
     import fastridge
@@ -231,10 +215,6 @@ ROWS = [
     ("abess.PoissonRegression", "Poisson", "ridge",
      peer("abess", "PoissonRegression", **ABESS, approximate_Newton=True), "S"),
     ("fastridge.RidgeLOOCV", "Gaussian", "ridge", fastridge, "s"),
-    ("dask_glm.LinearRegression", "Gaussian", "ridge",
-     dask("LinearRegression"), "0S"),
-    ("dask_glm.LogisticRegression", "Bernoulli", "ridge",
-     dask("LogisticRegression"), "0S"),
     ("torch.optim.SGD", "Gaussian", "ridge", weight_decay, ""),
 ]  # fmt: skip
 

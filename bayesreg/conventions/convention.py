@@ -38,8 +38,8 @@ COLUMNS = {
 }
 CHECKED = {
     "run": "the library was run: our optimality conditions hold at its answer",
-    "source": "read in the library's source; its stated objective was minimised",
-    "documentation": "as documented; its stated objective was minimised, the library was not run",
+    "source": "read in the library's source: what it minimises is a multiple of ours",
+    "documentation": "as documented: what is said there is a multiple of ours; not run",
     "unverified": "NOT VERIFIED: no source or run confirms this row; try it on small data first",
 }
 GAUSSIAN: Mapping[str, Mapping[str, Any]] = {"Gaussian": {}}

@@ -184,6 +184,7 @@ def _dask(name: str, likelihood: str, loss: str, twice: str = "") -> list[Conven
             intercept="penalised",
             columns="sd",
             limits="of its solvers newton and gradient_descent leave the penalty out",
+            checked="source",
             source=_DASK,
             **_only(lam, "lamduh / 2" if twice else "lamduh"),
         )

@@ -110,7 +110,6 @@ SCIKIT_LEARN = [
         objective="½·alpha_·‖y − β₀ − Xβ‖² + ½·Σ lambda_ⱼ·βⱼ²",
         lam2="lambda_ / alpha_",
         one_way="it estimates alpha_ and lambda_ itself; sklearn.Ridge takes a λ",
-        checked="source",
         source=_PAGE + "linear_model.html#automatic-relevance-determination-ard",
     ),
     _LOGIT,

@@ -247,7 +247,8 @@ def _lams(
 
 
 def _call(name: str, arguments: Mapping[str, Any]) -> str:
-    return f"{name}({', '.join(f'{key}={value!r}' for key, value in arguments.items())})"
+    plain = {k: v.item() if isinstance(v, np.generic) else v for k, v in arguments.items()}
+    return f"{name}({', '.join(f'{key}={value!r}' for key, value in plain.items())})"
 
 
 def _said(records: tuple[Convention, ...], arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -94,7 +94,7 @@ def translate(
       loss + l1·‖β‖₁ + l2·‖β‖², loss = mean_squared_error = ‖y − β₀ − Xβ‖²/N
       holds: as kernel_regularizer of a linear layer trained to its optimum
       checked, source: the library was run: our optimality conditions hold at its answer
-      checked: read in the library's source; its stated objective was minimised
+      checked: read in the library's source: what it minimises is a multiple of ours
     >>> data = br.load_dataset("diabetes")
     >>> br.translate("sklearn.Ridge", "glmnet", alpha=10.0, data=data)["lambda"]
     1.7422...
