@@ -232,7 +232,7 @@ def test_independent_proposals_keep_the_ranks(likelihood):
     law = dataclasses.replace(likelihood, sigma=br.HalfNormal(1.0))
     model, other = (br.Model(br.Normal(h, unit="sigma"), law) for h in (HALF, br.HalfNormal(1.8)))
     options = {"n": 40, "p": 2, "seed": 3, "progress": False, "checks": ["calibration"]}
-    options |= {"simulations": 150, "draws": 60}
+    options |= {"simulations": 70, "draws": 60}
     found = br.validate(model, "independent", **options)
     assert found.ok, found.why
     assert not br.validate(model, "independent", truth=other, **options).ok

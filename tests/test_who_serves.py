@@ -29,6 +29,13 @@ KNOWN |= {
 }
 MODELS = [(name, prior) for name in LIKELIHOODS for prior in KNOWN]
 TABLE = pytest.mark.parametrize("likelihood, prior", MODELS)
+# A graph of PyMC is a prior's beside a likelihood's: each of both is in a third of the pairs.
+THIRD = [
+    (name, prior)
+    for i, name in enumerate(LIKELIHOODS)
+    for j, prior in enumerate(KNOWN)
+    if (i + j) % 3 == 0
+]
 
 
 def problem_of(likelihood, prior):
@@ -87,8 +94,8 @@ def test_each_engine_serves_or_names_one_that_does(likelihood, prior):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::FutureWarning")
-@TABLE
-def test_nuts_serves_every_model(likelihood, prior):
+@pytest.mark.parametrize("likelihood, prior", THIRD)
+def test_nuts_serves_every_prior_and_likelihood(likelihood, prior):
     problem = problem_of(likelihood, prior)
     draws = br.sample(problem, engine="nuts", draws=20, tune=20, chains=1, seed=1).draws
     assert np.isfinite(draws.beta).all()
