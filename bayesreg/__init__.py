@@ -21,6 +21,7 @@ _HOME = {
     "verbs.choose": "choose",
     "verbs.bayesian_path": "bayesian_path",
     "verbs.calibrate": "calibrate",
+    "verbs.explain": "explain",
     "verbs.translate": "translate",
     "verbs.validate": "validate",
     "verbs.margins": "comparisons predictions slopes",
@@ -28,6 +29,7 @@ _HOME = {
     "validation.findings": "Validation",
     "results": "BayesianPath Choice ClosedForm Comparison MapFit Margins Path Posterior",
     "results.equal_footing": "EqualFooting",
+    "results.explanation": "Explanation",
     "diagnostics": "agreement",
     "model.model": "Model",
     "model.problem": "Problem",
@@ -49,6 +51,7 @@ if TYPE_CHECKING:  # what mypy must know of the package's own verbs
     from bayesreg.verbs.calibrate import calibrate as calibrate
     from bayesreg.verbs.choose import choose as choose
     from bayesreg.verbs.compare import compare as compare
+    from bayesreg.verbs.explain import explain as explain
     from bayesreg.verbs.fit import closed_form as closed_form
     from bayesreg.verbs.fit import fit_map as fit_map
     from bayesreg.verbs.fit import path as path

@@ -65,6 +65,15 @@ Examples:
 \b
 Exit codes: 0 done, 1 there is no such conversion, 2 usage, 130 interrupted.
 """
+EXPLAIN_EPILOG = """\b
+Examples:
+  bayesreg explain --estimator "Lasso(alpha=0.1)" --data houses.csv --target price
+  bayesreg explain --estimator "LogisticRegression(C=0.5)" --data endometrial
+  bayesreg explain --estimator "make_pipeline(StandardScaler(), Ridge(alpha=2))" --data diabetes
+
+\b
+Exit codes: 0 done, 1 failure, 2 usage, 130 interrupted.
+"""
 DEMO_EPILOG = """\b
 Examples:
   bayesreg demo
@@ -330,6 +339,30 @@ def translate(  # the options of the data, and those of the conversion
         own = ("n", "sd_y", "rms_y", "standardize")
         facts = {name: given.pop(name) for name in own}
         raise click.exceptions.Exit(run(options.Options(**given), source, arguments, to, **facts))
+
+
+@main.command(epilog=EXPLAIN_EPILOG)
+@click.option(
+    "--estimator", required=True, metavar="CALL",
+    help="How it is constructed, such as 'Lasso(alpha=0.1)', of scikit-learn unless said "
+    "('celer.Lasso(alpha=0.1)'), or 'make_pipeline(StandardScaler(), Ridge(alpha=2))'; read, and "
+    "never run.",
+)  # fmt: skip
+@click.option("--data", metavar="DATA", required=True, help="A data set's name, or a file's path.")
+@options.asking
+@click.option("--json", is_flag=True, help="Print the result as JSON.")
+@click.option("--quiet", is_flag=True, help="Nothing on stderr but errors.")
+@click.option("--debug", is_flag=True, help="Show the traceback of an unexpected error.")
+def explain(debug: bool, estimator: str, **given: Any) -> None:
+    """Say what prior an estimator of another library assumes on DATA, before these are seen.
+
+    On which scale, which effects and which R² it thinks plausible, and whether the intercept is
+    penalised. The columns are as they are in the file, unless a StandardScaler is said.
+    """
+    with explained(debug=debug):
+        from bayesreg.cli.explanation import run
+
+        raise click.exceptions.Exit(run(options.Options(**given), estimator))
 
 
 @main.command(epilog="Exit codes: 0 validated, 1 failure, 2 usage, 3 a check failed.")

@@ -43,6 +43,8 @@ class Ground:
         A with A'A = X̃'X̃/N in the coordinates of b.
     size : ndarray (p,)
         sd(x_j)·β_j for b_j = 1.
+    spread : ndarray (p,)
+        sd(x_j).
     sigma : float
         σ; 1 where it is unknown, and everything is in its units, or where there is none.
     noise : float
@@ -53,6 +55,7 @@ class Ground:
 
     root: Array
     size: Array
+    spread: Array
     sigma: float
     noise: float
     unit: str
@@ -90,6 +93,7 @@ class Ground:
         return cls(
             root=_root(square.root, square.cross) / np.sqrt(moments.n),
             size=size,
+            spread=moments.x_sd[proper],
             sigma=sigma,
             noise=sigma * noise,
             unit=unit if known else "σ",
@@ -175,7 +179,9 @@ def draws_for(p: int) -> int:
     return int(np.clip(2 * CELLS // max(p, 1), 2_000, MOST))
 
 
-def expected(ground: Ground, blocks: Sequence[Block], draws: int, seed: int = 0) -> Expected:
+def expected(
+    ground: Ground, blocks: Sequence[Block], draws: int, seed: int = 0, *, folded: bool = False
+) -> Expected:
     """Draws from the prior, the same ones for every prior of one family whatever its scale.
 
     Parameters
@@ -186,6 +192,8 @@ def expected(ground: Ground, blocks: Sequence[Block], draws: int, seed: int = 0)
     draws : int
         How many, at least 1.
     seed : int, default 0
+    folded : bool, default False
+        |b| in place of b: coefficients that are held at 0 and above.
 
     Raises
     ------
@@ -206,6 +214,7 @@ def expected(ground: Ground, blocks: Sequence[Block], draws: int, seed: int = 0)
         sigma = np.full(len(b), ground.sigma)
         for block, scale in zip(blocks, scales, strict=True):
             b[:, block.columns] = block.sample(rng, scale[rows], sigma)
+        b = np.abs(b) if folded else b
         variance[rows] = np.square(b @ ground.root.T).sum(axis=1)
         effects[rows] = np.abs(b) * ground.size
     return Expected(variance, effects, ground.noise)

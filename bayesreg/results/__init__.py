@@ -22,6 +22,7 @@ _HOME = {
     "Comparison": "comparison",
     "Entry": "entry",
     "EqualFooting": "equal_footing",
+    "Explanation": "explanation",
     "SameLam": "same_lam",
 }
 __all__ = sorted(_HOME)  # noqa: PLE0605
