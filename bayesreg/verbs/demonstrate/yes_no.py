@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from bayesreg.model.problem import Problem
 
 KINDS = ("L1", "L2")
-SIDE = 61  # points along each side of the contours
+SIDES = (25, 61)  # points along each side of the contours: fewest, for very many rows, and most
+CELLS = 2**24  # of rows times points, beyond which there are fewer
 NUMBERS = 2**22  # of rows times points that are looked at at once
 POINTS = 60  # values of C
 DECADES = 5.0  # of C, from where L1 lets the first coefficient go
@@ -199,7 +200,8 @@ def yes_no(problem: Problem, columns: Sequence[str] | None = None, *, C: float =
     paths = {kind: np.asarray(path(one, lams).b) for kind, one in asked.items()}
     free, separating = _unpenalised(problem, asked["L1"], names)
     spread = [*points.values(), *([] if free is None else [free])]
-    axes = _axes(np.array(spread), np.array(list(points.values())))
+    side = int(np.clip((CELLS / problem.design.n) ** 0.5, *SIDES))
+    axes = _axes(np.array(spread), np.array(list(points.values())), side)
     first, second = np.meshgrid(*axes)
     grid = np.stack([first.ravel(), second.ravel()], axis=1)
     loss = _losses(asked["L1"], np.vstack([np.zeros(2), *points.values(), grid]))
@@ -252,13 +254,13 @@ def _unpenalised(
     return None, tuple(name for name, moves in zip(names, moving, strict=True) if moves)
 
 
-def _axes(every: Array, points: Array) -> Array:
+def _axes(every: Array, points: Array, side: int) -> Array:
     """Two axes (2, K) of one length that hold 0, the minima, and the regions through them."""
     size = max(float(np.sum(np.abs(points[0]))), float(np.linalg.norm(points[1])), 1e-6)
     low = np.minimum(np.min(every, axis=0), -size)
     high = np.maximum(np.max(every, axis=0), size)
     middle, half = 0.5 * (low + high), 0.56 * float(np.max(high - low))
-    return np.linspace(middle - half, middle + half, SIDE).T
+    return np.linspace(middle - half, middle + half, side).T
 
 
 def _losses(problem: Problem, b: Array) -> Array:
