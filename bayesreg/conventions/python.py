@@ -224,7 +224,7 @@ _DESCENT = Convention(
     spare='biases in a parameter group of their own, {"params": biases, "weight_decay": 0}',
     without={"bias": False},
     limits="for a linear layer trained to its optimum",
-    checked="source",
+    checked="documentation",
     source="https://docs.pytorch.org/docs/stable/generated/torch.optim.SGD.html",
 )
 _MEANS = replace(
