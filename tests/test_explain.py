@@ -42,6 +42,7 @@ from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
 import bayesreg as br
 from bayesreg.conventions.estimators import ESTIMATORS
+from bayesreg.language.errors import UnknownArgument
 from tests.test_cli import run
 
 RNG = np.random.default_rng(8)
@@ -304,6 +305,8 @@ def test_what_is_missing_is_named():
         br.explain(Ridge().fit(X, Y), X[:, :2], Y)
     with pytest.raises(br.BadArgument, match="settled by"):
         br.explain(Ridge(), X, Y, alpha=2.0)
+    with pytest.raises(UnknownArgument, match="did you mean 'alpha'"):
+        br.explain("sklearn.Ridge", X, Y, alpa=2.0)
     found = br.explain(HuberRegressor(epsilon=1.0).fit(X, Y), X, Y)
     with pytest.raises(br.NotSupported, match="StudentTNoise"):
         found.problem  # noqa: B018

@@ -10,6 +10,7 @@ import numpy as np
 
 from bayesreg.engines.prior_quantities import Expected
 from bayesreg.language.errors import BadArgument
+from bayesreg.language.misnamed import explained_throughout
 from bayesreg.language.text import html_table, number, percent, plain, visible
 from bayesreg.model.model import Model
 from bayesreg.priors.base import in_brief
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+@explained_throughout
 @dataclass(frozen=True, eq=False, repr=False)
 class EqualFooting(Mapping[str, Model]):
     """Models by name whose priors agree on one quantity; usable as the priors of `br.compare`.

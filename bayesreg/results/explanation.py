@@ -10,6 +10,7 @@ import numpy as np
 
 from bayesreg.engines.prior_quantities import Expected, Ground
 from bayesreg.language.errors import NotSupported
+from bayesreg.language.misnamed import explained_throughout
 from bayesreg.language.text import html_lines, number, visible
 from bayesreg.model.assumed import Assumed
 from bayesreg.model.problem import Problem
@@ -24,6 +25,7 @@ NEGLIGIBLE = 1e-2  # nats of the posterior density, far below what any data tell
 FOLDED = {"Normal": "half-Normal", "Laplace": "Exponential", "ElasticNet": "half elastic-net"}
 
 
+@explained_throughout
 @dataclass(frozen=True, eq=False, repr=False)
 class Explanation:
     """What prior an estimator assumed, on which scale, and what that thought before the data.
