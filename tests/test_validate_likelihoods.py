@@ -109,7 +109,7 @@ def calibrated(model: br.Model, simulations: int, **more: Any) -> br.Validation:
 def test_ranks_of_the_truth_are_uniform(name: str, prior: str) -> None:
     heavy = name in ("Poisson", "NegativeBinomial") and prior != "Normal"
     model = br.Model(PRIORS[prior], LIKELIHOODS[name])
-    found = calibrated(model, 30, **({"design": NARROW} if heavy else {}))
+    found = calibrated(model, 20, **({"design": NARROW} if heavy else {}))
     assert found.ok, found.why
 
 
