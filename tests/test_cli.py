@@ -336,7 +336,7 @@ def once(*arguments, _compare=ROOM.compare, **options):
 def verified_run(monkeypatch, tmp_path, *arguments, **plan):
     stand_in = Verification(**plan)
     monkeypatch.setattr(ROOM, "compare", once)
-    monkeypatch.setattr(ROOM, "verified", stand_in)
+    monkeypatch.setattr("bayesreg.verbs.verification.verified", stand_in)
     page = tmp_path / "r.json"
     fast = [a for a in FAST if a != "--no-verify"]
     result = run("compare", "diabetes", *fast, "--out", page, *arguments)
