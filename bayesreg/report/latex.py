@@ -21,6 +21,7 @@ _ESCAPES = {
     "Π": r"$\Pi$", "Θ": r"$\Theta$", "Ψ": r"$\Psi$", "ψ": r"$\psi$", "ζ": r"$\zeta$", "ξ": r"$\xi$",
     "Ω": r"$\Omega$", "∇": r"$\nabla$", "←": r"$\leftarrow$",
     "Δ": r"$\Delta$", "Σ": r"$\Sigma$", "½": r"$\frac12$", "‖": r"$\Vert$", "≠": r"$\neq$",
+    "ᵢ": r"$_i$", "ⱼ": r"$_j$",
     "₀": r"$_0$", "₁": r"$_1$", "₂": r"$_2$", "²": r"$^2$", "×": r"$\times$", "÷": r"$\div$",
     "≤": r"$\leq$", "·": r"$\cdot$", "∞": r"$\infty$", "∝": r"$\propto$", "…": r"\dots{}",
     "√": r"$\surd$", "≥": r"$\geq$", "→": r"$\rightarrow$", "±": r"$\pm$", "≈": r"$\approx$",
