@@ -166,6 +166,7 @@ def _entry(
         scale=0.4 * rng.gamma(30, 1 / 30, (4, 500, len(scales))),
         scale_labels=scales,
         kappa=kappa,
+        stats={},
         engine="direct" if family == "normal" else "gibbs",
         seed=7,
         warmup=0 if family == "normal" else 500,

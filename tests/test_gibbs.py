@@ -252,7 +252,8 @@ def test_one_column_is_quadrature(setting: str, name: str) -> None:
     assert np.max(np.abs(all_scores(setting, name))) < 5.0
 
 
-@pytest.mark.parametrize("slow", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("slow", [False, True])
 def test_mean_z2_of_one_column_is_one_and_a_tenth_is_caught(slow: bool) -> None:
     some = [row for row in ROWS if (row[0] in SLOW) == slow]
     z2 = {row: np.square(all_scores(*row)).mean() for row in some}

@@ -125,7 +125,7 @@ def test_a_law_that_changes_too_fast_for_its_table_is_refused() -> None:
 @pytest.mark.parametrize(
     "prior, case",
     [
-        pytest.param(br.Horseshoe(H), CASES[1], id="horseshoe, tall"),
+        pytest.param(br.Horseshoe(H), CASES[1], id="horseshoe, tall", marks=pytest.mark.slow),
         pytest.param(br.Horseshoe(H), CASES[3], id="horseshoe, wide", marks=pytest.mark.slow),
         pytest.param(br.StudentT(3.0, H), CASES[1], id="t, tall", marks=pytest.mark.slow),
     ],

@@ -229,6 +229,7 @@ def test_other_posteriors_are_left_out_on_a_sample(table, monkeypatch):
         br.sample(streamed, seed=1, draws=100).loo("kfold")
 
 
+@pytest.mark.slow
 def test_streamed_fits_are_ranked_as_in_memory(table, monkeypatch, tmp_path):
     priors = {"wide": br.Normal(2.0, unit="sigma"), "tight": br.Normal(0.003, unit="sigma")}
     given = table.drop_columns(["w"])

@@ -45,9 +45,9 @@ DOORS = {
 
 
 def compared(priors):
-    from bayesreg.verbs.compare import _models
+    from bayesreg.verbs.named_models import models_by_name
 
-    return _models(priors, br.Gaussian())
+    return models_by_name(priors, br.Gaussian())
 
 
 @pytest.mark.parametrize("door", DOORS)
