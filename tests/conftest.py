@@ -21,9 +21,9 @@ def pytest_xdist_setupnodes() -> None:
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")
 
 
-# Long tables of laws: by default one case in so many, all of them in the long tests. A table of a
-# dozen cases or more that is not named here has every other one.
-DOZEN = 12
+# Tables of laws: by default one case in so many, all of them in the long tests. A table of more
+# than a few cases that is not named here has every third one.
+FEW, THIRD = 8, 3
 DRAWN = {
     "test_scikit_learn_checks": 1,
     "test_every_objective_is_ours_times_a_constant": 1,
@@ -81,7 +81,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             name = getattr(item, "originalname", item.name)
             tables.setdefault((item.nodeid.split("::")[0], name), []).append(item)
     for (_, name), cases in tables.items():
-        share = DRAWN.get(name, 2 if len(cases) >= DOZEN else 1)
+        share = DRAWN.get(name, THIRD if len(cases) > FEW else 1)
         for number, item in enumerate(cases):
             if number % share:
                 item.add_marker(pytest.mark.slow)

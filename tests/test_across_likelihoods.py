@@ -172,6 +172,7 @@ def test_default_priors_are_bounded_where_classes_are_separated() -> None:
     assert not any("replaced" in note for note in notes)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick")
 def test_a_comparison_across_likelihoods_is_saved_and_comes_back(tmp_path: Any) -> None:
     """Likelihoods, offsets and own unknowns by model; the table and the verdict are the same."""

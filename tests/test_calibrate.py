@@ -225,6 +225,7 @@ def test_a_comparison_uses_it_and_says_so(diabetes):
         br.compare(["ridge"], diabetes, calibrate="half")
 
 
+@pytest.mark.slow
 def test_the_shell_has_it():
     done = run(
         *("compare", "diabetes", "--priors", "ridge", "--draws", "20", "--no-verify", "--json"),

@@ -343,6 +343,7 @@ def verified_run(monkeypatch, tmp_path, *arguments, **plan):
     return result, stand_in.called, json.loads(page.read_text(encoding="utf-8"))
 
 
+@pytest.mark.slow
 def test_verification_is_the_default_and_comes_last(monkeypatch, tmp_path):
     result, called, report = verified_run(monkeypatch, tmp_path)
 

@@ -179,6 +179,7 @@ def test_json_is_what_is_printed(folder):
     assert all(0.0 < one["eti95_lb"] < one["mean"] < one["eti95_ub"] < 1 for one in found["rows"])
 
 
+@pytest.mark.slow
 def test_whoever_reads_may_leave_early(folder):
     """As head does: no traceback, and the file is written."""
     code = (

@@ -255,6 +255,7 @@ def test_errors_on_the_real_y_are_those_of_the_path(data):
     assert np.all(left > seen), "control: another quantity"
 
 
+@pytest.mark.slow
 def test_hostile_names_are_drawn_as_text():
     rng = np.random.default_rng(0)
     X = pd.DataFrame(rng.standard_normal((60, len(HOSTILE))), columns=list(HOSTILE))

@@ -275,6 +275,7 @@ def test_separation_has_no_answer_without_a_prior():
     assert "x" not in {line.get_marker() for line in br.plot_yes_no(found)[0].get_lines()}
 
 
+@pytest.mark.slow
 def test_hostile_names_and_a_single_column_are_drawn():
     rng = np.random.default_rng(0)
     X = pd.DataFrame(rng.standard_normal((60, len(HOSTILE))), columns=list(HOSTILE))

@@ -119,6 +119,7 @@ def test_a_reports_figures_are_unknown_to_pyplot(comparison: Any, name: str) -> 
     assert plt.get_fignums() == []
 
 
+@pytest.mark.slow
 def test_a_report_is_drawn_without_pyplot() -> None:
     """In a fresh process, so that nothing waits for a window system."""
     code = (
@@ -131,6 +132,7 @@ def test_a_report_is_drawn_without_pyplot() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, timeout=300)
 
 
+@pytest.mark.slow
 def test_a_machine_without_a_display_draws() -> None:
     """No backend is chosen and none is there for windows: Agg draws, and nothing is said."""
     code = (
@@ -228,6 +230,7 @@ def test_a_notebook_shows_each_figure_once() -> None:
     assert shown == dict.fromkeys(CELLS, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("p", [31, 64, 1000])
 def test_many_coefficients_show_the_largest_and_say_so(p: int) -> None:
     """30 rows, the largest first, and the number left out in words."""

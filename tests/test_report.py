@@ -201,6 +201,7 @@ def test_data_in_the_page_are_json_without_markup() -> None:
     assert {row["column"] for row in content["tables"]["columns"]["rows"]} == {*HOSTILE[:3], "b"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("p", [64, pytest.param(1000, marks=pytest.mark.slow)])
 def test_many_columns_stay_small_and_say_what_is_left_out(p: int) -> None:
     """Many columns: under 3 MB, with the rest folded or said to be in the export."""
@@ -218,6 +219,7 @@ def without_timing(text: str) -> str:
     return re.sub(r"<!-- timing.*?<!-- end of timing -->", "", text, flags=re.DOTALL)
 
 
+@pytest.mark.slow
 def test_same_inputs_give_the_same_bytes_apart_from_timing() -> None:
     """Two comparisons drawn from one seed differ in the timing block alone."""
     one, two = standin(FEATURES[:4]), standin(FEATURES[:4])
@@ -552,6 +554,7 @@ def test_export_writes_every_part(tmp_path: Path) -> None:
         report.export(comparison, other)
 
 
+@pytest.mark.slow
 def test_a_real_comparison_with_a_flat_column_and_a_known_scale(tmp_path: Path) -> None:
     """What `compare` returns has the fields that the stand-in promises."""
     import bayesreg as br

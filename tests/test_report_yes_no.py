@@ -52,6 +52,7 @@ def test_no_noise_sd_is_shown(shown: Document) -> None:
             assert word not in text
 
 
+@pytest.mark.slow
 def test_negative_control_a_gaussian_report_shows_its_noise_sd() -> None:
     text = markdown.markdown_text(document(standin()))
     assert "σ" in text

@@ -73,6 +73,7 @@ def compared(name: str, draws: int, off: float = 0.0) -> Array:
     return apart(unknowns(one), unknowns(two))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", QUICK)
 def test_chains_in_numpy_are_the_compiled_ones(name: str) -> None:
     assert np.max(np.abs(compared(name, 1500))) < 5.0
