@@ -469,7 +469,7 @@ for prior in others([row[1] for row in TABLE.values()], scale=HALF, unit=None):
 @pytest.mark.parametrize("name", TABLE)
 def test_every_prior_under_its_engine(name: str) -> None:
     engine, prior, sigma, n, p = TABLE[name]
-    found = br.validate(model(prior, sigma), engine, n=n, p=p, simulations=300, draws=60, seed=21)
+    found = br.validate(model(prior, sigma), engine, n=n, p=p, simulations=150, draws=60, seed=21)
     assert found.ok, found.why
 
 

@@ -79,7 +79,7 @@ def test_an_engine_is_chosen_for_what_the_prior_says_of_y() -> None:
 @pytest.mark.slow
 def test_chains_that_hardly_move_are_run_for_longer(monkeypatch: pytest.MonkeyPatch) -> None:
     """And a finding says so where that does not help."""
-    options = SIZE | {"n": 10, "p": 8, "simulations": 8, "draws": 20, "checks": ["calibration"]}
+    options = SIZE | {"n": 10, "p": 8, "simulations": 20, "draws": 20, "checks": ["calibration"]}
     model = br.Model(br.Normal(), br.Poisson())
     assert not any("effective" in one for one in br.validate(model, "hmc", **options).failures)
     monkeypatch.setattr(calibration, "_STRETCHES", (2, 2))
