@@ -54,7 +54,7 @@ def _starred(one: Convention, name: str, likelihoods: dict[str, dict[str, str]])
         without={"fit_intercept": False},
         call="{name}({arguments})",
         booleans=("False", "True"),
-        source="https://pypi.org/project/glmstar/",
+        source="https://glmnet.stanford.edu/",
     )
 
 
@@ -85,7 +85,7 @@ R = [
         one_way="it draws tau; it cannot be set",
         without=None,
         checked="source",
-        source="https://cran.r-project.org/package=bayesreg",
+        source="https://arxiv.org/abs/1611.06649",
     ),
     Convention(
         name="R.bayesreg.lasso",
@@ -95,7 +95,7 @@ R = [
         one_way="it draws tau; it cannot be set",
         without=None,
         checked="source",
-        source="https://cran.r-project.org/package=bayesreg",
+        source="https://arxiv.org/abs/1611.06649",
     ),
     Convention(
         name="monomvn.blasso",
@@ -109,6 +109,6 @@ R = [
         call="blasso(X, y, {arguments})",
         booleans=R_BOOLEANS,
         checked="unverified",
-        source="https://cran.r-project.org/package=monomvn",
+        source="https://doi.org/10.1214/10-BA602",
     ),
 ]
