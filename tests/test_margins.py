@@ -343,6 +343,7 @@ REFUSED = {
     ),
     "no posterior": (lambda p: br.predictions(p.problem), "expected a Posterior"),
     "rows for names": (lambda p: br.predictions(p, FRAME), "rows to ask at are newdata="),
+    "rows for values": (lambda p: br.predictions(p, at=FRAME), "rows to ask at are newdata="),
     "cells for names": (lambda p: br.comparisons(p, np.eye(4)), "rows to ask at are newdata="),
     "frame for names": (lambda p: br.slopes(p, FRAME), "rows to ask at are newdata="),
     "endless": (

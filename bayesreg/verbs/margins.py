@@ -87,7 +87,7 @@ def predictions(
     """
     response, split = Response.of(post, kind), Split.of(by)
     population = Population.of(response.problem.design, newdata, weights)
-    asked = {**_through(population, variables), **dict(at or {})}
+    asked = {**_through(population, variables), **_fixed(population, at)}
     population.check(asked, "variables or at")
     rows = _Rows(response, split)
     for cell in population.combinations(asked):
@@ -160,13 +160,13 @@ def comparisons(
         )
     response, split = Response.of(post, kind), Split.of(by)
     population = Population.of(response.problem.design, newdata, weights)
-    population.check(at or {}, "at")
+    at = _fixed(population, at)
     asked = list(changes_of(population, variables, response.problem.effects))
     rows = _Rows(response, split)
     for change in asked:
         _compare(rows, population, change, at, comparison)
     what = "comparisons" if comparison == DIFFERENCE else "ratios"
-    return rows.margins(what, tuple(at or {}), level)
+    return rows.margins(what, tuple(at), level)
 
 
 @explained
@@ -227,7 +227,7 @@ def slopes(
     """
     response, split = Response.of(post, kind), Split.of(by)
     population = Population.of(response.problem.design, newdata, weights)
-    population.check(at or {}, "at")
+    at = _fixed(population, at)
     if isinstance(variables, Mapping):
         raise BadArgument("slopes takes names of variables; comparisons takes changes of them")
     rows = _Rows(response, split)
@@ -236,11 +236,11 @@ def slopes(
             _compare(rows, population, change, at, DIFFERENCE)
             continue
         label = {"term": change.variable, "contrast": "dy/dx"}
-        for cell in population.combinations(at or {}):
+        for cell in population.combinations(at):
             there = population.at(cell)
             along = slope_of(there, change.variable, eps)
             rows.add(response.slopes(split, there, there.X(), along), label, cell, there)
-    return rows.margins("slopes", tuple(at or {}), level)
+    return rows.margins("slopes", tuple(at), level)
 
 
 class _Rows:
@@ -285,15 +285,21 @@ def _compare(
     rows: _Rows,
     population: Population,
     change: Change,
-    at: Mapping[str, Any] | None,
+    at: Mapping[str, Any],
     comparison: str,
 ) -> None:
     """Add one change of a variable in every cell of the grid."""
     label = {"term": change.variable, "contrast": change.label(comparison)}
-    for cell in population.combinations(at or {}):
+    for cell in population.combinations(at):
         there = population.at(cell)
         pair = [there.moved(change.variable, values).X() for values in change.ends(there)]
         rows.add(rows.response.averages(rows.split, there, pair, comparison), label, cell, there)
+
+
+def _fixed(population: Population, at: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The values that variables are held at."""
+    population.check({} if at is None else at, "at")
+    return {} if at is None else dict(at)
 
 
 def _through(population: Population, variables: Any) -> dict[str, Any]:
