@@ -177,10 +177,15 @@ with canvas.style():
         (axes[0], same, "all at 0.1"),
         (axes[1], found, "each at its own number for λ₂ = 36"),
     ):
-        for name, marker in zip(RIDGE, "osD^v<>PX", strict=True):
+        for beside, (name, marker) in zip(
+            np.linspace(-0.36, 0.36, 9), zip(RIDGE, "osD^v<>PX", strict=True), strict=True
+        ):
             label = name.split(".")[0] + "." + name.split(".")[-1]
-            ax.plot(range(P), shown[name][order], marker, ms=6, alpha=0.75, label=label)
+            ax.plot(np.arange(P) + beside, shown[name][order], marker, ms=4, label=label)
+        for edge in np.arange(P - 1) + 0.5:
+            ax.axvline(edge, lw=0.6, color="0.85")
         ax.axhline(0, lw=0.8, color="0.6")
+        ax.set_xlim(-0.5, P - 0.5)
         ax.set_xticks(range(P), [names[j] for j in order])
         ax.set_title(title)
     axes[0].set_ylabel("coefficient per sd")

@@ -191,6 +191,8 @@ def test_psis_meets_the_closed_form(model):
     assert abs((b.elpd + b.p) - a.elpd) > 1.0
 
 
+@quiet
+@pytest.mark.filterwarnings("ignore:Estimated shape parameter:UserWarning")
 def test_streaming_equals_arviz_on_the_full_matrix(monkeypatch):
     import arviz_stats as azs
     import xarray as xr
@@ -432,6 +434,18 @@ def as_direct(draws):
     return dataclasses.replace(draws, engine="direct", seed=5)
 
 
+def spread_without(row, about):
+    """Var p/(E p)² of p(y_i | η_i) under the posterior without row i, σ known: η_i is normal."""
+    X, y, sigma = about.design.X, about.design.y, about.sigma
+    rest = br.Model(about.prior, about.likelihood).condition(
+        np.delete(X, row, axis=0), np.delete(y, row)
+    )
+    centre, sd = (float(one[0]) for one in exact.posterior(rest).linear(X[row], 1.0))
+    mean = stats.norm.pdf(y[row], centre, np.hypot(sigma, sd))
+    square = stats.norm.pdf(y[row], centre, np.hypot(sigma / np.sqrt(2.0), sd))
+    return square / (2.0 * sigma * np.sqrt(np.pi)) / mean**2 - 1.0
+
+
 MENDED = {"integrated": True, "refit": False}
 
 
@@ -456,8 +470,8 @@ def test_rows_that_importance_sampling_fails_are_mended(method, kappa, monkeypat
     assert found.warning is False
     assert found.pareto_k.to_numpy().max() <= found.good_k
     assert found.elpd == pytest.approx(exactly.elpd, abs=0.2)
-    rtol = 1e-6 if kappa else 1e-3  # a refit's 4 000 draws of β
-    np.testing.assert_allclose(found.elpd_i[bad], exactly.elpd_i[bad], rtol=rtol)
+    within = 1e-6 if kappa else 5.0 * np.sqrt(spread_without(0, about) / 4000)  # draws of a refit
+    assert np.abs((found.elpd_i - exactly.elpd_i).to_numpy()[bad]).max() < within
     assert abs(failed.elpd - exactly.elpd) > 0.3
     assert f"{bad.sum()} " in found.elpd_i.attrs["method"]
     assert "k̂ above 0.70" in found.elpd_i.attrs["note"]
@@ -722,6 +736,7 @@ def test_many_rows_are_estimated_from_a_sample(few_rows):
     assert b.subsampling_se < 1.0
 
 
+@quiet
 def test_draws_are_thinned_when_there_is_too_much_to_do(monkeypatch):
     monkeypatch.setattr("bayesreg.diagnostics.leave_one_out.EVALUATIONS", 60 * 2000)
     monkeypatch.setattr("bayesreg.diagnostics.leave_one_out.LEAST_DRAWS", 1000)

@@ -69,6 +69,8 @@ class Node:
         ridge[place] = np.square(unit[place] / prior.unit[prior.scaled]) * math.exp(-2.0 * log_s)
         half = solve_triangular(lower, np.diag(np.sqrt(ridge)), lower=True)
         share, q = np.linalg.eigh(half @ half.T)
+        # Signs that do not hang on rounding, so that draws move as the posterior does.
+        q *= np.where(q[np.abs(q).argmax(axis=0), np.arange(len(at))] < 0.0, -1.0, 1.0)
         height = mode.value + 0.5 * len(at) * math.log(2.0 * math.pi) - mode.half_log_det
         height -= prior.joined(mode.u, log_s)  # it joins them where log s is known
         return cls(

@@ -111,6 +111,9 @@ class Factor:
         """Draws of N(0, A⁻¹), (size, p); in row space by Bhattacharya et al. (2016), Biometrika."""
         if not self.wide:
             z = rng.standard_normal((len(self.root), size))
+            # The factor with a positive diagonal is unique, so that draws move with the data as A
+            # does; the signs of a QR are chance.
+            z *= np.sign(np.diagonal(self.root))[:, None]
             return np.asarray(solve_triangular(self.root, z, check_finite=False).T)
         g = self.sd.max()
         scaled = self.x * (self.sd / g)

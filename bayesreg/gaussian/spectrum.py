@@ -158,22 +158,27 @@ class Spectrum:
         return np.sqrt(self.d) * self.g / (self.d + lam[:, None])
 
     def draw(self, lam: Array, sigma: Array, rng: np.random.Generator) -> Array:
-        """b (S, p) given λ (S,) and σ (S,): exact, independent."""
+        """b (S, p) given λ (S,) and σ (S,): exact, independent.
+
+        The noise of θ is V'z for a z in the coordinates of b, so that draws move with the data as
+        A⁻¹ does, whatever basis and signs the rotation found.
+        """
         size, columns = len(lam), self.layout
         precision = self.d + lam[:, None]
+        z = rng.standard_normal((size, len(columns.free)))
+        along = z @ self.v
         theta = (np.sqrt(self.d) * self.g) / precision
-        theta += sigma[:, None] / np.sqrt(precision) * rng.standard_normal((size, len(self.d)))
+        theta += sigma[:, None] / np.sqrt(precision) * along
         free = theta @ self.v.T
         if self.missing:
-            noise = rng.standard_normal(free.shape)
-            noise -= (noise @ self.v) @ self.v.T
-            free += noise * (sigma / np.sqrt(lam))[:, None]
+            free += (z - along @ self.v.T) * (sigma / np.sqrt(lam))[:, None]
         free *= columns.free_sd
         if not len(columns.pinned):
             return free
         b = np.empty((size, len(columns.free) + len(columns.pinned)))
         b[:, columns.free] = free
         noise = sigma[:, None] * rng.standard_normal((size, len(columns.pinned)))
+        noise *= np.sign(np.diagonal(self.head_root))
         right = self.head_y - free @ self.head_x.T + noise
         b[:, columns.pinned] = solve_triangular(self.head_root, right.T, check_finite=False).T
         return b
