@@ -20,12 +20,13 @@ from bayesreg.priors.written import prior_of
 from bayesreg.verbs.bounded import condition_bounded
 from bayesreg.verbs.demonstrate.placed import named
 from bayesreg.verbs.demonstrate.record import Record
-from bayesreg.verbs.fit import need_problem
+from bayesreg.verbs.demonstrate.subject import subject
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from bayesreg.model.problem import Problem
+    from bayesreg.results import MapFit, Posterior
 
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 
@@ -130,7 +131,7 @@ class BeforeData(Record):
 
 @explained
 def before_data(
-    problem: Problem,
+    problem: Problem | MapFit | Posterior,
     priors: Any = None,
     *,
     delta: float = 0.1,
@@ -151,7 +152,7 @@ def before_data(
 
     Parameters
     ----------
-    problem : Problem
+    problem : Problem, or a fit or posterior of one
         Its y serves only where a prior is in the unit of y and σ is unknown: σ is then held at the
         sd of y, which `held` says. Flat columns are projected out.
     priors : prior, text, sequence or mapping, optional
@@ -191,7 +192,7 @@ def before_data(
     >>> found.summary()["R²"].round(1).to_dict()
     {'wide': 0.9, 'R²': 0.4}
     """
-    need_problem(problem)
+    problem = subject(problem, "before_data")
     delta, size = one_positive(delta, "delta"), integer(draws, "draws", 2)
     seed = integer(seed, "seed", 0)
     found, held, notes = dict[str, Expected](), list[str](), list[str]()

@@ -17,12 +17,14 @@ from bayesreg.language.text import number
 from bayesreg.priors import Normal
 from bayesreg.solvers.path import Ray, check_lams, default_lams, one_block, solve_path
 from bayesreg.verbs.demonstrate.record import Record
+from bayesreg.verbs.demonstrate.subject import subject
 from bayesreg.verbs.fit import fit_map
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from bayesreg.model.problem import Problem
+    from bayesreg.results import MapFit, Posterior
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -115,7 +117,7 @@ class BiasVariance(Record):
 
 @explained
 def bias_variance(
-    problem: Problem,
+    problem: Problem | MapFit | Posterior,
     beta: Any = None,
     sigma: float | None = None,
     *,
@@ -138,7 +140,7 @@ def bias_variance(
 
     Parameters
     ----------
-    problem : Problem
+    problem : Problem, or a fit or posterior of one
         One penalised prior under a Gaussian likelihood, on rows; its own scale is ignored.
     beta : array (P,), optional
         The supposed coefficients per original unit; unsaid, those of `fit_map` for the real y.
@@ -181,8 +183,8 @@ def bias_variance(
     >>> found.bias2.round(4).tolist(), found.variance.round(4).tolist(), found.least_squares
     ([0.0001, 0.1728], [0.202, 0.0521], 0.21)
     """
+    problem = subject(problem, "bias_variance", quadratic=True)
     one_block(problem)
-    problem.quadratic  # noqa: B018  (refuses another likelihood)
     if problem.design is None:
         raise NotSupported(f"bias_variance needs rows, and {problem.rowless}")
     closed = isinstance(problem.blocks[0].prior, Normal)

@@ -13,11 +13,13 @@ from bayesreg.language.misnamed import explained
 from bayesreg.language.text import number, shortened
 from bayesreg.solvers.path import check_lams
 from bayesreg.verbs.demonstrate.record import Record
+from bayesreg.verbs.demonstrate.subject import subject
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from bayesreg.model.problem import Problem
+    from bayesreg.results import MapFit, Posterior
 
 # How much of what tells the second column from the first is left: as in the data, and ever less.
 LEFT = (1.0, 0.1, 0.01, 0.0)
@@ -104,7 +106,9 @@ class Conditioning(Record):
 
 
 @explained
-def conditioning(problem: Problem, columns: Any = None, lams: Any = None) -> Conditioning:
+def conditioning(
+    problem: Problem | MapFit | Posterior, columns: Any = None, lams: Any = None
+) -> Conditioning:
     r"""X'X + λI along λ, as one column of the data is moved onto another.
 
     With unit vectors :math:`u_1, u_2` along the two columns, all that is not penalised projected
@@ -117,7 +121,7 @@ def conditioning(problem: Problem, columns: Any = None, lams: Any = None) -> Con
 
     Parameters
     ----------
-    problem : Problem
+    problem : Problem, or a fit or posterior of one
         Under a Gaussian likelihood, with at least two penalised columns; its σ and scale are
         ignored, and known factors of a prior's scale are taken into the columns.
     columns : pair of str, optional
@@ -156,6 +160,7 @@ def conditioning(problem: Problem, columns: Any = None, lams: Any = None) -> Con
     >>> found.number[0].round(1), found.number_at_zero[-1]
     (array([372. ,  18.1]), np.float64(inf))
     """
+    problem = subject(problem, "conditioning", quadratic=True)
     gram = problem.quadratic.gram * np.outer(problem.relative, problem.relative)
     cross = problem.quadratic.xy * problem.relative
     norms = np.sqrt(np.diagonal(gram))

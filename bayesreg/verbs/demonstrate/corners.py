@@ -15,8 +15,8 @@ from bayesreg.language.misnamed import explained
 from bayesreg.language.text import shown
 from bayesreg.model.problem import Problem
 from bayesreg.verbs.demonstrate.pair import minimisers, pair_of
-from bayesreg.verbs.demonstrate.placed import asked
 from bayesreg.verbs.demonstrate.record import Record
+from bayesreg.verbs.demonstrate.subject import asked
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -220,7 +220,7 @@ def _losses(
         rho = STEEPEST * _NODES
         grams = np.eye(2) + rho[:, None, None] * (1.0 - np.eye(2))
         return ("the first", "the second"), grams, 0.5 * _WEIGHTS, (3.0, 1.0), 1.0
-    pair, problem = pair_of(problem, columns), asked(problem)
+    pair, problem = pair_of(problem, columns, "corners"), asked(problem)
     assert isinstance(problem, Problem)
     sigma = problem.sigma
     if sigma is None:

@@ -14,6 +14,7 @@ from bayesreg.language.text import number
 from bayesreg.results.choice import Choice
 from bayesreg.verbs.choose import choose
 from bayesreg.verbs.demonstrate.record import Record
+from bayesreg.verbs.demonstrate.subject import subject
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -158,7 +159,15 @@ def cross_validation(
         choice = data
     else:
         rules = ["cv", "cv-1se"]
-        choice = choose(data, rules, lams=lams, n=n, folds=folds, groups=groups, seed=seed)
+        choice = choose(
+            subject(data, "cross_validation"),
+            rules,
+            lams=lams,
+            n=n,
+            folds=folds,
+            groups=groups,
+            seed=seed,
+        )
     found = choice.cross_validation
     if found is None:
         raise BadArgument(

@@ -13,6 +13,7 @@ from bayesreg.language.errors import BadArgument, BadData, NotSupported
 from bayesreg.language.misnamed import explained
 from bayesreg.language.text import percent, shortened
 from bayesreg.model.problem import Problem
+from bayesreg.results.map_fit import MapFit
 from bayesreg.results.posterior import Posterior
 from bayesreg.verbs.demonstrate.record import Record
 from bayesreg.verbs.fit import sample
@@ -204,9 +205,10 @@ def _posterior(data: Any, seed: int) -> Posterior:
         return data
     if isinstance(data, Problem):
         return sample(data, seed=integer(seed, "seed", 0))
+    of = ": an optimum has no interval; give fit.problem" if isinstance(data, MapFit) else ""
     raise BadArgument(
         "fitted_line takes a Posterior, from br.sample(problem), or a problem, not "
-        f"{type(data).__name__}: an optimum has no interval"
+        f"{type(data).__name__}{of}"
     )
 
 

@@ -189,7 +189,7 @@ def geometry(
     >>> [one.zeros for one in found.panels]
     [(False, True), (False, False), (False, False), (False, False)]
     """
-    pair = pair_of(problem, columns)
+    pair = pair_of(problem, columns, "geometry")
     kinds = _kinds(penalties)
     lam = _lam(pair, lam)
     lasso = minimisers(pair.gram, pair.xy, lam, 0.0)

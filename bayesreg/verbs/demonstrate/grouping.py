@@ -19,12 +19,14 @@ from bayesreg.model.model import Model
 from bayesreg.priors import ElasticNet, Flat, Laplace, Normal
 from bayesreg.solvers.path import default_lams, solve_path
 from bayesreg.verbs.demonstrate.record import Record
+from bayesreg.verbs.demonstrate.subject import subject
 from bayesreg.verbs.fit import fit_map
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from bayesreg.model.problem import Problem
+    from bayesreg.results import MapFit, Posterior
 
 POINTS = 60
 KINDS = ("lasso", "ridge", "elastic net", "group lasso")
@@ -98,17 +100,24 @@ class Grouping(Record):
             copies = f"{k} copies, each correlated at {self.rho:g}" if k > 1 else "a copy"
             copies += "" if k > 1 else f" correlated at {self.rho:g}"
             who = f"Of the joint size of {shortened(self.members[0])} and {copies} with it"
-        given = ", ".join(f"the {kind} gives {percent(one)}" for kind, one in self.shares.items())
+        there = {kind: one for kind, one in self.shares.items() if one == one}
+        given = ", ".join(f"the {kind} gives {percent(one)}" for kind, one in there.items())
+        given = given.replace("the ridge", "ridge")
+        out = [kind for kind in self.shares if kind not in there]
+        left = f"; of the {listed(out)} they are 0 all along" if out else ""
         return (
-            f"{who}, where λ has halved it, {given.replace('the ridge', 'ridge')} to one alone; a "
-            f"fair share is {percent(1 / len(self.members))}."
+            f"{who}, where λ has halved it, {given} to one alone; a fair share is "
+            f"{percent(1 / len(self.members))}{left}."
         )
 
     @property
     def alt(self) -> str:
         """Four panels in words."""
         names = listed([shortened(one) for one in self.members])
-        given = ", ".join(f"{percent(share)} ({kind})" for kind, share in self.shares.items())
+        given = ", ".join(
+            f"{percent(share) if share == share else 'nothing'} ({kind})"
+            for kind, share in self.shares.items()
+        )
         return (
             "Four panels of coefficients over λ on a logarithmic axis, for lasso, ridge, elastic "
             f"net and group lasso; {names} are coloured, all others grey. Where λ has halved their "
@@ -119,7 +128,7 @@ class Grouping(Record):
 
 @explained
 def grouping(
-    problem: Problem,
+    problem: Problem | MapFit | Posterior,
     columns: str | Sequence[str] | None = None,
     *,
     copies: int = 2,
@@ -140,7 +149,7 @@ def grouping(
 
     Parameters
     ----------
-    problem : Problem
+    problem : Problem, or a fit or posterior of one
         Under a Gaussian likelihood, on rows; its prior says only which columns are Flat.
     columns : str or sequence of str, optional
         One column is copied. Several are taken as they are, without copies, such as the levels of
@@ -180,7 +189,7 @@ def grouping(
     >>> found.members, round(found.shares["ridge"], 2)
     (('bmi', 'bmi copy 1', 'bmi copy 2'), 0.35)
     """
-    problem.quadratic  # noqa: B018  (refuses another likelihood)
+    problem = subject(problem, "grouping", quadratic=True)
     if problem.design is None:
         raise NotSupported(f"grouping needs rows, and {problem.rowless}")
     members = _members(problem, columns)
@@ -202,9 +211,15 @@ def grouping(
             "group lasso": Laplace(1.0, groups=[list(members)]),
         }.items()
     }
-    norms = asked["lasso"].quadratic.norms
+    norms, pull = asked["lasso"].quadratic.norms, np.abs(asked["lasso"].quadratic.xy)
+    if not np.any(pull > 0.0):
+        raise BadData("no column is correlated with y, so that every coefficient is 0 at any λ")
     l2 = float(np.max(norms) ** 2) / 2.0 if l2 is None else one_positive(l2, "l2")
-    lams = {kind: default_lams(one, POINTS, _RATIOS[kind])[::-1] for kind, one in asked.items()}
+    own = [list(asked["lasso"].proper).index(asked["lasso"].features.index(m)) for m in members]
+    enter = min(1.0, float(np.max(pull[own]) / np.max(pull)) or 1.0)  # how late under one λ
+    lams = {
+        kind: default_lams(one, POINTS, _RATIOS[kind] * enter)[::-1] for kind, one in asked.items()
+    }
     b = {
         kind: _with_l2(one, lams[kind], l2)
         if kind == "elastic net"
@@ -247,7 +262,7 @@ def _with_copies(problem: Problem, name: str, copies: int, rho: float) -> tuple[
     assert design is not None
     weights = design.frequencies
     root = np.sqrt(weights / weights.sum())[:, None]
-    known = np.column_stack([np.ones(len(X)), X, design.y]) * root
+    known = np.column_stack([np.ones(len(X)), X, design.target]) * root
     if np.sum(weights > 0) < known.shape[1] + copies:
         raise BadData(
             f"{copies} copies that differ from {X.shape[1]} columns, y and each other need at "
@@ -272,7 +287,7 @@ def _asked(problem: Problem, X: Any, free: dict[Any, Any], prior: Any) -> Proble
     """The columns under one prior, σ known so that paths are of λ alone."""
     design = problem.design
     assert design is not None
-    moments = Moments.of(X, design.y, design.weights, warn=False)
+    moments = Moments.of(X, design.target, design.weights, warn=False)
     model = Model(free | {...: prior} if free else prior, Gaussian(1.0))
     with warnings.catch_warnings():  # what there is to say of these columns was said of the problem
         warnings.simplefilter("ignore", BayesregWarning)

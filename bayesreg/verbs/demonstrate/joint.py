@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from bayesreg.language.arguments import Array, check_level
-from bayesreg.language.errors import BadArgument, NotSupported
+from bayesreg.language.errors import BadArgument, BadData, NotSupported
 from bayesreg.language.misnamed import explained
-from bayesreg.language.text import shortened
+from bayesreg.language.text import shortened, shown
 from bayesreg.results.posterior import Posterior
 from bayesreg.verbs.demonstrate.record import Record
+from bayesreg.verbs.demonstrate.subject import subject
 from bayesreg.verbs.fit import fit_map, sample
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from bayesreg.model.problem import Problem
+    from bayesreg.results import MapFit
 
 SIDE = 80  # points of the grid along each axis
 EPSILONS = 121
@@ -138,7 +140,7 @@ class Joint(Record):
 
 @explained
 def joint(
-    problem: Problem | Posterior, columns: Any = None, *, level: float = 0.9, seed: int = 0
+    problem: Problem | MapFit | Posterior, columns: Any = None, *, level: float = 0.9, seed: int = 0
 ) -> Joint:
     r"""Two coefficients of a posterior with their mode, and what lies within ε of 0.
 
@@ -151,7 +153,7 @@ def joint(
 
     Parameters
     ----------
-    problem : Problem or Posterior
+    problem : Problem, or a fit or posterior of one
         A posterior is taken as it is; of a problem 4000 draws are made.
     columns : pair of str, optional
         Unsaid, the smallest and the largest effect of the mode (of the mean, where there is none);
@@ -187,7 +189,9 @@ def joint(
     (2, 0)
     """
     level = check_level(level)
-    post = problem if isinstance(problem, Posterior) else sample(problem, seed=seed)
+    post = (
+        problem if isinstance(problem, Posterior) else sample(subject(problem, "joint"), seed=seed)
+    )
     problem, sd = post.problem, post.problem.column_sd
     effects = post.draws.beta.reshape(-1, len(problem.features)) * sd
     mode, hyper = _mode(problem, seed)
@@ -195,7 +199,7 @@ def joint(
     i, j = _pair(problem, columns, mean if mode is None else mode, mean)
     two = effects[:, [i, j]]
     grid, density, threshold = _density(two, level)
-    counted = problem.proper if problem.p else np.arange(len(problem.features))
+    counted = _counted(problem)
     every = effects[:, counted]
     top = float(np.max(np.abs(every)))
     epsilon = top * np.geomspace(1e-5, 1.0, EPSILONS)
@@ -214,6 +218,16 @@ def joint(
     )  # fmt: skip
 
 
+def _counted(problem: Problem) -> Any:
+    """The columns whose coefficients are counted: those with a prior, or all where none has.
+
+    A column that does not vary has no effect, whatever its coefficient, and is not counted.
+    """
+    every = np.flatnonzero(problem.column_sd > 0.0)
+    live = every[np.isin(every, problem.proper)]
+    return live if len(live) else every
+
+
 def _mode(problem: Problem, seed: int) -> tuple[Array | None, str]:
     """The MAP's effects per standard deviation, and how σ and scale were settled; or why none."""
     try:
@@ -227,14 +241,20 @@ def _pair(problem: Problem, columns: Any, effects: Array, mean: Array) -> tuple[
     """Which two columns."""
     known = list(problem.features)
     if columns is None:
-        live = problem.proper if len(problem.proper) > 1 else np.arange(len(known))
+        live = _counted(problem)
+        live = live if len(live) > 1 else np.flatnonzero(problem.column_sd > 0.0)
         if len(live) < 2:
-            raise BadArgument("a joint density needs two columns, and there is one")
+            raise BadArgument(
+                f"a joint density needs two columns that vary, and there is {len(live)}"
+            )
         order = live[np.lexsort((-np.abs(mean[live]), np.abs(effects[live])))]
         return int(order[0]), int(order[-1])
     named = list(columns) if not isinstance(columns, str) else [columns]
     if len(named) != 2 or len(set(named)) != 2 or not set(named) <= set(known):
         raise BadArgument(f"columns must name two of the columns, not {columns!r}")
+    for name in named:
+        if not problem.column_sd[known.index(name)] > 0.0:
+            raise BadData(f"column {shown(name)!r} does not vary: nothing has an effect of one sd")
     return known.index(named[0]), known.index(named[1])
 
 

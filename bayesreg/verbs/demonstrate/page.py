@@ -19,6 +19,8 @@ from bayesreg.model.problem import Problem
 from bayesreg.priors import Laplace, Normal
 from bayesreg.priors.base import Prior
 from bayesreg.priors.bridge import Bridge
+from bayesreg.results import MapFit, Posterior
+from bayesreg.verbs.demonstrate.subject import subject
 
 ENDINGS = (".html", ".htm")
 CLOSEST = 0.999  # correlation of the two columns, up to which the page's quadrature settles
@@ -110,7 +112,10 @@ def checked(path: Any, *, overwrite: bool = False) -> Path:
 
 @explained
 def page(
-    problem: Problem, columns: Sequence[str] | None = None, *, title: str | None = None
+    problem: Problem | MapFit | Posterior,
+    columns: Sequence[str] | None = None,
+    *,
+    title: str | None = None,
 ) -> Page:
     r"""Return an interactive page about two coefficients of a problem.
 
@@ -120,7 +125,7 @@ def page(
 
     Parameters
     ----------
-    problem : Problem
+    problem : Problem, or a fit or posterior of one
         Under a Gaussian likelihood and one prior Normal, Laplace or Bridge with ``loc=0``. Its σ
         and scale, where known, are where the sliders start; else σ is the residual sd of the two
         columns, √(RSS/ν), and s is such that the penalty of the least-squares estimate is what
@@ -159,6 +164,7 @@ def page(
     >>> br.demonstrate.page(problem, ["bmi", "bp"])
     Page: progression on bmi and bp, σ = 60.05, exponent 1; .save('demo.html') writes it
     """
+    problem = subject(problem, "page")
     prior = _prior(problem)
     index = _two(problem, columns)
     quadratic = problem.quadratic

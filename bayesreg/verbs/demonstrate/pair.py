@@ -12,8 +12,7 @@ import numpy as np
 from bayesreg.language.arguments import Array, did_you_mean
 from bayesreg.language.errors import BadArgument
 from bayesreg.language.text import shortened, shown
-from bayesreg.model.problem import Problem
-from bayesreg.verbs.demonstrate.placed import asked
+from bayesreg.verbs.demonstrate.subject import subject
 
 DEPENDENT = 1e-10  # of 1 − r²: beyond, two columns are one
 
@@ -67,7 +66,7 @@ class Pair:
         )
 
 
-def pair_of(problem: Any, columns: Sequence[str] | None) -> Pair:
+def pair_of(problem: Any, columns: Sequence[str] | None, picture: str) -> Pair:
     """The pair that is named, or the two columns that say most of y, each alone.
 
     Raises
@@ -78,15 +77,14 @@ def pair_of(problem: Any, columns: Sequence[str] | None) -> Pair:
     NotSupported
         If the likelihood is not Gaussian.
     """
-    problem = asked(problem)
-    if not isinstance(problem, Problem):
-        raise BadArgument(
-            f"this needs a problem, from br.Model(…).condition(X, y), not {type(problem).__name__}"
-        )
+    problem = subject(problem, picture, quadratic=True)
     quadratic = problem.quadratic
     proper = [problem.features[j] for j in problem.proper]
     if len(proper) < 2:
-        raise BadArgument(f"two columns make the picture, and there is {len(proper)} with a prior")
+        raise BadArgument(
+            f"two columns with a prior make the picture, and there is {len(proper)}; "
+            "demonstrate.penalties and shrinkage_functions are about one"
+        )
     norms = quadratic.norms
     if columns is None:
         share = np.abs(quadratic.xy) / np.where(norms > 0.0, norms, np.inf)

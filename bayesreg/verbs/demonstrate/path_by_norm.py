@@ -17,6 +17,7 @@ from bayesreg.priors import Flat
 from bayesreg.results.path import Path
 from bayesreg.solvers.groups import group_sums
 from bayesreg.verbs.demonstrate.record import Record
+from bayesreg.verbs.demonstrate.subject import subject
 from bayesreg.verbs.fit import fit_map, path
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ def path_by_norm(data: Any, lams: Any = None, n: int = 100) -> PathByNorm:
     >>> found.norm, round(found.largest, 1), round(found.share_at(500.0), 2)
     ('‖b‖₁', 164.6, 0.54)
     """
-    found = data if isinstance(data, Path) else path(data, lams, n)
+    found = data if isinstance(data, Path) else path(subject(data, "path_by_norm"), lams, n)
     problem = found.problem
     order = np.argsort(-found.lam)
     points, at = [np.zeros(problem.p), *found.b[order]], [np.inf, *found.lam[order]]

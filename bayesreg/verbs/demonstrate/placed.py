@@ -16,7 +16,7 @@ from bayesreg.model.problem import Problem
 from bayesreg.priors import Flat, Prior
 from bayesreg.priors.base import Majorised
 from bayesreg.priors.written import prior_of
-from bayesreg.results import MapFit, Posterior
+from bayesreg.verbs.demonstrate.subject import asked
 from bayesreg.verbs.fit import fit_map
 
 PARTS = 10  # among how many coefficients R2D2 divides its variance, where no columns say it
@@ -97,11 +97,6 @@ def placed(data: Any, half: float) -> tuple[Placed, ...]:
     if data is None:
         data = [families.snake(name) for name in families.PRIORS if name != Flat.__name__]
     return tuple(_at(name, one, half) for name, one in named(data).items())
-
-
-def asked(data: Any) -> Any:
-    """The problem of a fit or a posterior; anything else as it is."""
-    return data.problem if isinstance(data, MapFit | Posterior) else data
 
 
 def settled(problem: Problem) -> Problem:

@@ -8,8 +8,13 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any, ClassVar
 
+import numpy as np
+
 from bayesreg.language.errors import BadArgument
 from bayesreg.language.misnamed import explained
+from bayesreg.plots import canvas
+
+DPI = 110
 
 
 class Record(ABC):
@@ -33,6 +38,16 @@ class Record(ABC):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}: {self.says}"
+
+    def _repr_png_(self) -> tuple[bytes, dict[str, str]]:
+        """In a notebook a record is its picture; `alt` is where screen readers find it.
+
+        That is the ``alt`` of the output's metadata, which nbconvert and Colab read; others read
+        the text beside the picture, which is the sentence.
+        """
+        with canvas.style():
+            drawn = np.ravel(np.asarray(self.plot(), dtype=object))
+            return canvas.png(drawn[0].figure, DPI), {"alt": self.alt}
 
 
 def drawing(name: str) -> Callable[..., Any]:

@@ -14,8 +14,9 @@ from bayesreg.language.misnamed import explained
 from bayesreg.language.text import listed, percent
 from bayesreg.model.problem import Problem
 from bayesreg.priors import Flat, Normal
-from bayesreg.verbs.demonstrate.placed import asked, placed, settled
+from bayesreg.verbs.demonstrate.placed import placed, settled
 from bayesreg.verbs.demonstrate.record import Record
+from bayesreg.verbs.demonstrate.subject import asked, need_quadratic
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -191,6 +192,7 @@ def shrinkage_functions(
     half, reach = one_positive(half, "half"), one_positive(reach, "reach")
     directions, se, data = None, 1.0, asked(data)
     if isinstance(data, Problem):
+        need_quadratic(data, "shrinkage_functions")
         data = settled(data)
     observed = np.linspace(0.0, reach, 121)
     priors = placed(data, half)

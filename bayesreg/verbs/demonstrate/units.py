@@ -15,6 +15,7 @@ from bayesreg.language.misnamed import explained
 from bayesreg.language.text import shortened
 from bayesreg.solvers.path import Ray, one_block, solve_path
 from bayesreg.verbs.demonstrate.record import Record
+from bayesreg.verbs.demonstrate.subject import subject
 from bayesreg.verbs.fit import fit_map
 from bayesreg.verbs.hyper import lam_of
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from bayesreg.model.problem import Problem
+    from bayesreg.results import MapFit, Posterior
 
 FACTORS = np.geomspace(1e-3, 1e3, 31)
 
@@ -99,7 +101,9 @@ class Units(Record):
 
 
 @explained
-def units(problem: Problem, column: str | None = None, factors: Any = None) -> Units:
+def units(
+    problem: Problem | MapFit | Posterior, column: str | None = None, factors: Any = None
+) -> Units:
     r"""The effect of one column as its unit changes, under one λ, wrong and right.
 
     In a unit that makes the numbers of a column c times as large, its coefficient is β_j/c. A
@@ -108,7 +112,7 @@ def units(problem: Problem, column: str | None = None, factors: Any = None) -> U
 
     Parameters
     ----------
-    problem : Problem
+    problem : Problem, or a fit or posterior of one
         One penalised prior under a Gaussian likelihood, on rows; what of σ and scale is unknown is
         as `fit_map` settles it, and that λ is kept in all units, standardised or not.
     column : str, optional
@@ -146,8 +150,8 @@ def units(problem: Problem, column: str | None = None, factors: Any = None) -> U
     >>> found.raw.round(2).tolist(), found.standardised.round(2).tolist()
     ([0.0, 25.35, 25.54], [24.97, 24.97, 24.97])
     """
+    problem = subject(problem, "units", quadratic=True)
     block = one_block(problem)
-    problem.quadratic  # noqa: B018  (refuses another likelihood)
     if problem.design is None:
         raise NotSupported(f"units needs rows, and {problem.rowless}")
     if block.grouped:
@@ -207,7 +211,7 @@ def _effect(
     assert design is not None
     X = np.array(design.X, dtype=float)
     X[:, j] *= c
-    moments = Moments.of(X, design.y, design.frequencies, problem.features, warn=False)
+    moments = Moments.of(X, design.target, design.frequencies, problem.features, warn=False)
     again = dataclasses.replace(problem, standardize=standardize).on(moments)
     if convert:
         again = _converted(again, j, 1.0 / c)

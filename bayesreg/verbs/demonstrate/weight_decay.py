@@ -16,6 +16,7 @@ from bayesreg.language.text import number
 from bayesreg.priors import Normal
 from bayesreg.solvers.path import one_block
 from bayesreg.verbs.demonstrate.record import Record
+from bayesreg.verbs.demonstrate.subject import subject
 from bayesreg.verbs.fit import fit_map
 from bayesreg.verbs.hyper import lam_of
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from bayesreg.model.problem import Problem
+    from bayesreg.results import MapFit, Posterior
 
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8  # Kingma & Ba (2015), algorithm 1
 
@@ -182,7 +184,12 @@ class WeightDecay(Record):
 
 @explained
 def weight_decay(
-    problem: Problem, *, steps: int = 3000, batch: int = 32, rate: float = 0.05, seed: int = 0
+    problem: Problem | MapFit | Posterior,
+    *,
+    steps: int = 3000,
+    batch: int = 32,
+    rate: float = 0.05,
+    seed: int = 0,
 ) -> WeightDecay:
     r"""Gradient descent, SGD and Adam on the ridge loss, with λb in the slope or as weight decay.
 
@@ -194,7 +201,7 @@ def weight_decay(
 
     Parameters
     ----------
-    problem : Problem
+    problem : Problem, or a fit or posterior of one
         One Normal prior under a Gaussian likelihood, on rows. What of σ and scale is unknown is as
         `fit_map` settles it.
     steps : int, default 3000
@@ -203,8 +210,9 @@ def weight_decay(
         Rows of a batch of SGD, drawn with replacement in proportion to their weights; the same for
         both its runs.
     rate : float, default 0.05
-        Adam's first rate. That of gradient descent is 1/(d_max + δ), the largest curvature of the
-        loss; that of SGD a tenth of it.
+        Adam's first rate, or 1/δ where that is less: beyond it weight decay overshoots 0, and
+        beyond 2/δ it diverges. That of gradient descent is 1/(d_max + δ), the largest curvature
+        of the loss; that of SGD a tenth of it.
     seed : int, default 0
         Of the batches.
 
@@ -242,13 +250,13 @@ def weight_decay(
     """
     steps, batch = integer(steps, "steps", 2), integer(batch, "batch", 1)
     rate, seed = one_positive(rate, "rate"), integer(seed, "seed", 0)
+    problem = subject(problem, "weight_decay", quadratic=True)
     prior = one_block(problem).prior
     if not isinstance(prior, Normal):
         raise NotSupported(
             f"weight decay is the penalty ½λ‖b‖², that of Normal(), and {type(prior).__name__}() "
             "has another"
         )
-    problem.quadratic  # noqa: B018  (refuses another likelihood)
     if problem.design is None:
         raise NotSupported(f"weight_decay needs rows for its batches, and {problem.rowless}")
     fit = fit_map(problem)
@@ -268,7 +276,7 @@ def weight_decay(
     runs = {}
     for name, (stochastic, adaptive, coupled) in RUNS.items():
         slope = loss.on(batches) if stochastic else loss.slope
-        first = rate if adaptive else (0.1 if stochastic else 1.0) / curvature
+        first = min(rate, 1.0 / delta) if adaptive else (0.1 if stochastic else 1.0) / curvature
         runs[name] = descend(
             slope, np.zeros(fixed.p), delta, first * fall, coupled=coupled, adaptive=adaptive
         )
@@ -299,7 +307,7 @@ class _Loss:
     def of(cls, problem: Problem, unit: float) -> _Loss:
         design, own = problem.design, problem.relative
         assert design is not None
-        x, y, _ = projected(problem.coordinates, design.X, design.y)
+        x, y, _ = projected(problem.coordinates, design.X, design.target)
         gram = problem.gram * np.outer(own, own) / problem.n
         xy = problem.xy * own / unit / problem.n
         return cls(x * own, y / unit, design.frequencies, gram, xy)

@@ -20,12 +20,14 @@ from bayesreg.priors import Flat, Laplace, Normal
 from bayesreg.solvers.path import default_lams
 from bayesreg.verbs.demonstrate.pair import pair_of
 from bayesreg.verbs.demonstrate.record import Record
-from bayesreg.verbs.fit import fit_map, need_problem, path
+from bayesreg.verbs.demonstrate.subject import subject
+from bayesreg.verbs.fit import fit_map, path
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from bayesreg.model.problem import Problem
+    from bayesreg.results import MapFit, Posterior
 
 KINDS = ("L1", "L2")
 SIDES = (25, 61)  # points along each side of the contours: fewest, for very many rows, and most
@@ -135,7 +137,9 @@ class YesNo(Record):
 
 
 @explained
-def yes_no(problem: Problem, columns: Sequence[str] | None = None, *, C: float = 1.0) -> YesNo:
+def yes_no(
+    problem: Problem | MapFit | Posterior, columns: Sequence[str] | None = None, *, C: float = 1.0
+) -> YesNo:
     r"""The logistic loss of two columns with an L1 and an L2 penalty, where C = 1/λ.
 
     .. math:: \sum_i w_i\,[\log(1+e^{\eta_i})-y_i\eta_i]+\tfrac1C\lVert b\rVert_1
@@ -147,7 +151,7 @@ def yes_no(problem: Problem, columns: Sequence[str] | None = None, *, C: float =
 
     Parameters
     ----------
-    problem : Problem
+    problem : Problem, or a fit or posterior of one
         Under Bernoulli(), on rows, with at least two columns that have a proper prior; the prior
         itself is not used, nor are the other columns.
     columns : sequence of two str, optional
@@ -184,15 +188,16 @@ def yes_no(problem: Problem, columns: Sequence[str] | None = None, *, C: float =
     >>> found.separating, found.points["L2"].round(2).tolist()
     ((), [-0.13, -1.94])
     """
-    need_problem(problem)
+    problem = subject(problem, "yes_no")
     if problem.classes_ is None:
         raise NotSupported(
-            f"yes_no is of a y with two labels, under Bernoulli(), and this is {problem.likelihood}"
+            f"yes_no is of a y with two labels, under Bernoulli(), and this is "
+            f"{problem.likelihood}; demonstrate.geometry draws the loss of Gaussian()"
         )
     if problem.design is None:
         raise NotSupported(f"yes_no needs rows, and {problem.rowless}")
     C = one_positive(C, "C")
-    names = pair_of(problem.at_zero, columns).names
+    names = pair_of(problem.at_zero, columns, "yes_no").names
     asked = {"L1": _on(problem, names, Laplace(C)), "L2": _on(problem, names, Normal(C**0.5))}
     points = {kind: np.asarray(fit_map(one).b) for kind, one in asked.items()}
     highest = float(default_lams(asked["L1"], 1)[0])
