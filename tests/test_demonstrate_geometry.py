@@ -162,8 +162,12 @@ REFUSED = [
     ((PROBLEM, ["bmi", "bmy"]), {}, "bmy.*did you mean 'bmi'"),
     ((PROBLEM, ["bmi"]), {}, "two different columns"),
     ((PROBLEM, ["bmi", "bmi"]), {}, "two different columns"),
-    ((DATA.X,), {}, "needs a problem"),
-    ((br.Model().condition(DATA.X[["bmi"]], DATA.y),), {}, "two columns make the picture"),
+    ((DATA.X,), {}, "takes a problem"),
+    (
+        (br.Model().condition(DATA.X[["bmi"]], DATA.y),),
+        {},
+        "two columns with a prior make the picture",
+    ),
 ]
 
 
@@ -194,7 +198,7 @@ def test_collinear_columns_and_other_likelihoods_are_refused():
     with pytest.raises(br.BadArgument, match="collinear"):
         br.demonstrate.geometry(br.Model().condition(X, DATA.y), ["bmi", "again"])
     yes = br.Model(br.Normal(1.0), br.Bernoulli()).condition(DATA.X, DATA.y > 150, standardize=True)
-    with pytest.raises(br.NotSupported, match="not one quadratic"):
+    with pytest.raises(br.NotSupported, match="yes_no, joint"):
         br.demonstrate.geometry(yes)
 
 

@@ -417,3 +417,21 @@ def test_nothing_to_draw_is_said(comparison: Any) -> None:
         assert "not available: lasso" in draw(found | {"lasso": none}).get_xlabel()
     with pytest.raises(BadArgument, match="known"):
         plots.plot_scale({"lasso": known})
+
+
+@pytest.mark.parametrize("hinting, fits", [("none", True), ("force_autohint", False)])
+def test_what_is_settled_at_one_resolution_fits_at_any(monkeypatch, hinting, fits) -> None:
+    """Hinted, letters are so many whole pixels wide, and names beside the axes lose their ends."""
+    monkeypatch.setitem(canvas._OURS, "text.hinting", hinting)
+    with canvas.style():
+        ax = canvas.axes(None, 5.0, 2.0)
+        for k, letter in enumerate("gnW_"):
+            canvas.beside(ax, 6.0, k / 4, letter * 18, size=7.5)
+        canvas.settle(ax.figure)
+        past = []
+        for dpi in (72, 80, 90, 110, 200):
+            ax.figure.set_dpi(dpi)
+            ax.figure.draw_without_rendering()
+            ends = [text.get_window_extent().x1 for text in ax.texts]
+            past.append((max(ends) - ax.figure.bbox.x1) / dpi)  # inches
+    assert (max(past) < 0.005) == fits

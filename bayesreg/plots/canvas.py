@@ -49,6 +49,7 @@ _OURS = {
     "font.size": 9.0,
     "svg.fonttype": "none",
     "svg.hashsalt": "bayesreg",
+    "text.hinting": "none",  # widths in proportion at any dpi: what is settled at one fits at all
     "text.parse_math": False,
     "axes.unicode_minus": True,
 }

@@ -54,7 +54,7 @@ def _effects(ax: Any, found: Any) -> None:
     log_ticks(ax.xaxis, float(found.factor[0]), float(found.factor[-1]))
     names = ["as it is: wrong", "prior converted too", "standardised"]
     name = shortened(found.column, 24)
-    dress(ax, x=f"{name} multiplied by (logarithmic)", y="effect of one sd", rules="y")
+    dress(ax, x=f"{name}\nmultiplied by (logarithmic)", y="effect of one sd", rules="y")
     legend(ax, handles, names, ncols=1)
 
 

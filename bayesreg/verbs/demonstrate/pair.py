@@ -45,7 +45,7 @@ class Pair:
         """What the two axes are."""
         first, second = self.names
         unit = ", per sd" if self.standardized else ""
-        return f"b of {shortened(first, 24)}{unit}", f"b of {shortened(second, 24)}{unit}"
+        return f"b of {shortened(first, 18)}{unit}", f"b of {shortened(second, 18)}{unit}"
 
     def rise(self, b: Array) -> Array:
         """The loss at b (…, 2) above its least value."""
