@@ -211,14 +211,10 @@ def grouping(
             "group lasso": Laplace(1.0, groups=[list(members)]),
         }.items()
     }
-    norms, pull = asked["lasso"].quadratic.norms, np.abs(asked["lasso"].quadratic.xy)
-    if not np.any(pull > 0.0):
-        raise BadData("no column is correlated with y, so that every coefficient is 0 at any λ")
+    norms, late = asked["lasso"].quadratic.norms, _entry(asked["lasso"], members)
     l2 = float(np.max(norms) ** 2) / 2.0 if l2 is None else one_positive(l2, "l2")
-    own = [list(asked["lasso"].proper).index(asked["lasso"].features.index(m)) for m in members]
-    enter = min(1.0, float(np.max(pull[own]) / np.max(pull)) or 1.0)  # how late under one λ
     lams = {
-        kind: default_lams(one, POINTS, _RATIOS[kind] * enter)[::-1] for kind, one in asked.items()
+        kind: default_lams(one, POINTS, _RATIOS[kind] * late)[::-1] for kind, one in asked.items()
     }
     b = {
         kind: _with_l2(one, lams[kind], l2)
@@ -233,6 +229,15 @@ def grouping(
 
 
 _RATIOS = {"lasso": 1e-3, "ridge": 1e-6, "elastic net": 1e-3, "group lasso": 1e-3}
+
+
+def _entry(problem: Problem, members: Sequence[str]) -> float:
+    """The λ at which the first member may enter, over that of the first column."""
+    pull = np.abs(problem.quadratic.xy)
+    if not np.any(pull > 0.0):
+        raise BadData("no column is correlated with y, so that every coefficient is 0 at any λ")
+    own = np.isin(np.array(problem.features)[problem.proper], members)
+    return float(np.max(pull[own]) / np.max(pull)) or 1.0
 
 
 def _members(problem: Problem, columns: Any) -> list[str]:
