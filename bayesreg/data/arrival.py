@@ -15,7 +15,7 @@ from bayesreg.data.moments import Moments
 from bayesreg.data.stores.base import Source
 from bayesreg.data.stores.read import Read
 from bayesreg.data.stores.reader import lacking
-from bayesreg.data.stores.recognise import source_of
+from bayesreg.data.stores.recognise import source_of, source_or_frames
 from bayesreg.data.stores.stream import refuse_unknown_missing, roles_of
 from bayesreg.data.streamed import Streamed
 from bayesreg.language.errors import BadArgument, BadData, NotSupported
@@ -65,11 +65,13 @@ def arrive(X: Any, y: Any, beside: Mapping[str, Any], missing: str = "refuse") -
     refuse_unknown_missing(missing)
     if isinstance(X, Held):
         return Arrival(X, y, dict(beside))
-    source = source_of(X, by_itself=y is None)
+    named = isinstance(y, str)
+    source = source_or_frames(X) if named else source_of(X, by_itself=y is None)
     if source is None:
         return _complete(X, y, beside) if missing == "drop" else Arrival(X, y, dict(beside))
     source, said = source.joined({"y": y, **beside})
     roles = roles_of(source, said.pop("y"), said)
+    source.refuse_further()
     table, source = small(source)
     if table is None:
         return Arrival(Streamed.of(source, roles, missing), None, dict.fromkeys(beside))
@@ -159,6 +161,7 @@ def told(
     """The table without rows that have no value in a column used, and what was read."""
     import pyarrow as pa
     import pyarrow.compute as pc
+    import pyarrow.types as of
 
     begun = time.perf_counter()
     read = Read(source.label, table.num_rows, source.files, 1)
@@ -167,9 +170,12 @@ def told(
             f"{source.label} has {source.rows} rows by its own count, and {table.num_rows} came "
             "when it was read; it changed meanwhile, or its reader was ended early"
         )
+    if not table.num_rows:
+        once = "; what is read once has none left when it has been" * (not source.repeatable)
+        raise BadData(f"{source.label}: there are no rows{once}")
     left = np.zeros(table.num_rows, dtype=bool)
     counting = np.ones(table.num_rows, dtype=bool)
-    if weights:
+    if weights and of.is_primitive(table[weights].type):  # else they are refused as what they are
         none = pc.equal(table[weights], pa.scalar(0, table[weights].type))
         counting = ~none.fill_null(False).to_numpy().astype(bool)
     for name in used:
@@ -182,6 +188,8 @@ def told(
         read.missing[name] = int(gone.sum())
         left |= gone
     read.dropped = int(left.sum())
+    if read.dropped == table.num_rows:
+        raise BadData(f"{source.label}: every row has a missing value")
     table = table.filter(pa.array(~left)) if read.dropped else table
     read.seconds = time.perf_counter() - begun
     return table, read

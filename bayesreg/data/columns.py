@@ -325,7 +325,7 @@ def cast_column(values: NDArray[Any], name: str, what: str, notes: list[str]) ->
     if kind in "mM":
         raise BadData(_date_advice(label))
     if kind in "UST":
-        raise BadData(text_advice(name, what, values[0] if len(values) else ""))
+        raise BadData(text_advice(name, what, values[0] if len(values) else None))
     if kind == "O":
         return _cast_objects(values, name, label, what, notes)
     raise BadData(f"{label} has dtype {values.dtype}; only numbers and booleans are accepted")
@@ -412,22 +412,23 @@ def text_advice(name: str, what: str, example: object) -> str:
     """What to do about a column of text, or of numbers written as text."""
     label = _label(name, what)
     text = example.decode(errors="replace") if isinstance(example, bytes) else str(example)
+    such = "" if example is None else f", for example {text[:40]!r}"
     try:
         float(text)
     except ValueError:
         if what == "y":
             return (
-                f"{label} holds text or categories, for example {text[:40]!r}, and this likelihood "
-                "needs numbers; an outcome of two labels is br.Bernoulli()"
+                f"{label} holds text or categories{such}, and this likelihood needs "
+                "numbers; an outcome of two labels is br.Bernoulli()"
             )
         if name == what:
-            return f"{label} holds text or categories, for example {text[:40]!r}; it needs numbers"
+            return f"{label} holds text or categories{such}; it needs numbers"
         return (
-            f"{label} holds text or categories, for example {text[:40]!r}; code it yourself or use "
-            f"a formula, model.condition_formula('y ~ C({name[:40]}) + ...', frame)"
+            f"{label} holds text or categories{such}; code it yourself or use a "
+            f"formula, model.condition_formula('y ~ C({name[:40]}) + ...', frame)"
         )
     return (
-        f"{label} holds numbers as text or categories, for example {text[:40]!r}; nothing is "
+        f"{label} holds numbers as text or categories{such}; nothing is "
         "parsed silently: convert the column (pandas.to_numeric)"
         f"{'' if name == what else ' or use C(...) in a formula'}"
     )

@@ -29,6 +29,7 @@ from bayesreg.data.typed_files import (
 )
 from bayesreg.language.arguments import did_you_mean
 from bayesreg.language.errors import BadArgument, BadData, NotSupported
+from bayesreg.language.text import few
 
 if TYPE_CHECKING:
     from bayesreg.data.datasets import Dataset
@@ -91,7 +92,7 @@ def source_at(data: str) -> Source | None:
     path = Path(data)
     if not ("://" in data or path.is_dir() or (set("*?[") & set(data) and not path.exists())):
         return None
-    from bayesreg.data.stores.parquet import parquet_source
+    from bayesreg.data.stores.paths import parquet_source
 
     return parquet_source(data)
 
@@ -100,7 +101,7 @@ def large_source(data: str) -> Source | None:
     """What cannot be read into memory: by its footers, before a row is read."""
     source = source_at(data)
     if source is None and Path(data).suffix.lower() in (".parquet", ".pq") and Path(data).exists():
-        from bayesreg.data.stores.parquet import parquet_source
+        from bayesreg.data.stores.paths import parquet_source
 
         with suppress(BadData):  # which is said when it is read
             source = parquet_source(data)
@@ -119,7 +120,12 @@ def _from_source(source: Source, form: Format) -> Table:
         raise NotSupported(
             f"{source.label} has more rows than are read into memory here; pass some of its files"
         )
-    return table_of(Path(source.label), table, form)
+    found = table_of(Path(source.label), table, form)
+    others = [f"{name!r} ({where})" for name, where in source.further.items()]
+    if not others:
+        return found
+    said = f"the first file has no column {few(others)}, which is read of none"
+    return replace(found, notes=(*found.notes, said))
 
 
 def _refuse_options(sep: str | None, form: Format, why: str) -> None:

@@ -7,12 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from bayesreg.data.arrival import complete, small, told
-from bayesreg.data.columns import as_narwhals
 from bayesreg.data.design import Design
 from bayesreg.data.frames import as_frame, column_names, refuse_no_column
 from bayesreg.data.known import refuse_named_twice
-from bayesreg.data.stores.base import Source
-from bayesreg.data.stores.recognise import source_of
+from bayesreg.data.stores.recognise import source_or_frames
 from bayesreg.data.stores.stream import named, refuse_unknown_missing
 from bayesreg.data.streamed import Streamed
 from bayesreg.language.errors import BadArgument
@@ -55,7 +53,7 @@ def by_formula(
     refuse_unknown_missing(missing)
     levels = {} if levels is None else dict(levels)
     how: dict[str, Any] = {"flat_terms": flat_terms, "labels": labels}
-    source = _source(frame)
+    source = source_or_frames(frame)
     if source is None:
         return _in_memory(formula, as_frame(frame), beside, missing, levels, how)
     refuse_named_twice(beside)
@@ -113,22 +111,3 @@ def _used(
     found += [value for value in beside.values() if isinstance(value, str)]
     refuse_no_column(found, names, label)
     return tuple(dict.fromkeys(found))
-
-
-def _source(frame: Any) -> Source | None:
-    """The source that a frame is; frames that come one after another are one."""
-    found = source_of(frame)
-    if found is not None or not _are_frames(frame):
-        return found
-    from bayesreg.data.stores.frames import Frames
-
-    return Frames(frame)
-
-
-def _are_frames(data: Any) -> bool:
-    """Whether it is a list of data frames, or makes them each time that it is iterated over."""
-    if isinstance(data, list | tuple):
-        return bool(data) and type(as_narwhals(data[0])).__name__ == "DataFrame"
-    if isinstance(data, str | bytes | Mapping) or as_narwhals(data) is not None:
-        return False
-    return hasattr(data, "__iter__") and not hasattr(data, "__array__")

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from copy import copy
 from typing import TYPE_CHECKING, Any
 
-from bayesreg.data.stores.base import BATCH, Source, Unit
+from bayesreg.data.stores.base import BATCH, Source
 from bayesreg.data.typed_files import first_line
 from bayesreg.language.errors import BadData
 
@@ -21,15 +20,14 @@ AHEAD = 2
 class ArrowDataset(Source):
     """A dataset: files of any format that Arrow reads, with a filter perhaps."""
 
-    def __init__(self, dataset: Any, label: str | None = None, *, plain: bool = False) -> None:
-        """Count the rows; a `plain` one has no filter, so that row groups can be read apart."""
-        self.dataset, self.start = dataset, 0
-        fragments = dataset.get_fragments() if plain else ()
-        self.groups = [one for whole in fragments for one in whole.split_by_row_group()]
+    label = "an Arrow dataset"
+
+    def __init__(self, dataset: Any) -> None:
+        """Count the rows."""
+        self.dataset = dataset
         self.schema = dataset.schema
         self.rows = dataset.count_rows()
         self.files = len(getattr(dataset, "files", ()))
-        self.label = "an Arrow dataset" if label is None else label
 
     def batches(self, columns: Sequence[str]) -> Batches:
         """Fragment after fragment, with little read ahead."""
@@ -44,28 +42,6 @@ class ArrowDataset(Source):
             yield from self.dataset.to_batches(columns=list(columns), fragment_readahead=1, **how)
         except (pa.ArrowException, OSError) as error:
             raise BadData(f"{self.label} cannot be read to its end: {first_line(error)}") from None
-
-    @property
-    def units(self) -> Sequence[Unit]:
-        """Row groups."""
-        found = [group for one in self.groups for group in one.row_groups]
-        return [Unit(group.num_rows, group.total_byte_size) for group in found]
-
-    def taken(self, units: range) -> Source:
-        """These row groups, their folders' values with them."""
-        import pyarrow.dataset as ds
-
-        made, units_before = copy(self), self.units[: units.start]
-        made.groups = self.groups[units.start : units.stop]
-        made.start = self.start + sum(unit.rows for unit in units_before)
-        made.rows = sum(unit.rows for unit in made.units)  # Arrow counts those of whole files
-        how = (self.dataset.schema, self.dataset.format, self.dataset.filesystem)
-        made.dataset = ds.FileSystemDataset(made.groups, *how)
-        return made
-
-    def place(self, row: int) -> str:
-        """The row of the whole of which this is a part."""
-        return super().place(row + self.start)
 
     def fingerprint(self) -> Mapping[str, Any]:
         """Size and time of change of every file."""

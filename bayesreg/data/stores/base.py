@@ -75,6 +75,8 @@ class Source(ABC):
         Processes that read them in the last pass; 0 where this one does.
     held : bool
         Whether batches can be had here, and not only what is made of them elsewhere.
+    further : mapping of str to str
+        Columns that some of its files have and the first has not, and which file has them.
     """
 
     label: str
@@ -85,6 +87,7 @@ class Source(ABC):
     own: Mapping[str, str] = MappingProxyType({})
     workers: int = 0
     held: bool = True
+    further: Mapping[str, str] = MappingProxyType({})
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -111,6 +114,21 @@ class Source(ABC):
     def nulls(self, columns: Sequence[str]) -> Mapping[str, str]:
         """Columns known to hold nulls before a row is read, and where; there may be more."""
         return {}
+
+    def refuse_columns(self, columns: Sequence[str]) -> None:  # noqa: B027 - most know of none
+        """Raise BadData where the store says, before a row is read, that a column is none of one.
+
+        As where its files have it in types that cannot be one.
+        """
+
+    def refuse_further(self) -> None:
+        """Raise BadData where the files would have other columns if the first were another."""
+        for name, where in self.further.items():
+            raise BadData(
+                f"{self.label}: {where} has a column {name!r}, which the first file has not, so "
+                "that it is not clear which columns are predictors; name them in a formula, or "
+                "choose them in a DuckDB relation or a Polars lazy frame"
+            )
 
     def levels(self) -> Mapping[str, Sequence[Any]]:
         """The levels of columns whose type lists all of them in order; read of others."""

@@ -32,7 +32,8 @@ class Blocks(Source):
         self._reading = read_blocks(once, self.notes)
         first = next(self._reading, None)
         if first is None:
-            raise BadData("there are no blocks of rows")
+            spent = "; a generator makes its blocks once: make a new one" * (not self.repeatable)
+            raise BadData(f"there are no blocks of rows{spent}")
         block, self.header = first
         self._first: tuple[Block, Header] | None = first
         self.own = {"y": self.header.y_name or "y"}

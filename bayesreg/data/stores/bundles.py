@@ -84,10 +84,27 @@ class Counted[T]:
     mark: int
     value: T
 
-    def __add__(self, other: Counted[T]) -> Counted[T]:
-        """Of both."""
+    def __add__(self, other: Counted[T] | Refused) -> Counted[T] | Refused:
+        """Of both, if both are."""
+        if isinstance(other, Refused):
+            return other
         value: Any = self.value + other.value  # type: ignore[operator]
         return Counted(self.rows + other.rows, (self.mark + other.mark) % ALL, value)
+
+
+@dataclass(frozen=True)
+class Refused:
+    """Why rows were refused: a value as others, so that the first in order is what is raised.
+
+    Raised in a task it would be told in the log of every worker, with a traceback, and whichever
+    was first in time would be raised.
+    """
+
+    error: Exception
+
+    def __add__(self, other: Any) -> Refused:
+        """What came before is what counts."""
+        return self
 
 
 @dataclass(frozen=True)
@@ -148,7 +165,9 @@ def added[T](parts: Sequence[T]) -> T:
     return folded(parts)
 
 
-def sum_once[T](found: Counted[T], bundles: Sequence[Bundle], rows: int | None, label: str) -> T:
+def sum_once[T](
+    found: Counted[T] | Refused, bundles: Sequence[Bundle], rows: int | None, label: str
+) -> T:
     """What was made of all partitions, if each of them was counted once.
 
     Raises
@@ -156,6 +175,8 @@ def sum_once[T](found: Counted[T], bundles: Sequence[Bundle], rows: int | None, 
     BadData
         If one is missing or was counted twice, or there are other rows than the store says.
     """
+    if isinstance(found, Refused):
+        raise found.error
     wanted = sum(mark(bundle.partitions) for bundle in bundles) % ALL
     if found.mark != wanted:
         number = sum(len(bundle.partitions) for bundle in bundles)

@@ -21,6 +21,7 @@ class DuckDB(Source):
     def __init__(self, relation: Any) -> None:
         """Count the rows, and ask whether their order is kept."""
         import duckdb
+        import pyarrow as pa
 
         if int(duckdb.__version__.split(".")[0]) < LEAST:
             raise NotSupported(
@@ -29,14 +30,18 @@ class DuckDB(Source):
             )
         self.relation = relation
         self.label = "a DuckDB relation"
-        kept = relation.query("rows", "SELECT current_setting('preserve_insertion_order')")
-        if not kept.fetchall()[0][0]:
+        try:
+            kept = relation.query("rows", "SELECT current_setting('preserve_insertion_order')")
+            ordered = kept.fetchall()[0][0]
+            self.rows = int(relation.aggregate("count(*)").fetchall()[0][0])
+            self.schema = relation.limit(0).to_arrow_table().schema
+        except (duckdb.Error, pa.ArrowException) as error:
+            raise BadData(f"{self.label} cannot be read: {_told(error)}") from None
+        if not ordered:
             raise BadArgument(
                 "the order of a DuckDB relation's rows is not kept, and sums would differ from "
                 "run to run; use con.execute('SET preserve_insertion_order = true')"
             )
-        self.rows = int(relation.aggregate("count(*)").fetchall()[0][0])
-        self.schema = relation.limit(0).to_arrow_table().schema
 
     def levels(self) -> Mapping[str, Sequence[Any]]:
         """Those of columns of an ENUM."""
@@ -53,7 +58,17 @@ class DuckDB(Source):
             with self.relation.select(*chosen).to_arrow_reader(BATCH) as reader:
                 yield from reader  # while it is open, its connection answers nothing else
         except (duckdb.Error, pa.ArrowException, OSError) as error:
+            # A value that does not convert is of the rows; else a query ended the reader.
+            busy = "; run other queries on a connection of their own, con.cursor()"
+            values = isinstance(error, duckdb.DataError) or "CSV Error" in str(error)
+            advice = "" if values else busy
             raise BadData(
-                f"{self.label} cannot be read to its end: {first_line(error)}; run other queries "
-                "on a connection of their own, con.cursor()"
+                f"{self.label} cannot be read to its end: {_told(error)}{advice}"
             ) from None
+
+
+def _told(error: Exception) -> str:
+    """What DuckDB says before its advice: of a CSV file the line, the column and its text too."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    kept = [line for line in lines[:4] if line] if "CSV Error" in lines[0] else lines[:1]
+    return first_line(RuntimeError("; ".join(kept)))

@@ -23,7 +23,8 @@ class Frames(Source):
         self.repeatable = again is not frames
         first = next(again, None)
         if first is None:
-            raise BadData("there are no blocks of rows")
+            spent = "; a generator makes its frames once: make a new one" * (not self.repeatable)
+            raise BadData(f"there are no blocks of rows{spent}")
         self._first = _native(first)
         self._rest: Iterator[Any] | None = None if self.repeatable else again
         self.schema = self._first.to_arrow().schema

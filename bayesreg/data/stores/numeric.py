@@ -36,7 +36,7 @@ def _plain(column: pa.Array, name: str, what: str) -> Any:
 
     kind = column.type
     if of.is_dictionary(kind) or _is_text(kind):
-        raise BadData(text_advice(name, what, column[0].as_py() if len(column) else ""))
+        raise BadData(text_advice(name, what, column[0].as_py() if len(column) else None))
     if of.is_decimal(kind):
         return _decimals(column)
     if of.is_null(kind):

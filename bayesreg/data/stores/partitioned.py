@@ -36,8 +36,17 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from bayesreg.data.stores.base import More, Run, Source
-from bayesreg.data.stores.bundles import FAN, Bundle, Counted, Task, added, bundled, sum_once
-from bayesreg.language.errors import NotSupported
+from bayesreg.data.stores.bundles import (
+    FAN,
+    Bundle,
+    Counted,
+    Refused,
+    Task,
+    added,
+    bundled,
+    sum_once,
+)
+from bayesreg.language.errors import BadArgument, BadData, NotSupported
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -137,7 +146,7 @@ class Partitioned(Source):
         ]
         client = active_client()
         self.workers = 0 if client is None else len(client.nthreads())
-        found: Counted[T] = _computed(_tree(tasks), tasks, client, more)
+        found: Counted[T] | Refused = _computed(_tree(tasks), tasks, client, more)
         return sum_once(found, plan.bundles, self.rows, self.label)
 
 
@@ -155,7 +164,10 @@ def _read(task: Task[Any], bundle: Bundle, held: Sequence[Any], home: tuple[str,
     """What a task does, on a worker or here."""
     if home != _this_process():
         _one_thread()
-    return task(bundle, held)
+    try:
+        return task(bundle, held)
+    except (BadArgument, BadData, NotSupported) as error:
+        return Refused(error.with_traceback(None))
 
 
 @cache
@@ -234,7 +246,7 @@ class Files(Partitioned):
         """Of the same columns."""
         self.files_of = files
         self.label, self.schema = files.label, files.schema
-        self.rows, self.files = files.rows, files.files
+        self.rows, self.files, self.further = files.rows, files.files, files.further
 
     def fingerprint(self) -> Mapping[str, Any]:
         """That of the files."""
@@ -243,6 +255,10 @@ class Files(Partitioned):
     def nulls(self, columns: Sequence[str]) -> Mapping[str, str]:
         """As the files say."""
         return self.files_of.nulls(columns)
+
+    def refuse_columns(self, columns: Sequence[str]) -> None:
+        """As the files do."""
+        self.files_of.refuse_columns(columns)
 
     def levels(self) -> Mapping[str, Sequence[Any]]:
         """As the files say."""

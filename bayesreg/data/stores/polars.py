@@ -19,6 +19,7 @@ class Polars(Source):
     def __init__(self, frame: Any) -> None:
         """Count the rows, which a scan of files answers from their footers."""
         import polars as pl
+        import pyarrow as pa
 
         if not hasattr(frame, "collect_batches"):
             raise NotSupported(
@@ -29,8 +30,15 @@ class Polars(Source):
         self.label = "a Polars LazyFrame"
         try:
             self.rows = int(frame.select(pl.len()).collect().item())
+            wide = (pl.Int128, pl.UInt128)
+            for name, kind in frame.collect_schema().items():
+                if kind in wide:
+                    raise BadData(
+                        f"column {name!r} of {self.label} is {kind}, which Arrow has no type for; "
+                        "cast it to pl.Int64 or pl.Float64"
+                    )
             self.schema = frame.head(0).collect().to_arrow().schema
-        except pl.exceptions.PolarsError as error:
+        except (pl.exceptions.PolarsError, pa.ArrowException) as error:
             raise BadData(f"{self.label} cannot be read: {first_line(error)}") from None
 
     def levels(self) -> Mapping[str, Sequence[Any]]:

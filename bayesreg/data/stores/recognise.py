@@ -22,9 +22,10 @@ def source_of(data: Any, *, by_itself: bool = False) -> Source | None:
     Parameters
     ----------
     data : object
-        A path, glob, folder or address of Parquet files; a DuckDB relation; a Polars LazyFrame; an
-        Arrow dataset, scanner or reader, or another object with ``__arrow_c_stream__``; a Dask
-        DataFrame or Array. Frames and tables have their rows in memory, and are none.
+        A path, glob, folder or address of Parquet files, or a list of their paths; a DuckDB
+        relation; a Polars LazyFrame; an Arrow dataset, scanner or reader, or another object with
+        ``__arrow_c_stream__``; a Dask DataFrame or Array. Frames and tables have their rows in
+        memory, and are none.
     by_itself : bool
         Whether nothing is given beside it, so that a list of blocks (X, y) can be meant.
 
@@ -39,6 +40,8 @@ def source_of(data: Any, *, by_itself: bool = False) -> Source | None:
         return data
     if isinstance(data, str | os.PathLike):
         return _files(os.fspath(data))
+    if isinstance(data, list | tuple) and data and all(map(_is_path, data)):
+        return _files([os.fspath(one) for one in data])
     package, kind = _kind(data)
     if package == "duckdb" and kind == "DuckDBPyRelation":
         from bayesreg.data.stores.duckdb import DuckDB
@@ -63,6 +66,16 @@ def source_of(data: Any, *, by_itself: bool = False) -> Source | None:
     return None
 
 
+def source_or_frames(data: Any, *, by_itself: bool = False) -> Source | None:
+    """The same where columns are named, so that frames which come one after another are one too."""
+    found = source_of(data, by_itself=by_itself)
+    if found is not None or by_itself or not _are_frames(data):
+        return found
+    from bayesreg.data.stores.frames import Frames
+
+    return Frames(data)
+
+
 def _kind(data: Any) -> tuple[str, str]:
     """The package and the name of its class, or of the class of a known package that it extends."""
     kinds = [(one.__module__.split(".")[0], one.__name__) for one in type(data).__mro__]
@@ -81,12 +94,17 @@ def _are_blocks(data: Any) -> bool:
     )
 
 
-def _files(text: str) -> Source:
-    """Parquet files, on the cluster where a client of one is active."""
-    from bayesreg.data.stores.parquet import parquet_source
-    from bayesreg.data.stores.partitioned import on_cluster
+def _is_path(one: Any) -> bool:
+    return isinstance(one, str | os.PathLike)
 
-    return on_cluster(parquet_source(text))
+
+def _files(given: str | list[str]) -> Source:
+    """Parquet files, on the cluster where a client of one is active."""
+    from bayesreg.data.stores.partitioned import on_cluster
+    from bayesreg.data.stores.paths import parquet_list, parquet_source
+
+    found = parquet_source(given) if isinstance(given, str) else parquet_list(given)
+    return on_cluster(found)
 
 
 def _polars(data: Any, kind: str) -> Source | None:
@@ -103,3 +121,12 @@ def _arrow(data: Any, kind: str) -> Source | None:
     if type(data).__module__.startswith("pyarrow._dataset") and hasattr(data, "count_rows"):
         return ArrowDataset(data)
     return ArrowStream(data) if kind == "RecordBatchReader" else None
+
+
+def _are_frames(data: Any) -> bool:
+    """Whether it is a list of data frames, or makes them each time that it is iterated over."""
+    if isinstance(data, list | tuple):
+        return bool(data) and type(as_narwhals(data[0])).__name__ == "DataFrame"
+    if isinstance(data, str | bytes | Mapping) or as_narwhals(data) is not None:
+        return False
+    return hasattr(data, "__iter__") and not hasattr(data, "__array__")

@@ -31,7 +31,7 @@ from bayesreg.data.stores.reader import (
     Tally,
     lacking,
 )
-from bayesreg.data.stores.recognise import source_of
+from bayesreg.data.stores.recognise import source_of, source_or_frames
 from bayesreg.language.arguments import did_you_mean
 from bayesreg.language.errors import BadArgument, BadData
 from bayesreg.language.warned import warn
@@ -95,6 +95,7 @@ class Stream:
             If a column is named that there is not, is no column of numbers, or is known to have
             missing values that are not to be dropped.
         """
+        source.refuse_further()
         names, taken = source.names, list(roles.said.values())
         refuse_no_column([*taken, *drop], names, source.label)
         twice = next((name for name in taken if taken.count(name) > 1), None)
@@ -270,6 +271,7 @@ class Stream:
     def _refuse_unread(self) -> None:
         """Raise for what the schema and the footers say, before a row is read."""
         self._then = self.source.fingerprint()
+        self.source.refuse_columns(self.columns)
         numbers = [
             one for one in self.columns if self.coder is None or one not in self.coder.levels
         ]
@@ -335,7 +337,8 @@ def stream_of(X: Any, y: Any, beside: Mapping[str, Any], missing: str = "refuse"
         If y or what is beside names no column.
     """
     refuse_unknown_missing(missing)
-    source = source_of(X, by_itself=y is None)
+    named = isinstance(y, str)
+    source = source_or_frames(X) if named else source_of(X, by_itself=y is None)
     if source is None:
         return None
     source, said = source.joined({"y": y, **beside})
