@@ -274,6 +274,31 @@ def test_a_huge_count_keeps_its_digits(name):
         assert float(like.log_density(y, at, theta)[0]) == pytest.approx(normal, abs=2e-5)
 
 
+def test_a_count_that_hides_its_shape_keeps_the_shape_s_digits():
+    """Of 1e15 + 3.3 float64 keeps two digits of 3.3: r is what is passed on, not y + r."""
+    y, r, apart = np.array([1e12, 1e15]), 3.3, 0.4
+    eta, theta = np.log(y) + apart, {"shape": r}
+    wanted = r * -np.expm1(-apart)  # r(μ − y)/(μ + r), r beside μ being below all digits
+    slope, bend = br.NegativeBinomial(r).derivatives(y, eta, theta)
+    np.testing.assert_allclose(slope, wanted, rtol=1e-10)
+    np.testing.assert_allclose(bend, r * np.exp(-apart), rtol=1e-10)
+    gap = br.NegativeBinomial(r).fenchel_young(y, eta, 0.0, theta)
+    np.testing.assert_allclose(gap, r * (apart + np.expm1(-apart)), rtol=1e-10)
+
+
+def test_sums_of_many_trials_keep_their_digits():
+    """Of 4e16 trials terms of 1e16 would differ by whole nats where the sum itself does not."""
+    rng = np.random.default_rng(0)
+    m, eta = np.full(40, 1e15), rng.standard_normal(40)
+    y = np.round(m * expit(eta))
+    total = br.Binomial().summed(y, np.ones(40), {"trials": m})
+    step = 1e-8 * rng.standard_normal(40)
+    up, at = total(np.vstack([eta + step, eta]), {})
+    quadratic = -0.5 * np.sum(m * expit(eta) * expit(-eta) * step**2)
+    slope = np.sum((y - m * expit(eta)) * step)
+    assert up - at == pytest.approx(quadratic + slope, rel=1e-3)
+
+
 @KINDS
 def test_mean_variance_and_draws(kind):
     """By the density, and by 40 000 draws within 5 standard errors; a mean 0.04 sd off is seen."""
@@ -536,6 +561,13 @@ def test_what_is_no_response_is_refused_with_advice(name):
     y, error, text = BAD[name]
     with pytest.raises(error, match=text):
         fitted(y)
+
+
+def test_trials_said_twice_are_refused():
+    """A y of successes and failures says them, and trials= says them again."""
+    X, y = np.arange(8.0)[:, None], np.tile([[2, 1], [0, 3]], (4, 1))
+    with pytest.raises(BadData, match=r"two columns, .* which say the trials already; leave out"):
+        br.Model(br.Normal(1.0), br.Binomial()).condition(X, y, trials=y.sum(axis=1))
 
 
 def test_an_unknown_positive_label_is_refused():

@@ -445,6 +445,30 @@ def test_nothing_moves_at_the_largest_lam_and_something_below_it(name, case, pri
     assert all(one.ok for one in path.certificates)
 
 
+@pytest.mark.parametrize("likelihood", [br.Poisson(), br.NegativeBinomial(1e10)], ids=repr)
+def test_the_intercept_comes_to_rest_beside_counts_whose_terms_are_large(likelihood):
+    """Values of such a loss know the last step from none by rounding alone; slopes know it."""
+    rng = np.random.default_rng(4)
+    X = rng.standard_normal((40, 3))
+    y = np.where(np.arange(40) % 5 == 0, np.round(np.exp(9.0 + 2.0 * X[:, 0])), np.arange(40) % 3)
+    loss = br.Model(br.Normal(1.0), likelihood).condition(X, y).loss
+    for b in 0.3 * rng.standard_normal((60, 3)):
+        u = loss.residual(loss.at(b))
+        assert abs(u.sum()) <= 1e-12 * np.abs(u).sum()
+
+
+def test_the_joint_mode_is_found_at_a_shape_of_ten_millions():
+    """Counts that vary a little more than a Poisson's: the shape is large, and not at its limit."""
+    rng = np.random.default_rng(1)
+    X = rng.standard_normal((40, 2))
+    apart = rng.standard_normal(40)
+    apart *= 1.05e-3 / np.sqrt(np.mean(apart**2))
+    y = np.round(1e6 * np.exp(X @ [0.03, -0.05] + apart))
+    fit = br.fit_map(br.Model(br.Normal(1.0), br.NegativeBinomial()).condition(X, y))
+    assert fit.certificate.ok
+    assert 4e6 < fit.theta["shape"][0] < 1e9
+
+
 @table([br.Normal(), br.Laplace(), br.ElasticNet(mix=0.6)], one_in=4)
 def test_a_path_is_certified_and_each_point_is_the_single_fit(name, case, prior):
     problem = problem_of(name, case, prior)

@@ -145,6 +145,33 @@ def test_the_evidence_of_a_few_rows_is_that_of_quadrature(likelihood, unit):
     assert abs(value - wanted) < 4.0 * error
 
 
+@pytest.mark.parametrize(
+    "likelihood",
+    [br.NegativeBinomial(), br.NegativeBinomial(br.Gamma(2.0, 0.5)), br.StudentTNoise(sigma=0.6)],
+    ids=repr,
+)
+def test_the_evidence_with_a_shape_or_df_unknown_is_that_of_quadrature(likelihood):
+    """log ∫ p(y | 0.8z, θ) φ(z) p(θ) dz dθ of one column without an intercept."""
+    rng = np.random.default_rng(5)
+    x = rng.standard_normal((14, 1))
+    (name,) = likelihood.unknowns.keys() - {"sigma"}
+    noise = 0.7 * x[:, 0] + 0.6 * rng.standard_t(3.0, 14)
+    y = rng.negative_binomial(1, 0.4, 14) if name == "shape" else noise
+    problem = br.Model(br.Normal(0.8), likelihood).condition(x, y, intercept=False)
+    value, error = run("independent", problem).log_evidence
+    z, logs = np.linspace(-7.0, 7.0, 501), np.linspace(-9.0, 23.0, 1601)
+    theta = {name: np.exp(logs)[:, None]} | ({} if name == "shape" else {"sigma": 0.6})
+    law = likelihood.unknowns[name]
+    prior = np.array([law.log_density_of_log(v) for v in logs])
+    log_l = np.zeros((len(logs), len(z)))
+    for one, at in zip(np.asarray(y, dtype=float), x[:, 0], strict=True):
+        log_l += likelihood.log_density(one, 0.8 * z * at, theta)
+    cell = (z[1] - z[0]) * (logs[1] - logs[0])
+    wanted = np.log(np.sum(np.exp(log_l + prior[:, None] + norm.logpdf(z))) * cell)
+    assert error < 0.01
+    assert abs(value - wanted) < 4.0 * error
+
+
 @BY_CASE
 def test_expansions_are_those_of_the_values(name, likelihood, prior):
     """Slopes and curvatures of rows and priors, by differences of what they are of."""

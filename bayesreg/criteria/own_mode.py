@@ -182,7 +182,7 @@ def _given_eta(profile: _Profile, at: Point) -> dict[str, float]:
         if len(profile.names) == 1 and loss.likelihood.rises(loss.y, at.eta, loss.weights):
             return {name: limits[name][0]}
     start = profile.start(0)
-    bounds = [(v - FURTHEST, v + FURTHEST) for v in start]
+    bounds = list(zip(*profile.between(start), strict=True))
     return profile.theta(minimize(minus, start, jac=True, method="L-BFGS-B", bounds=bounds).x)
 
 
@@ -230,6 +230,12 @@ class _Profile:
                 for name in self.names
             ]
         )
+
+    def between(self, start: Array) -> tuple[Array, Array]:
+        """How far log θ may go from a start; upwards to its limit, where it has one."""
+        limits = self.problem.likelihood.limits
+        top = [math.log(limits[n][0]) if n in limits else -math.inf for n in self.names]
+        return start - FURTHEST, np.maximum(start + FURTHEST, top)
 
     def look(self, t: Array) -> tuple[float, Array, Array, Point]:
         """F, its gradient, the second derivatives at fixed b, and the point of the loss at t."""
@@ -316,7 +322,7 @@ class _Profile:
             if not low < t[0] + step < high:
                 step = 0.5 * (low + high) - float(t[0])
             before = float(t[0]), slope
-            t = np.clip(t + step, start - FURTHEST, start + FURTHEST)
+            t = np.clip(t + step, *self.between(start))
             if abs(step) <= CLOSE or t[0] == before[0]:
                 break
         return t
@@ -325,7 +331,8 @@ class _Profile:
         """L-BFGS-B, then the root of the gradient."""
         from scipy.optimize import minimize, root
 
-        bounds = [(v - FURTHEST, v + FURTHEST) for v in start]
+        low, high = self.between(start)
+        bounds = list(zip(low, high, strict=True))
 
         def minus(t: Array) -> tuple[float, Array]:
             value, slope, _, _ = self.look(t)
@@ -334,7 +341,7 @@ class _Profile:
         t = minimize(
             minus, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"gtol": 1e-7}
         ).x
-        if np.all(np.abs(t - start) < FURTHEST):
+        if np.all((t > low) & (t < high)):
             closer = root(lambda s: self.look(s)[1], t, method="hybr", tol=1e-12).x
             if np.max(np.abs(closer - t)) < 0.1:
                 t = closer

@@ -167,7 +167,7 @@ class Bernoulli(NormalMixture):
 
     def log_density(self, y: ArrayLike, eta: ArrayLike, theta: Theta) -> Array:
         """yη − log(1 + e^η)."""
-        return np.asarray(-logistic.loss(y, 1.0, eta))
+        return np.asarray(-logistic.loss(y, np.subtract(1.0, y), eta))
 
     def summed(self, y: Array, weights: Array, facts: Theta) -> Summed:
         """By one logarithm of many factors."""
@@ -176,11 +176,11 @@ class Bernoulli(NormalMixture):
 
     def derivatives(self, y: ArrayLike, eta: ArrayLike, theta: Theta) -> tuple[Array, Array]:
         """P − y and P(1 − P)."""
-        return logistic.derivatives(y, 1.0, eta)
+        return logistic.derivatives(y, np.subtract(1.0, y), eta)
 
     def fenchel_young(self, y: ArrayLike, eta: ArrayLike, u: ArrayLike, theta: Theta) -> Array:
         """KL(s ‖ P), s = u + y the mean that u stands for, P that of η."""
-        return logistic.fenchel_young(y, 1.0, eta, u)
+        return logistic.fenchel_young(y, np.subtract(1.0, y), eta, u)
 
     def recession(self, y: Array, theta: Theta) -> Array:
         """η → ∞ where y = 1, η → −∞ where y = 0."""

@@ -14,7 +14,7 @@ from bayesreg.language.errors import BadData
 from bayesreg.language.misnamed import explained
 from bayesreg.likelihoods import logistic
 from bayesreg.likelihoods.base import NormalMixture, Summed, Theta, refuse_rows
-from bayesreg.likelihoods.logistic import above_powers
+from bayesreg.likelihoods.logistic import EVENTS, above_powers
 from bayesreg.priors.hyper import HyperPrior
 
 MANY_TRIALS = 1e7  # beyond which the terms of a log density are large and their sum is not
@@ -100,20 +100,22 @@ class Binomial(NormalMixture):
             top = above_powers(m) - above_powers(y) - above_powers(lost)
             return np.asarray(top - self.fenchel_young(y, eta, 0.0, theta))
         ways = -betaln(np.add(y, 1.0), np.subtract(m, y) + 1.0) - np.log1p(m)
-        return np.asarray(ways - logistic.loss(y, m, eta))
+        return np.asarray(ways - logistic.loss(y, m - y, eta))
 
     def summed(self, y: Array, weights: Array, facts: Theta) -> Summed:
-        """As of the rows of 0 and 1 that they stand for."""
+        """As of the rows of 0 and 1 that they stand for; of many beside the best mean of each."""
+        if float(weights @ np.broadcast_to(_trials(facts), y.shape)) > EVENTS:
+            return lambda eta, _theta: np.asarray(-self.fenchel_young(y, eta, 0.0, facts) @ weights)
         total = logistic.summed(weights * y, weights * _trials(facts))
         return lambda eta, _theta: total(eta)
 
     def derivatives(self, y: ArrayLike, eta: ArrayLike, theta: Theta) -> tuple[Array, Array]:
         """mP − y and mP(1 − P)."""
-        return logistic.derivatives(y, _trials(theta), eta)
+        return logistic.derivatives(y, _trials(theta) - y, eta)
 
     def fenchel_young(self, y: ArrayLike, eta: ArrayLike, u: ArrayLike, theta: Theta) -> Array:
         """m·KL(s/m ‖ P), s = u + y the mean that u stands for, mP that of η."""
-        return logistic.fenchel_young(y, _trials(theta), eta, u)
+        return logistic.fenchel_young(y, _trials(theta) - y, eta, u)
 
     def recession(self, y: Array, theta: Theta) -> Array:
         """η → ∞ where all trials succeed, η → −∞ where none does."""

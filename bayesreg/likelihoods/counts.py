@@ -16,11 +16,10 @@ from bayesreg.language.errors import BadArgument
 from bayesreg.language.misnamed import explained
 from bayesreg.likelihoods import logistic
 from bayesreg.likelihoods.base import Likelihood, Summed, Theta, improper, refuse_rows
-from bayesreg.likelihoods.logistic import above_powers
+from bayesreg.likelihoods.logistic import EVENTS, above_powers
 from bayesreg.priors.hyper import HyperPrior
 from bayesreg.priors.shapes import HalfNormalInverseRoot
 
-EVENTS = 1e9  # of which a sum of terms is no longer known to a millionth
 EDGE = 600.0  # η beyond which the loss goes on as a line, so that it and its sums stay finite
 LARGEST = 709.0  # η beyond which a mean is held, for float64 ends
 NEAR = 1e-3  # of (s − μ)/μ, below which a divergence is its series
@@ -281,7 +280,7 @@ class NegativeBinomial(Counts):
             ways = _ways(np.arange(most + 1.0), r)[y.astype(np.intp)]
         else:
             ways = _ways(y, r)
-        return np.asarray(ways - logistic.loss(y, y + r, np.subtract(eta, np.log(r))))
+        return np.asarray(ways - logistic.loss(y, r, np.subtract(eta, np.log(r))))
 
     def summed(self, y: Array, weights: Array, facts: Theta) -> Summed:
         """Γ's by sums over whole numbers; log(1 + e^η/r) has no e^(−η) to lose, but 1 is near.
@@ -311,12 +310,12 @@ class NegativeBinomial(Counts):
     def derivatives(self, y: ArrayLike, eta: ArrayLike, theta: Theta) -> tuple[Array, Array]:
         """(y + r)q − y and (y + r)q(1 − q)."""
         r = np.asarray(theta["shape"])
-        return logistic.derivatives(y, np.add(y, r), np.subtract(eta, np.log(r)))
+        return logistic.derivatives(y, r, np.subtract(eta, np.log(r)))
 
     def fenchel_young(self, y: ArrayLike, eta: ArrayLike, u: ArrayLike, theta: Theta) -> Array:
         """(y + r)·KL(s/(y + r) ‖ q), s = u + y."""
         r = np.asarray(theta["shape"])
-        return logistic.fenchel_young(y, np.add(y, r), np.subtract(eta, np.log(r)), u)
+        return logistic.fenchel_young(y, r, np.subtract(eta, np.log(r)), u)
 
     def unit_sd(self, y: Array, weights: Array, theta: Theta) -> float:
         """√(1/ȳ + 1/r), r by moments, ȳ²/(s² − ȳ), where it is unknown."""
@@ -373,7 +372,7 @@ def _ways_summed(y: Array, weights: Array) -> Callable[[Array], Array]:
     values, place = np.unique(y, return_inverse=True)
     times = np.bincount(place, weights)
     if values[-1] > TERMS * len(values):  # few counts, far apart
-        return lambda r: np.asarray((_ways(values, r) - values * np.log(r)) @ times)
+        return lambda r: np.asarray(_rising(values, r) @ times)
     k = np.arange(1.0, values[-1])
     above = np.append(np.cumsum(times[::-1])[::-1], 0.0)[np.searchsorted(values, k, "right")]
     return lambda r: np.asarray(np.log1p(k / r) @ above)
@@ -382,6 +381,12 @@ def _ways_summed(y: Array, weights: Array) -> Callable[[Array], Array]:
 def _ways(y: Array, r: Array) -> Array:
     """log Γ(y + r)/(Γ(r)y!), in which no Γ is large beside the whole."""
     return np.asarray(-betaln(r, y + 1.0) - np.log(r + y))
+
+
+def _rising(y: Array, r: Array) -> Array:
+    """log Γ(y + r)/(Γ(r)r^y), in which y·log r is on neither side."""
+    grown = np.log1p(y / r)
+    return np.asarray(above_powers(y + r) - above_powers(r) + (y + r) * grown - y - grown)
 
 
 def _exp(eta: ArrayLike, most: float = EDGE) -> Array:

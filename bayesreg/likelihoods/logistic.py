@@ -1,8 +1,9 @@
 r"""m·log(1 + e^η) − yη, the loss of successes among trials, and its dual.
 
 With m = 1 it is Bernoulli's, with whole m the binomial's; with m = y + r and η − log r for η it is
-that of the negative binomial of shape r, constants apart. McCullagh & Nelder (1989), *Generalized
-Linear Models*, 2nd ed., §4.4 and §6.2.
+that of the negative binomial of shape r, constants apart. What is asked for is m − y, what was
+lost, and not m: beside y = 1e15 a sum keeps two digits of r = 3.3. McCullagh & Nelder (1989),
+*Generalized Linear Models*, 2nd ed., §4.4 and §6.2.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from scipy.special import gammaln, xlog1py, xlogy
 
 from bayesreg.language.arguments import Array
 
+EVENTS = 1e9  # of which a sum of terms is no longer known to a millionth
 NEAR = 5.0  # of η: a product of 64 factors 1 + e^η, and of the odd ones, is within float64
 FOLDS = 6
 CLOSE = 1e-4  # of a relative difference, below which a divergence is its series
@@ -22,11 +24,10 @@ LARGE = 100.0  # from which Stirling's series has every digit
 FAR = 1e-300  # of P(1 − P), below which ratios of probabilities are no numbers
 
 
-def loss(y: ArrayLike, m: ArrayLike, eta: ArrayLike) -> Array:
+def loss(y: ArrayLike, lost: ArrayLike, eta: ArrayLike) -> Array:
     """y·log(1 + e^(−η)) + (m − y)·log(1 + e^η): nothing cancels, and 0 where all is certain."""
-    y, m, eta = np.asarray(y), np.asarray(m), np.asarray(eta)
+    y, lost, eta = np.asarray(y), np.asarray(lost), np.asarray(eta)
     won = np.where(y > 0.0, y * np.logaddexp(0.0, -eta), 0.0)
-    lost = m - y
     return np.asarray(won + np.where(lost > 0.0, lost * np.logaddexp(0.0, eta), 0.0))
 
 
@@ -66,11 +67,11 @@ def log_of_product(factors: Array) -> Array:
     return np.asarray(np.log(factors[:, :width]).sum(axis=1))
 
 
-def derivatives(y: ArrayLike, m: ArrayLike, eta: ArrayLike) -> tuple[Array, Array]:
+def derivatives(y: ArrayLike, lost: ArrayLike, eta: ArrayLike) -> tuple[Array, Array]:
     """(m − y)P − y(1 − P) and mP(1 − P), P and 1 − P each computed by itself."""
     up, down = _shares(np.asarray(eta, dtype=float))
-    lost, y = np.subtract(m, y), np.asarray(y)
-    return np.asarray(lost * up - y * down), np.asarray(np.asarray(m) * up * down)
+    y, lost = np.asarray(y), np.asarray(lost)
+    return np.asarray(lost * up - y * down), np.asarray((y + lost) * up * down)
 
 
 def _shares(eta: Array) -> tuple[Array, Array]:
@@ -82,10 +83,10 @@ def _shares(eta: Array) -> tuple[Array, Array]:
     return np.where(up, large, small), np.where(up, small, large)
 
 
-def fenchel_young(y: ArrayLike, m: ArrayLike, eta: ArrayLike, u: ArrayLike) -> Array:
+def fenchel_young(y: ArrayLike, lost: ArrayLike, eta: ArrayLike, u: ArrayLike) -> Array:
     """m·KL(s/m ‖ P), s = u + y the mean that u stands for, mP that of η; ∞ unless 0 ≤ s ≤ m."""
-    y, m, u, eta = np.asarray(y), np.asarray(m), np.asarray(u), np.asarray(eta)
-    lost = m - y
+    y, lost, u, eta = np.asarray(y), np.asarray(lost), np.asarray(u), np.asarray(eta)
+    m = y + lost
     up, down = _shares(np.asarray(eta, dtype=float))
     # s − mP as u − f′(η), in which no difference of nearly equal numbers is taken that was not so
     # before.

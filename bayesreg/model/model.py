@@ -263,8 +263,14 @@ def taken(likelihood: Likelihood, X: Any, y: Any, **beside: Any) -> tuple[Any, A
     X, y = take_response(X, y)
     for name, value in beside.items():
         X, beside[name] = take_response(X, value, name)
-    if likelihood.takes_trials and beside["trials"] is None:
-        y, beside["trials"] = two_columns(y)
+    if likelihood.takes_trials:
+        successes, trials = two_columns(y)
+        if trials is not None and beside["trials"] is not None:
+            raise BadData(
+                "y has two columns, successes and failures, which say the trials already; "
+                "leave out trials=, or pass the successes alone"
+            )
+        y, beside["trials"] = successes, beside["trials"] if trials is None else trials
     return X, y, beside
 
 
