@@ -322,6 +322,21 @@ def test_the_logarithm_of_gamma_is_scipy_s():
     np.testing.assert_allclose(found, gammaln(points), rtol=0, atol=1e-13)
 
 
+@pytest.mark.parametrize("size", [1e-9, 0.004, 0.3, 1.0, 44.0, 999.0, 1e3, 2.7e6, 8e11])
+def test_numbers_on_axes_are_short_and_their_unit_is_said(size):
+    """The margin holds six characters; the numbers times the unit are where the ticks are."""
+    low, high = -0.3 * size, size
+    power = evaluated(f"exponent({low}, {high})")
+    at = evaluated(f"ticks({low}, {high})")
+    said = evaluated(f"ticks({low}, {high}).map((x) => shown(x / Math.pow(10, {power})))")
+
+    assert max(map(len, said)) <= 6
+    back = [float(one.replace("−", "-")) * 10.0**power for one in said]
+    np.testing.assert_allclose(back, at, rtol=1e-3, atol=1e-12 * size)
+    assert (evaluated(f"inUnits('b', {power})") == "b") == (power == 0)
+    assert (power == 0) == (0.01 <= size < 1000.0)
+
+
 def test_no_point_of_the_plane_is_below_the_mode(data):
     """Brute force for q < 1, where J has several optima and every axis may hold one."""
     cases, problems = cases_of(data, powers=(0.3, 0.5, 0.8), shares=(0.3, 0.6, 0.9, 1.2))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
+TITLE = 95  # characters of a line above a panel
 NAMED = 7  # coefficients in colour, with their names: more bands than this hide each other
 
 
@@ -40,7 +41,8 @@ def plot_bayesian_path(path: Any, ax: Any = None) -> NDArray[np.object_]:
     sd = np.asarray(path.problem.column_sd, dtype=float)
     mean, low, high = (np.asarray(part)[order] * sd for part in (path.mean, path.low, path.high))
     unit = per_sd(path.problem)
-    drawn = [(mean, f"posterior mean and eti{100 * path.level:.6g}, given the scale: {unit}")]
+    what = f"posterior mean and eti{100 * path.level:.6g}, given the scale:"
+    drawn = [(mean, f"{what}{' ' if len(what + unit) < TITLE else chr(10)}{unit}")]
     if path.optimum is not None:
         drawn.insert(0, (path.optimum[order] * sd, f"MAP: {unit}"))
     panels = axes_column(ax, 7.8, [2.8] * (len(drawn) - 1) + [3.4])

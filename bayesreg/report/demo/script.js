@@ -604,6 +604,17 @@ function ticks(low, high, count = 5) {
   return Array.from({ length: last - first + 1 }, (_, i) => (first + i) * step);
 }
 
+/** The power of ten in which numbers from low to high have few digits; 0 where they have. */
+function exponent(low, high) {
+  const power = Math.floor(Math.log10(Math.max(Math.abs(low), Math.abs(high))));
+  return power > 2 || power < -1 ? power : 0;
+}
+
+/** What an axis is, with the unit of its numbers where that is not 1. */
+function inUnits(label, power) {
+  return power === 0 ? label : `${label}, in units of ${powerOfTen(power)}`;
+}
+
 /** The square of the plane that is shown: 0, the least-squares estimate, and what is between. */
 function frame(data) {
   const hat = leastSquares(data.moments), { a, h, d } = data.moments;
@@ -660,10 +671,12 @@ function node(tag, attributes = {}, ...children) {
 }
 
 /** Axes in an emptied drawing: what draws on it, in the units of the data. */
-function axes(svg, [x0, x1], [y0, y1], labels, height = SIZE, name = shown) {
+function axes(svg, [x0, x1], [y0, y1], labels, height = SIZE, name = null) {
   const right = SIZE - MARGIN.right, bottom = height - MARGIN.bottom;
   const X = (x) => MARGIN.left + ((x - x0) / (x1 - x0)) * (right - MARGIN.left);
   const Y = (y) => bottom - ((y - y0) / (y1 - y0)) * (bottom - MARGIN.top);
+  const [along, up] = [name ? 0 : exponent(x0, x1), labels.bare ? 0 : exponent(y0, y1)];
+  const numeral = (x, power) => shown(x / Math.pow(10, power));
   const clip = `${svg.id}-inside`;
   const box = { x: MARGIN.left, y: MARGIN.top, width: right - MARGIN.left };
   const area = node("rect", { ...box, height: bottom - MARGIN.top });
@@ -675,15 +688,16 @@ function axes(svg, [x0, x1], [y0, y1], labels, height = SIZE, name = shown) {
     around.append(node("line", { x1: xa, y1: ya, x2: xb, y2: yb, class: kind }));
   for (const x of ticks(x0, x1)) {
     stroke(X(x), MARGIN.top, X(x), bottom, x === 0 && !labels.log ? "zero" : "grid");
-    text(X(x), bottom + 15, name(x), "middle");
+    text(X(x), bottom + 15, name ? name(x) : numeral(x, along), "middle");
   }
   for (const y of labels.bare ? [] : ticks(y0, y1)) {
     stroke(MARGIN.left, Y(y), right, Y(y), y === 0 ? "zero" : "grid");
-    text(MARGIN.left - 6, Y(y) + 4, shown(y), "end");
+    text(MARGIN.left - 6, Y(y) + 4, numeral(y, up), "end");
   }
   const middle = (MARGIN.top + bottom) / 2;
-  text((MARGIN.left + right) / 2, height - 8, labels.x, "middle", { class: "label" });
-  text(12, middle, labels.y, "middle", { class: "label", transform: `rotate(-90 12 ${middle})` });
+  text((MARGIN.left + right) / 2, height - 8, inUnits(labels.x, along), "middle", { class: "label" });
+  const turned = { class: "label", transform: `rotate(-90 12 ${middle})` };
+  text(12, middle, inUnits(labels.y, up), "middle", turned);
   svg.replaceChildren(node("clipPath", { id: clip }, area), around, inside);
   const trace = (points) =>
     points.map(([x, y], i) => `${i ? "L" : "M"}${X(x).toFixed(2)} ${Y(y).toFixed(2)}`).join("");
