@@ -98,7 +98,7 @@ fit.certificate
 # at 0. It does so as slowly as a logarithm of a logarithm, so the arrow stands for what no axis can show.
 # Right, where the lasso leads: every optimum from λ_max down.
 
-# %%
+# %% alt="Left, minus the log density of three priors over a coefficient: a parabola for Normal, a V for Laplace, and a cusp for the horseshoe that falls without bound at 0. Right, the ten coefficients of the lasso along λ, which shrink and reach 0 one after another; a dashed line marks the λ of the prior."
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
 side = np.geomspace(1e-6, 40, 2000)
 beta = np.concatenate([-side[::-1], side])
@@ -128,7 +128,7 @@ figure.savefig("../figures/prior_is_penalty.png", dpi=150, metadata={"Software":
 #
 # Ridge takes a share of everything; the lasso takes the same amount from everything that it leaves.
 
-# %%
+# %% alt="The optimum over the least-squares value of one coefficient: a line of lower slope for ridge; for the lasso a line that is 0 around 0 and beyond that one constant step nearer to 0."
 n, sigma, scale = 8, 1.0, 0.35
 column = np.tile([-1.0, 1.0], n // 2)  # mean 0, sd 1
 least_squares = np.linspace(-2, 2, 81)

@@ -100,14 +100,14 @@ fits.brief()
 # %%
 fits
 
-# %%
+# %% alt="A row for each of ten columns with the 95 % intervals, posterior means and optima under ridge, lasso and horseshoe: s5, bmi and bp lie right of 0 and sex left of it under all three, and the three agree within their intervals everywhere."
 fits.plot("forest")
 plt.savefig("../figures/three_priors.png", dpi=150, metadata={"Software": None})
 
 # %% [markdown]
 # What each prior did to each coefficient: κ = 1 is all prior, κ = 0 all data.
 
-# %%
+# %% alt="The shrinkage factor of each column under the three priors, from 0, left alone, to 1, where the prior decides: the same small one for every column under ridge; under lasso and horseshoe from near 0 for s5 to a wide interval about a third for age."
 fits.plot("shrinkage")
 plt.savefig("../figures/shrinkage.png", dpi=150, metadata={"Software": None})
 

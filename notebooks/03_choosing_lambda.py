@@ -64,12 +64,10 @@ parts = {
 }
 
 # %%
-parts["four effects", "ridge"].plot()
-plt.show()
+parts["four effects", "ridge"]
 
 # %%
-parts["four effects", "lasso"].plot()
-plt.show()
+parts["four effects", "lasso"]
 
 # %% [markdown]
 # Left, what can be known where the truth is; right, what the first of the simulated data show by
@@ -141,7 +139,7 @@ problem = br.Model(br.Laplace()).condition(data.X, data.y, standardize=True)
 choice = br.choose(problem)
 choice.table
 
-# %%
+# %% alt="Five panels over one axis of λ: the λ of each criterion as a dot with its scale and the number of columns kept; the evidence and the posterior of λ, one peak; cross-validated error, flat and then rising; AIC, BIC and EBIC, ragged curves; and the coefficients, which reach 0 one after another."
 choice.plot()
 plt.savefig("../figures/choosing_lambda.png", dpi=150, metadata={"Software": None})
 
@@ -189,7 +187,7 @@ pd.DataFrame(table, index=["choice.problem", "choice.model"])
 # A path of optima says nothing of uncertainty. Below it, the posterior mean and interval at each scale
 # of the prior; shaded, where the posterior of the scale lies.
 
-# %%
+# %% alt="Two panels over λ: above, the coefficients of the mode, of which one after another is 0; below, posterior means with their 95 % bands, which narrow smoothly towards 0 and never reach it. The posterior of the scale is shaded."
 br.bayesian_path(problem, seed=1).plot()
 plt.savefig("../figures/bayesian_path.png", dpi=150, metadata={"Software": None})
 

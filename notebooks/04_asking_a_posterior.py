@@ -89,7 +89,7 @@ br.comparisons(post, "age_group")
 # %%
 br.slopes(post, "bmi", by="age_group")
 
-# %%
+# %% alt="Expected progression over bmi from 18 to 42: a line that rises from about 100 to about 255, with a 95 % band that is narrow in the middle."
 br.predictions(post, at={"bmi": np.linspace(18, 42, 25)}).plot()
 plt.savefig("../figures/effect_of_bmi.png", dpi=150, metadata={"Software": None})
 
@@ -121,7 +121,7 @@ wrong = br.sample(wrong, seed=1)
 print(wrong.checks.ok)
 wrong.adequacy
 
-# %%
+# %% alt="Panels of residuals of a model that is wrong: the outcome against predictions left out bends upwards, the size of residuals rises with fitted values, normal quantiles bend in the upper tail, LOO-PIT has a high last bar, and residuals over bmi, s5 and bp have a curve."
 wrong.plot("adequacy")
 plt.show()
 # %% [markdown]

@@ -95,7 +95,7 @@ br.fit_map(problem).certificate
 # As C shrinks, so does the scale of the prior, and coefficients enter one by one. Every point of the path
 # below is certified; the axis above is the prior that each λ is.
 
-# %%
+# %% alt="Three coefficients along λ, with the scale of the prior on an axis above: neovascularisation grows without levelling off as λ falls; pulsatility and height level off; all are 0 at the largest λ."
 br.path(br.Model(br.Laplace(), "bernoulli").condition(data.X, data.y, standardize=True)).plot()
 plt.show()
 
@@ -114,29 +114,15 @@ except br.BadData as error:
 
 # %% [markdown]
 # Under a proper prior there is an answer. But how large the effect is, the prior alone says: the data tell
-# that it is not small, and nothing more. On the left its log-odds under normal priors of growing scale,
-# optimum and 95 % interval; on the right an effect about which the data do know something.
+# that it is not small, and nothing more. Here are all three log-odds per standard deviation, optimum and
+# 95 % interval, under normal priors whose scale falls from 8 at the left to ½ at the right. Of height the
+# data do know something.
 
-# %%
-scales = np.array([0.5, 1.0, 2.0, 4.0, 8.0])
-found = []
-for scale in scales:
-    problem = br.Model(br.Normal(scale), "bernoulli").condition(data.X, data.y, standardize=True)
-    table = br.sample(problem, draws=4000, seed=1).summary()
-    found.append((br.fit_map(problem).beta, table[["eti95_lb", "eti95_ub"]]))
-figure, axes = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
-for axis, column in zip(axes, ["neovascularisation", "height"], strict=True):
-    low, high = np.transpose([table.loc[column] for _, table in found])
-    axis.fill_between(scales, low, high, alpha=0.25, label="95 % interval")
-    axis.plot(scales, [beta[column] for beta, _ in found], "o-", label="MAP")
-    axis.set(xscale="log", xlabel="scale of the prior (log-odds per sd)", xticks=scales)
-    axis.set_xticklabels([f"{scale:g}" for scale in scales])
-    axis.minorticks_off()
-    axis.axhline(0.0, color="0.6", linewidth=0.8)
-    axis.set_title(f"{column}: log-odds per unit", loc="left")
-axes[0].legend(frameon=False, loc="upper left")
-figure.savefig("../figures/separation.png", dpi=150, metadata={"Software": None})
-plt.show()
+# %% alt="Two panels over the scale of a normal prior, falling to the right: above, the three optima; below, posterior means with 95 % bands. The effect of neovascularisation and its band grow without end towards the left, those of height and pulsatility level off."
+scales = np.geomspace(0.5, 8.0, 9)
+problem = br.Model(br.Normal(), "bernoulli").condition(data.X, data.y, standardize=True)
+br.bayesian_path(problem, scales, seed=1).plot()
+plt.savefig("../figures/separation.png", dpi=150, metadata={"Software": None})
 
 # %% [markdown]
 # So report the probability that it is positive, or a lower bound, and name the prior. A half-Cauchy on the
@@ -182,15 +168,20 @@ ships.frame.head()
 
 
 # %%
-def posterior(formula, likelihood):
-    """The posterior of a formula on the ships, their service the exposure."""
-    model = br.Model(br.Normal(), likelihood)
-    problem = model.condition_formula(formula, ships.frame, exposure="service", standardize=True)
-    return br.sample(problem, draws=2000, seed=1)
+def compared(formula):
+    """Both likelihoods of a formula on the ships, their service the exposure."""
+    models = {
+        name: br.Model(br.Normal(), name.replace(" ", "_"))
+        for name in ("poisson", "negative binomial")
+    }
+    return br.compare(
+        models, formula=formula, data=ships.frame, exposure="service", standardize=True, seed=1,
+        draws=2000,
+    )  # fmt: skip
 
 
-poisson = posterior("incidents ~ type", "poisson")
-poisson.adequacy
+by_type = compared("incidents ~ type")
+by_type["poisson"].post.adequacy
 
 # %% [markdown]
 # A Poisson count has a variance equal to its mean. These vary far more, so that every interval is too
@@ -198,55 +189,31 @@ poisson.adequacy
 # likelihood tends to Poisson's.
 
 # %%
-negative = posterior("incidents ~ type", "negative_binomial")
+negative = by_type["negative binomial"].post
 negative.adequacy
 
-# %%
-figure, axis = plt.subplots(figsize=(7, 2.8), layout="constrained")
-for shift, (name, post) in zip(
-    (-0.12, 0.12), {"Poisson": poisson, "negative binomial": negative}.items(), strict=True
-):
-    table = post.effects()
-    ratio, low, high = (table[f"rate_ratio{end}"] for end in ("", "_eti95_lb", "_eti95_ub"))
-    place = np.arange(len(table)) + shift
-    axis.errorbar(ratio, place, xerr=[ratio - low, high - ratio], fmt="o", label=name)
-axis.set_yticks(range(len(table)), table.index)
-axis.invert_yaxis()
-axis.set(xscale="log", xticks=[0.25, 0.5, 1, 2], xlabel="rate ratio, 95 % interval")
-axis.set_xticklabels(["¼", "½", "1", "2"])
-axis.minorticks_off()
-axis.axvline(1.0, color="0.6", linewidth=0.8)
-axis.legend(frameon=False)
-figure.savefig("../figures/overdispersion.png", dpi=150, metadata={"Software": None})
-plt.show()
+# %% alt="Four types of ships against type A, with 95 % intervals under Poisson and negative binomial: those of the negative binomial are about twice as wide and all hold 0, where under Poisson those of B and C do not."
+by_type.plot("forest")
+plt.savefig("../figures/overdispersion.png", dpi=150, metadata={"Software": None})
 
 # %% [markdown]
 # What it costs to trust the wrong one: under Poisson type B clearly has fewer incidents than A, under the
 # negative binomial the data are not so sure. Which of them predicts groups of ships that it has not seen?
 # Both are densities of the same counts, so that their scores may be compared.
 
-
 # %%
-def scores(posts):
-    """Log score of ships left out, Σ log p(y_i | the others), and its standard error."""
-    found = {name: post.loo() for name, post in posts.items()}
-    rows = {name: [one.elpd, one.se] for name, one in found.items()}
-    return pd.DataFrame(rows, index=["elpd", "se"]).T.round(1)
-
-
-scores({"Poisson": poisson, "negative binomial": negative})
+by_type.table[["elpd", "elpd_diff", "dse"]].round(1)
 
 # %% [markdown]
 # Overdispersion is often a column that was left out. With the years of building and of operation the
 # counts vary less beyond Poisson's, and the two likelihoods nearly agree:
 
 # %%
-formula = "incidents ~ type + built + operated"
-both = {name: posterior(formula, name) for name in ("poisson", "negative_binomial")}
-scores(both)
+with_years = compared("incidents ~ type + built + operated")
+with_years.table[["elpd", "elpd_diff", "dse"]].round(1)
 
 # %%
-both["negative_binomial"].effects()[
+with_years["negative binomial"].post.effects()[
     ["rate_ratio", "rate_ratio_eti95_lb", "rate_ratio_eti95_ub"]
 ].round(2)
 

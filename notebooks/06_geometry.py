@@ -21,7 +21,6 @@
 
 # %%
 # %matplotlib inline
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
@@ -41,10 +40,12 @@ problem = br.Model().condition(data.X, data.y, standardize=True)
 # The unit ball is the set where the norm is at most 1. The triangle inequality says that it is convex.
 
 # %%
-br.plot_norms()
-plt.show()
+br.demonstrate.norms()
 
 # %% [markdown]
+# A cell that ends in such a record shows its picture, with `.alt` as its alternative text. `print` shows
+# its sentence, and `br.plot_norms(…, ax=…)` draws on axes of your own.
+#
 # For $p=1$ the ball is a diamond with corners on the axes, for $p=2$ a circle, for $p=\infty$ a square.
 # For $p<1$ it is a star. The line between two of its tips is outside, so that $\lVert\cdot\rVert_{1/2}$ is
 # no norm. Here is each property, tried on two thousand pairs of vectors:
@@ -69,8 +70,7 @@ br.demonstrate.norms().summary()
 
 # %%
 found = br.demonstrate.geometry(problem, ["bmi", "s3"])
-found.plot()
-plt.show()
+found
 
 # %%
 found.summary().round(2)
@@ -102,7 +102,7 @@ pd.DataFrame({"steepest descent": ridge.pull, "λ·b": ridge.lam * ridge.point},
 # are a little different still satisfy it. On the circle a zero is an equation, and a coincidence.
 
 # %%
-found
+print(found)
 
 # %% [markdown]
 # Turn the response a little, by adding a part of s3 to it. The lasso's zero stays, ridge's coefficient moves
@@ -125,8 +125,7 @@ pd.DataFrame(moved).T.rename_axis("s3 times").round(3)
 # the diamond too has one normal, $(1,-1)$. Both coefficients are now pulled by the same λ.
 
 # %%
-br.plot_geometry(problem, ["bmi", "s3"], lam=4000.0, penalties=["lasso", "elastic_net"])
-plt.show()
+br.demonstrate.geometry(problem, ["bmi", "s3"], lam=4000.0, penalties=["lasso", "elastic_net"])
 
 # %% [markdown]
 # The elastic net, $\lVert b\rVert_1+\lVert b\rVert^2/(2s)$, keeps the corners and rounds the edges (Zou and
@@ -144,8 +143,7 @@ plt.show()
 # On the right is how often the second coefficient is put to zero, by how far from the axis they lie.
 
 # %%
-br.plot_corners()
-plt.show()
+br.demonstrate.corners()
 
 # %% [markdown]
 # The squares are frequencies with two Monte Carlo errors, and the curve through them is the probability
@@ -160,7 +158,7 @@ br.demonstrate.corners().summary().round(4)
 # The same with the curvature of two columns of the data, and noise as large as theirs:
 
 # %%
-br.demonstrate.corners(problem, ["bmi", "s3"])
+print(br.demonstrate.corners(problem, ["bmi", "s3"]))
 
 # %% [markdown]
 # ## Exercises

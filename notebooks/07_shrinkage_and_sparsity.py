@@ -20,7 +20,6 @@
 
 # %%
 # %matplotlib inline
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
@@ -46,8 +45,7 @@ few = {
     "t(3)": br.StudentT(3),
     "horseshoe": br.Horseshoe(),
 }
-br.plot_penalties(few)
-plt.show()
+br.demonstrate.penalties(few)
 
 # %% [markdown]
 # The normal prior pulls in proportion to $b$: large effects are pulled hardest, and next to zero there is
@@ -58,8 +56,7 @@ plt.show()
 # Every prior of the package, on the right side of zero:
 
 # %%
-br.plot_penalties()
-plt.show()
+br.demonstrate.penalties()
 
 # %%
 br.demonstrate.penalties().summary().round(3)
@@ -72,8 +69,7 @@ br.demonstrate.penalties().summary().round(3)
 # $\hat b$. Here they are, by quadrature.
 
 # %%
-br.plot_shrinkage_functions(few)
-plt.show()
+br.demonstrate.shrinkage_functions(few)
 
 # %% [markdown]
 # Under the normal prior, of sd $s$, all three are $\hat b\,s^2/(s^2+1)$: every effect keeps the same share.
@@ -86,7 +82,7 @@ plt.show()
 # density has no maximum but the pole at zero, so there is no mode worth the name.
 
 # %%
-br.demonstrate.shrinkage_functions(few)
+print(br.demonstrate.shrinkage_functions(few))
 
 # %% [markdown]
 # ## Only a mode is ever exactly zero
@@ -115,8 +111,7 @@ every.summary().round(2)
 
 # %%
 found = br.demonstrate.shrinkage_functions(ridge)
-found.plot()
-plt.show()
+found
 
 # %%
 directions = found.directions
@@ -137,11 +132,10 @@ float(directions.factor.sum())
 # %%
 post = br.sample(lasso, seed=1)
 joint = br.demonstrate.joint(post)
-joint.plot()
-plt.show()
+joint
 
 # %%
-joint
+print(joint)
 
 # %% [markdown]
 # A Laplace prior has a density, and so has the posterior. The probability that a coefficient is *exactly*

@@ -21,7 +21,6 @@
 
 # %%
 # %matplotlib inline
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
@@ -43,11 +42,11 @@ lasso = br.Model(br.Laplace()).condition(data.X, data.y, standardize=True)
 # picture s2 is turned towards s1, in four steps, until it is s1.
 
 # %%
-br.plot_conditioning(ridge)
-plt.show()
+found = br.demonstrate.conditioning(ridge)
+found
 
 # %%
-br.demonstrate.conditioning(ridge)
+print(found)
 
 # %% [markdown]
 # At the top, each line is flat until λ reaches the smallest eigenvalue, and falls from there on. The last
@@ -95,8 +94,7 @@ pd.Series({"1/(1 − R²)": 1 / np.mean(residual**2), "the picture's": found.inf
 # %%
 wide = br.load_dataset("diabetes64")
 of_64 = br.Model(br.Normal()).condition(wide.X, wide.y, standardize=True)
-br.plot_bias_variance(of_64)
-plt.show()
+br.demonstrate.bias_variance(of_64)
 
 # %% [markdown]
 # The right panel is what a reader of one data set can see. On the rows that were fitted, the error falls
@@ -110,8 +108,7 @@ plt.show()
 
 # %%
 lasso_64 = br.Model(br.Laplace()).condition(wide.X, wide.y, standardize=True)
-br.plot_bias_variance(lasso_64)
-plt.show()
+br.demonstrate.bias_variance(lasso_64)
 
 # %% [markdown]
 # Which penalty has the least error depends on the truth. Two truths of 20 coefficients, over the same
@@ -151,8 +148,7 @@ pd.DataFrame(
 # prior's scale with the unit. The other is to standardise, so that the penalty sees $s_j\beta_j$.
 
 # %%
-br.plot_units(lasso)
-plt.show()
+br.demonstrate.units(lasso)
 
 # %% [markdown]
 # Left, the same λ on body mass index in units from 1000 kg/m² to g/m²: the columns as they are, where the
@@ -166,12 +162,11 @@ plt.show()
 # that bmi itself does not.
 
 # %%
-br.plot_grouping(lasso, "bmi")
-plt.show()
-
-# %%
 found = br.demonstrate.grouping(lasso, "bmi")
 found
+
+# %%
+print(found)
 
 # %% [markdown]
 # The lasso takes one and leaves the rest. Ridge shares among all, the more evenly the larger λ₂ is. The
@@ -192,8 +187,7 @@ pd.Series({"bound": found.bound["elastic net"][0], "largest": found.apart["elast
 # %%
 ships = br.load_dataset("ships").frame.assign(log_incidents=lambda frame: np.log1p(frame.incidents))
 problem = br.Model(br.Laplace()).condition_formula("log_incidents ~ type + operated", ships)
-br.plot_grouping(problem, [name for name in problem.features if name.startswith("type")])
-plt.show()
+br.demonstrate.grouping(problem, [name for name in problem.features if name.startswith("type")])
 
 # %% [markdown]
 # ## Exercises

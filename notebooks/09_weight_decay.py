@@ -20,7 +20,6 @@
 
 # %%
 # %matplotlib inline
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
@@ -47,12 +46,11 @@ br.fit_map(problem)
 # divided too. Loshchilov and Hutter (2019) put the decay beside the step again, and called that AdamW.
 
 # %%
-br.plot_weight_decay(problem)
-plt.show()
-
-# %%
 found = br.demonstrate.weight_decay(problem)
 found
+
+# %%
+print(found)
 
 # %% [markdown]
 # Below, the distance between the two sides. For gradient descent and SGD it is rounding error, from the
@@ -95,11 +93,11 @@ pd.Series(
 # %%
 strong = br.Model(br.Normal.from_lam(1500.0), br.Gaussian(54.0))
 boxed = strong.condition(data.X, data.y, standardize=True)
-br.plot_weight_decay(boxed, steps=10_000, rate=0.02)
-plt.show()
+held = br.demonstrate.weight_decay(boxed, steps=10_000, rate=0.02)
+held
 
 # %%
-br.demonstrate.weight_decay(boxed, steps=10_000, rate=0.02)
+print(held)
 
 # %% [markdown]
 # The bursts of Adam with λb in the slope are its own. Once it has forgotten how large slopes were, it divides

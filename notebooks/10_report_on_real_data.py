@@ -67,8 +67,7 @@ priors = {
     "horseshoe": br.RegularizedHorseshoe(expected_nonzero=4),
 }
 problem = br.Model(priors["ridge"]).condition(data.X, data.y, standardize=True)
-br.plot_before_data(problem, priors)
-plt.show()
+br.demonstrate.before_data(problem, priors)
 
 # %% [markdown]
 # Ridge and lasso expect the columns to explain most of the variance, the horseshoe expects little; each
@@ -105,7 +104,7 @@ post.adequacy
 # what else the model does not know: it would have some progressions below 0, and there are none, and its single
 # peak stands where the data have a slope between a peak near 80 and a shoulder near 260.
 
-# %%
+# %% alt="Density of the observed progression among 40 replications by the model: the replications have one peak near 150 and reach below 0, the observed has a higher peak near 80, a shoulder near 260, and nothing below 0."
 post.plot("ppc")
 plt.show()
 
@@ -122,7 +121,7 @@ fits.table[["elpd", "elpd_diff", "dse"]].round(2)
 # The differences are a fraction of their standard errors: the data do not choose among these priors. Nor is
 # there a need to. The effects are nearly the same.
 
-# %%
+# %% alt="A row for each of ten columns with the 95 % intervals, posterior means and optima under ridge, lasso and horseshoe: s5, bmi and bp lie right of 0 and sex left of it, and the three priors nearly agree."
 fits.plot("forest")
 plt.show()
 
@@ -131,8 +130,8 @@ plt.show()
 # when the penalty takes the large effects.
 
 # %%
-br.plot_cross_validation(br.Model(br.Laplace()).condition(data.X, data.y, standardize=True))
-plt.show()
+lasso = br.Model(br.Laplace()).condition(data.X, data.y, standardize=True)
+br.demonstrate.cross_validation(lasso)
 
 # %% [markdown]
 # ## What the clinic asked
@@ -151,8 +150,7 @@ table.assign(per_sd=table["mean"] * data.X.std(ddof=0)).round(2)
 post.probability("bmi > 4")
 
 # %%
-br.plot_fitted_line(post, "bmi")
-plt.show()
+br.demonstrate.fitted_line(post, "bmi")
 
 # %% [markdown]
 # The line is known well, and a patient is not. The dashed lines are the answer to the second question: about

@@ -6,6 +6,7 @@ import base64
 import io
 import sys
 from pathlib import Path
+from typing import Any
 
 import jupytext
 from nbclient import NotebookClient
@@ -22,6 +23,19 @@ def reduced(png: bytes) -> bytes:
     return file.getvalue()
 
 
+def finished(output: Any, cell: Any) -> None:
+    """Make the picture of a cell small, and put its words where screen readers find them.
+
+    A record of ``br.demonstrate`` brings its own; of other pictures the cell has them, as in
+    ``# %% alt="…"``.
+    """
+    small = reduced(base64.b64decode(output["data"]["image/png"]))
+    output["data"]["image/png"] = base64.b64encode(small).decode("ascii")
+    own = output.setdefault("metadata", {}).setdefault("image/png", {})
+    if not own.setdefault("alt", cell.metadata.get("alt", "")):
+        raise ValueError(f"a picture has no words; give its cell alt=: {cell.source}")
+
+
 def main(names: list[str]) -> None:
     """Execute the notebooks named, or all of them, from the folder that they are in."""
     for script in sorted(HERE.glob("[0-9]*.py")):
@@ -32,10 +46,8 @@ def main(names: list[str]) -> None:
         for number, cell in enumerate(notebook.cells):
             cell["id"] = f"cell-{number}"  # the same bytes from the same outputs
             for output in cell.get("outputs", []):
-                data = output.get("data", {})
-                if "image/png" in data:
-                    small = reduced(base64.b64decode(data["image/png"]))
-                    data["image/png"] = base64.b64encode(small).decode("ascii")
+                if "image/png" in output.get("data", {}):
+                    finished(output, cell)
         jupytext.write(notebook, script.with_suffix(".ipynb"))
 
 

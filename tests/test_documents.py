@@ -28,6 +28,28 @@ def test_notebooks_are_paired(script):
     assert code(paired) == code(jupytext.read(script))
 
 
+def wordless(notebook) -> list[str]:
+    """Sources of the cells that show a picture without alternative text."""
+    return [
+        cell.source
+        for cell in notebook.cells
+        for output in cell.get("outputs", [])
+        if "image/png" in output.get("data", {})
+        and len(output.metadata.get("image/png", {}).get("alt", "")) < 60
+    ]
+
+
+@pytest.mark.parametrize("script", NOTEBOOKS, ids=lambda p: p.stem)
+def test_pictures_in_notebooks_have_words(script):
+    """Where nbconvert and screen readers find them: in the metadata of the output."""
+    notebook = nbformat.read(script.with_suffix(".ipynb"), as_version=4)
+    assert not wordless(notebook)
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            output.metadata = nbformat.NotebookNode()
+    assert wordless(notebook)  # without them it would fail: each notebook has a picture
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("script", NOTEBOOKS, ids=lambda p: p.stem)
 def test_notebooks_run(script, tmp_path):
