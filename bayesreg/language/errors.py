@@ -34,6 +34,10 @@ class BadCell(BadData):
         """The same where rows have another name, such as ``line 6`` of a file."""
         return BadData(f"{self.what} on {place} {self.why}")
 
+    def found(self, place: str) -> BadData:
+        """The same where rows are found somewhere, such as ``row 6 of a.parquet``."""
+        return BadData(f"{self.what} in {place} {self.why}")
+
 
 class PerfectFit(BadData):
     """Zero residual variance where σ is unknown: no posterior exists; the message has the cure."""

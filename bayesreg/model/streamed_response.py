@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from bayesreg.data.stores.base import Source
 from bayesreg.data.stores.parts import Part
 from bayesreg.data.stores.read import Read
 from bayesreg.data.stores.stream import Stream
 from bayesreg.data.streamed import Look, Seen, Streamed
-from bayesreg.language.errors import BadData, NotSupported
+from bayesreg.language.errors import BadCell, BadData, NotSupported
 from bayesreg.likelihoods import ConstantCurvature, Likelihood
 
 
@@ -131,7 +130,7 @@ class _Numbers:
             stream = replace(
                 stream, names=(), read=Read(stream.read.label), binary=np.ones(0, bool)
             )
-        return stream.total(_Checked(self.likelihood, stream.source)), None, None
+        return stream.total(_Checked(self.likelihood)), None, None
 
 
 @dataclass(frozen=True)
@@ -139,28 +138,18 @@ class _Checked:
     """A map: rows to what is known of their y."""
 
     likelihood: Likelihood
-    source: Source
 
     def __call__(self, part: Part) -> Seen:
         """Raise for the first y that the likelihood cannot have."""
         facts = part.known.facts(-1)
-        self.likelihood.check(part.y, facts, _Places(self.source, part))
+        try:
+            self.likelihood.check(part.y, facts)
+        except BadCell as error:
+            raise error.found(part.place(int(part.rows[error.row]))) from None
         weights = np.ones(len(part)) if part.weights is None else part.weights
         trials = float(weights @ facts["trials"]) if facts else float(weights.sum())
         sides = frozenset(np.unique(self.likelihood.recession(part.y, facts)).tolist())
         return Seen(float(weights.sum()), float(weights @ part.y), trials, sides)
-
-
-@dataclass(frozen=True)
-class _Places:
-    """What rows are called: where they are."""
-
-    source: Source
-    part: Part
-
-    def __getitem__(self, k: int) -> Any:
-        row, run = int(self.part.rows[k]), self.part.run
-        return f"row {row} of run {run}" if run else self.source.place(row)
 
 
 def refuse_unbounded(streamed: Streamed, likelihood: Likelihood) -> None:

@@ -6,7 +6,7 @@ by part has the same bits whatever brought the rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -37,6 +37,8 @@ class Part:
         What is known of the rows beside them.
     run : int
         Within which run of rows they are counted; 0 where over the whole source.
+    place : callable
+        From a number of `rows` to where that row is found, in words.
     """
 
     columns: tuple[Array, ...]
@@ -45,6 +47,7 @@ class Part:
     rows: Ints
     known: Known = NOTHING
     run: int = 0
+    place: Callable[[int], str] = "row {} (from 0)".format
 
     def __len__(self) -> int:
         return len(self.y)
@@ -132,4 +135,5 @@ def _joined(parts: list[Part]) -> Part:
             together(one.known.offset for one in parts), together(one.known.trials for one in parts)
         ),
         parts[0].run,
+        parts[0].place,
     )

@@ -185,7 +185,7 @@ class Reader:
         columns, by = self._made(held, rows, place)
         tally.look_for_truths(columns)
         known = self._known(by, rows, place)
-        return Part(columns, by["y"], by.get("weights"), rows, known, run.number)
+        return Part(columns, by["y"], by.get("weights"), rows, known, run.number, place)
 
     def _coded(self, name: str, column: pa.Array) -> pa.Array:
         """The column, labels of y as the 0 and 1 that they stand for."""
