@@ -151,6 +151,6 @@ def test_what_a_worker_refuses_is_said_once_and_in_no_log(client, rows, monkeypa
     bad = rows[[*NAMES, "poisson"]].copy()
     bad.loc[[1_700, 900], "poisson"] = -1
     problem = br.Model(br.Normal(0.3), br.Poisson())
-    with pytest.raises(br.BadData, match=r"y in row 100 .* of partition 2 is -1, which is no count"):
+    with pytest.raises(br.BadData, match=r"y in row 100 .* of partition 2 is -1, .* no count"):
         br.fit_map(problem.condition(dd.from_pandas(bad, npartitions=5), "poisson"))
     assert "Traceback" not in capfd.readouterr().err

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
 
 import bayesreg as br
 from bayesreg.data.moments import Moments
@@ -181,3 +182,37 @@ def test_draws_move_with_the_data_as_the_posterior_does(prior, likelihood):
     sd = one.std(axis=(0, 1))
     assert np.abs((one - same) / sd).max() < 1e-9
     assert np.abs((one - other) / sd).max() > 1.0, "the control drew the same"
+
+
+def levels(constant):
+    """Indicators of all levels of two factors, which depend, a number, and a constant perhaps."""
+    rng, n = np.random.default_rng(2), 120
+    one, two, v = np.eye(4)[rng.integers(0, 4, n)], np.eye(3)[rng.integers(0, 3, n)], rng.random(n)
+    X = np.column_stack([one, two, v, *([np.full(n, 3.0)] * constant)])
+    return X, X[:, 0] - X[:, 5] + v + rng.normal(size=n)
+
+
+@pytest.mark.parametrize(
+    "prior, sigma",
+    [
+        (br.Normal(1.0), 1.0),
+        (br.Normal(1.0), None),
+        (br.Normal(), None),
+        pytest.param(br.Laplace(0.3), None, marks=pytest.mark.slow),
+    ],
+    ids=repr,
+)
+@pytest.mark.parametrize("constant", [False, True])
+def test_draws_move_with_the_data_where_columns_depend(prior, sigma, constant):
+    """Nor on the rows that rounding finds of as many as are independent; sparse X is dense X."""
+    X, y = levels(constant)
+    likelihood = br.Gaussian() if sigma is None else br.Gaussian(sigma)
+    model, order = br.Model(prior, likelihood), np.random.default_rng(3).permutation(len(y))
+    given = (X, y), (X[order], y[order]), (sparse.csr_array(X), y)
+    draws = [
+        br.sample(model.condition(*one), draws=50, seed=seed).draws.beta
+        for one, seed in [*((one, 1) for one in given), (given[0], 2)]
+    ]
+    sd = draws[0].std(axis=(0, 1)).max()
+    assert max(np.abs(one - draws[0]).max() for one in draws[1:3]) / sd < 1e-9
+    assert np.abs(draws[3] - draws[0]).max() / sd > 1.0, "the control drew the same"

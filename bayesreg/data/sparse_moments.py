@@ -117,15 +117,15 @@ def _of_independent(columns: ProjectedColumns) -> Array | None:
     # Products of unit columns, so that no unit of measurement reaches the arithmetic.
     part = cross[np.ix_(both, both)] / np.outer(size[both], size[both])
     factor = np.linalg.cholesky(part).T
-    root = np.zeros((len(both), p + 1))
-    root[:, both] = factor * size[both]
+    root = np.zeros((p + 1, p + 1))  # with rows of 0: fewer would be taken for all that there are
+    root[: len(both), both] = factor * size[both]
     if len(others):
         right = cross[np.ix_(kept, others)] / np.outer(size[kept], size[others])
         along = solve_triangular(factor[:-1, :-1], right, trans="T", check_finite=False)
         weights = solve_triangular(factor[:-1, :-1], along, check_finite=False)
         if not _vanish(columns, kept, others, size, weights):
             return None
-        root[:-1, others] = along * size[others]
+        root[: len(both) - 1, others] = along * size[others]
     return root
 
 

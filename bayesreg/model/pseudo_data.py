@@ -69,7 +69,8 @@ class PseudoData:
         if few is None:
             return self
         outside = max(float(self.y @ self.y) - float(few[1] @ few[1]), 0.0)
-        return PseudoData(few[0] * norms, few[1], self.rss + outside, self.nu)
+        x, y = settled(*few)
+        return PseudoData(x * norms, y, self.rss + outside, self.nu)
 
     @classmethod
     def of_products(cls, gram: Array, xy: Array, rss: float, nu: float) -> PseudoData:
@@ -83,6 +84,8 @@ class PseudoData:
         y = solve_triangular(upper[:, :rank], right, trans="T", check_finite=False)
         x = np.empty((rank, len(gram)))
         x[:, order] = upper
+        if rank < len(gram):
+            x, y = settled(x, y)
         return cls(x * norms, y, rss, nu)
 
     @cached_property
@@ -148,6 +151,28 @@ def independent_rows(x: Array, y: Array, rounding: float) -> tuple[Array, Array]
     if rank == p:
         return None
     return s[:rank, None] * right[:rank], left[:, :rank].T @ y
+
+
+def settled(x: Array, y: Array) -> tuple[Array, Array]:
+    """Rows (r, p) of rank r and responses, turned as no rotation of them changes.
+
+    Which of their rotations a decomposition finds hangs on rounding where columns depend, and draws
+    in the coordinates of rows would hang on it too. Here they are turned so that their products
+    with r directions, drawn once for all, are a triangle with a positive diagonal.
+
+    Examples
+    --------
+    >>> x, y = np.array([[1.0, 2.0, 3.0], [0.0, 1.0, 1.0]]), np.array([1.0, 2.0])
+    >>> turn = np.array([[0.6, 0.8], [0.8, -0.6]])
+    >>> one, other = settled(x, y), settled(turn @ x, turn @ y)
+    >>> all(np.allclose(a, b) for a, b in zip(one, other, strict=True))
+    True
+    """
+    rank, p = x.shape
+    directions = np.random.default_rng(0).standard_normal((p, rank))
+    q, r = qr(x @ directions, mode="economic", check_finite=False)
+    q = q * np.where(np.diagonal(r) < 0.0, -1.0, 1.0)
+    return q.T @ x, q.T @ y
 
 
 def decomposed(a: Array) -> tuple[Array, Array, Array]:
