@@ -159,3 +159,30 @@ def test_a_record_is_its_picture_in_a_notebook_and_has_its_words():
         assert plt.get_fignums() == windows
     assert png.startswith(b"\x89PNG")
     assert metadata == {"alt": record.alt}
+
+
+def test_the_second_column_of_a_pair_is_no_copy_of_the_first():
+    X, y, _ = rows()
+    X = X.assign(again=3.0 * X["b"] - 1.0)
+    assert set(br.demonstrate.geometry(conditioned(X, y)).pair.names) == {"a", "b"}
+    assert set(br.demonstrate.yes_no(conditioned(X, y > 0.0, noise="bernoulli")).names) == {
+        "a",
+        "b",
+    }
+    with pytest.raises(br.BadArgument, match="'b' and 'again' are collinear"):
+        br.demonstrate.geometry(conditioned(X, y), ["b", "again"])
+    with pytest.raises(br.BadArgument, match="'b' and 'again' are collinear"):
+        br.demonstrate.geometry(conditioned(X[["b", "again"]], y))
+
+
+def test_priors_that_the_data_rule_out_are_left_out_of_those_unsaid():
+    """Under separation a Cauchy prior with a hyperprior has no posterior; the picture goes on."""
+    X, _, _ = rows()
+    problem = conditioned(X, X["a"] > 0.0, noise="bernoulli")
+    found = br.demonstrate.before_data(problem, draws=50)
+    assert "Normal" in found.names
+    assert "Cauchy" not in found.names
+    assert any(note.startswith("Cauchy is left out: ") for note in found.notes)
+    assert "allow no posterior: " in found.says
+    with pytest.raises(br.BadData, match="Cauchy"):
+        br.demonstrate.before_data(problem, ["cauchy"], draws=50)

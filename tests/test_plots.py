@@ -419,6 +419,18 @@ def test_nothing_to_draw_is_said(comparison: Any) -> None:
         plots.plot_scale({"lasso": known})
 
 
+def test_what_is_no_axes_or_too_many_is_refused() -> None:
+    figure = canvas.new_figure(4.0, 2.0)
+    two = figure.subplots(1, 2)
+
+    assert canvas.axes(two[:1], 1.0, 1.0) is two[0]
+    for ax, words in ((two, "give one, as ax"), ("left", "not str"), (figure, "not Figure")):
+        with pytest.raises(BadArgument, match=words):
+            canvas.axes(ax, 1.0, 1.0)
+    with pytest.raises(BadArgument, match="not Figure"):
+        canvas.axes_grid(figure, 1, 1, (1.0, 1.0))
+
+
 @pytest.mark.parametrize("hinting, fits", [("none", True), ("force_autohint", False)])
 def test_what_is_settled_at_one_resolution_fits_at_any(monkeypatch, hinting, fits) -> None:
     """Hinted, letters are so many whole pixels wide, and names beside the axes lose their ends."""

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,20 +109,36 @@ def marks(names: Iterable[str]) -> dict[str, Mark]:
 
 def axes(ax: Axes | None, width: float, height: float) -> Axes:
     """The given axes, or those of a new figure of this size in inches."""
-    if ax is not None:
-        return ax
-    return _figure(width, height).add_subplot()
+    if ax is None:
+        return _figure(width, height).add_subplot()
+    (given,) = _given(ax, 1, exactly=True)
+    return cast("Axes", given)
+
+
+def _given(ax: Any, count: int, *, exactly: bool = False) -> NDArray[np.object_]:
+    """The axes that were given, `count` of them or more."""
+    from matplotlib.axes import Axes
+
+    given = np.atleast_1d(np.asarray(ax, dtype=object)).ravel()
+    for one in given:
+        if not isinstance(one, Axes):
+            raise BadArgument(
+                f"ax takes what plt.subplots() makes, matplotlib Axes, not {type(one).__name__}"
+            )
+    if len(given) < count:
+        raise BadArgument(
+            f"ax holds {len(given)} axes, and {count} are needed, as plt.subplots(1, {count})[1]; "
+            "leave ax out for new ones"
+        )
+    if exactly and len(given) > count:
+        raise BadArgument(f"ax holds {len(given)} axes, and one is drawn on: give one, as ax[0]")
+    return given[:count]
 
 
 def axes_grid(ax: Any, count: int, columns: int, panel: tuple[float, float]) -> NDArray[np.object_]:
     """At least `count` given axes, or those of a new figure with panels of this size in inches."""
     if ax is not None:
-        given = np.atleast_1d(np.asarray(ax, dtype=object)).ravel()
-        if len(given) < count:
-            raise BadArgument(
-                f"ax holds {len(given)} axes, and {count} are needed; leave ax out for new ones"
-            )
-        return given[:count]
+        return _given(ax, count)
     columns = max(1, min(columns, count))
     rows = max(1, -(-count // columns))
     figure = _figure(panel[0] * columns, panel[1] * rows)

@@ -11,8 +11,9 @@ import numpy as np
 from bayesreg.engines.prior_quantities import Expected, Ground, expected
 from bayesreg.language import families
 from bayesreg.language.arguments import Array, integer, one_positive
+from bayesreg.language.errors import BadData, NotSupported
 from bayesreg.language.misnamed import explained
-from bayesreg.language.text import shortened
+from bayesreg.language.text import listed, shortened
 from bayesreg.likelihoods import Gaussian
 from bayesreg.model.model import Model
 from bayesreg.priors import Flat, Prior
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from bayesreg.results import MapFit, Posterior
 
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
+LEFT_OUT = " is left out: "
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -107,6 +109,8 @@ class BeforeData(Record):
                 f"{self.names[0]} expects, before y is seen, a median R² of {r2.low:.2f} and "
                 f"{number.low:.3g} of {p} effects above {self.delta:g} sd of the noise"
             )
+        out = [note.partition(LEFT_OUT)[0] for note in self.notes if LEFT_OUT in note]
+        said += f"; left out, as these data allow no posterior: {listed(out)}" if out else ""
         if self.rank == p:
             return f"{said}; X has full rank, so that y speaks along all {p} directions."
         return (
@@ -224,25 +228,36 @@ def _left(problem: Problem) -> tuple[Array, int]:
 
 def _problems(problem: Problem, priors: Any) -> dict[str, tuple[Problem, list[str]]]:
     """The columns under each prior, and what was said of it."""
-    found = {}
+    found: dict[str, tuple[Problem, list[str]]] = {}
+    given, said = priors, list(problem.warnings)
     if priors is None:
         own = problem.prior if isinstance(problem.prior, Prior) else None
-        found[type(own).__name__ if own else "as given"] = (problem, list(problem.warnings))
+        found[type(own).__name__ if own else "as given"] = (problem, said)
         priors = {name: prior_of(families.snake(name)) for name in families.PRIORS}
         priors = {
             name: one
             for name, one in priors.items()
             if not isinstance(one, Flat) and name not in found
         }
-    free: dict[Any, Any] = {problem.features[j]: Flat() for j in problem.flat}
     for name, prior in named(priors).items():
-        found[name] = condition_bounded(
-            Model(free | {...: prior} if free else prior, problem.likelihood),
-            problem.held,
-            standardize=problem.standardize,
-            intercept=problem.intercept,
-        )
+        try:
+            found[name] = _under(problem, prior)
+        except (BadData, NotSupported) as error:  # no posterior would follow from these data
+            if given is not None:
+                raise
+            said.append(f"{name}{LEFT_OUT}{error}")
     return found
+
+
+def _under(problem: Problem, prior: Prior) -> tuple[Problem, list[str]]:
+    """The columns under another prior, Flat ones as they are, and what was said of it."""
+    free: dict[Any, Any] = {problem.features[j]: Flat() for j in problem.flat}
+    return condition_bounded(
+        Model(free | {...: prior} if free else prior, problem.likelihood),
+        problem.held,
+        standardize=problem.standardize,
+        intercept=problem.intercept,
+    )
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,7 @@ class Pair:
 
 
 def pair_of(problem: Any, columns: Sequence[str] | None, picture: str) -> Pair:
-    """The pair that is named, or the two columns that say most of y, each alone.
+    """The pair that is named; or the column that says most of y alone, and the next that differs.
 
     Raises
     ------
@@ -88,17 +88,24 @@ def pair_of(problem: Any, columns: Sequence[str] | None, picture: str) -> Pair:
     norms = quadratic.norms
     if columns is None:
         share = np.abs(quadratic.xy) / np.where(norms > 0.0, norms, np.inf)
-        j, k = sorted(np.argsort(-share, kind="stable")[:2].tolist())
+        first, *others = np.argsort(-share, kind="stable").tolist()
+        apart = [k for k in others if _determinate(problem.gram[np.ix_([first, k], [first, k])])]
+        j, k = sorted([first, *(apart or others)][:2])
     else:
         j, k = _positions(columns, proper)
     two = np.array([j, k])
     gram = problem.gram[np.ix_(two, two)]
-    if not gram[0, 0] * gram[1, 1] * (1.0 - DEPENDENT) > gram[0, 1] ** 2:
+    if not _determinate(gram):
         raise BadArgument(
             f"{shown(proper[j])!r} and {shown(proper[k])!r} are collinear or constant, so that the "
             "loss has no one minimum; choose columns="
         )
     return Pair((proper[j], proper[k]), gram, quadratic.xy[two], problem.standardize)
+
+
+def _determinate(gram: Array) -> bool:
+    """Whether the loss of two columns has one minimum."""
+    return bool(gram[0, 0] * gram[1, 1] * (1.0 - DEPENDENT) > gram[0, 1] ** 2)
 
 
 def _positions(columns: Any, proper: list[str]) -> tuple[int, int]:
