@@ -8,6 +8,7 @@ A record says what the library minimises, what λ₁ and λ₂ are in its argume
 arguments are in λ₁ and λ₂. The last two are inverses of each other. In formulae
 
     n        Σw = N, the number of rows where all weights are 1
+    rows     the number of rows, whatever their weights
     sd_y     sd of y with divisor N
     scale_y  likewise, but √(Σwy²/N) in a fit without an intercept
     sigma    sd of the noise; phi = φ is σ² under Gaussian noise and 1 for yes/no and for counts
@@ -24,6 +25,7 @@ from bayesreg.conventions.formula import names_in
 
 FACTS = {
     "n": "the number of rows, or the sum of weights",
+    "rows": "the number of rows, whatever their weights",
     "sd_y": "sd of y with divisor N, not N − 1",
     "rms_y": "√(Σwy²/Σw), since the fit has no intercept",
     "scale_y": "sd of y with divisor N, not N − 1",
@@ -43,6 +45,9 @@ CHECKED = {
     "unverified": "NOT VERIFIED: no source or run confirms this row; try it on small data first",
 }
 GAUSSIAN: Mapping[str, Mapping[str, Any]] = {"Gaussian": {}}
+# What else of a call may change the objective; known to be asked for, and to be refused.
+UNBOUNDED = {"positive": ((False,), "coefficients held at 0 and above are another objective")}
+UNWEIGHTED = {"class_weight": ((None,), "it weighs the rows by class: give weights= to the fit")}
 NO_INTERCEPT: Mapping[str, Any] = {"fit_intercept": False}
 
 
@@ -73,6 +78,10 @@ class Convention:
         Likewise: the value where λ₁ is not 0, and where it is.
     only : mapping of str to (tuple, str)
         Arguments with values under which the objective is another, and what it would be.
+    of_intercept : tuple of str
+        Those of `only` that matter in a fit with β₀ alone.
+    by_column : tuple of str
+        Arguments that may be one number per column.
     explicit : tuple of str
         Arguments that must be said, since the library's default is another objective.
     listed : tuple of str
@@ -89,6 +98,8 @@ class Convention:
         Arguments that leave the columns as they are; None where there are none.
     limits : str
         Under what condition the conversion is exact, where there is one.
+    never_ridge : str
+        Why there is no λ₂ without a λ₁, where so.
     one_way : str
         Why nothing can be converted to it, where so.
     call : str
@@ -112,6 +123,8 @@ class Convention:
     sets: Mapping[str, Any] = field(default_factory=dict)
     switches: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
     only: Mapping[str, tuple[tuple[Any, ...], str]] = field(default_factory=dict)
+    of_intercept: tuple[str, ...] = ()
+    by_column: tuple[str, ...] = ()
     explicit: tuple[str, ...] = ()
     listed: tuple[str, ...] = ()
     intercept: Literal["free", "penalised", "none"] = "free"
@@ -120,6 +133,7 @@ class Convention:
     columns: Literal["raw", "sd", "sd1", "norm"] = "raw"
     raw: Mapping[str, Any] | None = None
     limits: str = ""
+    never_ridge: str = ""
     one_way: str = ""
     call: str = "{name}({arguments})"
     booleans: tuple[str, str] = ("False", "True")

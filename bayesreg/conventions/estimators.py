@@ -107,12 +107,21 @@ ESTIMATORS: dict[str, Reading] = {
     "skglm.ElasticNet": Reading("skglm.ElasticNet", _NET),
     "skglm.SparseLogisticRegression": Reading("skglm.SparseLogisticRegression", _NET),
     "glum.GeneralizedLinearRegressor": Reading(
-        "glum.GeneralizedLinearRegressor", {**_NET, "family": "family"}, _GLUM
+        "glum.GeneralizedLinearRegressor", {**_NET, "family": "family", "link": "link"}, _GLUM
     ),
     "glum.GeneralizedLinearRegressorCV": Reading(
-        "glum.GeneralizedLinearRegressor", {**_NET_CHOSEN, "family": "family"}, _GLUM
+        "glum.GeneralizedLinearRegressor",
+        {**_NET_CHOSEN, "family": "family", "link": "link"},
+        _GLUM,
     ),
 }
+# What tries several of an estimator, and keeps the best as an attribute.
+SEARCHES = (
+    "sklearn.GridSearchCV",
+    "sklearn.RandomizedSearchCV",
+    "sklearn.HalvingGridSearchCV",
+    "sklearn.HalvingRandomSearchCV",
+)
 # Results of statsmodels keep no alpha: it is said beside them.
 STATSMODELS = {
     "OLS": "statsmodels.OLS.fit_regularized",

@@ -31,6 +31,7 @@ SYMBOLS = {
     "lam": "(λ₁ + λ₂)",
     "share": "λ₁/(λ₁ + λ₂)",
     "n": "N",
+    "rows": "rows",
     "sd_y": "sd(y)",
     "scale_y": "sd(y)",
     "sigma": "σ",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from bayesreg.conventions.convention import Convention
+from bayesreg.conventions.convention import UNBOUNDED, Convention
 
 _LOGISTIC = "log(1 + exp η) − yη"
 _LIKELIHOOD = "−log L"
@@ -24,6 +24,7 @@ _OLS = Convention(
     lam2="n * alpha * (1 - L1_wt)",
     gives={"alpha": "lam / n", "L1_wt": "share"},
     defaults={"L1_wt": 1.0},
+    by_column=("alpha",),
     intercept="penalised",
     spare=_SPARED,
     without={},
@@ -37,28 +38,40 @@ _LOGIT = Convention(
     lam1="alpha",
     gives={"alpha": "lam1"},
     likelihoods={"Bernoulli": {}},
+    by_column=("alpha",),
     intercept="penalised",
     spare=_SPARED,
     without={},
     source="https://www.statsmodels.org/stable/generated/"
     "statsmodels.discrete.discrete_model.Logit.fit_regularized.html",
 )
+_GLM = replace(
+    _OLS,
+    name="statsmodels.GLM.fit_regularized",
+    objective=f"{_LIKELIHOOD}/rows + alpha·L1_wt·‖β‖₁ + ½·alpha·(1 − L1_wt)·‖β‖²",
+    lam1="rows * alpha * L1_wt",
+    lam2="rows * alpha * (1 - L1_wt)",
+    gives={"alpha": "lam / rows", "L1_wt": "share"},
+    likelihoods={
+        "Bernoulli": {"family": "Binomial"},
+        "Poisson": {"family": "Poisson"},
+        "NegativeBinomial": {"family": "NegativeBinomial"},
+    },
+    limits=f"{_OLS.limits}; freq_weights count in log L, and not in rows",
+    source="https://www.statsmodels.org/stable/generated/"
+    "statsmodels.genmod.generalized_linear_model.GLM.fit_regularized.html",
+)
+_GAUSSIAN = replace(
+    _GLM,
+    likelihoods={"Gaussian": {"family": "Gaussian"}},
+    never_ridge="at L1_wt=0 it estimates the variance of the noise beside β, and minimises another "
+    "objective; statsmodels.OLS.fit_regularized has this one",
+)
 STATSMODELS = [
     _OLS,
     replace(_OLS, name="statsmodels.WLS.fit_regularized"),
-    replace(
-        _OLS,
-        name="statsmodels.GLM.fit_regularized",
-        objective=f"{_LIKELIHOOD}/N + alpha·L1_wt·‖β‖₁ + ½·alpha·(1 − L1_wt)·‖β‖²",
-        likelihoods={
-            "Gaussian": {"family": "Gaussian"},
-            "Bernoulli": {"family": "Binomial"},
-            "Poisson": {"family": "Poisson"},
-            "NegativeBinomial": {"family": "NegativeBinomial"},
-        },
-        source="https://www.statsmodels.org/stable/generated/"
-        "statsmodels.genmod.generalized_linear_model.GLM.fit_regularized.html",
-    ),
+    _GAUSSIAN,
+    _GLM,
     _LOGIT,
     replace(
         _LOGIT,
@@ -74,6 +87,7 @@ _CELER = Convention(
     lam1="n * alpha",
     gives={"alpha": "lam1 / n"},
     defaults={"alpha": 1.0},
+    only=UNBOUNDED,
     source="https://mathurinm.github.io/celer/api.html",
 )
 _SKGLM = "https://contrib.scikit-learn.org/skglm/api.html"
@@ -85,6 +99,7 @@ SPARSE = [
         name="celer.ElasticNet",
         objective=f"‖y − β₀ − Xβ‖²/(2N) + {_MIX}",
         defaults=_NET_DEFAULTS,
+        never_ridge="its l1_ratio must be above 0; sklearn.Ridge and skglm.ElasticNet have a ridge",
         **_NET,
     ),
     Convention(
@@ -125,6 +140,10 @@ SPARSE = [
             "Poisson": {"family": "poisson"},
             "NegativeBinomial": {"family": "negative.binomial"},
         },
+        only={
+            "link": (("auto",), "the likelihoods here have the link of link='auto'"),
+            "scale_predictors": ((False,), "it scales the columns first; say standardize=True"),
+        },
         source="https://glum.readthedocs.io/en/latest/glm.html",
         **_NET,
     ),
@@ -135,6 +154,7 @@ SPARSE = [
         likelihoods={"Bernoulli": {}},
         columns="sd",
         without=None,
+        never_ridge="its l1_ratio must be above 0; sklearn.LogisticRegression has a ridge",
         source="https://github.com/mmacpherson/pybiglasso",
         **_NET,
     ),
@@ -210,7 +230,13 @@ _ABESS = Convention(
     gives={"alpha": "lam2"},
     defaults={"alpha": 0.0},
     columns="sd",
-    without={"fit_intercept": False},
+    without=None,
+    only={
+        "fit_intercept": (
+            (True,),
+            "without an intercept it scales columns by √(Σx²/N), and J by their sd",
+        )
+    },
     limits="at support_size = p; with fewer columns it is best subset selection",
     source="https://abess.readthedocs.io/en/latest/Python-package/index.html",
 )

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from bayesreg.conventions.estimators import ESTIMATORS, STATSMODELS, class_name
-from bayesreg.language.arguments import did_you_mean
+from bayesreg.conventions.estimators import ESTIMATORS, SEARCHES, STATSMODELS, class_name
+from bayesreg.conventions.refused import REFUSED
 from bayesreg.language.errors import BadArgument, NotSupported
 
 
@@ -35,8 +36,14 @@ class Met:
         Whether coefficients are held at 0 and above.
     coef : ndarray (p,) or None
         The coefficients that it reports, in its own coordinates.
-    sd : ndarray (p,) or None
-        What the StandardScaler divided by.
+    level : float or None
+        The intercept that it reports, likewise.
+    mean, sd : ndarray (p,) or None
+        What the StandardScaler subtracted, and what it divided by.
+    names : tuple of str or None
+        The columns that it was fitted to, where it keeps their names.
+    shape : float or None
+        Of a negative binomial response, where it says one.
     sigma : float or None
         sd of the noise, where it says one.
     classes : tuple or None
@@ -55,7 +62,11 @@ class Met:
     standardize: bool = False
     positive: bool = False
     coef: Any = None
+    level: float | None = None
+    mean: Any = None
     sd: Any = None
+    names: tuple[str, ...] | None = None
+    shape: float | None = None
     sigma: float | None = None
     classes: tuple[Any, ...] | None = None
     held: dict[str, Any] = field(default_factory=dict)
@@ -82,20 +93,35 @@ def met(fitted: Any, said: Mapping[str, Any]) -> Met:
         own = dict(said)
         positive = bool(own.pop("positive", False))
         return Met(f"{fitted}({given})", fitted, own, positive=positive)
+    if isinstance(fitted, type):
+        raise BadArgument(
+            f"{fitted.__name__} is a class: pass an estimator made of it, {fitted.__name__}(…), or "
+            "its name with its arguments"
+        )
     name = class_name(fitted)
+    if name in SEARCHES:
+        return met(_held(fitted, name, "best_estimator_"), said)
     if name == "sklearn.Pipeline":
         return _pipeline(fitted, said)
     if name.startswith("statsmodels."):
         return _statsmodels(fitted, said)
     if name not in ESTIMATORS:
-        known = [*ESTIMATORS, "sklearn.Pipeline", *STATSMODELS.values()]
-        raise NotSupported(
-            f"explain does not know {name}{did_you_mean(name, known)}; it knows "
-            f"{', '.join(known)}, and any function of br.translate by its name and arguments"
-        )
+        raise NotSupported(f"explain does not know {name}{_instead(name)}")
     if said:
         raise BadArgument(f"{next(iter(said))}= is settled by the {name} itself; leave it out")
     return _estimator(fitted, name)
+
+
+def _instead(name: str) -> str:
+    """Why a class is not known, or what is of its library."""
+    if name in REFUSED:
+        return f": {REFUSED[name]}"
+    home = name.partition(".")[0]
+    known = [*ESTIMATORS, "sklearn.Pipeline", *STATSMODELS.values()]
+    homes = ", ".join(dict.fromkeys(one.partition(".")[0] for one in known))
+    own = [one for one in known if one.partition(".")[0] == home]
+    listed = f"of {home} it knows {', '.join(own)}" if own else f"it knows some of {homes}"
+    return f"; {listed}, and any function of br.translate by its name and arguments"
 
 
 def _estimator(fitted: Any, name: str) -> Met:
@@ -115,12 +141,16 @@ def _estimator(fitted: Any, name: str) -> Met:
     inside = bool(getattr(fitted, "fit_intercept", True))
     penalised = bool(spoils) and inside  # all of them are of the intercept
     arguments = _settled({k: _held(fitted, name, a) for k, a in reading.takes.items()})
+    shape = None
+    if name.startswith("glum."):
+        arguments, shape = _of_glum(arguments)
     if np.any(getattr(fitted, "outliers_", False)):
         spoils.append(
             "some residuals are beyond epsilon·scale_, where Huber's loss is that of no likelihood "
             "here; br.StudentTNoise() is the nearest"
         )
     alpha = arguments.get("alpha_")
+    names = getattr(fitted, "feature_names_in_", None)
     return Met(
         words=_written(fitted),
         record=reading.record or "sklearn.Ridge",
@@ -129,6 +159,9 @@ def _estimator(fitted: Any, name: str) -> Met:
         penalised=penalised,
         positive=bool(getattr(fitted, "positive", False)),
         coef=_coefficients(getattr(fitted, "coef_", None), name),
+        level=_level(getattr(fitted, "intercept_", None)),
+        names=None if names is None else tuple(map(str, names)),
+        shape=shape,
         sigma=None if alpha is None else float(1.0 / np.sqrt(alpha)),
         classes=_labels(getattr(fitted, "classes_", None), name),
         spoils=tuple(spoils if inside else [one for one in spoils if "intercept" not in one]),
@@ -143,7 +176,56 @@ def _held(fitted: Any, name: str, attribute: str) -> Any:
     if not hasattr(fitted, attribute) and attribute.endswith("_"):
         raise BadArgument(f"{name} has {attribute} once it is fitted, and this one is not: fit it")
     value: Any = getattr(fitted, attribute, None)
-    return float(np.ravel(value)[0]) if attribute == "C_" else value
+    if attribute in ("C_", "l1_ratio_"):  # of LogisticRegressionCV, one for each class
+        value = np.ravel(value)[0]
+    return value
+
+
+def _of_glum(arguments: dict[str, Any]) -> tuple[dict[str, Any], float | None]:
+    """Family and link by name, as texts and as objects; and the shape 1/θ."""
+    family, link = arguments.get("family", "normal"), arguments.pop("link", None)
+    theta = getattr(family, "theta", 1.0)
+    if not isinstance(family, str):
+        family = _FAMILIES.get(
+            (type(family).__name__, getattr(family, "power", None)), repr(family)
+        )
+    said = re.fullmatch(r"negative\.binomial\s?\((.+)\)", family)
+    if said:
+        family, theta = "negative.binomial", float(said[1])
+    family = "normal" if family == "gaussian" else family
+    if link is not None and not isinstance(link, str):
+        link = type(link).__name__.removesuffix("Link").lower()
+    known = arguments | {"family": family}
+    if link not in (None, _LINKS.get(family)):
+        known["link"] = link
+    return known, 1.0 / theta if family == "negative.binomial" else None
+
+
+_FAMILIES = {
+    ("NormalDistribution", None): "normal",
+    ("NormalDistribution", 0): "normal",
+    ("PoissonDistribution", None): "poisson",
+    ("PoissonDistribution", 1): "poisson",
+    ("TweedieDistribution", 0): "normal",
+    ("TweedieDistribution", 1): "poisson",
+    ("BinomialDistribution", None): "binomial",
+    ("NegativeBinomialDistribution", None): "negative.binomial",
+}
+_LINKS = {
+    "normal": "identity",
+    "Gaussian": "identity",
+    "binomial": "logit",
+    "Binomial": "logit",
+    "poisson": "log",
+    "Poisson": "log",
+    "negative.binomial": "log",
+    "NegativeBinomial": "log",
+}
+
+
+def _level(intercept: Any) -> float | None:
+    """One number, or None."""
+    return None if intercept is None or np.size(intercept) != 1 else float(np.ravel(intercept)[0])
 
 
 def _settled(arguments: dict[str, Any]) -> dict[str, Any]:
@@ -187,8 +269,7 @@ def _labels(classes: Any, name: str) -> tuple[Any, ...] | None:
 
 def _pipeline(fitted: Any, said: Mapping[str, Any]) -> Met:
     """A StandardScaler before an estimator; any other step is another design."""
-    steps = [(key, one) for key, one in fitted.steps if one is not None and one != "passthrough"]
-    *before, (_, last) = steps
+    *before, (_, last) = _flat(fitted)
     for key, one in before:
         if class_name(one) != "sklearn.StandardScaler":
             raise NotSupported(
@@ -206,8 +287,29 @@ def _pipeline(fitted: Any, said: Mapping[str, Any]) -> Met:
             "StandardScaler(with_mean=True) before fit_intercept=False takes the means from X and "
             "not from y; say with_mean=False, or fit_intercept=True"
         )
-    sd = getattr(scaler, "scale_", None) if scaler.with_std else None
-    return replace(found, words=_written(fitted), standardize=bool(scaler.with_std), sd=sd)
+    names = getattr(scaler, "feature_names_in_", None)
+    return replace(
+        found,
+        words=_written(fitted),
+        standardize=bool(scaler.with_std),
+        mean=getattr(scaler, "mean_", None) if scaler.with_mean else None,
+        sd=getattr(scaler, "scale_", None) if scaler.with_std else None,
+        names=found.names if names is None else tuple(map(str, names)),
+    )
+
+
+def _flat(pipeline: Any) -> list[tuple[str, Any]]:
+    """The steps, those of pipelines among them in their place."""
+    steps: list[tuple[str, Any]] = []
+    for key, one in pipeline.steps:
+        inner = not isinstance(one, str | type) and class_name(one) == "sklearn.Pipeline"
+        if inner:
+            steps += _flat(one)
+        elif one is not None and not isinstance(one, str):  # "passthrough"
+            steps.append((key, one))
+    if not steps:
+        raise NotSupported("the Pipeline has no estimator at its end, and so no penalty")
+    return steps
 
 
 def _statsmodels(fitted: Any, said: Mapping[str, Any]) -> Met:
@@ -219,16 +321,8 @@ def _statsmodels(fitted: Any, said: Mapping[str, Any]) -> Met:
             f"explain does not know {class_name(fitted)} of {kind}; of statsmodels it knows "
             f"results of {', '.join(STATSMODELS.values())}"
         )
-    if np.any(getattr(model, "offset", 0.0)) or np.any(getattr(model, "exposure", 0.0)):
-        raise NotSupported(f"{kind} with an offset or exposure: explain knows none")
-    arguments = dict(said)
-    own = getattr(fitted, "mle_settings", {}).get("alpha")
-    if own is not None:
-        arguments.setdefault("alpha", own)
-    if "alpha" not in arguments:
-        raise BadArgument(
-            f"{class_name(fitted)} keeps no alpha: say alpha= (and L1_wt=) as they were at the fit"
-        )
+    shape = _as_likelihoods_are(model, kind)
+    arguments = _strength(fitted, said)
     exog: Any = np.asarray(model.exog, dtype=float)
     constant = np.ptp(exog, axis=0) == 0.0
     alpha = np.asarray(arguments["alpha"], dtype=float)
@@ -239,6 +333,7 @@ def _statsmodels(fitted: Any, said: Mapping[str, Any]) -> Met:
     arguments["alpha"] = float(rest[0]) if np.ptp(rest) == 0.0 else rest
     if kind == "GLM":
         arguments["family"] = type(model.family).__name__
+    params = np.asarray(fitted.params, dtype=float)
     weights = getattr(model, "freq_weights" if kind == "GLM" else "weights", None)
     held = {"X": exog[:, ~constant], "y": np.asarray(model.endog, dtype=float)}
     return Met(
@@ -247,6 +342,41 @@ def _statsmodels(fitted: Any, said: Mapping[str, Any]) -> Met:
         arguments=arguments,
         intercept=bool(constant.any()),
         penalised=bool(np.any(spread[constant])),
-        coef=np.asarray(fitted.params, dtype=float)[~constant],
+        coef=params[~constant],
+        level=float(exog[0, constant] @ params[constant]) if constant.any() else None,
+        shape=shape,
         held=held | ({} if weights is None or np.ptp(weights) == 0.0 else {"weights": weights}),
     )
+
+
+def _strength(fitted: Any, said: Mapping[str, Any]) -> dict[str, Any]:
+    """alpha and L1_wt: what the result keeps, what is said, or 0 of a fit without a penalty."""
+    whose = class_name(fitted)
+    for key in said:
+        if key not in ("alpha", "L1_wt"):
+            raise BadArgument(f"a result of statsmodels takes alpha= and L1_wt=, not {key}=")
+    own = getattr(fitted, "mle_settings", {}).get("alpha")
+    if own is not None:
+        return {"alpha": own} | dict(said)
+    if "alpha" in said:
+        return dict(said)
+    if not whose.rpartition(".")[2].startswith(("Regularized", "L1")):
+        return {"alpha": 0.0}  # of fit(), which has no penalty
+    raise BadArgument(f"{whose} keeps no alpha: say alpha= (and L1_wt=) as they were at the fit")
+
+
+def _as_likelihoods_are(model: Any, kind: str) -> float | None:
+    """Refuse a model whose loss is none of ours; the shape of a negative binomial."""
+    if np.any(getattr(model, "offset", 0.0)) or np.any(getattr(model, "exposure", 0.0)):
+        raise NotSupported(f"{kind} with an offset or exposure: explain knows none")
+    if kind != "GLM":
+        return None
+    family, link = type(model.family).__name__, type(model.family.link).__name__.lower()
+    if _LINKS.get(family, link) != link:
+        raise NotSupported(f"GLM of {family} with link {link}: here it is {_LINKS[family]}")
+    if any(np.any(np.asarray(getattr(model, key, 1)) != 1) for key in ("var_weights", "n_trials")):
+        raise NotSupported(
+            "GLM with var_weights, or with successes among several trials: explain knows rows, and "
+            "freq_weights of them"
+        )
+    return 1.0 / float(model.family.alpha) if family == "NegativeBinomial" else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bayesreg.conventions.convention import Convention
+from bayesreg.conventions.convention import UNBOUNDED, UNWEIGHTED, Convention
 
 _PAGE = "https://scikit-learn.org/stable/modules/"
 _LOGISTIC = "log(1 + exp η) − yη"
@@ -15,6 +15,7 @@ _LASSO = Convention(
     lam1="n * alpha",
     gives={"alpha": "lam1 / n"},
     defaults={"alpha": 1.0},
+    only=UNBOUNDED,
     source=_PAGE + "linear_model.html#lasso",
 )
 _LOGIT = Convention(
@@ -29,9 +30,11 @@ _LOGIT = Convention(
     only={
         "solver": (
             ("lbfgs", "newton-cg", "newton-cholesky", "sag", "saga"),
-            "liblinear penalises the intercept, which no other row here does",
-        )
+            "liblinear penalises the intercept, which is no J with a free β₀",
+        ),
+        **UNWEIGHTED,
     },
+    of_intercept=("solver",),
     source=_PAGE + "linear_model.html#logistic-regression",
 )
 # The words of releases before 1.8, which the others still take: read, and not written.
@@ -85,6 +88,7 @@ SCIKIT_LEARN = [
         lam2="alpha",
         gives={"alpha": "lam2"},
         defaults={"alpha": 1.0},
+        only=UNBOUNDED,
         source=_PAGE + "linear_model.html#ridge-regression-and-classification",
     ),
     _LASSO,
@@ -96,6 +100,7 @@ SCIKIT_LEARN = [
         lam2="n * alpha * (1 - l1_ratio)",
         gives={"alpha": "lam / n", "l1_ratio": "share"},
         defaults={"alpha": 1.0, "l1_ratio": 0.5},
+        only=UNBOUNDED,
         source=_PAGE + "linear_model.html#elastic-net",
     ),
     Convention(
@@ -109,6 +114,7 @@ SCIKIT_LEARN = [
         name="sklearn.ARDRegression",
         objective="½·alpha_·‖y − β₀ − Xβ‖² + ½·Σ lambda_ⱼ·βⱼ²",
         lam2="lambda_ / alpha_",
+        by_column=("lambda_",),
         one_way="it estimates alpha_ and lambda_ itself; sklearn.Ridge takes a λ",
         source=_PAGE + "linear_model.html#automatic-relevance-determination-ard",
     ),
@@ -169,6 +175,7 @@ SCIKIT_LEARN = [
             objective=one.objective.replace("‖y − β₀ − Xβ‖²/(2N)", f"Σ[{_LOGISTIC}]/N")
             + ", η = β₀ + Xβ",
             likelihoods={"Bernoulli": {"loss": "log_loss"}},
+            only=UNWEIGHTED,
             explicit=("loss",),
         )
         for one in _DESCENTS

@@ -8,14 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from bayesreg import likelihoods
-from bayesreg.conventions import Convention, named
-from bayesreg.conventions.convention import CHECKED, COLUMNS
+from bayesreg.conventions import Convention
+from bayesreg.conventions.convention import CHECKED
 from bayesreg.conventions.formula import latex, spoken
-from bayesreg.language.arguments import did_you_mean
-from bayesreg.language.errors import BadArgument, NotSupported, UnknownArgument
+from bayesreg.language.errors import BadArgument, NotSupported
 from bayesreg.likelihoods.base import Likelihood
-from bayesreg.model.conversion import Conversion, convert
+from bayesreg.model.call import Call
+from bayesreg.model.conversion import Conversion, convert, size_of_columns
 from bayesreg.model.facts import Facts, solved
 from bayesreg.priors import ElasticNet, Flat, Laplace, Normal
 from bayesreg.priors.base import Prior
@@ -149,8 +148,7 @@ class Assumed:
 
     def to(self, target: str, **facts: Any) -> Conversion:
         """The same penalty as arguments for another library; see `Penalty.to`."""
-        known = {key: value for key, value in vars(self.facts).items() if value is not None}
-        return convert(self, target, Facts.of(**(known | facts)))
+        return convert(self, target, self.facts.and_said(**facts))
 
     def __repr__(self) -> str:
         """Both objectives."""
@@ -174,7 +172,7 @@ def _scale(value: Any) -> Any:
 
 
 def assumed(
-    library: str,
+    library: str | type,
     arguments: Mapping[str, Any],
     facts: Facts,
     *,
@@ -193,18 +191,15 @@ def assumed(
     NotSupported
         If the objective is none that we have, such as one with a penalised intercept.
     """
-    records = named(library)
-    said = _said(records, arguments)
-    record = _chosen(records, said, likelihood)
-    _check(record, said)
-    inside = _intercept(record, said, intercept)
-    own = _likelihood(record, said, likelihood)
-    scaled = _standardised(record, said, standardize)
-    known = facts.values(own, intercept=inside) | _strengths(record, said)
+    read = Call.of(library, arguments, likelihood, standardize=standardize, intercept=intercept)
+    record, inside, scaled = read.record, read.intercept, read.standardize
+    known = facts.values(read.likelihood, intercept=inside) | read.strengths
     shared = {"standardize": standardize, "intercept": intercept}  # our words, and glmnet's
     own_words = {k: v for k, v in shared.items() if v is not None and k in record.takes}
     call = _call(record.name, {**arguments, **own_words})
     l1, l2, formulas = _lams(record, known, call, scaled=scaled, intercept=inside)
+    if record.never_ridge and not np.any(l1) and np.any(l2):
+        raise NotSupported(f"{call}: {record.never_ridge}")
     spare = f"if the intercept is spared: {record.spare}" * (inside and bool(record.spare))
     doubt = CHECKED["unverified"] * (record.checked == "unverified")
     return Assumed(
@@ -212,7 +207,7 @@ def assumed(
         stated=f"{call} minimises {record.minimised(scaled)}",
         l1=l1,
         l2=l2,
-        likelihood=own,
+        likelihood=read.likelihood,
         standardize=scaled,
         intercept=inside,
         facts=facts,
@@ -232,7 +227,7 @@ def _lams(
     """λ₁ and λ₂ of J, and their formulae."""
     size = 1.0
     if scaled and record.columns != "raw":
-        size = solved(COLUMNS[record.columns][0], known, f"{record.name}: its scale of columns")
+        size = size_of_columns(record, known)
     times = _TIMES.get(record.columns, ("", "")) if scaled else ("", "")
     values, formulas = [], {}
     for power, symbol, formula in ((1, "λ₁", record.lam1), (2, "λ₂", record.lam2)):
@@ -249,128 +244,3 @@ def _lams(
 def _call(name: str, arguments: Mapping[str, Any]) -> str:
     plain = {k: v.item() if isinstance(v, np.generic) else v for k, v in arguments.items()}
     return f"{name}({', '.join(f'{key}={value!r}' for key, value in plain.items())})"
-
-
-def _said(records: tuple[Convention, ...], arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments by the library's own names; ``lambda_`` is ``lambda`` where that is one."""
-    known = dict.fromkeys(name for record in records for name in record.takes)
-    said = {}
-    for key, value in arguments.items():
-        name = key
-        if key not in known and key.rstrip("_") in known:
-            name = key.rstrip("_")
-        if name not in known:
-            raise UnknownArgument(
-                f"{records[0].name} has no argument {key!r} that bears on its objective"
-                f"{did_you_mean(key, known) or '.'} Known: {', '.join(known)}"
-            )
-        said[name] = value
-    return said
-
-
-def _chosen(
-    records: tuple[Convention, ...], said: Mapping[str, Any], likelihood: Likelihood | None
-) -> Convention:
-    """The record that the arguments choose among those of one name."""
-    reasons = []
-    for record in records:
-        families = list(record.likelihoods.values())
-        if likelihood is not None:
-            own = type(likelihood).__name__
-            if own not in record.likelihoods:
-                reasons.append(f"likelihood {own}(): {', '.join(record.likelihoods)}")
-                continue
-            families = [record.likelihoods[own]]
-        wrong = [key for key, value in record.when.items() if said.get(key, value) != value]
-        wrong += [
-            key
-            for key in families[0]
-            if key in said and said[key] not in [one[key] for one in families]
-        ]
-        wrong += [key for key in said if key not in record.takes]
-        if not wrong:
-            return record
-        reasons += [f"{key}={said[key]!r}" for key in wrong]
-    raise NotSupported(
-        f"{records[0].name} has no objective here with {reasons[0]}; known are "
-        f"{'; '.join(_ways(record) for record in records)}"
-    )
-
-
-def _ways(record: Convention) -> str:
-    chosen = [*record.when.items()]
-    families = [
-        "/".join(repr(one[key]) for one in record.likelihoods.values())
-        for key in next(iter(record.likelihoods.values()))
-    ]
-    keys = list(next(iter(record.likelihoods.values())))
-    parts = [f"{key}={value!r}" for key, value in chosen]
-    parts += [f"{key}={text}" for key, text in zip(keys, families, strict=True)]
-    return ", ".join(parts) or f"the loss of {' or '.join(record.likelihoods)}"
-
-
-def _check(record: Convention, said: Mapping[str, Any]) -> None:
-    """Refuse arguments under which the objective is another."""
-    for name, (allowed, why) in record.only.items():
-        if name in said and said[name] not in allowed:
-            raise NotSupported(
-                f"{record.name}({name}={said[name]!r}): {why}; here it is "
-                f"{' or '.join(map(repr, allowed))}"
-            )
-    for name in record.explicit:
-        if name not in said:
-            value = next(iter(record.likelihoods.values()))[name]
-            raise BadArgument(
-                f"{record.name} minimises another loss by default: say {name}={value!r}"
-            )
-
-
-def _likelihood(
-    record: Convention, said: Mapping[str, Any], likelihood: Likelihood | None
-) -> Likelihood:
-    if likelihood is not None:
-        return likelihood
-    for name, chosen in record.likelihoods.items():
-        if all(said.get(key, value) == value for key, value in chosen.items()):
-            own: Likelihood = getattr(likelihoods, name)()
-            return own
-    raise NotSupported(f"{record.name} has no such loss here; known are {_ways(record)}")
-
-
-def _intercept(record: Convention, said: Mapping[str, Any], intercept: bool | None) -> bool:
-    without = record.without or {}
-    off = [key for key, value in without.items() if key in said and said[key] == value]
-    inside = not off if intercept is None else intercept
-    if record.intercept == "none":
-        inside = False
-    if inside and record.intercept == "penalised" and not record.spare:
-        raise NotSupported(
-            f"{record.name} penalises the intercept, and J does not: no prior here is that; fit it "
-            "without one, on centred columns, and say intercept=False"
-        )
-    return inside
-
-
-def _standardised(record: Convention, said: Mapping[str, Any], standardize: bool | None) -> bool:
-    off = any(key in said and said[key] == value for key, value in (record.raw or {}).items())
-    scaled = record.columns != "raw" and not off
-    return scaled if standardize is None else standardize
-
-
-def _strengths(record: Convention, said: Mapping[str, Any]) -> dict[str, Any]:
-    """The numbers that λ₁ and λ₂ are made of."""
-    out: dict[str, Any] = {}
-    for name in record.strengths:
-        value = said.get(name, record.defaults.get(name))
-        if value is None:
-            raise BadArgument(f"{record.name} needs {name}=, of which λ is made")
-        if name in record.listed and np.ndim(value) == 1 and len(value) == 1:
-            value = value[0]
-        try:
-            number = np.asarray(value, dtype=float)
-        except (TypeError, ValueError):
-            number = np.asarray(np.nan)
-        if isinstance(value, str | bool) or np.isnan(number).any():
-            raise BadArgument(f"{record.name}: {name} must be a number, not {value!r}")
-        out[name] = number
-    return out

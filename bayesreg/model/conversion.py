@@ -11,8 +11,9 @@ from bayesreg.conventions import CONVENTIONS, Convention, named
 from bayesreg.conventions.convention import CHECKED, COLUMNS
 from bayesreg.conventions.formula import evaluate, latex
 from bayesreg.language.arguments import Array
-from bayesreg.language.errors import NotSupported
+from bayesreg.language.errors import BadArgument, NotSupported
 from bayesreg.likelihoods.base import Likelihood
+from bayesreg.model.call import no_fit_without
 from bayesreg.model.facts import Facts, solved
 
 
@@ -187,13 +188,15 @@ def _unfit(record: Convention, given: Strength) -> tuple[int, str] | None:
         fits = alternatives(given.likelihood, given.l1, given.l2)
         cure = f": use {' or '.join(fits)}" if fits else ""
         return 1, f"{target} has no {symbol}, and here it is {value:.6g}{cure}"
+    if record.never_ridge and not np.any(given.l1):
+        return 1, f"{target} needs a λ₁: {record.never_ridge}"
     return _intercept_unfit(record, given) or _columns_unfit(record, given)
 
 
 def _intercept_unfit(record: Convention, given: Strength) -> tuple[int, str] | None:
     target = record.name
     if not given.intercept and record.without is None:
-        return 0, f"{target} always has an intercept, and this fit has none"
+        return 0, no_fit_without(record)
     if not given.intercept:
         return None
     if record.intercept == "none":
@@ -224,7 +227,7 @@ def _arguments(record: Convention, given: Strength, facts: Facts) -> Conversion:
     whose = f"{record.name}: "
     size = 1.0
     if given.standardize and record.columns != "raw":
-        size = solved(COLUMNS[record.columns][0], known, whose + "its scale of columns")
+        size = size_of_columns(record, known)
     l1, l2 = given.l1 / size, given.l2 / size**2
     known |= {"lam1": l1, "lam2": l2, "lam": l1 + l2, "share": l1 / (l1 + l2) if l1 else 0.0}
     out: dict[str, Any] = {}
@@ -250,6 +253,22 @@ def _arguments(record: Convention, given: Strength, facts: Facts) -> Conversion:
     )
 
 
+def size_of_columns(record: Convention, known: Mapping[str, Any]) -> float:
+    """Columns as the penalty of a record sees them, in multiples of those with sd 1.
+
+    Raises
+    ------
+    BadArgument
+        If N is not known, or is 1 where a sd has divisor N − 1.
+    """
+    size = solved(COLUMNS[record.columns][0], known, f"{record.name}: its scale of columns")
+    if not (np.isfinite(size) and size > 0):
+        raise BadArgument(
+            f"{record.name} divides by a sd with divisor N − 1, and N is {known['n']:g}"
+        )
+    return float(size)
+
+
 def _needs(record: Convention, given: Strength) -> str | None:
     needs = ["StandardScaler"] if given.standardize and record.columns == "raw" else []
     needs += [record.spare] if record.intercept == "penalised" and given.intercept else []
@@ -271,6 +290,7 @@ def alternatives(likelihood: Likelihood, l1: Any, l2: Any) -> tuple[str, ...]:
         if type(likelihood).__name__ in one.likelihoods
         and not one.one_way
         and not one.lacks(bool(np.any(l1)), bool(np.any(l2)))
+        and not (one.never_ridge and not np.any(l1))
     ]
     return tuple(dict.fromkeys(found))[:3]
 

@@ -53,6 +53,8 @@ class Penalty:
         Whose loss stands before the penalty, multiplied by its φ.
     shifted : bool
         Whether η has an offset.
+    rows : int or None
+        The number of rows, where it is known beside the sum of their weights.
 
     References
     ----------
@@ -78,6 +80,7 @@ class Penalty:
     flat: tuple[str, ...] = ()
     likelihood: Likelihood = field(default_factory=Gaussian)
     shifted: bool = False
+    rows: int | None = None
 
     @property
     def sigma(self) -> float | None:
@@ -232,8 +235,8 @@ class Penalty:
         """
         named(target)
         self._refuse_what_is_ours(target)
-        known = {"n": self.n, "sigma": self.theta.get("sigma")}
-        return convert(self, target, Facts.of(**(known | facts)))
+        known = Facts.of(n=self.n, rows=self.rows, sigma=self.theta.get("sigma"))
+        return convert(self, target, known.and_said(**facts))
 
     @classmethod
     def from_(

@@ -286,6 +286,7 @@ class Problem:
             flat=tuple(self.features[j] for j in self.flat),
             likelihood=self.likelihood,
             shifted=self.layout is not None and self.layout.shifted,
+            rows=self.moments.rows,
         )
 
     @property

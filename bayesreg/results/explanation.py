@@ -52,6 +52,8 @@ class Explanation:
         Of the coefficients that it reports; None where there are none, or no Problem is the same.
     distance : float or None
         Largest distance of a reported coefficient from ours, in sds of noise per sd of its column.
+    level_lost : float or None
+        By how many nats log p is higher at another intercept, its coefficients as they are.
     delta : float
         Beyond how many sds of the noise an effect is counted.
     why_no_problem : str
@@ -70,6 +72,7 @@ class Explanation:
     expected: Expected | None
     certificate: Certificate | None
     distance: float | None
+    level_lost: float | None
     delta: float
     why_no_problem: str
     _problem: Problem | None
@@ -92,9 +95,16 @@ class Explanation:
         """Whether what it reports is the optimum, to within 0.01 nats; None where unknown."""
         if self.certificate is None:
             return None
+        if not self._level_reached:
+            return False
         if self.certificate.ok:
             return True
         return self._nats is not None and bool(self._nats < NEGLIGIBLE)
+
+    @property
+    def _level_reached(self) -> bool:
+        """Whether no other intercept is better beside the coefficients that it reports."""
+        return self.level_lost is None or self.level_lost < NEGLIGIBLE
 
     @property
     def _nats(self) -> float | None:
@@ -205,6 +215,12 @@ class Explanation:
     def _optimum_in_words(self) -> str:
         if self.certificate is None:
             return "not judged: there are no penalised coefficients of this objective to judge"
+        lost = self.level_lost
+        if lost is not None and not self._level_reached:
+            return (
+                "NOT REACHED: beside its coefficients another intercept is better, by "
+                f"{number(lost)} nats of log p"
+            )
         if self.certificate.ok:
             return "certified: its coefficients minimise J"
         nats = self._nats

@@ -14,6 +14,7 @@ from bayesreg.engines.prior_quantities import Expected, Ground, draws_for, expec
 from bayesreg.language.arguments import one_positive
 from bayesreg.language.errors import BadArgument, BadData, BayesregWarning, NotConverged
 from bayesreg.likelihoods import Gaussian, Likelihood
+from bayesreg.likelihoods.counts import NegativeBinomial
 from bayesreg.model.assumed import Assumed, assumed
 from bayesreg.model.facts import Facts
 from bayesreg.model.model import Model
@@ -98,6 +99,7 @@ def explain(
     reason = _no_problem(one, state)
     problem = at.problem(prior, known)
     certificate, distance = at.judged(problem, known) if not reason else (None, None)
+    level_lost = at.level_lost(problem, known) if not reason else None
     ground, draws = _expectation(problem, prior, positive=one.positive)
     return Explanation(
         words=one.words,
@@ -112,6 +114,7 @@ def explain(
         expected=draws,
         certificate=certificate,
         distance=distance,
+        level_lost=level_lost,
         delta=one_positive(delta, "delta"),
         why_no_problem=reason,
         _problem=None if reason else problem,
@@ -126,6 +129,12 @@ def _data(one: Met, X: Any, y: Any, weights: Any) -> tuple[Any, Any, Any]:
         raise BadArgument(
             "X and y are missing: λ, R² and the certificate need the data; pass explain(fitted, X, "
             "y)"
+        )
+    names = getattr(X, "columns", None)
+    if one.names is not None and names is not None and tuple(map(str, names)) != one.names:
+        raise BadData(
+            f"{one.words} was fitted to the columns {', '.join(one.names)}, in this order, and X "
+            f"has {', '.join(map(str, names))}; pass the X that it was fitted to"
         )
     width = np.shape(X)[1] if np.ndim(X) == 2 else 1
     if one.coef is not None and len(one.coef) != width:
@@ -150,6 +159,9 @@ def _given(
     facts = Facts.of(y=y, weights=weights, sigma=one.sigma if sigma is None else sigma)
     scaled = one.standardize or None
     given = assumed(one.record, one.arguments, facts, standardize=scaled, intercept=inside)
+    if isinstance(given.likelihood, NegativeBinomial):  # 1 is the default of glum and statsmodels
+        own = NegativeBinomial(shape=1.0 if one.shape is None else one.shape)
+        given = dataclasses.replace(given, likelihood=own)
     if record.intercept == "penalised":  # what its note asks is what `state` answers
         given = dataclasses.replace(given, notes=given.notes[1:] if inside else given.notes)
     return given, "none" if not inside else "penalised" if penalised else "free"
@@ -275,14 +287,37 @@ class _At:
         coef = self.one.coef
         if coef is None or not len(problem.proper):
             return None, None
-        if sigma is not None and not problem.exact and "sigma" in problem.unknown:
-            problem = problem.at(sigma=sigma)
+        problem = self._where_known(problem, sigma)
         found = certify(problem, coef)
         if found.ok:
             return found, 0.0
         noise = sigma if sigma is not None else 1.0
         size = problem.column_sd / problem.x_sd
         return found, float(np.max(np.abs(coef - self._optimum(problem)) * size)) / noise
+
+    @staticmethod
+    def _where_known(problem: Problem, sigma: float | None) -> Problem:
+        """The problem at σ, where its loss is no quadratic whatever σ is."""
+        if sigma is not None and not problem.exact and "sigma" in problem.unknown:
+            return problem.at(sigma=sigma)
+        return problem
+
+    def level_lost(self, problem: Problem, sigma: float | None) -> float | None:
+        """By how many nats log L is higher at another intercept, coefficients as reported."""
+        one, design = self.one, problem.design
+        if one.level is None or one.coef is None or design is None or not problem.intercept:
+            return None
+        if not len(problem.proper) or (sigma is None and problem.likelihood.has_sigma):
+            return None
+        problem = self._where_known(problem, sigma)
+        theta = problem.known | ({} if sigma is None else {"sigma": sigma})
+        beta, best = problem.restore(np.asarray(one.coef, dtype=float))
+        own = one.level - (0.0 if one.mean is None else float(one.mean @ beta))
+        inside = design.X @ beta
+        either = [
+            problem.likelihood.log_density(design.y, inside + level, theta) for level in (best, own)
+        ]
+        return float(design.frequencies @ (either[0] - either[1]))
 
 
 def _expectation(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bayesreg.conventions import NAMES
+from bayesreg.conventions.naming import as_written
 from bayesreg.language.errors import BadArgument
 from bayesreg.likelihoods import Likelihood
 from bayesreg.likelihoods.written import likelihood_of
@@ -16,8 +16,8 @@ from bayesreg.model.problem import Problem
 
 
 def translate(
-    source: str | Problem | Penalty | Assumed,
-    target: str,
+    source: str | type | Problem | Penalty | Assumed,
+    target: str | type,
     /,
     *,
     data: Any = None,
@@ -44,9 +44,9 @@ def translate(
 
     Parameters
     ----------
-    source : str, Problem, Penalty or Assumed
+    source : str, class, Problem, Penalty or Assumed
         Library and function, such as ``"sklearn.Lasso"`` or ``"glmnet"``; or a penalty of ours.
-    target : str
+    target : str or class
         Likewise.
     data : Problem, Moments, or what has .X and .y, optional
         Where N, sd(y) and σ are read from, where the conversion asks for them.
@@ -99,8 +99,9 @@ def translate(
     >>> br.translate("sklearn.Ridge", "glmnet", alpha=10.0, data=data)["lambda"]
     1.7422...
     """
+    target = as_written(target)
     facts = Facts.of(data, X=X, y=y, weights=weights, n=n, sd_y=sd_y, rms_y=rms_y, sigma=sigma)
-    if isinstance(source, str):
+    if isinstance(source, str | type):
         own = None if likelihood is None else likelihood_of(likelihood)
         given = assumed(
             source,
@@ -118,11 +119,13 @@ def translate(
             f"{extra[0]}= is settled by the {type(source).__name__} itself; leave it out"
         )
     if isinstance(source, Problem):
-        facts = facts if data is not None or y is not None else Facts.of(source)
+        said = {"n": n, "sd_y": sd_y, "rms_y": rms_y, "sigma": sigma}
+        facts = Facts.of(source, **said) if data is None and y is None else facts
         source = source.penalty
     if not isinstance(source, Penalty | Assumed):
         raise BadArgument(
-            "source must be a library's function by name, or a Problem, Penalty or Assumed, not "
-            f"{type(source).__name__}; known are {', '.join(NAMES)}"
+            "source must be a library's function by name, with its arguments, or a Problem, "
+            f"Penalty or Assumed, not {type(source).__name__}; of an estimator that is "
+            "br.explain(estimator, X, y).assumed"
         )
     return source.to(target, **{key: value for key, value in vars(facts).items() if value})
