@@ -16,6 +16,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVR
 
 import bayesreg as br
+from bayesreg.cli.explanation import parse_call
 from bayesreg.language.errors import BadArgument, BadData, NotSupported
 
 RNG = np.random.default_rng(0)
@@ -165,3 +166,35 @@ def test_a_chosen_share_that_is_not_said_is_that_of_a_ridge():
     fitted = LogisticRegressionCV(Cs=[0.1], cv=3).fit(X, yes)
     found = br.explain(fitted, X, yes)
     assert (found.assumed.l1, found.assumed.l2) == (0.0, pytest.approx(10.0))
+
+
+def test_an_argument_of_a_function_by_name_is_heard():
+    """fit_intercept=False of a name is that of the estimator."""
+    by_name = br.explain("sklearn.Ridge", X, Y, alpha=2.0, fit_intercept=False)
+    fitted = br.explain(Ridge(2.0, fit_intercept=False).fit(X, Y), X, Y)
+    assert by_name.intercept == fitted.intercept == "none"
+    assert by_name.sigma == pytest.approx(fitted.sigma)
+    assert br.explain("sklearn.Ridge", X, Y, alpha=2.0).intercept == "free"
+
+
+@pytest.mark.parametrize(
+    "call, why",
+    [
+        ("Lasso(alpha=0.1, alpha=0.2)", "said twice"),
+        ("Lasso(alpha=0.1)()", "must be such as"),
+        ("Lasso(alpha=0.1, X=3)", "say --data"),
+        ("Lasso(alpha=0.1, delta=3)", "none of its arguments"),
+        ("Lasso(**{'alpha': 1})", "name the arguments"),
+        ("LinearRegression()", "its prior is br.Flat()"),
+        ("GammaRegressor(alpha=1)", "no likelihood here is Gamma"),
+        (
+            "make_pipeline(StandardScaler(), make_pipeline(StandardScaler(), Ridge()))",
+            "two StandardScalers",
+        ),
+    ],
+)
+def test_a_malformed_call_at_the_shell_is_named(call, why):
+    """Read as literals, never evaluated."""
+    with pytest.raises((BadArgument, NotSupported), match="--estimator") as caught:
+        parse_call(call)
+    assert why in str(caught.value)

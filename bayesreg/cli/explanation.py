@@ -11,8 +11,10 @@ import click
 from bayesreg.cli.exits import printable
 from bayesreg.cli.log import Log
 from bayesreg.cli.options import Options
+from bayesreg.cli.translation import OURS
 from bayesreg.conventions import NAMES
 from bayesreg.conventions.estimators import ESTIMATORS
+from bayesreg.conventions.refused import REFUSED
 from bayesreg.language.arguments import did_you_mean
 from bayesreg.language.errors import BadArgument, NotSupported
 
@@ -94,12 +96,18 @@ def parse_call(text: str) -> tuple[str, dict[str, Any], bool]:
         node = ast.parse(text.strip(), mode="eval").body
     except SyntaxError:
         node = ast.Constant(None)
-    if not isinstance(node, ast.Call):
+    if not (isinstance(node, ast.Call) and _dotted(node.func)):
         raise BadArgument(f"--estimator must be such as 'Lasso(alpha=0.1)', not {text!r}")
     if _dotted(node.func).rpartition(".")[2] == "make_pipeline":
         return _pipeline(node, text)
     if node.args or any(one.arg is None for one in node.keywords):
         raise BadArgument(f"--estimator: name the arguments, as in Lasso(alpha=0.1), not {text!r}")
+    names = [str(one.arg) for one in node.keywords]
+    for place, name in enumerate(names):
+        if name in OURS:
+            raise BadArgument(f"--estimator: {name}= is none of its arguments; {OURS[name]}")
+        if name in names[:place]:
+            raise BadArgument(f"--estimator: {name}= is said twice; once is enough")
     try:
         said = {str(one.arg): ast.literal_eval(one.value) for one in node.keywords}
     except ValueError:
@@ -117,16 +125,19 @@ def _pipeline(node: ast.Call, text: str) -> tuple[str, dict[str, Any], bool]:
             "--estimator: a pipeline is make_pipeline(StandardScaler(), Ridge(alpha=2)) and the "
             f"like, not {text!r}"
         )
-    name, said, _ = parse_call(rest[0])
+    name, said, twice = parse_call(rest[0])
+    if twice:
+        raise BadArgument("--estimator: two StandardScalers in a row; leave one out")
     return name, said, True
 
 
 def _dotted(node: ast.expr) -> str:
+    """A name with the rooms before it; empty where it is none."""
     parts = []
     while isinstance(node, ast.Attribute):
         parts.append(node.attr)
         node = node.value
-    return ".".join([*([node.id] if isinstance(node, ast.Name) else []), *reversed(parts)])
+    return ".".join([node.id, *reversed(parts)]) if isinstance(node, ast.Name) else ""
 
 
 def _known(name: str) -> str:
@@ -144,4 +155,6 @@ def _known(name: str) -> str:
         return reading.record
     if name in NAMES:
         return name
+    if full in REFUSED:
+        raise NotSupported(f"--estimator: {full} is not known: {REFUSED[full]}")
     raise BadArgument(f"--estimator: {full} is not known{did_you_mean(full, ESTIMATORS)}")

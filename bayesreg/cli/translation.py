@@ -35,7 +35,7 @@ def run(
     from bayesreg.cli.priorspec import parse_likelihood
     from bayesreg.verbs.translate import translate
 
-    said = dict(_argument(text) for text in arguments)
+    said = _arguments(arguments)
     data = _problem(options) if options.data else None
     own = options.likelihood
     settled: dict[str, Any] = {
@@ -79,6 +79,30 @@ def _in_options() -> Iterator[None]:
 
 def _option(found: re.Match[str]) -> str:
     return f"say --{found[1].replace('_', '-')}"
+
+
+def _arguments(texts: tuple[str, ...]) -> dict[str, Any]:
+    """The source's arguments, each once; what is said by an option is none."""
+    said: dict[str, Any] = {}
+    for text in texts:
+        name, value = _argument(text)
+        if name in said:
+            raise BadArgument(f"{name}= is said twice: once is enough")
+        if name in OURS:
+            raise BadArgument(f"{name}= is no argument of a library; {OURS[name]}")
+        said[name] = value
+    return said
+
+
+# Parameters of br.translate and br.explain beside the library's own, and what says them here.
+OURS = {
+    **dict.fromkeys(("n", "rms_y", "sd_y"), "say --n, --sd-y or --rms-y"),
+    **dict.fromkeys(("data", "X", "y"), "say --data and --target"),
+    **dict.fromkeys(("weights", "sample_weight"), "say --data and --weights"),
+    "sigma": "say --sigma",
+    "likelihood": "say --likelihood",
+    "delta": "effects are counted beyond 0.1 sd of the noise",
+}
 
 
 def _argument(text: str) -> tuple[str, Any]:

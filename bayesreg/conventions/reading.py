@@ -26,8 +26,8 @@ class Met:
         The function whose convention it follows.
     arguments : dict
         Of that function, as far as they bear on the objective.
-    intercept : bool
-        Whether there is a β₀.
+    intercept : bool or None
+        Whether there is a β₀; None where its arguments say it.
     penalised : bool or None
         Whether the penalty touches β₀; None where that is as its function has it.
     standardize : bool
@@ -57,7 +57,7 @@ class Met:
     words: str
     record: str
     arguments: dict[str, Any]
-    intercept: bool = True
+    intercept: bool | None = True
     penalised: bool | None = None
     standardize: bool = False
     positive: bool = False
@@ -92,7 +92,7 @@ def met(fitted: Any, said: Mapping[str, Any]) -> Met:
         given = ", ".join(f"{key}={value!r}" for key, value in said.items())
         own = dict(said)
         positive = bool(own.pop("positive", False))
-        return Met(f"{fitted}({given})", fitted, own, positive=positive)
+        return Met(f"{fitted}({given})", fitted, own, intercept=None, positive=positive)
     if isinstance(fitted, type):
         raise BadArgument(
             f"{fitted.__name__} is a class: pass an estimator made of it, {fitted.__name__}(…), or "

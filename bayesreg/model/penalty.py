@@ -43,8 +43,8 @@ class Penalty:
         Priors and the columns that each one serves.
     theta : mapping
         What of the likelihood's own unknowns is known, by name: ``sigma`` and the like.
-    n : float
-        Sum of weights.
+    n, rows : float, int or None
+        Sum of weights, and the number of rows where that is known.
     standardize, intercept : bool
         Whether b_j = sd(x_j)·β_j, and whether there is an unpenalised β₀.
     flat : tuple of str
@@ -53,8 +53,6 @@ class Penalty:
         Whose loss stands before the penalty, multiplied by its φ.
     shifted : bool
         Whether η has an offset.
-    rows : int or None
-        The number of rows, where it is known beside the sum of their weights.
 
     References
     ----------
@@ -235,8 +233,8 @@ class Penalty:
         """
         named(target)
         self._refuse_what_is_ours(target)
-        known = Facts.of(n=self.n, rows=self.rows, sigma=self.theta.get("sigma"))
-        return convert(self, target, known.and_said(**facts))
+        own = Facts.of(n=self.n, rows=self.rows, sigma=self.theta.get("sigma"))
+        return convert(self, target, own.and_said(**facts))
 
     @classmethod
     def from_(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -43,7 +42,7 @@ PriorLike = Prior | Mapping[Any, Prior]
 
 
 @explained_throughout
-@dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Problem:
     r"""A model conditioned on data, in the coordinates where its prior lives.
 

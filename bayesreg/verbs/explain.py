@@ -151,14 +151,15 @@ def _given(
     """What its arguments assume, and what the penalty does to β₀."""
     record = named(one.record)[0]
     inside = one.intercept if intercept is None else intercept
-    if record.intercept == "none":
-        inside = False
     penalised = one.penalised
     if penalised is None:
         penalised = record.intercept == "penalised" and intercept is None
     facts = Facts.of(y=y, weights=weights, sigma=one.sigma if sigma is None else sigma)
     scaled = one.standardize or None
+    if record.intercept == "none":
+        inside = False
     given = assumed(one.record, one.arguments, facts, standardize=scaled, intercept=inside)
+    inside = given.intercept
     if isinstance(given.likelihood, NegativeBinomial):  # 1 is the default of glum and statsmodels
         own = NegativeBinomial(shape=1.0 if one.shape is None else one.shape)
         given = dataclasses.replace(given, likelihood=own)

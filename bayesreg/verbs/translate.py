@@ -118,9 +118,14 @@ def translate(
         raise BadArgument(
             f"{extra[0]}= is settled by the {type(source).__name__} itself; leave it out"
         )
+    if isinstance(source, Problem) and data is None and y is None:
+        facts = Facts.of(source, n=n, sd_y=sd_y, rms_y=rms_y, sigma=sigma)
+    return _ours(source, target, facts)
+
+
+def _ours(source: Any, target: str, facts: Facts) -> Conversion:
+    """A penalty of ours in another library's arguments."""
     if isinstance(source, Problem):
-        said = {"n": n, "sd_y": sd_y, "rms_y": rms_y, "sigma": sigma}
-        facts = Facts.of(source, **said) if data is None and y is None else facts
         source = source.penalty
     if not isinstance(source, Penalty | Assumed):
         raise BadArgument(
