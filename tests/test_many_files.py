@@ -254,3 +254,20 @@ def test_what_a_task_refuses_is_carried_home_the_first_in_order_first():
     d = dd.from_pandas(frame, npartitions=6)
     with pytest.raises(br.BadData, match=r"'x' is infinite in row 3 \(from 0\) of partition 1"):
         br.Moments.of(d, "y")
+
+
+def test_rows_that_are_others_in_each_pass_are_found_out(monkeypatch):
+    """A sample without a seed, and a random column; with a seed they are the same."""
+    monkeypatch.setattr(arrival, "SMALL", 10)
+    connection = duckdb.connect()
+    connection.register("rows", pa.table(columns()))
+    for query, words in [
+        ("select x, y from rows using sample 20 rows", "has other numbers"),
+        ("select x, random() as r, y from rows", "'r' has other numbers"),
+    ]:
+        problem = MODEL.condition(connection.sql(query), "y")
+        with pytest.raises(br.BadData, match=words):
+            [list(problem.stream.blocks()) for _ in range(3)]
+    same = "select x, y from rows using sample reservoir(20 rows) repeatable (1)"
+    problem = MODEL.condition(connection.sql(same), "y")
+    assert [sum(map(len, problem.stream.blocks())) for _ in range(3)] == [20, 20, 20]

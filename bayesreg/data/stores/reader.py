@@ -90,6 +90,9 @@ class Tally:
         What must be known of them.
     binary : ndarray of bool (p,) or None
         Which predictors held 0 and 1 alone; None where nobody asks.
+    marks : dict of str to int
+        By column of numbers the sum of their bits mod 2⁶⁴, which tells whether they are the same
+        when they are read again.
     """
 
     rows: int = 0
@@ -97,6 +100,7 @@ class Tally:
     missing: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     binary: NDArray[np.bool_] | None = None
+    marks: dict[str, int] = field(default_factory=dict)
 
     def __add__(self, other: Tally) -> Tally:
         """That of both sets of rows."""
@@ -110,7 +114,13 @@ class Tally:
             {name: self.missing.get(name, 0) + other.missing.get(name, 0) for name in names},
             list(dict.fromkeys([*self.notes, *other.notes])),
             both,
+            _added_marks(self.marks, other.marks),
         )
+
+    def mark(self, held: Held) -> None:
+        """Add these rows to the marks of their columns."""
+        bits = {name: int(x.view(np.int64).sum()) for name, x in held.items()}
+        self.marks = _added_marks(self.marks, bits)
 
     def look_for_truths(self, columns: Sequence[Array]) -> None:
         """Which columns hold 0 and 1 alone, so far."""
@@ -178,6 +188,7 @@ class Reader:
             for j, name in enumerate(self.columns)
         }
         tally.notes = list(dict.fromkeys([*tally.notes, *notes]))
+        tally.mark({name: x for name, x in held.items() if self._plain(name)})
         place = run.place
         rows = run.start + tally.rows + np.arange(batch.num_rows, dtype=np.intp)
         held, rows = self._counting(held, rows, place)
@@ -186,6 +197,12 @@ class Reader:
         tally.look_for_truths(columns)
         known = self._known(by, rows, place)
         return Part(columns, by["y"], by.get("weights"), rows, known, run.number, place)
+
+    def _plain(self, name: str) -> bool:
+        """Whether a column is read as the numbers that it has, whoever reads it."""
+        if self.coder is not None:
+            return name not in self.coder.levels
+        return name != self.roles.y or self.labels is None
 
     def _coded(self, name: str, column: pa.Array) -> pa.Array:
         """The column, labels of y as the 0 and 1 that they stand for."""
@@ -322,6 +339,11 @@ class Reading[T]:
         width = len(self.reader.names)
         tally = Tally(binary=np.ones(width, dtype=bool) if self.looking else None)
         return Told(tally, self.part(self.reader(run, tally)))
+
+
+def _added_marks(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
+    names = dict.fromkeys([*one, *other])
+    return {name: (one.get(name, 0) + other.get(name, 0)) % 2**64 for name in names}
 
 
 def _kept(held: Held, rows: Ints, keep: NDArray[np.bool_]) -> tuple[Held, Ints]:

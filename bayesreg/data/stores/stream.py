@@ -67,6 +67,8 @@ class Stream:
         What y is 0 and 1 for, where it holds labels.
     sampled : Sampled or None
         Rows of smallest hash, in order, which the first sum over all rows takes on its way.
+    marks : dict of str to int
+        As of a `Tally`, of every column of numbers that was read.
     """
 
     source: Source
@@ -79,6 +81,7 @@ class Stream:
     coder: Coder | None = None
     labels: tuple[Any, Any] | None = None
     sampled: Sampled | None = None
+    marks: dict[str, int] = field(default_factory=dict)
     _then: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -249,6 +252,7 @@ class Stream:
                 f"{read.label} gave {read.rows} rows when read first and {tally.rows} in pass "
                 f"{read.passes + 1}, {read.dropped} and {tally.dropped} of them with missing values"
             )
+        self._refuse_other_numbers(tally.marks)
         if tally.rows == tally.dropped:
             why = "every row has a missing value" if tally.rows else "there are no rows"
             raise BadData(f"{read.label}: {why}")
@@ -259,6 +263,16 @@ class Stream:
         self.notes.extend(note for note in tally.notes if note not in self.notes)
         if tally.binary is not None:
             self.binary = tally.binary
+
+    def _refuse_other_numbers(self, marks: Mapping[str, int]) -> None:
+        """Raise where a column has other numbers than when it was read first."""
+        for name, mark in marks.items():
+            if self.marks.setdefault(name, mark) != mark:
+                raise BadData(
+                    f"{self.source.label}: column {name!r} has other numbers than when it was read "
+                    "first, and sums of several passes would be of different rows; a sample or a "
+                    "random number needs a seed, or write the rows to a file and pass that"
+                )
 
     def _refuse_changed(self) -> None:
         """Raise if a file of the source has another size or time than when it was opened."""
