@@ -163,9 +163,11 @@ def test_what_is_no_response_is_named_with_file_and_row(small, folder, tmp_path)
 
 def test_what_would_take_many_passes_or_all_rows_says_so(small, folder):
     problem = conditioned(folder, "poisson", prior=br.Normal(0.3))
-    for verb in (br.bayesian_path, br.choose):
-        with pytest.raises(br.NotSupported, match=r"takes passes over the 3000 rows"):
-            verb(problem)
+    for many in (br.bayesian_path, lambda one: br.choose(one, "cv-1se")):
+        with pytest.raises(
+            br.NotSupported, match=r"takes passes over the 3000 rows.*'bic'.*sample"
+        ):
+            many(problem)
     with pytest.raises(br.NotSupported, match="use engine='streamed'"):
         br.sample(problem, engine="nuts")
     unknown = conditioned(folder, "poisson", prior=br.Normal())
@@ -176,6 +178,37 @@ def test_what_would_take_many_passes_or_all_rows_says_so(small, folder):
     once = pa.RecordBatchReader.from_batches(schema, reader)
     with pytest.raises(br.NotSupported, match=r"can be read once.*several passes"):
         br.Model(br.Normal(1.0), br.Poisson()).condition(once, "y")
+
+
+@pytest.mark.parametrize("name, k", [pytest.param("binomial", 1, marks=SLOW), ("poisson", 0)])
+def test_information_criteria_take_the_passes_of_a_path(name, k, small, folder, monkeypatch):
+    """λ and every value as in memory, N being trials where there are such."""
+    prior = br.Laplace() if k == 0 else br.Normal()
+    problem = conditioned(folder, name, prior=prior)
+    choice = br.choose(problem, lams=[1.0, 30.0, 300.0])
+    assert set(choice.left_out) >= {"cv", "evidence", "posterior", "loo"}
+    monkeypatch.setattr(arrival, "SMALL", 2**24)
+    memory = br.choose(
+        conditioned(folder, name, prior=prior), [*choice.rules], lams=choice.path.lam
+    )
+    assert set(choice.rules) == {"aic", "bic", *(["ebic"] if k == 0 else [])}
+    for rule, curve in memory.curves.items():
+        np.testing.assert_allclose(choice.curves[rule].value, curve.value, rtol=1e-9)
+        assert choice.rules[rule].lam == pytest.approx(memory.rules[rule].lam)
+
+
+def test_an_unknown_shape_is_had_of_a_sample_as_the_refusal_says(small, folder):
+    model = br.Model(br.Normal(0.3), br.NegativeBinomial())
+    how = {"weights": "w", "offset": "o", "standardize": True}
+    problem = model.condition(folder / "counts-700.parquet", "y", **how)
+    words = r"problem\.at\(shape=…\).*model\.condition\(problem\.stream\.sample\(…\)"
+    for refused in (br.fit_map, br.path, br.choose, lambda one: br.sample(one, seed=1)):
+        with pytest.raises(br.NotSupported, match=words):
+            refused(problem)
+    small_one = br.fit_map(model.condition(problem.stream.sample(400), standardize=True))
+    shape = small_one.problem.known["shape"]
+    assert 1.0 < shape < 4.0  # as rows were made with 2
+    assert br.fit_map(problem.at(shape=shape)).certificate.ok
 
 
 @SLOW

@@ -12,6 +12,7 @@ from bayesreg.language.arguments import Array
 from bayesreg.solvers.path import check_lams, penalised
 
 if TYPE_CHECKING:
+    from bayesreg.data.streamed import Streamed
     from bayesreg.model.problem import Problem
 
 SATURATED = 1e-14  # RSS as a share of ỹ'ỹ that rounding alone can leave
@@ -109,7 +110,10 @@ def information_criteria(
     n, rss = problem.n, np.full(len(b), np.nan)
     if problem.exact:
         rss = problem.quadratic.residual_square(b)
-    if not problem.exact:
+    if problem.stream is not None and not problem.exact:
+        deviance = np.array([2.0 * problem.in_passes.nearest(one).sums.value for one in b])
+        n = _observed(problem.stream, problem)
+    elif not problem.exact:
         loss = problem.loss
         phi = float(problem.likelihood.dispersion(loss.theta))
         deviance = 2.0 / phi * np.array([loss.at(one).value for one in b])
@@ -134,3 +138,11 @@ def information_criteria(
         bic=bic,
         ebic=bic + 2.0 * subsets if prior.kinked else None,
     )
+
+
+def _observed(stream: Streamed, problem: Problem) -> float:
+    """N of rows that are read in passes, by what was seen of y."""
+    if stream.seen is None:
+        return float(problem.n)
+    _, weights, facts = stream.seen.as_row
+    return problem.likelihood.observations(weights, facts)

@@ -52,8 +52,9 @@ def _unfit(problem: Problem) -> str | None:
     if problem.unknown:
         name = next(iter(problem.unknown))
         return (
-            f"{name} is unknown, and it moves β alone; fix it with problem.at({name}=…), at the "
-            "median of a posterior of problem.stream.sample() perhaps"
+            f"{name} is unknown, and it moves β alone; fix it with problem.at({name}=…), or in the "
+            f"likelihood, {type(problem.likelihood).__name__}({name}=…), at the median of a "
+            "posterior of model.condition(problem.stream.sample(…)) perhaps"
         )
     if not by_column(problem) and (reason := weighed.unfit(problem)) is not None:
         return reason

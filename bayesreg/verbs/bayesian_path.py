@@ -120,7 +120,7 @@ def bayesian_path(
 def _check(problem: Any) -> None:
     """A problem with one prior."""
     need_problem(problem)
-    refuse_many_passes(problem)
+    refuse_many_passes(problem, "bayesian_path")
     only_block(problem.blocks, "a path moves one scale")
 
 

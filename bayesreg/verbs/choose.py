@@ -22,6 +22,7 @@ RULES = (
     "evidence", "evidence-draws", "posterior", "cv", "cv-1se", "repeated-cv", "gcv", "loo",
     "aic", "bic", "ebic",
 )  # fmt: skip
+OF_PATH = ("aic", "bic", "ebic")  # which the passes of a path tell without another
 
 
 @explained
@@ -67,6 +68,8 @@ def choose(
         Rules. Unsaid, all that apply; those that do not are in ``choice.left_out`` with the reason.
     lams, n, l1_ratio
         As in :func:`bayesreg.path`. Rules other than "evidence" and "posterior" choose among these.
+        Where rows are read in passes under a likelihood that is not Gaussian, "aic", "bic" and
+        "ebic" apply, in the passes of the path.
     folds, groups : int, splitter or iterable, array (n,)
         As in scikit-learn: a number of random folds, an object with ``split``, or test sets; rows
         of one group are held out together.
@@ -102,9 +105,9 @@ def choose(
     {'evidence': 0.26, 'cv': 0.77, 'bic': 0.12}
     """
     need_problem(problem)
-    refuse_many_passes(problem)
     one_block(problem)
     wanted = _wanted(by, exact=problem.exact)
+    apart = _apart(problem, wanted, by)
     integer(repeats, "repeats")
     integer(seed, "seed", 0)
     whole, (problem, own) = problem, own_settled(problem, seed)
@@ -118,7 +121,8 @@ def choose(
         problem, whole, along, by is not None, given, sigma, share, folds, groups, repeats, seed
     )
     bench.notes.extend([f"The likelihood has {own}."] * bool(own))
-    for name in wanted:
+    bench.left_out |= dict.fromkeys(apart, "takes passes over the rows for each λ, or all at once")
+    for name in (name for name in wanted if name not in apart):
         try:
             JUDGES[name](bench, name)
         except NotSupported as error:
@@ -131,15 +135,32 @@ def choose(
     return _chosen(bench, rules, source)
 
 
+def _apart(problem: Problem, wanted: Iterable[str], by: Any) -> list[str]:
+    """The rules that need more than the path, where rows are read in passes.
+
+    Raises
+    ------
+    NotSupported
+        If one of them is asked for by name.
+    """
+    if problem.stream is None or problem.exact:
+        return []
+    found = [name for name in wanted if name not in OF_PATH]
+    if found and by is not None:
+        refuse_many_passes(problem, f"rule {found[0]!r}")
+    return found
+
+
 def _chosen(bench: Bench, rules: dict[str, Rule], source: str) -> Choice:
     """The result, with the one σ by which λ and the prior's scale are translated."""
     sigma, source = bench.sigma_of(rules, source)
     finite = [rule.lam for rule in rules.values() if np.isfinite(rule.lam)]
     known = bench.problem.given(sigma=sigma)
+    in_passes = known.stream is not None and not known.exact
     used = [curve for curve in bench.curves.values() if set(curve.rules) & set(rules)]
     return Choice(
         source=bench.problem,
-        path=path(known, bench.path.lam, l1_ratio=bench.l1_ratio),
+        path=bench.path if in_passes else path(known, bench.path.lam, l1_ratio=bench.l1_ratio),
         selected=path(known, finite or bench.path.lam[:1], l1_ratio=bench.l1_ratio),
         rules=rules,
         curves={curve.rules[0]: curve for curve in used},

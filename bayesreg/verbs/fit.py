@@ -369,15 +369,16 @@ def path(
     return Path(ray, grid, b, ray.scales(grid), df, certificates, own)
 
 
-def refuse_many_passes(problem: Problem) -> None:
-    """Raise where judging many λ's would take passes over rows that are not at hand."""
+def refuse_many_passes(problem: Problem, what: str) -> None:
+    """Raise where `what` would take passes over rows that are not at hand for each of many λ's."""
     if problem.stream is None or problem.exact:
         return
     raise NotSupported(
-        f"to judge each of many λ's takes passes over the {problem.stream.read.rows} rows of "
-        f"{problem.stream.read.label} under {type(problem.likelihood).__name__}(): "
-        "fit_map(problem) has the λ of maximal evidence and path(problem, n=20) the optima in a "
-        "few; or ask it of problem.stream.sample(…)"
+        f"{what} takes passes over the {problem.stream.read.rows} rows of "
+        f"{problem.stream.read.label} under {type(problem.likelihood).__name__}() for each of many "
+        "λ's: path(problem, n=20) and choose(problem, ['aic', 'bic'], n=20) take a few each, and "
+        "fit_map has the λ of maximal evidence under a prior of unknown scale, such as "
+        "Laplace(); or ask it of a sample, model.condition(problem.stream.sample(…))"
     )
 
 
