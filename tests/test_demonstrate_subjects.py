@@ -121,14 +121,15 @@ def test_an_offset_is_taken_off_y(name):
 
 def test_a_column_that_does_not_vary_has_no_effect_to_draw():
     X, y, _ = rows()
-    problem = conditioned(X.assign(flat=1.0), y)
-    found = br.demonstrate.joint(problem)
+    wide, one = X.assign(flat=1.0), X[["a"]].assign(flat=1.0)
+    wide, one = (br.sample(conditioned(X, y), draws=50, chains=2, seed=1) for X in (wide, one))
+    found = br.demonstrate.joint(wide)
     assert "flat" not in found.pair
     assert found.count == 3
     with pytest.raises(br.BadData, match="'flat' does not vary"):
-        br.demonstrate.joint(problem, ["a", "flat"])
+        br.demonstrate.joint(wide, ["a", "flat"])
     with pytest.raises(br.BadArgument, match="there is 1"):
-        br.demonstrate.joint(conditioned(X[["a"]].assign(flat=1.0), y))
+        br.demonstrate.joint(one)
 
 
 def test_weight_decay_converges_under_the_strongest_prior():
@@ -169,6 +170,9 @@ def test_the_second_column_of_a_pair_is_no_copy_of_the_first():
         "a",
         "b",
     }
+    assert br.demonstrate.page(conditioned(X.assign(flat=1.0), y)).data["names"] == ["a", "b"]
+    with pytest.raises(br.BadData, match="'b' and 'again' are nearly the same"):
+        br.demonstrate.page(conditioned(X, y), ["b", "again"])
     with pytest.raises(br.BadArgument, match="'b' and 'again' are collinear"):
         br.demonstrate.geometry(conditioned(X, y), ["b", "again"])
     with pytest.raises(br.BadArgument, match="'b' and 'again' are collinear"):

@@ -131,7 +131,8 @@ def page(
         columns, √(RSS/ν), and s is such that the penalty of the least-squares estimate is what
         the loss rises by from there to 0.
     columns : sequence of str, optional
-        The two columns. Unsaid, the problem's two; of more, those most correlated with y.
+        The two columns. Unsaid, the problem's two; of more, those most correlated with y that are
+        not nearly the same.
     title : str, optional
         The heading.
 
@@ -235,7 +236,13 @@ def _two(problem: Problem, columns: Sequence[str] | None) -> Any:
             raise BadArgument(f"the page needs two columns, and the problem has {listed(names)}")
         with np.errstate(divide="ignore", invalid="ignore"):
             tied = np.nan_to_num(np.abs(problem.quadratic.xy) / problem.quadratic.norms)
-        return np.sort(np.argsort(-tied, kind="stable")[:2])
+        tied = np.round(tied / (np.max(tied) or 1.0), 9)  # a copy's rounding chooses nothing
+        first, *others = np.argsort(-tied, kind="stable").tolist()
+        gram = problem.quadratic.gram
+        apart = [
+            k for k in others if abs(_correlation(gram[np.ix_([first, k], [first, k])])) <= CLOSEST
+        ]
+        return np.sort([first, *(apart or others)][:2])
     said = [columns] if isinstance(columns, str) else list(columns)
     for name in said:
         if name not in names:
@@ -246,12 +253,18 @@ def _two(problem: Problem, columns: Sequence[str] | None) -> Any:
     return np.array([names.index(name) for name in said])
 
 
+def _correlation(gram: Any) -> float:
+    """Of two columns; 1 where one does not vary, which tells as little as a copy."""
+    size = math.sqrt(gram[0, 0] * gram[1, 1])
+    return float(gram[0, 1] / size) if size > 0.0 else 1.0
+
+
 def _check(gram: Any, names: list[str]) -> None:
     """Whether the two columns vary, and differently."""
     for j, name in enumerate(names):
         if not gram[j, j] > 0:
             raise BadData(f"column {name!r} does not vary; give another")
-    tied = float(gram[0, 1] / math.sqrt(gram[0, 0] * gram[1, 1]))
+    tied = _correlation(gram)
     if abs(tied) > CLOSEST:
         raise BadData(
             f"columns {names[0]!r} and {names[1]!r} are nearly the same (correlation {tied:.6g}, "

@@ -88,6 +88,7 @@ def pair_of(problem: Any, columns: Sequence[str] | None, picture: str) -> Pair:
     norms = quadratic.norms
     if columns is None:
         share = np.abs(quadratic.xy) / np.where(norms > 0.0, norms, np.inf)
+        share = np.round(share / (np.max(share) or 1.0), 9)  # a copy's rounding chooses nothing
         first, *others = np.argsort(-share, kind="stable").tolist()
         apart = [k for k in others if _determinate(problem.gram[np.ix_([first, k], [first, k])])]
         j, k = sorted([first, *(apart or others)][:2])
