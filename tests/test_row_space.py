@@ -30,18 +30,22 @@ def wide(likelihood, prior, n=N, p=P):
     return model.condition(X, y, standardize=True, offset=offset, weights=weights)
 
 
-@pytest.mark.parametrize("repeated", [False, True])
-def test_factors_make_the_columns_and_what_is_left_of_z_is_the_priors(repeated):
-    """XD = FQ', Q'Q = I, and Q'z = w; also where rows repeat and F is singular."""
+@pytest.mark.parametrize("kind", ["any", "repeated", "centred"])
+def test_factors_make_the_columns_and_what_is_left_of_z_is_the_priors(kind):
+    """XD = FQ', Q'Q = I, and Q'z = w; also where X has fewer dimensions than rows."""
     rng = np.random.default_rng(1)
     x, sd = rng.standard_normal((30, 8)), np.exp(3.0 * rng.standard_normal((2, 30)))
-    if repeated:
+    if kind == "repeated":
         x[:, 5] = x[:, 2]
-    made = row_space.Factored.of(x, sd)
+    if kind == "centred":
+        x -= x @ np.arange(1.0, 9.0)[:, None] / 36.0
+    span, d = row_space.Span.of(x), 8 if kind == "any" else 7
+    assert span.x.shape == (30, d)
+    made = row_space.Factored.of(span, sd)
     whole = made.f @ made.q.swapaxes(1, 2)
     assert np.allclose(whole, x.T * sd[:, None], atol=1e-9 * np.abs(whole).max())
-    assert np.allclose(made.q.swapaxes(1, 2) @ made.q, np.eye(8), atol=1e-8)
-    w = rng.standard_normal((2, 8))
+    assert np.allclose(made.q.swapaxes(1, 2) @ made.q, np.eye(d), atol=1e-8)
+    w = rng.standard_normal((2, d))
     assert np.allclose(made.within(made.filled(w, rng)), w, atol=1e-8)
 
 
@@ -52,14 +56,14 @@ def test_slopes_are_those_of_the_density(likelihood):
     setup, rng = hmc.KERNEL.prepare(problem), np.random.default_rng(2)
     steps, state = hmc.KERNEL.steps(setup), hmc.KERNEL.start(setup, rng, 3, 1)
     metric, k = setup.metric, state.free.shape[1]
-    made = row_space.Factored.of(setup.x[k:], np.full((3, P), 0.4))
+    made = row_space.Factored.of(setup.span, np.full((3, P), 0.4))
     white = row_space.Whitened.of(setup.x[:k].T, made.f, metric.omega[None])
     theta = setup.own.theta(state.own)
     path = row_space.Path(setup, white, steps.blocks[0].hyper, metric, theta, 1)
-    v, shift, h = rng.standard_normal((3, N + 1)), np.array([-0.4, 0.1, 0.5]), 1e-5
+    v, shift, h = rng.standard_normal((3, N)), np.array([-0.4, 0.1, 0.5]), 1e-5
     _, along, slope = path.look(v, shift)
-    for j in range(N + 1):
-        step = h * np.eye(N + 1)[j]
+    for j in range(N):
+        step = h * np.eye(N)[j]
         ahead, behind = path.look(v + step, shift)[0], path.look(v - step, shift)[0]
         assert np.allclose(along[:, j], (ahead - behind) / (2.0 * h), rtol=1e-5, atol=1e-5)
     ahead, behind = path.look(v, shift + h)[0], path.look(v, shift - h)[0]

@@ -74,7 +74,8 @@ class Hmc(Tangent):
         if row_space.shared(steps):
             return self._mapped(setup, steps, log_scale)
         first = row_space.metric(setup, own[None], eta, fitted, np.array([log_scale]))
-        setup, state = dataclasses.replace(setup, metric=first), None
+        span = row_space.Span.of(setup.x[setup.at.free :])
+        setup, state = dataclasses.replace(setup, metric=first, span=span), None
         for _ in range(ROUNDS):
             was = setup.metric
             setup, state = self.pilot(setup, state)

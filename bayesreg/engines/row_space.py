@@ -13,8 +13,9 @@ columns, η = o + (s/ŝ)(Gγ + Fw), F that at ŝ, and two trajectories take turn
 one of (γ, w, log s) together, by Ω. The first is what moves where rows are separated and s is as
 large as its prior lets it be, the second where rows say what s is.
 
-Where F is close to singular, as when rows repeat, it comes from a QR factorisation of DX', which
-squares nothing and has w = Q'z.
+X of centred columns has at most n − 1 dimensions, and fewer where rows repeat: F has as many columns
+as X has dimensions, D being what it is (:class:`Span`). Where F is close to singular all the same,
+it comes from a QR factorisation of DX', which squares nothing and has w = Q'z.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.linalg import qr
-from scipy.linalg.lapack import dtrtrs
+from scipy.linalg import qr, svd
+from scipy.linalg.lapack import dtrtri, dtrtrs
 
 from bayesreg.engines import laplace_tangent
 from bayesreg.engines.laplace_tangent import Expanded
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
 FIRST = 0.5  # step in units of the normal, before a pilot settles it
 LONGEST = 24  # steps of a trajectory
+NONE = 1e-12  # of the largest singular value: below it there is no dimension
 CLOSE = 1e-5  # of a pivot beside the diagonal, below which a factor is found by QR
 MOST_FALL = 1.5  # of a curvature as a scale grows
 CALLS = 2e-4  # seconds of a step's calls on short arrays
@@ -85,21 +87,46 @@ def shared(steps: Steps) -> bool:
 
 
 @dataclass(frozen=True, eq=False)
+class Span:
+    """X = VV'X on the dimensions that it has, whatever the prior sds of its columns.
+
+    Attributes
+    ----------
+    x : ndarray (p, d)
+        X'V, as F is sought from.
+    basis : ndarray (n, d) or None
+        V; None where X has as many dimensions as rows.
+    """
+
+    x: Array
+    basis: Array | None = None
+
+    @classmethod
+    def of(cls, x: Array) -> Span:
+        """Of X' (p, n), p ≥ n."""
+        _, size, rows = svd(x, full_matrices=False, check_finite=False)
+        kept = size > NONE * size[0]
+        if np.all(kept) or not np.any(kept):
+            return cls(x)
+        basis = np.ascontiguousarray(rows[kept].T)
+        return cls(np.ascontiguousarray(x @ basis), basis)
+
+
+@dataclass(frozen=True, eq=False)
 class Factored:
-    """XD = FQ' for some chains, or one for all: F (1|R, n, n) lower triangular, Q (1|R, p, n)."""
+    """XD = FQ' for some chains, or one for all: F (1|R, n, d), Q (1|R, p, d)."""
 
     f: Array
     q: Array
 
     @classmethod
-    def of(cls, x: Array, sd: Array) -> Factored:
-        """Of x (p, n) and prior sds (R, p)."""
-        n = x.shape[1]
-        f, q = np.empty((len(sd), n, n)), np.empty((len(sd), len(x), n))
+    def of(cls, span: Span, sd: Array) -> Factored:
+        """Of what X spans and prior sds (R, p)."""
+        p, d = span.x.shape
+        f, q = np.empty((len(sd), d, d)), np.empty((len(sd), p, d))
         for i, own in enumerate(sd):
-            half = x * own[:, None]
-            f[i], q[i] = _factors(half)
-        return cls(f, q)
+            f[i], q[i] = _factors(span.x * own[:, None])
+        return cls(f if span.basis is None else span.basis @ f, q)
 
     def within(self, z: Array) -> Array:
         """w = Q'z."""
@@ -159,7 +186,7 @@ class Whitened:
         precision *= unit[:, :, None] * unit[:, None, :]
         diagonal += 1e-12
         back = np.linalg.cholesky(precision).swapaxes(1, 2) / unit[:, None, :]
-        inverse = np.linalg.inv(back)
+        inverse = np.stack([dtrtri(one)[0] for one in back])
         own = np.ascontiguousarray(inverse[:, k:])
         return cls(both @ inverse, own, inverse, back)
 
@@ -173,19 +200,21 @@ class Prepared(Expanded):
     facts: dict[str, Array] = dataclasses.field(default_factory=dict)
     sizes: tuple[float, float] = (FIRST, FIRST)  # with scales held, and with one that moves
     metric: Metric | None = None  # where it moves in as many dimensions as there are rows
+    span: Span | None = None  # of the columns beside the free ones, there
 
 
 def move(setup: Prepared, steps: Steps, state: Chains, sd: Array, rng: np.random.Generator) -> None:
     """One trajectory of every chain, of the same number of steps; then b given w."""
     metric, one, k = setup.metric, state.given, state.free.shape[1]
     assert metric is not None
+    assert setup.span is not None
     alone, theta = together(steps), setup.own.theta(state.own)
     hyper = steps.blocks[0].hyper if alone else None
     shift = one.log_scale[:, 0] - metric.log_scale if alone else np.zeros(len(sd))
     z = np.where(sd > 0.0, one.b / np.where(sd > 0.0, sd, 1.0), 0.0)
     sd = sd * np.exp(-shift)[:, None]
     joint = turn(steps, state)
-    made = Factored.of(setup.x[k:], sd)
+    made = Factored.of(setup.span, sd)
     omega = metric.omega[None] * (1.0 if joint else metric.growth(shift)[:, None])
     white = Whitened.of(setup.x[:k].T, made.f, omega)
     centre, grown = setup.at.at[:k], np.exp(shift)[:, None]

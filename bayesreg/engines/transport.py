@@ -31,7 +31,7 @@ from scipy.linalg import solve_triangular
 
 from bayesreg.engines.laplace_tangent import RATE
 from bayesreg.engines.propagation import Matched, matched
-from bayesreg.engines.row_space import CALLS, Factored, Prepared, together
+from bayesreg.engines.row_space import CALLS, Factored, Prepared, Span, together
 from bayesreg.engines.strands.slices import Hyper, log_hyper, shrink
 from bayesreg.language.arguments import Array
 
@@ -204,7 +204,7 @@ def skewed(skewness: Array, k: int) -> tuple[Array, Array]:
 def transport(setup: Prepared, hyper: Hyper | None, sd: Array, log_scale: float) -> Transport:
     """About the reference point, where the prior sds are `sd` (p,) at `log_scale`."""
     loss, k = setup.at.problem.loss, setup.at.free
-    made = Factored.of(setup.x[k:], sd[None])
+    made = Factored.of(Span(setup.x[k:]), sd[None])
     spread = np.hstack([setup.x[:k].T, made.f[0]])
     at = setup.at.at[:k]
     fixed = setup.fixed + at @ setup.x[:k]
