@@ -13,9 +13,9 @@ columns, η = o + (s/ŝ)(Gγ + Fw), F that at ŝ, and two trajectories take turn
 one of (γ, w, log s) together, by Ω. The first is what moves where rows are separated and s is as
 large as its prior lets it be, the second where rows say what s is.
 
-X of centred columns has at most n − 1 dimensions, and fewer where rows repeat: F has as many columns
-as X has dimensions, D being what it is (:class:`Span`). Where F is close to singular all the same,
-it comes from a QR factorisation of DX', which squares nothing and has w = Q'z.
+X of centred columns has at most n − 1 dimensions, and fewer where rows repeat: F has a column for
+each that X has, whatever D is (:class:`Span`). Where F is close to singular all the same, it comes
+from a QR factorisation of DX', which squares nothing and has w = Q'z.
 """
 
 from __future__ import annotations
