@@ -271,3 +271,27 @@ def test_rows_that_are_others_in_each_pass_are_found_out(monkeypatch):
     same = "select x, y from rows using sample reservoir(20 rows) repeatable (1)"
     problem = MODEL.condition(connection.sql(same), "y")
     assert [sum(map(len, problem.stream.blocks())) for _ in range(3)] == [20, 20, 20]
+
+
+@BOTH
+def test_a_number_that_is_none_is_named_with_its_file(most, tmp_path, monkeypatch):
+    """Unless its row has the weight 0."""
+    monkeypatch.setattr(arrival, "SMALL", most)
+    bad = columns(1, w=np.ones(N))
+    bad["x"][7] = np.inf
+    folder = written(tmp_path, columns(0, w=np.ones(N)), bad)
+    with pytest.raises(br.BadData, match=r"'x' is infinite in row 7 \(from 0\) of 1\.parquet"):
+        MODEL.condition(folder, "y", weights="w").moments  # noqa: B018
+    bad["w"][7] = 0.0
+    problem = MODEL.condition(written(tmp_path, columns(0, w=np.ones(N)), bad), "y", weights="w")
+    assert problem.n == 2 * N - 1
+
+
+def test_moments_of_many_files_add_up_by_sum(tmp_path):
+    written(tmp_path, columns(0), dict(reversed(columns(1).items())))
+    parts = [br.Moments.of(one, "y") for one in sorted(tmp_path.iterdir())]
+    whole = br.Moments.of(tmp_path, "y")
+    assert sum(parts).names == whole.names
+    np.testing.assert_allclose(sum(parts).cross, whole.cross, rtol=1e-12, atol=1e-10)
+    with pytest.raises(br.BadArgument, match="only Moments can be added"):
+        sum(parts, 1.0)

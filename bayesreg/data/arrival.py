@@ -180,6 +180,8 @@ def told(
         counting = ~none.fill_null(False).to_numpy().astype(bool)
     for name in used:
         gone = pc.is_null(table[name], nan_is_null=True).to_numpy().astype(bool) & counting
+        if table[name].type in (pa.float32(), pa.float64()):
+            _refuse_infinite(table[name], name, counting, source)
         if not gone.any():
             continue
         if missing == "refuse":
@@ -193,6 +195,16 @@ def told(
     table = table.filter(pa.array(~left)) if read.dropped else table
     read.seconds = time.perf_counter() - begun
     return table, read
+
+
+def _refuse_infinite(column: Any, name: str, counting: Any, source: Source) -> None:
+    """Raise BadData for the first infinite value of a row that counts, with its place."""
+    import pyarrow.compute as pc
+
+    beyond = pc.is_inf(column).fill_null(False).to_numpy().astype(bool) & counting
+    if beyond.any():
+        where = source.place(int(np.argmax(beyond)))
+        raise BadData(f"column {name!r} is infinite in {where}; leave out or mend the row")
 
 
 def _complete(X: Any, y: Any, beside: Mapping[str, Any]) -> Arrival:

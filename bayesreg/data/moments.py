@@ -91,8 +91,8 @@ class Moments:
         kept = kept if self.columns is None else "the sparse columns themselves"
         kept += "" if self.centred else " about zero"
         return (
-            f"Moments: {self.rows} rows (N = {self.n:g}), {self.p} columns ({few(self.names)}), "
-            f"response {shown(self.y_name)!r}; means and {kept}\n"
+            f"Moments: {self.rows} row{'s' * (self.rows != 1)} (N = {self.n:g}), {self.p} columns "
+            f"({few(self.names)}), response {shown(self.y_name)!r}; means and {kept}\n"
             "  .x_mean, .y_mean, .cross, .x_sd, .y_sd, .names"
         )
 
@@ -346,6 +346,12 @@ class Moments:
             )
         )  # fmt: skip
         return cast(Moments, found)
+
+    def __radd__(self, other: object) -> Moments:
+        """So that ``sum(parts)`` begins, which adds the first to 0."""
+        if isinstance(other, int) and other == 0:
+            return self
+        raise BadArgument(f"only Moments can be added to Moments, not {type(other).__name__}")
 
     def __sub__(self, other: Moments) -> Moments:
         """The moments without the rows of `other`, which must be among them.
