@@ -236,3 +236,11 @@ def test_the_shell_has_it():
     assert "a median of 1 for the sd of η" in json.dumps(
         json.loads(done.stdout), ensure_ascii=False
     )
+
+
+def test_arguments_of_calibrate_that_are_none():
+    """A text is no switch, and columns are asked for."""
+    with pytest.raises(br.BadArgument, match="standardize must be True or False"):
+        br.calibrate(["ridge"], np.eye(3), r2=0.5, standardize="yes")
+    with pytest.raises(br.BadArgument, match="X is missing"):
+        br.calibrate(["ridge"], None, r2=0.5)

@@ -233,3 +233,25 @@ def test_a_problem_given_a_prior_is_the_model_with_that_prior():
     mixed = {"x": br.Flat(), ...: br.Normal()}
     with_flat = br.Model(mixed).condition(X, y).given(prior=br.Laplace())
     assert with_flat.unknown_scales == br.Model(mixed).condition(X, y).unknown_scales
+
+
+@pytest.mark.parametrize(
+    "asked", ["r2=0.4", pytest.param("expected_nonzero=1", marks=pytest.mark.slow)]
+)
+def test_what_priors_agree_on_is_kept(asked, tmp_path):
+    """On what, at which value, and what still differs."""
+    before = br.compare(BOTH, FRAME[["x", "z"]], FRAME["y"], calibrate=asked, **HOW)
+    before.save(tmp_path / "even.breg")
+    one, two = before.footing, br.load(tmp_path / "even.breg").footing
+    assert (one.agreed, one.target, one.delta, one.quantity) == (
+        two.agreed,
+        two.target,
+        two.delta,
+        two.quantity,
+    )
+    assert one.models == two.models
+    assert one.reached == pytest.approx(two.reached, rel=1e-9)
+    pd.testing.assert_frame_equal(one.table, two.table, rtol=1e-3)
+    without = br.compare(BOTH, FRAME[["x", "z"]], FRAME["y"], **HOW)
+    without.save(tmp_path / "plain.breg")
+    assert br.load(tmp_path / "plain.breg").footing is None

@@ -160,8 +160,8 @@ class Model:
         >>> br.Model().condition(data.X, data.y, standardize=True).nu
         441.0
         """
-        _flag(standardize, "standardize")
-        _flag(intercept, "intercept")
+        flag(standardize, "standardize")
+        flag(intercept, "intercept")
         beside = {"offset": offset, "exposure": exposure, "trials": trials}
         self.likelihood.refuse_known(**beside)
         beside["weights"] = weights
@@ -412,6 +412,6 @@ def flat_terms(prior: PriorLike) -> frozenset[str]:
     return frozenset()
 
 
-def _flag(value: Any, name: str) -> None:
+def flag(value: Any, name: str) -> None:
     if not isinstance(value, bool | np.bool_):
         raise BadArgument(f"{name} must be True or False, not {value!r}")

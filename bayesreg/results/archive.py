@@ -54,6 +54,9 @@ def save_comparison(fits: Any, path: Target, *, overwrite: bool) -> None:
         if (found := getattr(fits, name)) is not None:
             own, meta[name] = written(found)
             arrays |= under(name, own)
+    if (even := fits.footing) is not None:  # its draws are the same ones again
+        names = ("quantity", "target", "delta")
+        meta["footing"] = {name: getattr(even, name) for name in names}
     storage.save_payload(path, "comparison", arrays, meta, overwrite=overwrite)
 
 

@@ -53,8 +53,7 @@ class Comparison:
     choice : Choice or None
         Which λ on that path, by every rule that costs no Monte Carlo.
     footing : EqualFooting or None
-        Where scales were set so that priors agree: on what, and what still differs. Not saved; the
-        verdict says it.
+        Where scales were set so that priors agree: on what, and what still differs.
 
     References
     ----------

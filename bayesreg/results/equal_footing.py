@@ -38,6 +38,8 @@ class EqualFooting(Mapping[str, Model]):
         Those draws.
     delta : float
         Beyond how many sds of the noise an effect is counted.
+    quantity : {"r2", "expected_nonzero", "sd"}
+        Which quantity that is.
 
     Examples
     --------
@@ -56,6 +58,7 @@ class EqualFooting(Mapping[str, Model]):
     reached: dict[str, float]
     expected: dict[str, Expected]
     delta: float
+    quantity: str
 
     def __getitem__(self, name: str) -> Model:
         """The model of one prior."""

@@ -21,7 +21,7 @@ from bayesreg.language.errors import BadArgument, BayesregWarning
 from bayesreg.language.misnamed import explained
 from bayesreg.likelihoods.written import likelihood_of
 from bayesreg.model.blocks import Block
-from bayesreg.model.model import Model, read
+from bayesreg.model.model import Model, flag, read
 from bayesreg.model.problem import PriorLike, Problem
 from bayesreg.priors import R2D2, Flat, Normal, Prior
 from bayesreg.priors.rescaled import rescaled
@@ -149,6 +149,8 @@ def _ground(
     X: Any, y: Any, likelihood: Any, standardize: bool, intercept: bool
 ) -> tuple[Held, Any, bool, bool]:
     """The columns, the likelihood as it read y, and the coordinates."""
+    flag(standardize, "standardize")
+    flag(intercept, "intercept")
     if isinstance(X, Problem):
         if y is not None or likelihood is not None:
             raise BadArgument("a Problem already holds y and its likelihood; leave them out")
@@ -162,6 +164,8 @@ def _ground(
         return X, own, standardize, intercept
     if own.has_sigma:  # no prior quantity sees y where σ is its own unit
         names = {"weights": None, "offset": None, "exposure": None, "trials": None}
+        if X is None:
+            raise BadArgument("X is missing: pass calibrate(priors, X, …) or a Problem")
         X = arrive(X, None, names, "refuse")[0]
         found = X if isinstance(X, Held) else Moments.of(X, np.zeros(np.shape(X)[0]), warn=False)
         return found, own, standardize, intercept
@@ -221,16 +225,47 @@ def on_equal_footing(
     asked = _asked(said, one_positive(delta, "delta"))
     if asked.quantity == "match":
         asked = _matched(asked, models, reference, source, how)
-    found, reached, draws = {}, {}, {}
-    for name, turned in grounds.items():
-        factor = _solved(name, turned, asked)
-        found[name] = turned.model(factor)
-        draws[name] = turned.expected(factor)
-        reached[name] = asked.of(draws[name])
+    return _agreeing(grounds, asked, {k: _solved(k, one, asked) for k, one in grounds.items()})
+
+
+def _agreeing(
+    grounds: Mapping[str, _Turned], asked: Asked, factors: Mapping[str, float]
+) -> EqualFooting:
+    """The models at multiples of their scales, and what they then expect."""
+    draws = {name: turned.expected(factors[name]) for name, turned in grounds.items()}
     unit = next(iter(grounds.values())).ground.unit
     words = WORDS[asked.quantity].format(value=asked.value, delta=asked.delta, unit=unit)
-    agreed = f"before the data all priors have {words}, at scales that were set so"
-    return EqualFooting(found, agreed, asked.value, reached, draws, asked.delta)
+    return EqualFooting(
+        models={name: turned.model(factors[name]) for name, turned in grounds.items()},
+        agreed=f"before the data all priors have {words}, at scales that were set so",
+        target=asked.value,
+        reached={name: asked.of(one) for name, one in draws.items()},
+        expected=draws,
+        delta=asked.delta,
+        quantity=asked.quantity,
+    )
+
+
+def footing_again(
+    problems: Mapping[str, Problem], source: Held, quantity: str, target: float, delta: float
+) -> EqualFooting:
+    """The footing of priors that agree already, as when they were set so: the same draws.
+
+    Raises
+    ------
+    BadArgument
+        If there is no such quantity, or a number is not positive.
+    """
+    if quantity not in WORDS:
+        raise BadArgument(f"quantity must be one of {', '.join(WORDS)}, not {quantity!r}")
+    asked = Asked(quantity, one_positive(target, "target"), one_positive(delta, "delta"))
+    grounds = {
+        name: _Turned(
+            Model.of(one), source, {"standardize": one.standardize, "intercept": one.intercept}
+        )
+        for name, one in problems.items()
+    }
+    return _agreeing(grounds, asked, dict.fromkeys(grounds, 1.0))
 
 
 def _asked(said: Mapping[str, Any], delta: float) -> Asked:

@@ -23,10 +23,12 @@ from bayesreg.model.problem import Problem
 from bayesreg.results.archived_elpd import elpd_from_payload
 from bayesreg.results.comparison import Comparison
 from bayesreg.results.entry import Entry
+from bayesreg.results.equal_footing import EqualFooting
 from bayesreg.results.map_fit import MapFit
 from bayesreg.results.posterior import Posterior
 from bayesreg.results.same_lam import SameLam
 from bayesreg.solvers.certificate import certify
+from bayesreg.verbs.calibrate import footing_again
 from bayesreg.verbs.compare import in_closed_form, ranked
 from bayesreg.verbs.loaded_choice import choice_of, path_of
 
@@ -137,7 +139,17 @@ def _comparison(arrays: Mapping[str, Any], meta: Mapping[str, Any]) -> Compariso
         provenance=_provenance(meta["provenance"], source, entries),
         timing=_timing(meta["timing"]),
         choice=choice,
+        footing=_footing(source, entries, meta["footing"]) if "footing" in meta else None,
     )
+
+
+def _footing(source: Held, entries: Mapping[str, Entry], said: Any) -> EqualFooting:
+    """On what the priors agreed, their draws anew."""
+    with understood("footing"):
+        quantity = checked(said["quantity"], "str", "quantity")
+        target, delta = (one_positive(said[name], name) for name in ("target", "delta"))
+        problems = {name: entry.problem for name, entry in entries.items()}
+        return footing_again(problems, source, quantity, target, delta)
 
 
 def _entry(source: Held, arrays: Mapping[str, Any], said: Mapping[str, Any]) -> Entry:
