@@ -413,5 +413,6 @@ def flat_terms(prior: PriorLike) -> frozenset[str]:
 
 
 def flag(value: Any, name: str) -> None:
+    """Refuse what is neither True nor False."""
     if not isinstance(value, bool | np.bool_):
         raise BadArgument(f"{name} must be True or False, not {value!r}")
