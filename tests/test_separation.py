@@ -734,3 +734,18 @@ def test_how_far_the_prior_alone_lets_a_separating_effect_go_is_said(prior, reac
         assert float(found[4]) == pytest.approx(np.exp(high), rel=0.06)
     if not problem.unknown_scales:
         assert f"note: {note}" in repr(br.fit_map(problem))
+
+
+def test_the_level_that_a_formula_leaves_out_is_named():
+    """Its rows are those where the one column of the factor is 0; times a number they are not."""
+    g, x = np.tile(["a", "b", "b", "b"], 10), np.linspace(-1.0, 2.0, 40)
+    y = np.where(g == "a", 1, np.arange(40) // 2 % 2)
+    frame = pd.DataFrame({"y": y, "g": g, "x": x})
+    flat = br.Model(br.Flat(), br.Bernoulli())
+    with pytest.raises(BadData, match=r"every row of g = 'a' has y = 1"):
+        flat.condition_formula("y ~ g + x", frame)
+    frame["y"] = np.where((g == "a") & (x > 0.0), 1, np.arange(40) // 2 % 2)
+    frame["y"] = np.where((g == "a") & (x < 0.0), 0, frame["y"])
+    with pytest.raises(BadData) as caught:
+        flat.condition_formula("y ~ 1 + x:C(g)", frame)
+    assert "of g = 'a'" not in str(caught.value)

@@ -268,7 +268,8 @@ def _said(problem: Problem, split: _Split) -> str:
     (side,) = split.moved
     above = split.rising == (side > 0.0)
     bound = split.low if above else split.high
-    level = _level(problem, split.column) if above and bound == 0.0 else None
+    marked = bound == (0.0 if above else 1.0)
+    level = _level(problem, split.column, inside=above) if marked else None
     where = f"with {name} {'>' if above else '<'} {bound:g}" if level is None else f"of {level}"
     return f"{name} separates {likelihood.apart}: every row {where} has {likelihood.bounded(side)}"
 
@@ -280,15 +281,19 @@ def _between(low: float, high: float) -> str:
     return next((text for text in texts if low <= float(text) < high), f"{low!r}")
 
 
-def _level(problem: Problem, column: int) -> str | None:
-    """The level of a factor whose rows a column of zeros and ones marks."""
+def _level(problem: Problem, column: int, *, inside: bool) -> str | None:
+    """The level of a factor whose rows a column of zeros and ones marks, or the one that it leaves.
+
+    None where it leaves several, or is one of them times a number.
+    """
     terms = () if problem.layout is None else problem.layout.terms
     for term in terms:
-        if column in term.columns and len(term.factors) == 1:
-            level = term.levels[term.columns.index(column)][0]
-            factor = term.factors[0]
-            if level is not None and not term.codes:
-                return f"{factor.variable or factor.name} = {level!r}"
+        if column not in term.columns or len(term.factors) != 1 or term.codes or term.numbers:
+            continue
+        factor, level = term.factors[0], term.levels[term.columns.index(column)][0]
+        others = [one for one in factor.levels if one != level]
+        if level is not None and (inside or len(others) == 1):
+            return f"{factor.variable or factor.name} = {(level if inside else others[0])!r}"
     return None
 
 
