@@ -146,10 +146,9 @@ class Facts:
         check_weights(w)
         check_total(float(w.sum()), rows, [])
         n = float(w.sum())
+        # Labels have no sd, and their likelihoods ask for none.
         if y is None or held["y"].dtype.kind not in "fiub":
-            return cls(
-                n=n, rows=float(rows)
-            )  # labels have no sd, and their likelihoods ask for none
+            return cls(n=n, rows=float(rows))
         values = _numbers(held["y"], "y")
         mean = float(w @ values) / n
         rms = float(np.sqrt(w @ np.square(values) / n))
