@@ -276,28 +276,29 @@ class Block:
         sd = self.prior.sample_sds(rng, scale, self.sizes)[:, self.group] * unit
         return np.asarray(sd * rng.standard_normal(sd.shape))
 
-    def reach(self, place: int, level: float = 0.95) -> float:
-        """What |b_j − loc| of the column at a place exceeds with prior probability 1 − level.
+    def farthest(self, places: NDArray[np.intp], level: float = 0.95) -> tuple[float, int]:
+        """What |b_j − loc| exceeds with prior probability 1 − level, at the place where it is most.
 
         The scale integrated out, in units of σ = 1: of draws that are always the same, to about two
-        digits.
+        digits. Coefficients of one law are widest where `relative` is, so that one is drawn.
         """
-        rng = np.random.default_rng(0)
-        one = dataclasses.replace(
-            self,
-            columns=self.columns[[place]],
-            relative=self.relative[[place]],
-            group=self.group[:1],
-        )
-        block, at = (one, 0) if self.separable else (self, place)
+        rng, block, seen = np.random.default_rng(0), self, places
+        if self.separable:
+            k = places[[int(np.argmax(self.relative[places]))]]
+            block = dataclasses.replace(
+                self, columns=self.columns[k], relative=self.relative[k], group=self.group[:1]
+            )
+            places, seen = k, np.zeros(1, dtype=np.intp)
         size = max(DRAWS // len(block.columns), 2000)
         scale = (
             np.full(size, self.scale, dtype=float)
             if self.hyper is None
             else self.hyper.sample(rng, size)
         )
-        found = np.abs(block.sample(rng, scale, np.ones(size))[:, at])
-        return float(np.quantile(found, level))
+        found = np.abs(block.sample(rng, scale, np.ones(size))[:, seen])
+        reach = np.quantile(found, level, axis=0)
+        most = int(np.argmax(reach))
+        return float(reach[most]), int(places[most])
 
 
 def remarks(blocks: Sequence[Block], before: str = "") -> str:

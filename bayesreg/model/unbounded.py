@@ -135,12 +135,12 @@ def separation(problem: Problem) -> Iterator[str]:
 
 def _prior_bound(problem: Problem, columns: NDArray[np.intp], whom: str) -> str:
     """The central 95 % of the prior of some columns (positions among all), of the widest."""
-    reaches = [
-        (block.reach(k), float(problem.coordinates.loc[j]))
-        for block in problem.blocks
-        for k, j in enumerate(block.columns)
-        if problem.proper[j] in columns
-    ]
+    reaches = []
+    for block in problem.blocks:
+        places = np.flatnonzero(np.isin(problem.proper[block.columns], columns))
+        if len(places):
+            reach, place = block.farthest(places)
+            reaches.append((reach, float(problem.coordinates.loc[block.columns[place]])))
     reach, loc = max(reaches)
     low, high, ratio = loc - reach, loc + reach, problem.likelihood.ratio
     times = ""
