@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from scipy.optimize import bisect
 from scipy.special import expit
 
 import bayesreg as br
@@ -598,3 +599,19 @@ def test_case_table_is_what_it_says():
     assert by["wide"].X.shape[1] > len(by["wide"].y)
     assert isinstance(by["weighted"], Case)
     assert np.abs(by["offsets"].X.mean(0)).max() > 500.0
+
+
+@pytest.mark.parametrize("seed", [3, 10, 12, 13])
+def test_a_row_that_counts_1e12_leaves_the_others_their_say(seed):
+    """Its curvature is 1e12 times theirs, and theirs alone says where the line turns about it."""
+    x = np.random.default_rng(seed).normal(size=5)
+    y = np.r_[10**12, np.ones(4, dtype=int)]
+    fit = br.fit_map(br.Model(br.Flat(), "poisson").condition(x[:, None], y))
+    assert fit.certificate.ok
+    # β₀ as it is best for the first row leaves one equation in β, solved to its last digits.
+    away = x[1:] - x[0]
+
+    def slope(beta):
+        return float(away @ (1e12 * np.exp(np.minimum(away * beta, 600.0)) - 1.0))
+
+    assert fit.beta.iloc[0] == pytest.approx(bisect(slope, -200.0, 200.0, xtol=1e-13), rel=1e-9)

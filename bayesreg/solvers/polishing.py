@@ -20,7 +20,7 @@ from bayesreg.solvers.kept_curvature import Columns, Curvature
 
 FINE = 1e-12  # of λ_max: what may be left of a slope
 STALLED = 3e-11  # of λ_max: what may be left where rounding lets it go no further
-SLOW = 0.3  # of the slopes before: where more is left, rounding may be what is left
+SLOW = 0.9  # of the slopes before: where more is left, rounding may be what is left
 BESIDE = 0.1  # of λ_max for a slope that is λ₁ off
 ROUNDS = 10
 MEMORY = 4  # steps that the next one takes into account
