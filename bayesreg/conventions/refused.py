@@ -35,7 +35,7 @@ REFUSED = {
     "sklearn.SVC": _MARGIN,
     "sklearn.Perceptron": _MARGIN,
     "sklearn.PassiveAggressiveClassifier": _MARGIN,
-    "sklearn.SVR": "its ε-insensitive loss is −log L of no likelihood here",
+    "sklearn.SVR": _BAND,
     "sklearn.LinearSVR": _BAND,
     "sklearn.PassiveAggressiveRegressor": _BAND,
     "sklearn.GammaRegressor": _GAMMA,

@@ -36,27 +36,27 @@ class Agreed:
     @classmethod
     def of(cls, schemas: Sequence[pa.Schema], called: Sequence[str]) -> Agreed:
         """Of the schemas of files, and what these are called."""
-        first, others = (
-            schemas[0],
-            [k for k, one in enumerate(schemas) if not one.equals(schemas[0])],
-        )
+        first = schemas[0]
+        others = [k for k, one in enumerate(schemas) if not one.equals(first)]
         if not others:
             return cls(first)
+        types = {k: dict(zip(schemas[k].names, schemas[k].types, strict=True)) for k in others}
         agreed, plain = first, set()
         quarrels: dict[str, str] = {}
         further: dict[str, str] = {}
+        known = set(first.names)
         for k in others:
             for name in schemas[k].names:
-                if name not in first.names:
+                if name not in known:
                     further.setdefault(name, called[k])
         for j, name in enumerate(first.names):
-            without = next((k for k in others if name not in schemas[k].names), None)
+            without = next((k for k in others if name not in types[k]), None)
             if without is not None:
                 quarrels[name] = f"is in {called[0]} and not in {called[without]}"
                 continue
             kinds = {first.field(name).type: called[0]}
             for k in others:
-                kinds.setdefault(schemas[k].field(name).type, called[k])
+                kinds.setdefault(types[k][name], called[k])
             kind = _common(list(kinds))
             if kind is None and (kind := _common([_values(one) for one in kinds])) is not None:
                 plain.add(name)
